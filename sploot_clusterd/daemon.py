@@ -1,0 +1,233 @@
+"""The composition root: builds every part from the settings, runs them, and stops them in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import uvloop
+
+from sploot_clusterd import __version__, config, logs
+from sploot_clusterd.config import Settings
+from sploot_clusterd.engine import Params
+from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest import AlbumCache, Brake, Consumer, Leases, Outcomes, Planner, Processor, Reclaimer
+from sploot_clusterd.ingest import consumer_names
+from sploot_clusterd.looplag import run_looplag
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.notify import Notifier, run_watchdog
+from sploot_clusterd.pulse import Pulse
+from sploot_clusterd.store import AlbumStore, Clients, Keys, Reader, Stream, ViewStore
+from sploot_clusterd.supervisor import Supervisor
+from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
+
+log = logging.getLogger(__name__)
+
+_SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait."""
+_LEAST_STALE_SECONDS: Final = 30.0
+
+
+def run(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> int:
+    """Runs the daemon until a signal ends it; the process's exit code. Raises StartError, RootTaskFailedError."""
+    logs.setup(settings.service.log_level, settings.service.log_format, settings.service.name)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    for warning in settings.warnings:
+        log.warning(warning)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(Daemon(settings).run(on_ready))
+
+
+class Daemon:
+    """One process's parts. `run` may be called once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._params = Params.of(settings)
+        self.metrics = Metrics()
+        self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
+        self.stopping = asyncio.Event()
+        self._supervisor = Supervisor(self.metrics, self.health)
+        self._notifier = Notifier()
+        self._tokens = Tokens(settings.http.tokens)
+        # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
+        self._clients = Clients(settings.redis)
+        self._stream = self._new_stream()
+        self.http = self._new_http() if settings.http.enabled else None
+        self.ops = self._new_ops() if settings.metrics.enabled else None
+
+    async def run(self, on_ready: Callable[[], None] | None = None) -> int:
+        """Binds, runs the root tasks until told to stop, drains. 0 if nothing had to be cut off, else 1."""
+        self._add_root_tasks()
+        try:
+            await self._start()
+            log.info("started", extra={"data": {"version": __version__, "consumers": self._settings.stream.consumers}})
+            self._notifier.ready(f"running {__version__}")
+            if on_ready:
+                on_ready()
+            drained = await self._supervisor.run(self.stopping)
+        finally:
+            await self._stop()
+        log.info("stopped", extra={"data": {"drained": drained}})
+        return 0 if drained else 1
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_asked, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        for server in (self.ops, self.http):
+            if server:
+                await server.start()
+
+    async def _stop(self) -> None:
+        """In this order: who is still served needs Redis, and who asks for the metrics wants to see the drain."""
+        self._notifier.stopping()
+        for server in (self.http, self.ops):
+            if server:
+                await server.stop()
+        await self._clients.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _stop_asked(self, number: signal.Signals) -> None:
+        if self.stopping.is_set():
+            log.warning("ended at once, by a second signal")
+            os._exit(128 + number)  # no clean-up: what was in hand stays pending
+        log.info("stopping", extra={"data": {"signal": number.name}})
+        self._notifier.stopping()
+        self.stopping.set()
+        if self.http:
+            self._supervisor.spawn(self.http.stop(), "http stop")
+
+    def _reload(self) -> None:
+        """Tokens and log level, read again from where they came. What is wrong is logged, and nothing changes."""
+        self._notifier.reloading()
+        try:
+            settings = config.reload(self._settings)
+        except ConfigError as error:
+            log.error("not reloaded", extra={"data": {"error": str(error)}})  # noqa: TRY400 - the text says it all
+        else:
+            self._tokens.replace(settings.http.tokens)
+            logs.set_level(settings.service.log_level)
+            log.info("reloaded", extra={"data": {"tokens": len(settings.http.tokens)}})
+        self._notifier.ready(f"running {__version__}")
+
+    def _add_root_tasks(self) -> None:
+        stop, health = self.stopping, self.health
+        add = self._supervisor.add
+        add("pulse", Pulse(self._stream, self.metrics, health, stop, self._settings.stream.maxlen).run)
+        add("looplag", lambda: run_looplag(self.metrics, stop))
+        add("watchdog", lambda: run_watchdog(self._notifier, health, stop))
+        health.expect("pulse")
+        if self._settings.stream.consumers:
+            self._add_ingest()
+
+    def _add_ingest(self) -> None:
+        stream = self._settings.stream
+        *names, reclaim_name = consumer_names(self._settings)
+        leases = Leases(self._stream, self.health, self.stopping, stream.retry_idle_ms)
+        brake = Brake(self.health)
+        processor = self._new_processor(leases, brake)
+        named = asyncio.Event()
+        for slot, name in enumerate(names):
+            consumer = Consumer(
+                name=name,
+                new_reader=self._new_reader,
+                stream=self._stream,
+                processor=processor,
+                brake=brake,
+                metrics=self.metrics,
+                health=self.health,
+                named=named,
+                stopping=self.stopping,
+            )
+            self._supervisor.add(f"consumer-{slot}", consumer.run)
+            self.health.expect(name)
+        reclaimer = Reclaimer(
+            name=reclaim_name,
+            living=[*names, reclaim_name],
+            stream=self._stream,
+            processor=processor,
+            brake=brake,
+            health=self.health,
+            named=named,
+            stopping=self.stopping,
+            retry_idle_ms=stream.retry_idle_ms,
+        )
+        self._supervisor.add("reclaim", reclaimer.run)
+        self._supervisor.add("leases", leases.run)
+        self.health.expect("reclaim")
+
+    def _new_processor(self, leases: Leases, brake: Brake) -> Processor:
+        settings = self._settings
+        albums = AlbumStore(
+            self._clients,
+            self._keys,
+            self.metrics,
+            group=settings.stream.group,
+            view_seconds=settings.clusters.ttl_seconds,
+            album_seconds=settings.albums.ttl_seconds,
+            retry_reads=settings.redis.retry_on_timeout,
+        )
+        return Processor(
+            albums=albums,
+            planner=Planner(self._params),
+            cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
+            leases=leases,
+            outcomes=Outcomes(self._stream, brake, self.metrics, settings.stream.max_attempts),
+            brake=brake,
+            pool=self._pool,
+            limits=settings.limits,
+            metrics=self.metrics,
+        )
+
+    def _new_stream(self) -> Stream:
+        stream = self._settings.stream
+        return Stream(
+            self._clients,
+            self._keys,
+            self.metrics,
+            group=stream.group,
+            retry_idle_ms=stream.retry_idle_ms,
+            max_attempts=stream.max_attempts,
+            most_letters=stream.maxlen,
+            approximate_trim=stream.approximate_trim,
+        )
+
+    def _new_reader(self, consumer: str) -> Reader:
+        stream = self._settings.stream
+        return Reader(
+            self._clients,
+            self._stream,
+            self._keys,
+            self.metrics,
+            consumer=consumer,
+            count=stream.read_count,
+            block_ms=stream.read_timeout_ms,
+        )
+
+    def _new_http(self) -> HttpServer:
+        settings = self._settings
+        views = ViewStore(
+            self._clients,
+            self._keys,
+            self.metrics,
+            self.health,
+            maxlen=settings.stream.maxlen,
+            group=settings.stream.group,
+            retry_reads=settings.redis.retry_on_timeout,
+        )
+        app = build_app(views, self._tokens, settings, self.metrics, self.health)
+        return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
+
+    def _new_ops(self) -> HttpServer:
+        listening = Listening(self._settings.metrics.host, self._settings.metrics.port)
+        app = build_ops_app(self.metrics, self.health)
+        return HttpServer(app, listening, name="metrics", metrics=self.metrics, health=self.health)

@@ -1,0 +1,68 @@
+"""Every error of the daemon. The lowest room: it imports nothing of the project."""
+
+from typing import Literal
+
+Reason = Literal[
+    "malformed",
+    "invalid",
+    "mismatch",
+    "dimension",
+    "max_attempts",
+    "crash_loop",
+    "bad_state",
+    "payload_lost",
+]
+"""Why a job became a dead letter; the closed set of that metric's label."""
+
+
+class ClusterdError(Exception):
+    """Base of all errors that the daemon raises on purpose."""
+
+
+class ConfigError(ClusterdError):
+    """A setting is unknown, of the wrong type or contradicts another. The text names it and what is allowed."""
+
+
+class StartError(ClusterdError):
+    """The daemon cannot start or go on as configured; trying again by itself would not help."""
+
+
+class ConsumerNameTakenError(StartError):
+    """Another live process consumes under this name in this group."""
+
+
+class RootTaskFailedError(ClusterdError):
+    """A root task failed more often than its window allows; the process ends non-zero."""
+
+
+class BadJobError(ClusterdError):
+    """A job that can never be applied: a dead letter at first sight, or a 400 or 422 over HTTP."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Reason = reason
+        self.detail = detail
+
+
+class BadStateError(ClusterdError):
+    """What is stored of an album cannot be read. It is kept for inspection."""
+
+
+class StoreUnavailableError(ClusterdError):
+    """Redis does not answer. What was asked may or may not have happened."""
+
+    def __init__(self, detail: str = "redis unavailable") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class StoreRefusesError(StoreUnavailableError):
+    """Redis answers and refuses writes (memory, disk, a replica): intake pauses and no attempt is used up."""
+
+
+class GroupMissingError(StoreUnavailableError):
+    """The consumer group, or its whole stream, was deleted: it has to be made again, from the first entry."""
+
+
+class BacklogFullError(ClusterdError):
+    """The stream holds as many unsettled jobs as it may; the submitter has to come back."""

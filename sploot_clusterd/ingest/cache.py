@@ -1,0 +1,90 @@
+"""Albums in memory, and one job in flight per pet within this process.
+
+What is in memory is never trusted: each load compares the version token, and so does each commit.
+"""
+
+from asyncio import Lock
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+from sploot_clusterd.engine import Album
+from sploot_clusterd.metrics import Metrics
+
+
+class _Held(NamedTuple):
+    token: bytes
+    album: Album
+    nbytes: int
+
+
+class AlbumCache:
+    """The albums used last, up to `capacity` bytes in all; 0 keeps none."""
+
+    def __init__(self, capacity: int, metrics: Metrics) -> None:
+        self._capacity = capacity
+        self._albums: OrderedDict[str, _Held] = OrderedDict()
+        self._bytes = 0
+        self._locks: dict[str, tuple[Lock, int]] = {}
+        self._hit, self._miss = (metrics.cache_requests.labels(result) for result in ("hit", "miss"))
+        self._gauge = metrics.cache_bytes
+
+    def token(self, pet_id: str) -> bytes:
+        """The version token of the album in memory, b"" if there is none."""
+        held = self._albums.get(pet_id)
+        return held.token if held else b""
+
+    def get(self, pet_id: str, token: bytes) -> Album | None:
+        """The album, if it is in memory at this very version."""
+        held = self._albums.get(pet_id)
+        if held is None or held.token != token:
+            self._miss.inc()
+            return None
+        self._hit.inc()
+        self._albums.move_to_end(pet_id)
+        return held.album
+
+    def put(self, pet_id: str, token: bytes, album: Album) -> None:
+        """Keeps what was just committed, at the cost of what was not used for longest."""
+        self.drop(pet_id)
+        held = _Held(token, album, album.nbytes)
+        if held.nbytes > self._capacity:
+            return
+        self._albums[pet_id] = held
+        self._bytes += held.nbytes
+        while self._bytes > self._capacity:
+            _, oldest = self._albums.popitem(last=False)
+            self._bytes -= oldest.nbytes
+        self._gauge.set(self._bytes)
+
+    def drop(self, pet_id: str) -> None:
+        held = self._albums.pop(pet_id, None)
+        if held:
+            self._bytes -= held.nbytes
+            self._gauge.set(self._bytes)
+
+    @asynccontextmanager
+    async def alone(self, pet_ids: Collection[str]) -> AsyncIterator[None]:
+        """Nobody else in this process works on these pets meanwhile; two consumers would only meet in conflicts.
+
+        Taken in one order, so that two batches never wait for each other.
+        """
+        async with AsyncExitStack() as stack:
+            for pet_id in sorted(pet_ids):
+                await stack.enter_async_context(self._lock(pet_id))
+            yield
+
+    @asynccontextmanager
+    async def _lock(self, pet_id: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(pet_id, (Lock(), 0))
+        self._locks[pet_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[pet_id]
+            if users == 1:
+                del self._locks[pet_id]
+            else:
+                self._locks[pet_id] = (lock, users - 1)

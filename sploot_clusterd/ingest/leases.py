@@ -1,0 +1,67 @@
+"""Renews what is being worked on, so that a long batch is not taken over while its process lives."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.store import Stream
+from sploot_clusterd.supervisor import pause
+
+log = logging.getLogger(__name__)
+
+_LONGEST_RUN: Final = 20
+"""Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""
+_IDS_A_CALL: Final = 100
+
+
+class _Held(NamedTuple):
+    consumer: str
+    entries: Collection[bytes]
+    since: float
+
+
+class Leases:
+    """The entries in hand of all consumers of this process. `run` is a root task."""
+
+    def __init__(self, stream: Stream, health: Health, stopping: asyncio.Event, retry_idle_ms: int) -> None:
+        self._stream = stream
+        self._health = health
+        self._stopping = stopping
+        self._idle = retry_idle_ms / 1000
+        self._held: set[_Held] = set()
+
+    @contextmanager
+    def held(self, consumer: str, entries: Collection[bytes]) -> Iterator[None]:
+        """Within it, the entries are renewed."""
+        held = _Held(consumer, tuple(entries), time.monotonic())
+        self._held.add(held)
+        try:
+            yield
+        finally:
+            self._held.discard(held)
+
+    async def run(self) -> None:
+        """Renews three times within the idle limit, until the daemon stops and nothing is in hand any more."""
+        while not self._stopping.is_set() or self._held:
+            try:
+                await self.renew_all()
+            except StoreUnavailableError as error:
+                log.warning("leases not renewed", extra={"data": {"error": error.detail}})
+            self._health.progress("leases")
+            # While draining, the event is set and would end every pause at once.
+            await (asyncio.sleep(0.05) if self._stopping.is_set() else pause(self._stopping, self._idle / 3))
+
+    async def renew_all(self) -> int:
+        """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
+        now, renewed = time.monotonic(), 0
+        for held in list(self._held):
+            if self._idle / 4 < now - held.since < self._idle * _LONGEST_RUN:
+                entries = list(held.entries)
+                for at in range(0, len(entries), _IDS_A_CALL):
+                    renewed += await self._stream.renew(held.consumer, entries[at : at + _IDS_A_CALL])
+        return renewed

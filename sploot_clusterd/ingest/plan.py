@@ -1,0 +1,149 @@
+"""One pet's jobs and its stored state in, one commit out: pure computation, on the loop or in the pool."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sploot_clusterd.engine import (
+    Album,
+    Applied,
+    Changes,
+    Gauges,
+    NeedsAllRowsError,
+    Params,
+    Verdict,
+    apply,
+    decode_album,
+    gauges,
+    new_album,
+    render,
+    work_estimate,
+)
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.ingest.outcomes import Failure
+from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.store import Commit, Entry, Loaded
+
+_SECONDS_A_BYTE = 1e-9
+"""What decoding an album costs, roughly: a gigabyte a second."""
+
+
+class Work(NamedTuple):
+    entry: Entry
+    job: Job
+
+
+class Task(NamedTuple):
+    """A pet's jobs and what was loaded for them. `album` is the one in memory if it is current; `all_rows` holds every
+    row, where the plan asked for them.
+    """
+
+    pet_id: str
+    works: Sequence[Work]
+    loaded: Loaded
+    album: Album | None
+    all_rows: Mapping[str, bytes] | None = None
+
+
+class Plan(NamedTuple):
+    """What is to be committed for a pet, and which of its jobs failed. `applied` says, a work each, whether it changed
+    anything; `album` is the state after it, None where the pet has none, and `gauges` its figures if it changed.
+    """
+
+    pet_id: str
+    commit: Commit
+    works: Sequence[Work] = ()
+    applied: Sequence[bool] = ()
+    album: Album | None = None
+    changes: Changes | None = None
+    gauges: Gauges | None = None
+    failures: Sequence[Failure] = ()
+    needs_all_rows: bool = False
+
+
+class Planner:
+    """Applies jobs by one set of engine parameters."""
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+
+    def estimate(self, task: Task) -> float:
+        """Seconds that `plan` will take, roughly."""
+        stored = sum(map(len, task.loaded.fields.values())) if task.loaded.fields and task.album is None else 0
+        album = task.album or new_album(task.pet_id)
+        return work_estimate(album, [work.job for work in task.works]) + stored * _SECONDS_A_BYTE
+
+    def plan(self, task: Task) -> Plan:
+        """The commit that takes every work to an outcome. Raises nothing: what goes wrong is a failure of its job."""
+        try:
+            return self._planned(task)
+        except NeedsAllRowsError:
+            return Plan(task.pet_id, _commit(task, ()), needs_all_rows=True)
+        except BadStateError as error:
+            errors: dict[EntryId, Exception] = {work.entry.id: error for work in _current(task)}
+        except Exception as error:  # noqa: BLE001 - whatever a job provokes must not stop the others
+            errors = self._culprits(task) or {work.entry.id: error for work in _current(task)}
+        rest = [work for work in task.works if work.entry.id not in errors]
+        failures = [Failure(w.entry, errors[w.entry.id], w.job) for w in task.works if w.entry.id in errors]
+        plan = self.plan(task._replace(works=rest)) if rest else Plan(task.pet_id, _commit(task, ()))
+        return plan._replace(failures=[*plan.failures, *failures])
+
+    def _planned(self, task: Task) -> Plan:
+        current = _current(task)
+        if not current:  # all were accepted before the pet was erased
+            return Plan(task.pet_id, _commit(task, task.works), task.works, [False] * len(task.works))
+        applied = self._apply(task, current)
+        outcomes = {work.entry.id: outcome for work, outcome in zip(current, applied.outcomes, strict=True)}
+        rejected = {entry: outcome.error for entry, outcome in outcomes.items() if outcome.error is not None}
+        works = [work for work in task.works if work.entry.id not in rejected]
+        has_album = applied.changed or bool(task.loaded.token)
+        wants_view = applied.changed or (has_album and not task.loaded.has_view)
+        commit = _commit(task, works)._replace(
+            version=applied.album.version if applied.changed else None,
+            writes=applied.writes,
+            deletes=applied.deletes,
+            view=render(applied.album, self._params) if wants_view else b"",
+        )
+        return Plan(
+            task.pet_id,
+            commit,
+            works,
+            [work.entry.id in outcomes and outcomes[work.entry.id].verdict is Verdict.APPLIED for work in works],
+            applied.album if has_album else None,
+            applied.changes if applied.changed else None,
+            gauges(applied.album, self._params) if applied.changed else None,
+            [Failure(w.entry, rejected[w.entry.id], w.job) for w in task.works if w.entry.id in rejected],
+        )
+
+    def _apply(self, task: Task, works: Sequence[Work]) -> Applied:
+        loaded = task.loaded
+        album = task.album
+        if album is None:
+            album = decode_album(task.pet_id, loaded.fields or {}) if loaded.token else new_album(task.pet_id)
+        rows = loaded.rows if task.all_rows is None else task.all_rows
+        complete = task.all_rows is not None or not loaded.token
+        return apply(
+            album, [work.job for work in works], rows, self._params, int(time.time() * 1000), complete=complete
+        )
+
+    def _culprits(self, task: Task) -> dict[EntryId, Exception]:
+        """The jobs that fail even alone, with their errors; empty where it takes several together."""
+        culprits: dict[EntryId, Exception] = {}
+        for work in _current(task):
+            try:
+                self._apply(task, [work])
+            except NeedsAllRowsError:
+                continue
+            except Exception as error:  # noqa: BLE001 - as above
+                culprits[work.entry.id] = error
+        return culprits
+
+
+def _current(task: Task) -> list[Work]:
+    """The works that were accepted after the pet's last erasure."""
+    mark = task.loaded.erased
+    return [work for work in task.works if mark is None or work.job.sequence > mark]
+
+
+def _commit(task: Task, works: Sequence[Work]) -> Commit:
+    return Commit(task.pet_id, [work.entry.key for work in works], task.loaded.token, task.loaded.erased)

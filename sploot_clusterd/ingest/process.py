@@ -1,0 +1,246 @@
+"""One batch of entries through the engine: decode, load, compute, commit; each in one step for the whole batch."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from operator import attrgetter
+from typing import Final
+
+from sploot_clusterd.checks import Limits
+from sploot_clusterd.engine import Changes, Gauges, images_named
+from sploot_clusterd.errors import BadJobError, StoreUnavailableError
+from sploot_clusterd.ingest import policy
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.outcomes import Failure, Outcomes
+from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import AlbumStore, Committed, Entry, Reply, Verdict, Wanted
+from sploot_clusterd.wire import decode_entry
+
+log = logging.getLogger(__name__)
+
+_TRIES: Final = 4
+"""A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
+_SLICE_SECONDS: Final = 0.0005
+"""How long the loop may be kept before its other work, HTTP first of all, gets a turn."""
+
+Works = Mapping[str, Sequence[Work]]
+
+
+class Processor:
+    """Takes each entry that it is given to an outcome: a commit, a dead letter, or a later try."""
+
+    def __init__(
+        self,
+        *,
+        albums: AlbumStore,
+        planner: Planner,
+        cache: AlbumCache,
+        leases: Leases,
+        outcomes: Outcomes,
+        brake: Brake,
+        pool: Executor,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> None:
+        self._albums = albums
+        self._planner = planner
+        self._cache = cache
+        self._leases = leases
+        self._outcomes = outcomes
+        self._brake = brake
+        self._pool = pool
+        self._limits = limits
+        self._metrics = metrics
+        self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
+        self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
+        self.harmless: set[bytes] = set()
+        """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
+
+    async def run(self, consumer: str, entries: Sequence[Entry]) -> None:
+        """Takes the entries to their outcomes; those that may have ended a process before, one at a time.
+
+        Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
+        """
+        with self._leases.held(consumer, [entry.key for entry in entries]):
+            await self._batch(consumer, [entry for entry in entries if entry.verdict is Verdict.RUN])
+            for entry in entries:
+                if entry.verdict is Verdict.ALONE:
+                    await self._alone(consumer, entry)
+                elif entry.verdict is Verdict.CRASH_LOOP:
+                    text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
+                    await self._outcomes.set_aside(consumer, entry, "crash_loop", text)
+                elif entry.verdict is Verdict.GONE:
+                    text = "the entry was deleted from the stream while it was pending"
+                    await self._outcomes.set_aside(consumer, entry, "payload_lost", text)
+
+    async def _alone(self, consumer: str, entry: Entry) -> None:
+        try:
+            await self._batch(consumer, [entry])
+        except StoreUnavailableError:
+            self.harmless.add(entry.key)
+            raise
+        self.harmless.discard(entry.key)
+
+    async def _batch(self, consumer: str, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        began = time.perf_counter()
+        self._metrics.batch_size.observe(len(entries))
+        works = await self._decode(consumer, entries)
+        async with self._cache.alone(works):
+            for tries in range(_TRIES):
+                works = await self._attempt(consumer, works, began)
+                if not works:
+                    return
+                await asyncio.sleep(policy.conflict_pause(tries))
+        left = [work.entry for of_pet in works.values() for work in of_pet]
+        log.info("left a contended pet for a moment", extra={"data": {"entries": len(left)}})
+        await self._outcomes.deferred(consumer, left)
+
+    async def _decode(self, consumer: str, entries: Sequence[Entry]) -> dict[str, list[Work]]:
+        """The jobs by pet, in the order of the stream. What cannot be decoded becomes a dead letter."""
+        works: dict[str, list[Work]] = {}
+        bad = []
+        turn = time.perf_counter()
+        for entry in sorted(entries, key=attrgetter("id")):
+            try:
+                job = decode_entry(entry.id, entry.fields, self._limits)
+            except BadJobError as error:
+                bad.append(Failure(entry, error))
+            else:
+                works.setdefault(job.pet_id, []).append(Work(entry, job))
+            turn = await _breathe(turn)
+        await self._outcomes.failed(consumer, bad)
+        return works
+
+    async def _attempt(self, consumer: str, works: Works, began: float) -> dict[str, list[Work]]:
+        """Load, compute and commit once; returns the jobs of those pets that have to be taken up again."""
+        at = time.perf_counter()
+        tasks, failures = await self._load(works)
+        at = self._spent("load", at)
+        plans = await self._compute(tasks)
+        at = self._spent("compute", at)
+        failures += [failure for plan in plans for failure in plan.failures]
+        again, refused = await self._commit(consumer, [plan for plan in plans if plan.works], began)
+        self._spent("commit", at)
+        await self._outcomes.failed(consumer, failures + [f for f in refused if _is_jobs_fault(f)])
+        for failure in refused:
+            if not _is_jobs_fault(failure):
+                raise failure.error  # Redis refuses writes: everything stays pending, and no attempt is used
+        return again
+
+    async def _load(self, works: Works) -> tuple[list[Task], list[Failure]]:
+        wanted = [
+            Wanted(pet_id, self._cache.token(pet_id), sorted(images_named([work.job for work in of_pet])))
+            for pet_id, of_pet in works.items()
+        ]
+        tasks, failures = [], []
+        for want, loaded in zip(wanted, await self._albums.load(wanted) if wanted else (), strict=True):
+            if isinstance(loaded, Exception):
+                failures += [Failure(work.entry, loaded, work.job) for work in works[want.pet_id]]
+            else:
+                known = self._cache.get(want.pet_id, loaded.token) if loaded.token else None
+                tasks.append(Task(want.pet_id, works[want.pet_id], loaded, known))
+        return tasks, failures
+
+    async def _compute(self, tasks: Sequence[Task]) -> list[Plan]:
+        """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
+        if policy.in_thread([self._planner.estimate(task) for task in tasks]):
+            plans = await self._in_pool(tasks)
+        else:
+            plans, turn = [], time.perf_counter()
+            for task in tasks:
+                plans.append(self._planner.plan(task))
+                turn = await _breathe(turn)
+        for n, task in enumerate(tasks):
+            if plans[n].needs_all_rows:
+                complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
+                plans[n] = (await self._in_pool([complete]))[0]
+        return plans
+
+    async def _in_pool(self, tasks: Sequence[Task]) -> list[Plan]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: [self._planner.plan(task) for task in tasks])
+
+    async def _commit(
+        self, consumer: str, plans: Sequence[Plan], began: float
+    ) -> tuple[dict[str, list[Work]], list[Failure]]:
+        """What has to be taken up again, and what Redis refused."""
+        again: dict[str, list[Work]] = {}
+        refused: list[Failure] = []
+        commits = [plan.commit for plan in plans]
+        for plan, reply in zip(plans, await self._albums.commit(consumer, commits) if plans else (), strict=True):
+            if isinstance(reply, Exception):
+                self._cache.drop(plan.pet_id)
+                refused += [Failure(work.entry, reply, work.job) for work in plan.works]
+            elif reply.reply is Reply.COMMITTED:
+                self._committed(plan, reply, began)
+            else:
+                left = self._left(plan, reply)
+                if left:
+                    again[plan.pet_id] = left
+        return again, refused
+
+    def _left(self, plan: Plan, reply: Committed) -> list[Work]:
+        if reply.reply is Reply.CONFLICT:
+            self._metrics.conflicts.inc()
+            self._cache.drop(plan.pet_id)
+            return list(plan.works)
+        ours = set(reply.ours)
+        left = [work for work in plan.works if work.entry.key in ours]
+        self._metrics.lost_entries.inc(len(plan.works) - len(left))
+        return left
+
+    def _committed(self, plan: Plan, reply: Committed, began: float) -> None:
+        if plan.album is not None:
+            self._cache.put(plan.pet_id, reply.token, plan.album)
+        if plan.changes is not None and plan.gauges is not None:
+            self._count(plan.changes, plan.gauges)
+        took = time.perf_counter() - began
+        for work, applied in zip(plan.works, plan.applied, strict=True):
+            self._results["success" if applied else "skipped"].inc()
+            self._metrics.job_seconds.observe(took)
+            if log.isEnabledFor(logging.INFO):
+                log.info("job done" if applied else "job skipped", extra={"data": _about(work, took)})
+        self._brake.good(len(plan.works))
+
+    def _count(self, changes: Changes, gauges: Gauges) -> None:
+        self._metrics.hero_changes.inc(changes.hero_changes)
+        self._metrics.merges.inc(changes.merged)
+        self._metrics.splits.inc(changes.split)
+        self._metrics.rebuilds.inc(changes.rebuilt)
+        self._metrics.clusters.observe(gauges.clusters)
+        self._metrics.unclustered.observe(gauges.unclustered)
+
+    def _spent(self, stage: str, since: float) -> float:
+        now = time.perf_counter()
+        self._stage[stage].inc(now - since)
+        return now
+
+
+async def _breathe(turn: float) -> float:
+    """Gives the loop's other work a turn if this one has lasted long enough; when the current one began."""
+    if time.perf_counter() - turn < _SLICE_SECONDS:
+        return turn
+    await asyncio.sleep(0)
+    return time.perf_counter()
+
+
+def _is_jobs_fault(failure: Failure) -> bool:
+    return not isinstance(failure.error, StoreUnavailableError)
+
+
+def _about(work: Work, took: float) -> dict[str, object]:
+    return {
+        "job_id": work.job.job_id,
+        "pet_id": work.job.pet_id,
+        "entry_id": str(work.entry.id),
+        "attempt": work.entry.attempts + 1,
+        "trace": work.job.trace,
+        "latency_ms": round(took * 1000, 3),
+    }

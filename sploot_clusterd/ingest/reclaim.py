@@ -1,0 +1,117 @@
+"""The reclaim loop: retries that are due, entries that nobody works on any more, and the upkeep of the stream."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final, NamedTuple
+
+from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.process import Processor
+from sploot_clusterd.store import How, Stream
+from sploot_clusterd.supervisor import pause
+
+log = logging.getLogger(__name__)
+
+_TICK: Final = 0.25
+_DUE_EVERY: Final = 0.25
+_UPKEEP_EVERY: Final = 30.0
+_IDLE_CONSUMER_MS: Final = 3_600_000
+"""A consumer that was idle for an hour and holds nothing belongs to a process that is gone or was renamed."""
+
+
+class Duty(NamedTuple):
+    """One kind of periodic work: what, how often (seconds), and the pass that does it and returns a count."""
+
+    name: str
+    every: float
+    do: Callable[[], Awaitable[int]]
+
+
+class Reclaimer:
+    """`run` is a root task. It claims under a name of its own."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        living: Collection[str],
+        stream: Stream,
+        processor: Processor,
+        brake: Brake,
+        health: Health,
+        named: asyncio.Event,
+        stopping: asyncio.Event,
+        retry_idle_ms: int,
+    ) -> None:
+        self._name = name
+        self._living = living
+        self._stream = stream
+        self._processor = processor
+        self._brake = brake
+        self._health = health
+        self._named = named
+        self._stopping = stopping
+        self._duties = (
+            Duty("due", _DUE_EVERY, lambda: self.claim(How.DUE)),
+            # A quarter, so that what a killed process held is done again within one and a half idle limits.
+            Duty("idle", retry_idle_ms / 4000, lambda: self.claim(How.IDLE)),
+            Duty("upkeep", _UPKEEP_EVERY, self.upkeep),
+        )
+
+    async def run(self) -> None:
+        """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
+        while not self._named.is_set() and not await pause(self._stopping, _TICK):
+            self._health.progress("reclaim")
+        owed = True
+        clock = asyncio.get_running_loop().time
+        next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
+        while not self._stopping.is_set():
+            self._health.progress("reclaim")
+            try:
+                if owed:
+                    await self.claim(How.OWN)
+                    owed = False
+                for duty in self._duties:
+                    if clock() >= next_at[duty.name]:
+                        await self._do(duty)
+                        next_at[duty.name] = clock() + duty.every * random.uniform(0.8, 1.0)  # noqa: S311
+            except GroupMissingError:
+                await self._make_group()
+            except StoreUnavailableError as error:
+                log.warning("reclaim waits for redis", extra={"data": {"error": error.detail}})
+                owed = True  # what it had in hand is still its own
+            await pause(self._stopping, _TICK)
+
+    async def _make_group(self) -> None:
+        """Again, after a flush or a deletion: what comes in from now on is still ours to do."""
+        try:
+            await self._stream.ensure_group()
+        except StoreUnavailableError as error:
+            log.warning("no consumer group", extra={"data": {"error": error.detail}})
+
+    async def claim(self, how: How) -> int:
+        """One pass over the pending entries: claims and processes what `how` says; how many these were."""
+        if self._brake.seconds_left():
+            return 0
+        claimed = 0
+        async for entries in self._stream.claim(self._name, how, self._processor.harmless):
+            await self._processor.run(self._name, entries)
+            self._health.progress("reclaim")
+            claimed += len(entries)
+            if self._stopping.is_set():
+                break
+        return claimed
+
+    async def upkeep(self) -> int:
+        """Forgets consumers of processes long gone, and erase marks that nothing older needs."""
+        return (
+            await self._stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
+            + await self._stream.sweep_erase_marks()
+        )
+
+    async def _do(self, duty: Duty) -> None:
+        if count := await duty.do():
+            log.info("reclaim pass", extra={"data": {"duty": duty.name, "count": count}})

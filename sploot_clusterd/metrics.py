@@ -1,0 +1,95 @@
+"""Every metric of the daemon, declared once, with its kind and meaning.
+
+The first four are the reference service's, by name, label values and buckets. Labels come from closed sets: never a
+pet, a path or the text of an error, for each value is a series that every scrape carries for ever.
+"""
+
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sploot_clusterd import __version__
+from sploot_clusterd.errors import Reason
+
+_PREFIX = "media_cluster_"
+# The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.
+_JOB_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
+_LAG_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """One process's metrics in a registry of their own, so that two daemons in one test do not share figures."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._ingest()
+        self._albums()
+        self._process()
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(_PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(_PREFIX + name, meaning, labels, buckets=buckets, registry=self.registry)
+
+    def _ingest(self) -> None:
+        self.jobs_processed = self._counter(
+            "jobs_processed_total",
+            "Runs by result: success, retry, dead_letter, invalid, skipped, failure (every failed run)",
+            "result",
+        )
+        self.job_seconds = self._histogram(
+            "job_processing_seconds", "Time from a batch's read to its jobs' commit, a job", _JOB_SECONDS
+        )
+        self.pending_jobs = self._gauge("pending_jobs", "Entries read and not yet settled: the group's pending entries")
+        self.stream_lag = self._gauge("stream_lag_seconds", "Idle time of the oldest pending entry")
+        self.oldest_unsettled = self._gauge("oldest_unsettled_seconds", "Age of the oldest entry in the stream")
+        self.backlog = self._gauge("backlog_jobs", "Unsettled entries, read or not: the stream's length")
+        self.backlog_refused = self._counter("backlog_refused_total", "Submits refused because the stream was full")
+        self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
+        self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
+        self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
+        self.lost_entries = self._counter(
+            "lost_entries_total", "Entries another process had taken when we came to commit"
+        )
+        self.dead_letters = self._counter("dead_letters_total", "Jobs set aside, by reason", "reason")
+        for reason in get_args(Reason):  # from 0, or the first dead letter is no increase to Prometheus
+            self.dead_letters.labels(reason)
+        self.dead_letters_dropped = self._counter("dead_letters_dropped_total", "Dead letters that the cap dropped")
+        self.groups_created = self._counter("groups_created_total", "Consumer groups made, again after a loss too")
+        self.batch_size = self._histogram("batch_size_jobs", "Jobs in a batch", _COUNTS)
+        self.stage_seconds = self._counter(
+            "stage_seconds_total", "Time of consumers by stage: wait, load, compute, commit", "stage"
+        )
+
+    def _albums(self) -> None:
+        self.cache_requests = self._counter("album_cache_requests_total", "Albums wanted: hit or miss", "result")
+        self.cache_bytes = self._gauge("album_cache_bytes", "Estimated size of the albums in memory")
+        self.clusters = self._histogram("clusters_per_album", "Shown clusters of an album at its commit", _COUNTS)
+        self.unclustered = self._histogram(
+            "unclustered_per_album", "Images in no shown cluster at an album's commit", (0, *_COUNTS)
+        )
+        self.hero_changes = self._counter("hero_changes_total", "Clusters that got another hero")
+        self.merges = self._counter("cluster_merges_total", "Clusters that became part of another")
+        self.splits = self._counter("cluster_splits_total", "Clusters that parted from another")
+        self.rebuilds = self._counter("rebuilds_total", "Albums whose clusters were formed anew")
+
+    def _process(self) -> None:
+        self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")
+        self.http_seconds = self._histogram("http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route")
+        self.http_token_uses = self._counter(
+            "http_token_uses_total", "Requests by the place of their token in the settings", "slot"
+        )
+        self.http_bad_requests = self._counter("http_bad_requests_total", "Connections whose bytes were no HTTP")
+        self.http_connections = self._gauge("http_connections", "Open connections")
+        self.redis_round_trips = self._counter("redis_round_trips_total", "Commands and pipelines sent", "kind")
+        self.loop_lag = self._histogram("loop_lag_seconds", "How late the event loop wakes a sleeper", _LAG_SECONDS)
+        self.restarts = self._counter("component_restarts_total", "Root tasks started again", "component")
+        self.ready = self._gauge("ready", "1 while /readyz says ready, else 0")
+        build = self._gauge("build_info", "Always 1; the version as a label", "version")
+        build.labels(__version__).set(1)

@@ -1,0 +1,134 @@
+"""Structs of the wire and of a job on its way: what producers send, what the engine is given.
+
+The wire structs mirror the HTTP contract to the letter; decoding and checking them is `wire`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
+
+# \Z, for $ would let a trailing newline through.
+ID_PATTERN = r"^[A-Za-z0-9._:-]+\Z"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]{1,128}\Z"
+
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+"""An id of a pet, a job or an image. How long it may be is a setting."""
+Text = Annotated[str, Meta(pattern=TEXT_PATTERN)]
+Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+KINDS = ("embedding", "pose", "context")
+"""The vector kinds, in the order in which they are combined."""
+
+
+class PackedVector(Struct, frozen=True):
+    """A vector as base64 of little endian floats: four times smaller than a JSON array."""
+
+    dtype: Literal["f16", "f32"]
+    data: str
+
+
+Vector = list[float] | PackedVector
+
+
+class ImageInsight(Struct, frozen=True):
+    image_id: Id
+    embedding: Vector | None = None
+    pose: Vector | None = None
+    context: Vector | None = None
+    quality: Unit | None = None
+    label: Text | None = None
+    captured_at: datetime | None = None
+
+
+class JobPayload(Struct, frozen=True):
+    """What a job says. Everything may be missing or null, as today's producers leave it."""
+
+    image_ids: list[Id] | None = None
+    labels: list[Text] | None = None
+    coverage: dict[Text, Unit] | None = None
+    quality_score: Unit | None = None
+    model_version: Text | None = None
+    images: list[ImageInsight] | None = None
+    removed_image_ids: list[Id] | None = None
+
+
+class JobRequest(Struct, frozen=True):
+    """The body of POST /internal/cluster-jobs."""
+
+    pet_id: Id
+    job_id: Id | None = None
+    reason: str | None = None
+    force: bool | None = None
+    payload: JobPayload | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Envelope(Struct, frozen=True):
+    """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
+
+    pet_id: Id
+    payload: JobRequest
+    job_id: Id | None = None
+    attempts: Any = 0
+    enqueued_at: Any = None
+
+
+class OutgoingEnvelope(Struct, frozen=True):
+    """The envelope as we write it: the request's bytes go through as they came."""
+
+    job_id: str
+    pet_id: str
+    payload: msgspec.Raw
+    enqueued_at: str
+    attempts: int = 0
+
+
+class EntryId(NamedTuple):
+    """A stream entry's id as two numbers. Its order is the order of events: the later one wins."""
+
+    ms: int
+    seq: int
+
+    @classmethod
+    def parse(cls, entry_id: str) -> "EntryId":
+        """From `ms-seq`. Raises ValueError for anything else."""
+        ms, dash, seq = entry_id.partition("-")
+        if not dash or not (ms + seq).isascii() or not ms.isdigit() or not seq.isdigit():
+            raise ValueError(f"{entry_id[:64]!r} is not a stream entry id")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+class Insight(NamedTuple):
+    """What one job says of one image. `vectors` holds the kinds that were given: float32 [d], not normalised."""
+
+    image_id: str
+    vectors: Mapping[str, FloatVector]
+    quality: float | None
+    label: str | None
+    captured_ms: int | None
+
+
+class Job(NamedTuple):
+    """One decoded, checked job. `sequence` is its first entry id as far as its entry knows."""
+
+    pet_id: str
+    job_id: str
+    sequence: EntryId
+    force: bool = False
+    image_ids: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    coverage: Mapping[str, float] = {}
+    quality_score: float | None = None
+    model_version: str | None = None
+    images: Sequence[Insight] = ()
+    removed: Sequence[str] = ()
+    trace: str | None = None

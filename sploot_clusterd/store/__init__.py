@@ -1,0 +1,32 @@
+"""All that knows Redis: connections, key names, scripts, and what they do for the rooms above.
+
+Belongs here: moving bytes and ids in and out of Redis, atomically where it matters. Does not belong here: what the
+bytes mean, and when to do what.
+"""
+
+from sploot_clusterd.store.albums import AlbumStore, Commit, Committed, Loaded, Reply, Wanted
+from sploot_clusterd.store.client import Clients
+from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.stream import Entry, How, Letter, Retry, Stats, Stream, Verdict
+from sploot_clusterd.store.views import ViewStore
+
+__all__ = [
+    "AlbumStore",
+    "Clients",
+    "Commit",
+    "Committed",
+    "Entry",
+    "How",
+    "Keys",
+    "Letter",
+    "Loaded",
+    "Reader",
+    "Reply",
+    "Retry",
+    "Stats",
+    "Stream",
+    "Verdict",
+    "ViewStore",
+    "Wanted",
+]

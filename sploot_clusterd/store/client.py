@@ -1,0 +1,168 @@
+"""The only module that makes connections to Redis, and the only one that reads its errors.
+
+Two kinds of client: one pool for commands, and for each consumer a reader of its own, whose blocked reads would
+otherwise starve the commands. Neither lets the library retry: a command whose reply was lost may have happened, and
+only the caller knows which ones may happen twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,  # noqa: A004 - the library's own name for it
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+    TryAgainError,
+)
+
+from sploot_clusterd.config import RedisSettings
+from sploot_clusterd.errors import (
+    BadStateError,
+    GroupMissingError,
+    StartError,
+    StoreRefusesError,
+    StoreUnavailableError,
+)
+
+T = TypeVar("T")
+
+_COMMAND_TIMEOUT: Final = 5.0
+"""Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
+_READ_MARGIN: Final = 5.0
+"""Seconds beyond its block time after which a blocked read is taken for dead."""
+_POOL_WAIT: Final = 2.0
+"""Seconds to wait for a free connection before the answer is 503."""
+_OLDEST_REDIS: Final = (7, 0)
+_GROUP_GONE: Final = ("NOGROUP", "UNBLOCKED")
+_REFUSING: Final = ("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN")
+
+
+class Clients:
+    """The process's way to Redis."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._settings = settings
+        self.commands = Redis(connection_pool=self._pool(settings.pool_max_connections, self._timeout(0.0)))
+        self._readers: set[Redis] = set()
+
+    def reader(self, block_ms: int) -> Redis:
+        """A client with a single connection for reads that block up to `block_ms`. Close it with `drop`."""
+        client = Redis(connection_pool=self._pool(1, self._timeout(block_ms / 1000)))
+        self._readers.add(client)
+        return client
+
+    async def drop(self, reader: Redis) -> None:
+        """Close a reader's connection. Finishes even if the caller is cancelled: else the connection would leak."""
+        self._readers.discard(reader)
+        await asyncio.shield(_close(reader))
+
+    async def close(self) -> None:
+        for reader in list(self._readers):
+            await self.drop(reader)
+        await asyncio.shield(_close(self.commands))
+
+    async def forget_connections(self) -> None:
+        """Let the next command open a new connection: after a failover the old ones lead to the demoted node."""
+        await self.commands.connection_pool.disconnect(inuse_connections=False)
+
+    async def check_version(self) -> None:
+        """Raises StartError if the server is older than 7.0: older ones hand back deleted entries as pending."""
+        with translated():
+            info = await self.commands.info("server")
+        version = str(info["redis_version"])
+        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
+            raise StartError(f"redis is {version}, and 7.0 or newer is needed: upgrade the server at redis.url")
+
+    def _timeout(self, block: float) -> float:
+        base = self._settings.socket_timeout or _COMMAND_TIMEOUT
+        return base if not block else block + max(base, _READ_MARGIN)
+
+    def _pool(self, connections: int, timeout: float) -> BlockingConnectionPool:
+        s = self._settings
+        options: dict[str, Any] = {
+            "socket_timeout": timeout,
+            "socket_connect_timeout": s.socket_connect_timeout,
+            "health_check_interval": s.healthcheck_interval,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,  # flat replies; nothing here needs RESP3's types
+            "username": s.username,
+            "password": s.password.reveal() if s.password else None,
+        }
+        if s.ssl_ca_certs:
+            options["ssl_ca_certs"] = s.ssl_ca_certs
+        url = s.url.reveal()
+        if s.ssl and url.startswith("redis://"):
+            url = "rediss" + url.removeprefix("redis")
+        given = {name: value for name, value in options.items() if value is not None}
+        return BlockingConnectionPool.from_url(url, max_connections=connections, timeout=_POOL_WAIT, **given)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns what redis-py raises into the daemon's errors, by what is to be done about it.
+
+    The library's own classes do not tell: a wrong password and a server that is loading are connection errors, and a
+    full memory, a full disk and a demoted primary are plain replies.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        raise as_ours(error) from error
+    except AuthenticationError as error:
+        raise StoreUnavailableError("redis refuses our username or password") from error
+    except (ConnectionError, TimeoutError, OSError) as error:
+        raise StoreUnavailableError from error
+
+
+def as_ours(error: RedisError) -> Exception:
+    """The daemon's error for one that Redis replied; itself if it is a bug of ours."""
+    text = str(error)
+    if isinstance(error, NoPermissionError):
+        return StoreUnavailableError("redis refuses a command to our user: see the ACL in docs/operations.md")
+    if isinstance(error, OutOfMemoryError | ReadOnlyError | MasterDownError | TryAgainError):
+        return StoreRefusesError(f"redis refuses writes: {text}"[:200])
+    if text.startswith(_REFUSING):
+        return StoreRefusesError(f"redis refuses writes: {text}"[:200])
+    if text.startswith(_GROUP_GONE):
+        return GroupMissingError(text[:200])
+    if "WRONGTYPE" in text:
+        return BadStateError(text[:200])
+    return error
+
+
+async def send(client: Redis, *command: bytes | str | float) -> Any:
+    """The reply to one command. Raises what Redis or the connection raises."""
+    return await client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+async def once_more(call: Callable[[], Awaitable[T]], *, enabled: bool) -> T:
+    """`call`, and again at once if the connection broke: only for what may happen twice, such as reads.
+
+    Raises StoreUnavailableError if both fail.
+    """
+    try:
+        with translated():
+            return await call()
+    except StoreRefusesError:
+        raise
+    except StoreUnavailableError:
+        if not enabled:
+            raise
+        with translated():
+            return await call()
+
+
+async def _close(client: Redis) -> None:
+    await client.aclose()
+    await client.connection_pool.disconnect()

@@ -1,0 +1,45 @@
+-- Put before every script: what several of them need. Ids are compared as two numbers; versions stay strings,
+-- for a Lua number is a double and rounds beyond 2^53.
+
+-- Server time in ms: due times are set and compared by one clock, whatever the hosts' say.
+local function now_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- {id, owner, idle ms, deliveries} of a pending entry, or nil. XACK itself never asks who owns an entry.
+local function pending_entry(stream, group, id)
+  return redis.call('XPENDING', stream, group, id, id, 1)[1]
+end
+
+local function owns(stream, group, consumer, id)
+  local entry = pending_entry(stream, group, id)
+  return entry ~= nil and entry[2] == consumer
+end
+
+local function at_or_before(id, mark)
+  local a, b = string.match(id, '^(%d+)-(%d+)$')
+  local c, d = string.match(mark, '^(%d+)-(%d+)$')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  return a < c or (a == c and b <= d)
+end
+
+-- The record beside the stream: real failures, when it is due again (ms; 0 while it is being run), lone runs begun,
+-- and the delivery count when the last outcome was written down: deliveries beyond `seen` ended without one.
+local function get_record(attempts_key, id)
+  local text = redis.call('HGET', attempts_key, id)
+  if not text then return nil end
+  local attempts, due, lone, seen = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
+  return {attempts = tonumber(attempts), due = tonumber(due), lone = tonumber(lone), seen = tonumber(seen)}
+end
+
+local function put_record(attempts_key, id, r)
+  redis.call('HSET', attempts_key, id, string.format('%d %.0f %d %d', r.attempts, r.due, r.lone, r.seen))
+end
+
+-- Last, always: a script is not rolled back, and what is acknowledged too early is lost.
+local function settle(stream, attempts_key, group, id)
+  redis.call('HDEL', attempts_key, id)
+  redis.call('XACK', stream, group, id)
+  redis.call('XDEL', stream, id)
+end

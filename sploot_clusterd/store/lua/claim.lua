@@ -1,0 +1,68 @@
+-- Take over pending entries: ours from before ('own'), those that are due again ('due'), or those that nobody has
+-- touched for long ('idle').
+-- KEYS  1 stream, 2 attempts
+-- ARGV  1 group, 2 consumer, 3 how, 4 idle ms after which an entry counts as abandoned, 5 cursor ('' to begin), 6 most entries, 7 most lone runs, 8.. ids whose last lone run did no harm
+-- Reply {next cursor or '' at the end, {id, verdict, real failures, fields}...}; a verdict is 'run', 'alone' (it was
+--       delivered twice or more without an outcome), 'crash_loop' (its lone runs are used up) or 'gone' (its payload
+--       was deleted). What waits for its due time is left.
+local stream, attempts_key = KEYS[1], KEYS[2]
+local group, consumer, how, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+local abandoned, most, most_lone = tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local now = now_ms()
+local harmless = {}
+for i = 8, #ARGV do harmless[ARGV[i]] = true end
+
+-- The entries to look at: {id, owner, idle, deliveries}, and where to go on.
+local function candidates()
+  if how ~= 'due' then
+    local from = cursor == '' and '-' or '(' .. cursor
+    local page
+    if how == 'own' then
+      page = redis.call('XPENDING', stream, group, from, '+', most, consumer)
+    else
+      page = redis.call('XPENDING', stream, group, 'IDLE', abandoned, from, '+', most)
+    end
+    return page, #page == most and page[#page][1] or ''
+  end
+  local scan = redis.call('HSCAN', attempts_key, cursor == '' and '0' or cursor, 'COUNT', most)
+  local page = {}
+  for i = 1, #scan[2], 2 do
+    local id = scan[2][i]
+    local due = get_record(attempts_key, id).due
+    if due <= now then
+      local entry = pending_entry(stream, group, id)
+      if not entry then
+        redis.call('HDEL', attempts_key, id)  -- a leftover of a deleted stream or group
+      elseif due > 0 then
+        page[#page + 1] = entry
+      end
+    end
+  end
+  return page, scan[1] == '0' and '' or scan[1]
+end
+
+local function take(entry)
+  local id, record = entry[1], get_record(attempts_key, entry[1])
+  if record and record.due > now then return nil end
+  if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
+  local verdict = 'run'
+  if entry[4] - (record and record.seen or 0) >= 2 then
+    record = record or {attempts = 0, lone = 0, seen = 0}
+    if not harmless[id] then record.lone = record.lone + 1 end
+    verdict = record.lone > most_lone and 'crash_loop' or 'alone'
+  end
+  if record then
+    record.due = 0  -- taken: until its next outcome only its idle time tells whether it is abandoned
+    put_record(attempts_key, id, record)
+  end
+  local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)
+  return {id, verdict, record and record.attempts or 0, claimed[1][2]}
+end
+
+local page, next_cursor = candidates()
+local reply = {next_cursor}
+for _, entry in ipairs(page) do
+  local taken = take(entry)
+  if taken then reply[#reply + 1] = taken end
+end
+return reply

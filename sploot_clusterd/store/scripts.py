@@ -1,0 +1,74 @@
+"""The Lua scripts: each in a file of its own in `lua/`, whose header names keys, arguments and replies."""
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from sploot_clusterd.store.client import send
+
+Argument = bytes | str | int
+# No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
+_SHEBANG: Final = "#!lua\n"
+_READS_ONLY: Final = "#!lua flags=no-writes\n"
+
+
+class Script:
+    """One script, called by its digest; its text is sent when the server does not know it (any more)."""
+
+    def __init__(self, name: str, *, writes: bool = True) -> None:
+        folder = resources.files(__package__) / "lua"
+        prelude, body = ((folder / f"{part}.lua").read_text() for part in ("_prelude", name))
+        self.name = name
+        self._text = (_SHEBANG if writes else _READS_ONLY) + prelude + body
+        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, client: Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """The script's reply. Raises what Redis or the connection raises."""
+        tail = (len(keys), *keys, *arguments)
+        try:
+            return await send(client, "EVALSHA", self._sha, *tail)
+        except NoScriptError:
+            return await send(client, "EVAL", self._text, *tail)
+
+    async def pipelined(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+        """The replies of many calls in one round trip, in order; a call that Redis refused has its error in place.
+
+        Raises only what ends the connection: then any of the calls may or may not have happened.
+        """
+        replies = await self._send(client, calls, "EVALSHA", self._sha)
+        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:  # nothing of these ran, so sending them again cannot do them twice
+            again = await self._send(client, [calls[n] for n in unknown], "EVAL", self._text)
+            for n, reply in zip(unknown, again, strict=True):
+                replies[n] = reply
+        return replies
+
+    async def _send(
+        self,
+        client: Redis,
+        calls: Sequence[tuple[Sequence[str], Sequence[Argument]]],
+        command: str,
+        script: str,
+    ) -> list[Any | RedisError]:
+        pipeline = client.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipeline.execute_command(command, script, len(keys), *keys, *arguments)
+        return await pipeline.execute(raise_on_error=False)
+
+
+SUBMIT: Final = Script("submit")
+LOAD: Final = Script("load", writes=False)
+COMMIT: Final = Script("commit")
+RETRY: Final = Script("retry")
+CLAIM: Final = Script("claim")
+RENEW: Final = Script("renew")
+DEAD_LETTER: Final = Script("dead_letter")
+ERASE: Final = Script("erase")
+ERASE_LETTERS: Final = Script("erase_letters")
+SWEEP_MARKS: Final = Script("sweep_marks")
+FORGET_CONSUMER: Final = Script("forget_consumer")
+STATS: Final = Script("stats", writes=False)

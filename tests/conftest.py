@@ -1,0 +1,57 @@
+"""What all tests share: a real redis-server, and waiting for what is to happen."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.embedded import EmbeddedRedis
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """One redis-server for the run, in a directory whose path is short enough for a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="clusterd-") as directory, EmbeddedRedis(Path(directory)) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    return f"unix://{redis_server.socket}"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Redis, which is emptied again."""
+    client = Redis.from_url(redis_url, protocol=2)
+    await client.flushall()
+    await client.config_resetstat()
+    yield client
+    await client.config_set("maxmemory", 0)
+    await client.flushall()
+    await client.aclose()
+
+
+async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = 10.0) -> None:
+    """Waits until `predicate` holds (it may be a coroutine function); fails naming `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        held = predicate()
+        if asyncio.iscoroutine(held):
+            held = await held
+        if held:
+            return
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On CI a test that was skipped, or is expected to fail, fails the run: nobody would ever read of it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and reporter.stats.keys() & {"skipped", "xfailed", "xpassed"}:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

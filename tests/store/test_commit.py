@@ -1,0 +1,194 @@
+"""The commit: all of a pet's state and its entries' settlement, or nothing."""
+
+from collections.abc import Collection
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.errors import BadStateError, StoreRefusesError
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import AlbumStore, Commit, Keys, Loaded, Reply, Stream, ViewStore, Wanted
+from tests.store.conftest import Producer
+
+PET = "pet"
+
+
+def commit(entries: Collection[bytes], token: bytes = b"", version: int | None = 1, **more: object) -> Commit:
+    writes = {b"head": b"h\xff", b"c1": b"cell", b"r:img": b"row\x00"}
+    return Commit(PET, list(entries), token, None, version, writes, view=b'{"v":1}')._replace(**more)
+
+
+async def load(albums: AlbumStore, token: bytes = b"", images: Collection[str] = ()) -> Loaded:
+    (loaded,) = await albums.load([Wanted(PET, token, images)])
+    assert isinstance(loaded, Loaded)
+    return loaded
+
+
+@pytest.fixture
+async def entry(stream: Stream, producer: Producer) -> bytes:
+    await producer.add()
+    return (await producer.read("me"))[0].key
+
+
+async def test_a_commit_writes_everything_and_settles(
+    albums: AlbumStore, entry: bytes, redis: Redis, producer: Producer, keys: Keys
+):
+    await redis.hset(keys.attempts, entry, "1 0 0 1")
+    (done,) = await albums.commit("me", [commit([entry])])
+
+    assert done.reply is Reply.COMMITTED
+    assert done.token.endswith(b".1")
+    assert await redis.get("ns:state:pet") == b'{"v":1}'
+    assert 0 < await redis.ttl("ns:state:pet") <= 100
+    assert await redis.hgetall("ns:album:pet") == {b"head": b"h\xff", b"c1": b"cell", b"token": done.token}
+    assert await redis.hgetall("ns:images:pet") == {b"img": b"row\x00"}
+    assert await redis.xlen("jobs") == 0
+    assert await producer.pending() == 0
+    assert not await redis.exists(keys.attempts)
+
+
+async def test_what_was_committed_is_loaded(albums: AlbumStore, entry: bytes):
+    nothing = await load(albums, images=["img"])
+    assert nothing == (b"", None, {}, None, False)
+    (done,) = await albums.commit("me", [commit([entry])])
+
+    whole = await load(albums, images=["other", "img"])
+    assert whole == (done.token, {b"head": b"h\xff", b"c1": b"cell"}, {"img": b"row\x00"}, None, True)
+    current = await load(albums, token=done.token, images=["img"])
+    assert current.fields is None
+    assert current.rows == {"img": b"row\x00"}
+    assert await albums.all_rows(PET) == {"img": b"row\x00"}
+
+
+async def test_a_second_commit_from_the_same_state_is_a_conflict(albums: AlbumStore, entry: bytes, producer: Producer):
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    (done,) = await albums.commit("me", [commit([entry])])
+    (late,) = await albums.commit("me", [commit([second], view=b"late", writes={b"head": b"late"})])
+
+    assert late.reply is Reply.CONFLICT
+    assert await producer.pending() == 1
+    loaded = await load(albums)
+    assert loaded.token == done.token
+    assert loaded.fields is not None
+    assert loaded.fields[b"head"] == b"h\xff"
+
+
+async def test_an_album_keeps_its_incarnation_and_counts_versions(albums: AlbumStore, entry: bytes, producer: Producer):
+    (first,) = await albums.commit("me", [commit([entry])])
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    (done,) = await albums.commit("me", [commit([second], first.token, 2, deletes=[b"c1", b"r:img"], writes={})])
+
+    assert done.token == first.token[:-1] + b"2"
+    loaded = await load(albums, images=["img"])
+    assert loaded.fields == {b"head": b"h\xff"}
+    assert loaded.rows == {}
+
+
+async def test_entries_of_another_consumer_stop_the_whole_pet(
+    albums: AlbumStore, entry: bytes, producer: Producer, redis: Redis
+):
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    await redis.xclaim("jobs", "workers", "thief", 0, [second])
+    (reply,) = await albums.commit("me", [commit([entry, second])])
+
+    assert reply.reply is Reply.LOST
+    assert reply.ours == [entry]
+    assert (await load(albums)).token == b""
+    assert await producer.pending() == 2
+
+
+async def test_other_pets_of_the_batch_are_not_touched(albums: AlbumStore, entry: bytes, producer: Producer):
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    replies = await albums.commit("thief", [commit([entry])]) + await albums.commit(
+        "me", [commit([b"1-1"]), commit([second], pet_id="other")]
+    )
+    assert [reply.reply for reply in replies] == [Reply.LOST, Reply.LOST, Reply.COMMITTED]
+
+
+async def test_an_entry_settled_by_another_is_lost_and_not_done_twice(albums: AlbumStore, entry: bytes):
+    (done,) = await albums.commit("me", [commit([entry])])
+    (again,) = await albums.commit("me", [commit([entry], done.token, 2)])
+    assert again.reply is Reply.LOST
+    assert again.ours == []
+    assert (await load(albums)).token == done.token
+
+
+async def test_an_erasure_after_the_load_is_a_conflict(
+    albums: AlbumStore, views: ViewStore, entry: bytes, producer: Producer
+):
+    await views.erase(PET)
+    (reply,) = await albums.commit("me", [commit([entry])])
+    assert reply.reply is Reply.CONFLICT
+    loaded = await load(albums)
+    assert loaded.erased == EntryId.parse(entry.decode())
+    (settled,) = await albums.commit("me", [Commit(PET, [entry], b"", loaded.erased)])
+    assert settled.reply is Reply.COMMITTED
+    assert await producer.pending() == 0
+    assert (await load(albums)).token == b""
+
+
+async def test_a_memory_of_an_erased_album_fits_no_later_one(
+    albums: AlbumStore, views: ViewStore, entry: bytes, producer: Producer
+):
+    (old,) = await albums.commit("me", [commit([entry])])
+    await views.erase(PET)
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    (new,) = await albums.commit("me", [commit([second])])
+    assert new.reply is Reply.COMMITTED
+    assert new.token != old.token
+    await producer.add()
+    third = (await producer.read("me"))[0].key
+    (stale,) = await albums.commit("me", [commit([third], old.token, 2)])
+    assert stale.reply is Reply.CONFLICT
+
+
+async def test_a_wrong_type_under_a_pets_key_leaves_the_job_pending(
+    albums: AlbumStore, entry: bytes, producer: Producer, redis: Redis
+):
+    await redis.set("ns:images:pet", "not a hash")
+    (reply,) = await albums.commit("me", [commit([entry])])
+    assert isinstance(reply, BadStateError)
+    assert await producer.pending() == 1
+    await redis.set("ns:album:pet", "not a hash")
+    (loaded,) = await albums.load([Wanted(PET, b"", [])])
+    assert isinstance(loaded, BadStateError)
+
+
+async def test_without_memory_nothing_is_written_and_the_job_stays_pending(
+    albums: AlbumStore, entry: bytes, producer: Producer, redis: Redis
+):
+    await redis.config_set("maxmemory", 1)
+    (reply,) = await albums.commit("me", [commit([entry])])
+    assert isinstance(reply, StoreRefusesError)
+    await redis.config_set("maxmemory", 0)
+    assert await producer.pending() == 1
+    (again,) = await albums.commit("me", [commit([entry])])
+    assert again.reply is Reply.COMMITTED
+
+
+async def test_scripts_survive_a_flush_of_the_servers_script_cache(albums: AlbumStore, entry: bytes, redis: Redis):
+    await redis.script_flush()
+    assert (await load(albums)).token == b""
+    await redis.script_flush()
+    (reply,) = await albums.commit("me", [commit([entry])])
+    assert reply.reply is Reply.COMMITTED
+
+
+async def test_large_lists_go_through_in_one_commit(albums: AlbumStore, entry: bytes, redis: Redis):
+    writes = {b"r:%d" % n: b"%d" % n for n in range(5000)} | {b"c%d" % n: b"c" for n in range(1500)}
+    (first,) = await albums.commit("me", [commit([entry], writes=writes)])
+    images = [str(n) for n in range(5000)]
+    loaded = await load(albums, images=images)
+    assert loaded.rows == {str(n): b"%d" % n for n in range(5000)}
+    assert loaded.fields == {b"c%d" % n: b"c" for n in range(1500)}
+    await redis.xadd("jobs", {"payload": "x"})
+    (key,) = [k for k, _ in (await redis.xreadgroup("workers", "me", {"jobs": ">"}))[0][1]]
+    gone = [b"r:%d" % n for n in range(5000)]
+    (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, deletes=gone)])
+    assert done.reply is Reply.COMMITTED
+    assert not await redis.exists("ns:images:pet")

@@ -1,0 +1,101 @@
+"""A consumer's own connection: its name, its blocked reads, and streams that vanish."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.errors import ConsumerNameTakenError
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Clients, Keys, Reader, Stream, reader as reader_module
+from tests.conftest import eventually
+from tests.store.conftest import Producer
+
+
+@pytest.fixture
+def new_reader(clients: Clients, stream: Stream, keys: Keys, metrics: Metrics):
+    def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
+        return Reader(clients, stream, keys, metrics, consumer=consumer, count=10, block_ms=block_ms)
+
+    return new
+
+
+async def blocked(redis: Redis) -> int:
+    return (await redis.info("clients"))["blocked_clients"]
+
+
+async def test_an_idle_stream_is_read_once_per_block_time(new_reader, redis: Redis):
+    reader = new_reader(block_ms=50)
+    await reader.open()
+    assert await reader.read() == []
+    await reader.close()
+    assert (await redis.info("commandstats"))["cmdstat_xreadgroup"]["calls"] == 1
+
+
+async def test_new_entries_end_the_wait(new_reader, producer: Producer, redis: Redis):
+    reader = new_reader()
+    await reader.open()
+    reading = asyncio.ensure_future(reader.read())
+    await eventually(lambda: blocked(redis), what="a blocked read")
+    await producer.add(b"new")
+    (entry,) = await reading
+    assert entry.fields == {b"payload": b"new"}
+    await reader.close()
+
+
+async def test_a_blocked_read_is_woken_and_not_cancelled(new_reader, redis: Redis):
+    reader = new_reader(block_ms=60_000)
+    await reader.open()
+    reading = asyncio.ensure_future(reader.read())
+    await eventually(lambda: blocked(redis), what="a blocked read")
+    await reader.wake()
+    assert await reading == []
+    await reader.wake()  # nothing to wake
+    await reader.close()
+
+
+@pytest.mark.parametrize("loss", ["flushall", "delete", "destroy"])
+async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
+    new_reader, producer: Producer, redis: Redis, loss: str
+):
+    reader = new_reader()
+    await reader.open()
+    reading = asyncio.ensure_future(reader.read())
+    await eventually(lambda: blocked(redis), what="a blocked read")
+    await {"flushall": redis.flushall, "delete": lambda: redis.delete("jobs")}.get(
+        loss, lambda: redis.xgroup_destroy("jobs", "workers")
+    )()
+    await producer.add(b"after")
+    assert await reading == []
+    assert [entry.fields[b"payload"] for entry in await reader.read()] == [b"after"]
+    await reader.close()
+
+
+async def test_a_name_in_use_by_another_process_is_refused(new_reader, redis: Redis, monkeypatch):
+    monkeypatch.setattr(reader_module, "_NAME_PATIENCE", 0.1)
+    first = new_reader()
+    await first.open()
+    monkeypatch.setattr(reader_module, "_PROCESS", "another")
+    second = new_reader()
+    with pytest.raises(ConsumerNameTakenError, match=r"consumes as me: give .*CLUSTERD_INSTANCE"):
+        await second.open()
+    other_name = new_reader("someone-else")
+    await other_name.open()
+    await first.close()
+    await second.open()  # the name is free as soon as Redis has seen the connection go
+    for reader in (second, other_name):
+        await reader.close()
+
+
+async def test_closed_readers_leave_no_connection(new_reader, redis: Redis):
+    before = len(await redis.client_list())
+    for n in range(20):
+        reader = new_reader(f"r{n}", 10)
+        await reader.open()
+        await reader.read()
+        await reader.close()
+
+    async def gone() -> bool:
+        return len(await redis.client_list()) <= before + 1  # the pool of commands keeps one
+
+    await eventually(gone, what="connections to be closed")

@@ -1,0 +1,130 @@
+"""The web's half: reads and submits that callers share, the full backlog, erasure."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.config import RedisSettings, SecretUrl
+from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
+from sploot_clusterd.store.coalesce import Coalescer
+from tests.store.conftest import GROUP, Producer
+
+
+async def test_concurrent_readers_share_a_round_trip(views: ViewStore, redis: Redis):
+    await redis.set("ns:state:a", b"A")
+    await redis.set("ns:state:b", b"B\xff")
+    answers = await asyncio.gather(*(views.view(pet) for pet in ("a", "b", "none", "a")))
+    assert answers == [b"A", b"B\xff", None, b"A"]
+    assert (await redis.info("commandstats"))["cmdstat_mget"]["calls"] == 1
+
+
+async def test_a_full_stream_refuses_and_nothing_is_trimmed(views: ViewStore, redis: Redis, metrics: Metrics):
+    results = await asyncio.gather(*(views.submit(b"%d" % n) for n in range(5)), return_exceptions=True)
+    assert [type(result) for result in results] == [type(None)] * 3 + [BacklogFullError] * 2
+    assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == [b"0", b"1", b"2"]
+    assert metrics.registry.get_sample_value("media_cluster_backlog_refused_total") == 2
+    await redis.xtrim("jobs", maxlen=0)
+    await views.submit(b"room again")
+
+
+async def test_invalidate_drops_the_view_only(views: ViewStore, redis: Redis):
+    await redis.set("ns:state:pet", b"v")
+    await redis.hset("ns:album:pet", "token", "t.1")
+    assert await views.invalidate("pet") is True
+    assert await views.invalidate("pet") is False
+    assert await redis.exists("ns:album:pet")
+
+
+async def test_erase_removes_every_key_and_the_dead_letters(views: ViewStore, redis: Redis, keys: Keys):
+    pet = keys.pet("pet")
+    await redis.set(pet.view, b"v")
+    await redis.hset(pet.album, "token", "t.1")
+    await redis.hset(pet.images, "img", "row")
+    for n in range(250):
+        await redis.xadd(keys.dead_letters, {"payload": "x", "pet_id": "pet" if n % 2 else "other"})
+    assert await views.erase("pet") is True
+    assert {key async for key in redis.scan_iter()} == {keys.dead_letters.encode()}
+    assert {fields[b"pet_id"] for _, fields in await redis.xrange(keys.dead_letters)} == {b"other"}
+    assert await redis.xlen(keys.dead_letters) == 125
+    assert await views.erase("pet") is False
+
+
+async def test_ping_wants_the_group_too(views: ViewStore, stream: Stream, redis: Redis):
+    assert 0 < await views.ping() < 5000
+    await redis.xgroup_destroy("jobs", GROUP)
+    with pytest.raises(StoreUnavailableError, match="consumer group workers is missing"):
+        await views.ping()
+
+
+async def test_without_redis_every_call_says_so(tmp_path, keys: Keys, metrics: Metrics):
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{tmp_path}/none.sock")))
+    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, retry_reads=True)
+    for call in (views.view("p"), views.submit(b"x"), views.erase("p"), views.invalidate("p"), views.ping()):
+        with pytest.raises(StoreUnavailableError, match="redis unavailable"):
+            await call
+    await clients.close()
+
+
+async def test_a_burst_beyond_the_pool_waits_for_its_turn(redis_url: str, redis: Redis, keys: Keys, metrics: Metrics):
+    clients = Clients(RedisSettings(url=SecretUrl(redis_url), pool_max_connections=2))
+    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, retry_reads=True)
+    gone = await asyncio.gather(*(views.invalidate(f"p{n}") for n in range(100)))
+    assert gone == [False] * 100
+    await clients.close()
+
+
+async def test_producers_own_entries_count_towards_the_backlog(views: ViewStore, producer: Producer):
+    for _ in range(3):
+        await producer.add()
+    with pytest.raises(BacklogFullError, match="backlog is full: 3 jobs"):
+        await views.submit(b"one more")
+
+
+async def test_questions_that_arrive_meanwhile_go_out_together():
+    asked: list[list[int]] = []
+    may_answer = asyncio.Event()
+
+    async def ask(questions):
+        asked.append(list(questions))
+        await may_answer.wait()
+        return [q * 10 for q in questions]
+
+    shared = Coalescer(ask, most=3, lanes=1)
+    first = asyncio.ensure_future(shared(0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    later = [asyncio.ensure_future(shared(n)) for n in range(1, 6)]
+    may_answer.set()
+    assert await first == 0
+    assert await asyncio.gather(*later) == [10, 20, 30, 40, 50]
+    assert asked == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_one_batchs_error_is_told_to_its_callers_alone_and_a_cancelled_one_disturbs_nobody():
+    async def ask(questions):
+        if "bad" in questions:
+            raise StoreUnavailableError
+        return questions
+
+    shared = Coalescer(ask, most=2, lanes=1)
+    calls = [asyncio.ensure_future(shared(q)) for q in ("bad", "with bad", "good", "cancelled")]
+    await asyncio.sleep(0)
+    calls[3].cancel()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(r) for r in results] == [StoreUnavailableError, StoreUnavailableError, str, asyncio.CancelledError]
+
+
+async def test_heavy_questions_are_cut_into_several_batches():
+    sizes = []
+
+    async def ask(questions):
+        sizes.append(len(questions))
+        return questions
+
+    shared = Coalescer(ask, most=10, lanes=1, weigh=len, heaviest=10)
+    await asyncio.gather(*(shared(b"x" * n) for n in (4, 4, 4, 50, 1)))
+    assert sizes == [2, 1, 1, 1]
