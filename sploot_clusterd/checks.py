@@ -28,7 +28,7 @@ class Limits(Protocol):
     def id_length(self) -> int: ...
 
 
-_DTYPES: Final = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 _SAFE_SCALE: Final = (1e-30, 1e30)
 """Between these a float32 vector's squares neither vanish nor overflow once it is normalised in float32."""
 

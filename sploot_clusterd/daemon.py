@@ -13,11 +13,20 @@ import uvloop
 
 from sploot_clusterd import __version__, config, logs
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import Params
+from sploot_clusterd.engine import KindWeights, Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import AlbumCache, Brake, Consumer, Leases, Outcomes, Planner, Processor, Reclaimer
-from sploot_clusterd.ingest import consumer_names
+from sploot_clusterd.ingest import (
+    AlbumCache,
+    Brake,
+    Consumer,
+    Leases,
+    Outcomes,
+    Planner,
+    Processor,
+    Reclaimer,
+    consumer_names,
+)
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
@@ -48,7 +57,8 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._params = Params.of(settings)
+        self._params = _params(settings)
+        load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
@@ -231,3 +241,17 @@ class Daemon:
         listening = Listening(self._settings.metrics.host, self._settings.metrics.port)
         app = build_ops_app(self.metrics, self.health)
         return HttpServer(app, listening, name="metrics", metrics=self.metrics, health=self.health)
+
+
+def _params(settings: Settings) -> Params:
+    """What the engine has to know, from the sections where operators look for it."""
+    engine, albums = settings.engine, settings.albums
+    weights = KindWeights(engine.weights.embedding, engine.weights.pose, engine.weights.context)
+    return Params(
+        algorithm=engine.algorithm,
+        weights=weights,
+        min_cluster_size=engine.min_cluster_size,
+        max_cluster_size=settings.clusters.max_cluster_size,
+        dedupe_jobs=albums.dedupe_jobs,
+        tombstone_days=albums.tombstone_days,
+    )

@@ -8,13 +8,11 @@ from sploot_clusterd.engine import (
     Album,
     Applied,
     Changes,
-    Gauges,
     NeedsAllRowsError,
     Params,
     Verdict,
     apply,
     decode_album,
-    gauges,
     new_album,
     render,
     work_estimate,
@@ -47,7 +45,7 @@ class Task(NamedTuple):
 
 class Plan(NamedTuple):
     """What is to be committed for a pet, and which of its jobs failed. `applied` says, a work each, whether it changed
-    anything; `album` is the state after it, None where the pet has none, and `gauges` its figures if it changed.
+    anything; `album` is the state after it, None where the pet has none, and `changes` what is new in it, if anything.
     """
 
     pet_id: str
@@ -56,7 +54,6 @@ class Plan(NamedTuple):
     applied: Sequence[bool] = ()
     album: Album | None = None
     changes: Changes | None = None
-    gauges: Gauges | None = None
     failures: Sequence[Failure] = ()
     needs_all_rows: bool = False
 
@@ -111,7 +108,6 @@ class Planner:
             [work.entry.id in outcomes and outcomes[work.entry.id].verdict is Verdict.APPLIED for work in works],
             applied.album if has_album else None,
             applied.changes if applied.changed else None,
-            gauges(applied.album, self._params) if applied.changed else None,
             [Failure(w.entry, rejected[w.entry.id], w.job) for w in task.works if w.entry.id in rejected],
         )
 

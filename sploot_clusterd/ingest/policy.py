@@ -39,7 +39,7 @@ def after_failure(error: Exception, attempts: int, max_attempts: int) -> Again |
 
 def backoff_ms(failures: int) -> int:
     """Milliseconds until the next try: min(60 s, 1 s * 2^(failures - 1)), times a random factor from 0.5 to 1."""
-    ceiling = min(_LONGEST_MS, _FIRST_MS * 2 ** (failures - 1))
+    ceiling = min(float(_LONGEST_MS), _FIRST_MS * 2.0 ** (failures - 1))
     return round(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards no secret
 
 

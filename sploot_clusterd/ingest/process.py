@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from sploot_clusterd.checks import Limits
-from sploot_clusterd.engine import Changes, Gauges, images_named
+from sploot_clusterd.engine import Album, Changes, images_named
 from sploot_clusterd.errors import BadJobError, StoreUnavailableError
 from sploot_clusterd.ingest import policy
 from sploot_clusterd.ingest.brake import Brake
@@ -199,8 +199,8 @@ class Processor:
     def _committed(self, plan: Plan, reply: Committed, began: float) -> None:
         if plan.album is not None:
             self._cache.put(plan.pet_id, reply.token, plan.album)
-        if plan.changes is not None and plan.gauges is not None:
-            self._count(plan.changes, plan.gauges)
+            if plan.changes is not None:
+                self._count(plan.album, plan.changes)
         took = time.perf_counter() - began
         for work, applied in zip(plan.works, plan.applied, strict=True):
             self._results["success" if applied else "skipped"].inc()
@@ -209,13 +209,13 @@ class Processor:
                 log.info("job done" if applied else "job skipped", extra={"data": _about(work, took)})
         self._brake.good(len(plan.works))
 
-    def _count(self, changes: Changes, gauges: Gauges) -> None:
+    def _count(self, album: Album, changes: Changes) -> None:
         self._metrics.hero_changes.inc(changes.hero_changes)
         self._metrics.merges.inc(changes.merged)
         self._metrics.splits.inc(changes.split)
         self._metrics.rebuilds.inc(changes.rebuilt)
-        self._metrics.clusters.observe(gauges.clusters)
-        self._metrics.unclustered.observe(gauges.unclustered)
+        self._metrics.clusters.observe(album.shown_clusters)
+        self._metrics.unclustered.observe(album.unclustered_images)
 
     def _spent(self, stage: str, since: float) -> float:
         now = time.perf_counter()
