@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait."""
 _LEAST_STALE_SECONDS: Final = 30.0
+_SAME_SIGNAL_SECONDS: Final = 0.1
+"""Wrappers that signal the process and then its group are asking once, not twice."""
 
 
 def run(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> int:
@@ -62,6 +64,7 @@ class Daemon:
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
+        self._asked_at = 0.0
         self._supervisor = Supervisor(self.metrics, self.health)
         self._notifier = Notifier()
         self._tokens = Tokens(settings.http.tokens)
@@ -86,7 +89,9 @@ class Daemon:
         finally:
             await self._stop()
         log.info("stopped", extra={"data": {"drained": drained}})
-        return 0 if drained else 1
+        if not drained:
+            os._exit(1)  # a thread that still computes would keep the interpreter from ending
+        return 0
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -107,9 +112,13 @@ class Daemon:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _stop_asked(self, number: signal.Signals) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.stopping.is_set() and now - self._asked_at < _SAME_SIGNAL_SECONDS:
+            return
         if self.stopping.is_set():
             log.warning("ended at once, by a second signal")
             os._exit(128 + number)  # no clean-up: what was in hand stays pending
+        self._asked_at = now
         log.info("stopping", extra={"data": {"signal": number.name}})
         self._notifier.stopping()
         self.stopping.set()

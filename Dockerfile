@@ -1,0 +1,25 @@
+# docker build -t sploot-clusterd .
+# docker run -e INTERNAL_TOKEN=... -e REDIS_URL=redis://... -p 127.0.0.1:9007:9007 sploot-clusterd
+
+FROM python:3.11-slim-bookworm AS build
+RUN python -m venv /opt/sploot-clusterd
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY sploot_clusterd ./sploot_clusterd
+RUN /opt/sploot-clusterd/bin/pip install --no-cache-dir .
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --no-create-home --shell /usr/sbin/nologin clusterd
+COPY --from=build /opt/sploot-clusterd /opt/sploot-clusterd
+# In a container the loopback address reaches nobody; a token of at least 16 bytes is then required.
+ENV PATH=/opt/sploot-clusterd/bin:$PATH \
+    ENVIRONMENT=production \
+    HTTP_HOST=0.0.0.0 \
+    HTTP_PORT=9007 \
+    WORKER_METRICS_HOST=0.0.0.0 \
+    WORKER_METRICS_PORT=9105 \
+    LOG_FORMAT=json
+USER clusterd
+EXPOSE 9007 9105
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["clusterd", "--check"]
+ENTRYPOINT ["clusterd"]
