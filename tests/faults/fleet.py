@@ -1,0 +1,160 @@
+"""Real daemons as processes over one real redis-server, to be killed, stopped and watched."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import msgspec
+from redis.asyncio import Redis
+
+from sploot_clusterd.embedded import EmbeddedRedis
+from tests.conftest import eventually
+
+TOKEN = "a-token-for-the-fault-suite"
+RETRY_IDLE_MS = 600
+_ROOT = Path(__file__).parents[2]
+
+
+class Daemon:
+    """One clusterd process. Its ports are its own; its instance number keeps its consumers' names apart."""
+
+    def __init__(self, directory: Path, redis_url: str, instance: int, code: Path, env: Mapping[str, str]) -> None:
+        self.instance = instance
+        self._log = directory / f"daemon-{instance}.log"
+        self._code = code
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COV_")},
+            "PYTHONPATH": str(code),
+            "REDIS_URL": redis_url,
+            "CLUSTERD_INSTANCE": str(instance),
+            "HTTP_PORT": "0",
+            "WORKER_METRICS_PORT": "0",
+            "WORKER_METRICS_HOST": "127.0.0.1",
+            "INTERNAL_TOKEN": TOKEN,
+            "LOG_FORMAT": "json",
+            "LOG_LEVEL": "INFO",
+            "CLUSTER_RETRY_IDLE_MS": str(RETRY_IDLE_MS),
+            "CLUSTER_READ_TIMEOUT_MS": "500",
+            **env,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ports: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Starts the process and waits until it listens."""
+        began = self._log.stat().st_size if self._log.exists() else 0
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-P", "-m", "sploot_clusterd"]
+            self._process = subprocess.Popen(command, env=self._env, stderr=log, stdout=log, cwd=self._log.parent)
+
+        def listening() -> bool:
+            assert self.alive(), f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
+            lines = [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes()[began:])]
+            if not any(line["message"] == "started" for line in lines):
+                return False
+            self.ports = {line["server"]: line["port"] for line in lines if line["message"] == "listening"}
+            return True
+
+        await eventually(listening, what="the daemon to listen", timeout=30)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['http']}"
+
+    @property
+    def ops_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['metrics']}"
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9, and no trace of the process left."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self, timeout: float = 40.0) -> int:
+        """SIGTERM; the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(timeout)
+
+    def log(self) -> list[dict[str, object]]:
+        return [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes())]
+
+
+class Fleet:
+    """A redis-server and daemons over it. Leaves nothing running."""
+
+    def __init__(
+        self, directory: Path, daemons: int = 2, *, code: Path = _ROOT, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.directory = directory
+        self.server = EmbeddedRedis(directory / "r")
+        self.server.start()
+        self.redis_url = f"unix://{self.server.socket}"
+        self.redis = Redis.from_url(self.redis_url, protocol=2)
+        self.daemons = [Daemon(directory, self.redis_url, n, code, env or {}) for n in range(daemons)]
+        self.http = aiohttp.ClientSession(headers={"X-Internal-Token": TOKEN})
+
+    async def __aenter__(self) -> Self:
+        try:
+            for daemon in self.daemons:
+                await daemon.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None):
+        await self.close()
+
+    async def close(self) -> None:
+        for daemon in self.daemons:
+            daemon.kill()
+        await self.http.close()
+        await self.redis.aclose()
+        self.server.stop()
+
+    def kill_redis(self) -> None:
+        """kill -9; `server.start()` brings it back on the same file."""
+        assert self.server.pid is not None
+        os.kill(self.server.pid, signal.SIGKILL)
+        self.server.stop()
+
+    async def readiness(self, daemon: Daemon) -> tuple[int, list[str]]:
+        """Status and reasons of /readyz."""
+        async with self.http.get(daemon.ops_url + "/readyz") as answer:
+            return answer.status, (await answer.json())["reasons"]
+
+    async def ready(self, timeout: float = 20.0) -> None:
+        async def all_ready() -> bool:
+            return all([(await self.readiness(daemon))[0] == 200 for daemon in self.daemons])
+
+        await eventually(all_ready, what="every daemon to be ready", timeout=timeout)
+
+    async def settled(self, timeout: float = 60.0) -> float:
+        """Waits until the stream is empty; how long that took, in seconds."""
+        began = time.monotonic()
+
+        async def empty() -> bool:
+            return not await self.redis.xlen("streams:media.cluster")
+
+        await eventually(empty, what="every job to be settled", timeout=timeout)
+        return time.monotonic() - began
+
+
+def _whole_lines(text: bytes) -> list[bytes]:
+    return [line for line in text.split(b"\n")[:-1] if line.startswith(b"{")]

@@ -1,0 +1,117 @@
+"""The ingest side with the real engine, on the real server; only the loops around it are the tests' own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
+from sploot_clusterd.engine import Params
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest import AlbumCache, Brake, Leases, Outcomes, Planner, Processor
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream
+
+GROUP = "workers"
+MAX_ATTEMPTS = 3
+
+
+@dataclass
+class Side:
+    """One process's ingest side."""
+
+    redis: Redis
+    keys: Keys
+    clients: Clients
+    stream: Stream
+    processor: Processor
+    cache: AlbumCache
+    leases: Leases
+    brake: Brake
+    health: Health
+    metrics: Metrics
+    stopping: asyncio.Event
+
+    async def add(self, pet: str = "pet", **job: object) -> bytes:
+        payload = job.pop("payload", {"image_ids": ["img"]})
+        return await self.raw(msgspec.json.encode({"pet_id": pet, "payload": payload, **job}))
+
+    async def raw(self, payload: bytes, **fields: object) -> bytes:
+        return await self.redis.xadd("jobs", {"payload": payload, **fields})
+
+    async def read(self, consumer: str = "me") -> list[Entry]:
+        reply = await self.redis.xreadgroup(GROUP, consumer, {"jobs": ">"}, count=100)
+        return [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
+
+    async def run(self, consumer: str = "me") -> None:
+        """One batch of whatever is new."""
+        await self.processor.run(consumer, await self.read(consumer))
+
+    async def view(self, pet: str = "pet") -> dict:
+        raw = await self.redis.get(self.keys.view(pet))
+        assert raw is not None
+        return msgspec.json.decode(raw)
+
+    async def letters(self) -> list[dict[bytes, bytes]]:
+        return [fields for _, fields in await self.redis.xrange(self.keys.dead_letters)]
+
+    async def pending(self) -> int:
+        return (await self.redis.xpending("jobs", GROUP))["pending"]
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"media_cluster_{name}", labels) or 0.0
+
+
+@pytest.fixture
+async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
+    """Makes ingest sides; two of them are two processes."""
+    made: list[tuple[Clients, ThreadPoolExecutor]] = []
+
+    async def new(params: Params = Params()) -> Side:  # noqa: B008 - immutable
+        metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
+        keys = Keys("ns", "jobs", "jobs:dead")
+        clients, pool = Clients(RedisSettings(url=SecretUrl(redis_url))), ThreadPoolExecutor(1)
+        made.append((clients, pool))
+        stream = Stream(
+            clients,
+            keys,
+            metrics,
+            group=GROUP,
+            retry_idle_ms=60_000,
+            max_attempts=MAX_ATTEMPTS,
+            most_letters=1000,
+            approximate_trim=True,
+        )
+        await stream.ensure_group()
+        albums = AlbumStore(
+            clients, keys, metrics, group=GROUP, view_seconds=100, album_seconds=None, retry_reads=True
+        )
+        cache, brake = AlbumCache(2**20, metrics), Brake(health)
+        leases = Leases(stream, health, stopping, 60_000)
+        processor = Processor(
+            albums=albums,
+            planner=Planner(params),
+            cache=cache,
+            leases=leases,
+            outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
+            brake=brake,
+            pool=pool,
+            limits=LimitsSettings(),
+            metrics=metrics,
+        )
+        return Side(redis, keys, clients, stream, processor, cache, leases, brake, health, metrics, stopping)
+
+    yield new
+    for clients, pool in made:
+        await clients.close()
+        pool.shutdown()
+
+
+@pytest.fixture
+async def side(new_side) -> Side:
+    return await new_side()

@@ -1,0 +1,254 @@
+"""What becomes of a batch: one commit a pet, and for each entry exactly one outcome."""
+
+import asyncio
+
+import pytest
+
+from sploot_clusterd.engine import Params
+from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.ingest import plan as plan_module
+from sploot_clusterd.store import How, Verdict
+from sploot_clusterd.wire import flat_payload
+from tests.ingest.conftest import MAX_ATTEMPTS, Side
+
+
+def image(name: str, *vector: float) -> dict:
+    return {"images": [{"image_id": name, "embedding": list(vector) or [1.0, 0.0]}]}
+
+
+async def test_jobs_of_one_pet_are_folded_into_one_commit(side: Side):
+    for n in range(5):
+        await side.add(payload=image(f"img-{n}"))
+        await side.add("other", payload=image(f"img-{n}"))
+    await side.run()
+    for pet in ("pet", "other"):
+        view = await side.view(pet)
+        assert (view["version"], view["metrics"]["num_images"]) == (1, 5)
+    assert await side.redis.xlen("jobs") == await side.pending() == 0
+    assert side.count("jobs_processed_total", result="success") == 10
+    assert side.count("redis_round_trips_total", kind="commit") == 1
+    assert side.count("redis_round_trips_total", kind="load") == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "says"),
+    [
+        (b"{", b"malformed", b"not JSON"),
+        (b"\xff\x00", b"malformed", b"not JSON"),
+        (b"[]", b"invalid", b"expected `object`"),
+        (b'{"pet_id": "a b"}', b"invalid", b"pet_id"),
+        (b'{"pet_id": "a", "payload": {"pet_id": "b"}}', b"mismatch", b"pet_id"),
+        (b'{"pet_id": "a", "payload": {"images": [{"image_id": "x", "embedding": [0, 0]}]}}', b"invalid", b"all zeros"),
+    ],
+)
+async def test_what_can_never_be_applied_is_set_aside_at_once_and_stops_nobody(
+    side: Side, payload: bytes, reason: bytes, says: bytes
+):
+    await side.add("good", payload=image("img"))
+    key = await side.raw(payload)
+    await side.run()
+    (letter,) = await side.letters()
+    assert (letter[b"payload"], letter[b"reason"], letter[b"entry_id"]) == (payload, reason, key)
+    assert says in letter[b"error"]
+    assert letter[b"attempts"] == b"0"
+    assert (await side.view("good"))["metrics"]["num_images"] == 1
+    assert await side.pending() == 0
+    assert side.count("jobs_processed_total", result="invalid") == 1
+
+
+async def test_a_flat_entrys_dead_letter_keeps_its_fields(side: Side):
+    fields = {b"pet_id": b"pet", b"force": b"maybe"}
+    await side.redis.xadd("jobs", fields)
+    await side.run()
+    (letter,) = await side.letters()
+    assert letter[b"payload"] == flat_payload(fields)
+    assert (letter[b"pet_id"], letter[b"reason"]) == (b"pet", b"invalid")
+
+
+async def test_a_vector_of_another_length_is_refused_and_the_rest_of_the_batch_is_not(side: Side):
+    await side.add(payload=image("a", 1.0, 0.0))
+    await side.add(payload=image("b", 1.0, 0.0, 0.0))
+    await side.add(payload=image("c", 0.0, 1.0))
+    await side.run()
+    (letter,) = await side.letters()
+    assert letter[b"reason"] == b"dimension"
+    assert (await side.view())["metrics"]["num_images"] == 2
+    assert await side.pending() == 0
+
+
+async def test_a_repeated_job_changes_nothing_but_a_missing_view_is_rendered_again(side: Side):
+    for _ in range(2):
+        await side.add(job_id="same", payload=image("img"))
+        await side.run()
+    before = await side.view()
+    assert before["version"] == 1
+    await side.redis.delete(side.keys.view("pet"))
+    await side.add(job_id="same", payload=image("img"))
+    await side.run()
+    assert await side.view() == before
+    assert side.count("jobs_processed_total", result="skipped") == 2
+    assert await side.pending() == 0
+
+
+async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
+    other = await new_side()
+    for n in range(60):
+        await side.add(job_id=f"j{n}", payload=image(f"img-{n}", 1.0, n / 10))
+
+    async def work(each: Side, name: str) -> None:
+        while entries := (await each.read_some(name)):
+            await each.processor.run(name, entries)
+
+    for each in (side, other):
+        each.read_some = lambda name, e=each: _some(e, name)
+    await asyncio.gather(work(side, "me"), work(other, "other"))
+    while await side.pending():  # pets that were left for a moment
+        for each, name in ((side, "me"), (other, "other")):
+            async for entries in each.stream.claim(name, How.DUE):
+                await each.processor.run(name, entries)
+    view = await side.view()
+    assert view["metrics"]["num_images"] == 60
+    assert not await side.letters()
+    assert not await side.redis.exists(side.keys.attempts)
+
+
+async def _some(side: Side, consumer: str):
+    reply = await side.redis.xreadgroup("workers", consumer, {"jobs": ">"}, count=3)
+    from sploot_clusterd.model import EntryId  # noqa: PLC0415
+    from sploot_clusterd.store import Entry  # noqa: PLC0415
+
+    return [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
+
+
+async def test_what_another_process_committed_is_seen_despite_the_memory_of_an_older_version(side: Side, new_side):
+    other = await new_side()
+    await side.add(payload=image("a"))
+    await side.run()
+    await side.add(payload=image("b"))
+    await other.run("other")
+    await side.add(payload=image("c"))
+    await side.run()
+    assert (await side.view())["metrics"]["num_images"] == 3
+
+
+async def test_jobs_accepted_before_an_erasure_are_settled_without_effect(side: Side):
+    await side.add(payload=image("old"))
+    entries = await side.read()
+    await side.redis.hset(side.keys.erased, "pet", entries[-1].key)
+    await side.processor.run("me", entries)
+    assert await side.pending() == 0
+    assert not await side.redis.exists(side.keys.view("pet"), side.keys.pet("pet").album)
+    await side.add(payload=image("new"))
+    await side.run()
+    assert (await side.view())["metrics"]["num_images"] == 1
+
+
+def failing_for(monkeypatch: pytest.MonkeyPatch, *bad: str) -> None:
+    """The engine raises for jobs with these ids."""
+    real = plan_module.apply
+
+    def apply(album, jobs, *args, **kwargs):
+        if any(job.job_id in bad for job in jobs):
+            raise RuntimeError("boom")
+        return real(album, jobs, *args, **kwargs)
+
+    monkeypatch.setattr(plan_module, "apply", apply)
+
+
+async def test_a_failing_job_is_tried_again_alone_of_its_batch_and_then_set_aside(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    failing_for(monkeypatch, "bad")
+    for name in ("good-1", "bad", "good-2"):
+        await side.add(job_id=name, payload=image(name))
+    await side.add("other", payload=image("img"))
+    await side.run()
+    assert (await side.view())["metrics"]["num_images"] == 2
+    assert (await side.view("other"))["metrics"]["num_images"] == 1
+    for attempt in range(1, MAX_ATTEMPTS):
+        ((key, record),) = (await side.redis.hgetall(side.keys.attempts)).items()
+        attempts, *rest = record.split()
+        assert int(attempts) == attempt
+        await side.redis.hset(side.keys.attempts, key, b" ".join([attempts, b"1", *rest[1:]]))  # due now
+        async for entries in side.stream.claim("me", How.DUE):
+            await side.processor.run("me", entries)
+    (letter,) = await side.letters()
+    assert (letter[b"reason"], letter[b"attempts"]) == (b"max_attempts", b"3")
+    assert b"RuntimeError: boom" in letter[b"error"]
+    assert await side.pending() == 0
+    assert side.count("jobs_processed_total", result="failure") == MAX_ATTEMPTS
+    assert side.count("jobs_processed_total", result="retry") == MAX_ATTEMPTS - 1
+
+
+async def test_an_album_that_cannot_be_read_is_kept_and_its_jobs_are_set_aside(side: Side):
+    album = side.keys.pet("pet").album
+    await side.redis.hset(album, mapping={"token": "x.1", "head": b"\x00rubbish"})
+    await side.add(payload=image("img"))
+    await side.add("good", payload=image("img"))
+    await side.run()
+    assert [letter[b"reason"] for letter in await side.letters()] == [b"bad_state"]
+    assert await side.redis.hget(album, "head") == b"\x00rubbish"
+    assert (await side.view("good"))["version"] == 1
+
+
+async def test_a_redis_that_refuses_writes_uses_up_no_attempt(side: Side):
+    await side.add(payload=image("img"))
+    entries = await side.read()
+    await side.redis.config_set("maxmemory", 1)
+    with pytest.raises(StoreRefusesError):
+        await side.processor.run("me", entries)
+    await side.redis.config_set("maxmemory", 0)
+    assert not await side.redis.exists(side.keys.attempts)
+    assert await side.pending() == 1
+    await side.processor.run("me", entries)
+    assert (await side.view())["version"] == 1
+
+
+async def test_suspects_run_alone_and_are_remembered_as_harmless_if_only_redis_was_away(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    await side.add(payload=image("img"))
+    (entry,) = await side.read()
+    suspect = entry._replace(verdict=Verdict.ALONE)
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(side.processor._albums, "load", away)
+        with pytest.raises(StoreUnavailableError):
+            await side.processor.run("me", [suspect])
+    assert side.processor.harmless == {entry.key}
+    await side.processor.run("me", [suspect])
+    assert side.processor.harmless == set()
+    assert (await side.view())["version"] == 1
+
+
+@pytest.mark.parametrize(("verdict", "reason"), [(Verdict.CRASH_LOOP, b"crash_loop"), (Verdict.GONE, b"payload_lost")])
+async def test_crash_loops_and_lost_payloads_are_set_aside_without_a_run(side: Side, verdict: Verdict, reason: bytes):
+    await side.add(payload=image("img"))
+    (entry,) = await side.read()
+    await side.processor.run("me", [entry._replace(verdict=verdict)])
+    assert [letter[b"reason"] for letter in await side.letters()] == [reason]
+    assert await side.redis.get(side.keys.view("pet")) is None
+
+
+async def test_force_reads_every_row_and_forms_the_clusters_anew(side: Side):
+    for n in range(12):
+        await side.add(payload=image(f"img-{n}", 1.0, float(n % 2) * 50))
+    await side.run()
+    side.cache.drop("pet")
+    await side.add(force=True, payload={})
+    await side.run()
+    view = await side.view()
+    assert (view["version"], view["metrics"]["num_images"]) == (2, 12)
+    assert side.count("rebuilds_total") >= 1
+
+
+async def test_the_exact_algorithm_runs_through_the_same_door(new_side):
+    side = await new_side(Params(algorithm="average_linkage"))
+    for n in range(6):
+        await side.add(payload=image(f"img-{n}", 1.0, float(n % 2) * 50))
+        await side.run()
+    view = await side.view()
+    assert [cluster["size"] for cluster in view["clusters"]] == [3, 3]
