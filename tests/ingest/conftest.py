@@ -69,14 +69,15 @@ class Side:
 
 @pytest.fixture
 async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
-    """Makes ingest sides; two of them are two processes."""
-    made: list[tuple[Clients, ThreadPoolExecutor]] = []
+    """Makes ingest sides; two of them are two processes. `url` leads to a Redis of the test's own."""
+    made: list[tuple[Clients, ThreadPoolExecutor, Redis]] = []
 
-    async def new(params: Params = Params()) -> Side:  # noqa: B008 - immutable
+    async def new(params: Params = Params(), url: str = redis_url) -> Side:  # noqa: B008 - immutable
         metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
         keys = Keys("ns", "jobs", "jobs:dead")
-        clients, pool = Clients(RedisSettings(url=SecretUrl(redis_url))), ThreadPoolExecutor(1)
-        made.append((clients, pool))
+        clients, pool = Clients(RedisSettings(url=SecretUrl(url))), ThreadPoolExecutor(1)
+        own = Redis.from_url(url, protocol=2)
+        made.append((clients, pool, own))
         stream = Stream(
             clients,
             keys,
@@ -104,11 +105,12 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
             limits=LimitsSettings(),
             metrics=metrics,
         )
-        return Side(redis, keys, clients, stream, processor, cache, leases, brake, health, metrics, stopping)
+        return Side(own, keys, clients, stream, processor, cache, leases, brake, health, metrics, stopping)
 
     yield new
-    for clients, pool in made:
+    for clients, pool, own in made:
         await clients.close()
+        await own.aclose()
         pool.shutdown()
 
 

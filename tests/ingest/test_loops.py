@@ -1,0 +1,187 @@
+"""The loops: consumers and the reclaim loop, from start to stop, through losses of Redis and of the stream."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.ingest import Consumer, Reclaimer
+from sploot_clusterd.ingest import leases as leases_module
+from sploot_clusterd.store import Reader
+from tests.conftest import eventually
+from tests.ingest.conftest import Side
+from tests.ingest.test_process import image
+
+
+def consumer(side: Side, name: str = "me", named: asyncio.Event | None = None) -> Consumer:
+    def new_reader(consumer: str) -> Reader:
+        return Reader(side.clients, side.stream, side.keys, side.metrics, consumer=consumer, count=8, block_ms=60_000)
+
+    return Consumer(
+        name=name,
+        new_reader=new_reader,
+        stream=side.stream,
+        processor=side.processor,
+        brake=side.brake,
+        metrics=side.metrics,
+        health=side.health,
+        named=named or asyncio.Event(),
+        stopping=side.stopping,
+    )
+
+
+def reclaimer(side: Side, named: asyncio.Event, retry_idle_ms: int = 400) -> Reclaimer:
+    return Reclaimer(
+        name="reclaim",
+        living=["me", "reclaim"],
+        stream=side.stream,
+        processor=side.processor,
+        brake=side.brake,
+        health=side.health,
+        named=named,
+        stopping=side.stopping,
+        retry_idle_ms=retry_idle_ms,
+    )
+
+
+@asynccontextmanager
+async def running(side: Side, *loops: object) -> AsyncIterator[None]:
+    """Runs the loops, and stops them as the daemon would: all must end by themselves."""
+    tasks = [asyncio.create_task(loop.run()) for loop in loops]
+    try:
+        yield
+        assert not any(task.done() for task in tasks)
+    finally:
+        side.stopping.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*tasks)
+
+
+async def test_a_consumer_finishes_its_own_entries_first_and_stops_from_a_blocked_read(side: Side):
+    await side.add("left-behind", payload=image("a"))
+    await side.read("me")  # and crashed
+    await side.add("new", payload=image("b"))
+    async with running(side, consumer(side)):
+        await eventually(lambda: side.redis.exists("ns:state:left-behind", "ns:state:new"), what="both pets")
+        await eventually(lambda: blocked(side.redis), what="a blocked read")
+    assert await side.pending() == 0
+
+
+async def blocked(redis: Redis) -> int:
+    return (await redis.info("clients"))["blocked_clients"]
+
+
+async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
+    await side.add(payload=image("a"))
+    (entry,) = await side.read("dead")
+    await side.redis.xclaim("jobs", "workers", "dead", 0, [entry.key], idle=120_000, justid=True)
+    named = asyncio.Event()
+    named.set()
+    async with running(side, reclaimer(side, named)):
+        await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job to be done")
+    assert side.count("reclaims_total", cause="idle") == 1
+
+
+async def test_the_reclaim_loop_waits_for_the_consumers_name(side: Side):
+    await side.add(payload=image("a"))
+    (entry,) = await side.read("reclaim")
+    named = asyncio.Event()
+    async with running(side, reclaimer(side, named)):
+        before = (await side.redis.xpending_range("jobs", "workers", entry.key, entry.key, 1))[0]["times_delivered"]
+        named.set()
+        await eventually(lambda: side.redis.exists("ns:state:pet"), what="its own entry to be done")
+    assert before == 1
+
+
+@pytest.mark.parametrize("loss", ["flushall", "destroy"])
+async def test_the_loops_live_through_the_loss_of_their_group(side: Side, loss: str):
+    named = asyncio.Event()
+    async with running(side, consumer(side, named=named), reclaimer(side, named)):
+        await eventually(lambda: blocked(side.redis), what="a blocked read")
+        await (side.redis.flushall() if loss == "flushall" else side.redis.xgroup_destroy("jobs", "workers"))
+        await side.add(payload=image("after"))
+        await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job after the loss")
+
+
+async def test_the_brake_holds_reading(side: Side):
+    for _ in range(150):
+        await side.raw(b"{")
+    async with running(side, consumer(side)):
+        await eventually(lambda: side.brake.seconds_left() > 0, what="the brake")
+        letters = await side.redis.xlen(side.keys.dead_letters)
+        await side.add(payload=image("waits"))
+        assert await side.redis.xlen(side.keys.dead_letters) == letters < 150
+        assert not await side.redis.exists("ns:state:pet")
+
+
+async def test_a_consumer_outlives_its_redis(new_side):
+    with tempfile.TemporaryDirectory(prefix="loops-") as directory, EmbeddedRedis(Path(directory)) as server:
+        side = await new_side(url=f"unix://{server.socket}")
+        async with running(side, consumer(side)):
+            await eventually(lambda: blocked(side.redis), what="a blocked read")
+            os.kill(server.pid, signal.SIGKILL)
+            server.stop()
+            await eventually(lambda: side.health.reasons(), what="readiness to say so")
+            server.start()
+            await eventually(lambda: not side.health.reasons(), what="recovery")
+            await side.add(payload=image("after"))
+            await eventually(lambda: side.redis.exists("ns:state:pet"), what="work after the restart")
+
+
+async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(side: Side, monkeypatch):
+    await side.add()
+    (entry,) = await side.read("me")
+    await side.redis.xclaim("jobs", "workers", "me", 0, [entry.key], idle=50_000, justid=True)
+    now = 1000.0
+    monkeypatch.setattr(leases_module.time, "monotonic", lambda: now)
+
+    async def idle() -> int:
+        return (await side.redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["time_since_delivered"]
+
+    with side.leases.held("me", [entry.key]):
+        assert await side.leases.renew_all() == 0, "too soon to be worth a round trip"
+        now += 20
+        assert await side.leases.renew_all() == 1
+        assert await idle() < 10_000
+        await side.redis.xclaim("jobs", "workers", "me", 0, [entry.key], idle=50_000, justid=True)
+        now += 60 * 21
+        assert await side.leases.renew_all() == 0, "a hung run must not hold its jobs for ever"
+        assert await idle() >= 50_000
+    assert await side.leases.renew_all() == 0
+
+
+async def test_leases_end_with_the_drain_and_not_before(side: Side):
+    task = asyncio.create_task(side.leases.run())
+    with side.leases.held("me", [b"1-1"]):
+        side.stopping.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+    async with asyncio.timeout(5):
+        await task
+
+
+async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
+    await side.redis.hset(side.keys.erased, mapping={"a": "1-1", "b": "2-1"})
+    named = asyncio.Event()
+    assert await reclaimer(side, named).upkeep() == 2
+
+
+async def test_an_unreachable_redis_is_no_end_of_a_pass(side: Side, monkeypatch):
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(side.stream, "renew", away)
+    task = asyncio.create_task(side.leases.run())
+    await asyncio.sleep(0)
+    side.stopping.set()
+    async with asyncio.timeout(5):
+        await task
