@@ -30,7 +30,7 @@ class Daemon:
         self._log = directory / f"daemon-{instance}.log"
         self._code = code
         self._env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("COV_")},
+            **os.environ,
             "PYTHONPATH": str(code),
             "REDIS_URL": redis_url,
             "CLUSTERD_INSTANCE": str(instance),
@@ -91,6 +91,19 @@ class Daemon:
         self._process.terminate()
         return self._process.wait(timeout)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll() if self._process else None
+
+    def output(self) -> str:
+        """All that it has printed and logged."""
+        return self._log.read_text()
+
     def log(self) -> list[dict[str, object]]:
         return [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes())]
 
@@ -102,6 +115,7 @@ class Fleet:
         self, directory: Path, daemons: int = 2, *, code: Path = _ROOT, env: Mapping[str, str] | None = None
     ) -> None:
         self.directory = directory
+        self._code = code
         self.server = EmbeddedRedis(directory / "r")
         self.server.start()
         self.redis_url = f"unix://{self.server.socket}"
@@ -120,6 +134,12 @@ class Fleet:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None):
         await self.close()
+
+    def add_daemon(self, env: Mapping[str, str]) -> Daemon:
+        """One more, not started."""
+        daemon = Daemon(self.directory, self.redis_url, len(self.daemons), self._code, env)
+        self.daemons.append(daemon)
+        return daemon
 
     async def close(self) -> None:
         for daemon in self.daemons:
