@@ -13,7 +13,7 @@ import uvloop
 
 from sploot_clusterd import __version__, config, logs
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import KindWeights, Params, load_algorithm
+from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import (
@@ -59,7 +59,7 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._params = _params(settings)
+        self._params = Params.of(settings)
         load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
@@ -250,17 +250,3 @@ class Daemon:
         listening = Listening(self._settings.metrics.host, self._settings.metrics.port)
         app = build_ops_app(self.metrics, self.health)
         return HttpServer(app, listening, name="metrics", metrics=self.metrics, health=self.health)
-
-
-def _params(settings: Settings) -> Params:
-    """What the engine has to know, from the sections where operators look for it."""
-    engine, albums = settings.engine, settings.albums
-    weights = KindWeights(engine.weights.embedding, engine.weights.pose, engine.weights.context)
-    return Params(
-        algorithm=engine.algorithm,
-        weights=weights,
-        min_cluster_size=engine.min_cluster_size,
-        max_cluster_size=settings.clusters.max_cluster_size,
-        dedupe_jobs=albums.dedupe_jobs,
-        tombstone_days=albums.tombstone_days,
-    )

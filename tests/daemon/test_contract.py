@@ -76,7 +76,7 @@ async def test_a_bad_entry_beside_good_ones_is_a_dead_letter_and_stops_nobody(ap
     assert sorted(fields[b"reason"] for _, fields in letters) == [b"malformed", b"mismatch"]
 
 
-async def test_views_can_be_dropped_and_come_back_with_the_next_job_of_any_kind(api: Api, fleet: Fleet):
+async def test_views_can_be_dropped_and_come_back_with_the_next_job_of_any_kind(api: Api):
     await api.submit(SEED)
     before = await api.seen("pet_123")
     path = "/internal/pets/pet_123/invalidate"

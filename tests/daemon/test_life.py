@@ -61,7 +61,9 @@ async def test_a_process_without_consumers_serves_and_one_without_http_consumes(
         api = Api(fleet, serving)
         await api.submit(SEED)
         assert (await api.seen("pet_123"))["version"] == 1
-        names = {c["name"] for c in await fleet.redis.xinfo_consumers("streams:media.cluster", "media-clustering-workers")}
+        names = {
+            c["name"] for c in await fleet.redis.xinfo_consumers("streams:media.cluster", "media-clustering-workers")
+        }
         assert all(f"-{consuming.instance}-".encode() in name for name in names)
 
 

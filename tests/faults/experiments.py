@@ -26,7 +26,7 @@ class Size:
 
 
 async def kill_storm(directory: Path, seed: int, size: Size, code: Path | None = None) -> Verdict:
-    """kill -9 of a daemon, now the one, now the other, spread over the load; it starts again at once."""
+    """Kill -9 of a daemon, now the one, now the other, spread over the load; it starts again at once."""
     async with Fleet(directory, **({"code": code} if code else {})) as fleet:
         load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)
         load.start()
@@ -42,7 +42,7 @@ async def kill_storm(directory: Path, seed: int, size: Size, code: Path | None =
 
 
 async def stopped_daemon(directory: Path, seed: int, size: Size) -> Verdict:
-    """SIGSTOP of a daemon for twice the reclaim time while the other works on: it wakes up with work no longer its own."""
+    """SIGSTOP of a daemon for twice the reclaim time while the other works on: it wakes up with work not its own."""
     async with Fleet(directory) as fleet:
         load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)
         load.start()
@@ -69,7 +69,7 @@ class Recovery:
 
 
 async def redis_killed(directory: Path, seed: int, size: Size) -> Recovery:
-    """kill -9 of Redis under load, and its restart on the same file."""
+    """Kill -9 of Redis under load, and its restart on the same file."""
     async with Fleet(directory, daemons=1) as fleet:
         (daemon,) = fleet.daemons
         load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)

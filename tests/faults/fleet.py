@@ -80,7 +80,7 @@ class Daemon:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """kill -9, and no trace of the process left."""
+        """Kill -9, and no trace of the process left."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -149,7 +149,7 @@ class Fleet:
         self.server.stop()
 
     def kill_redis(self) -> None:
-        """kill -9; `server.start()` brings it back on the same file."""
+        """Kill -9; `server.start()` brings it back on the same file."""
         assert self.server.pid is not None
         os.kill(self.server.pid, signal.SIGKILL)
         self.server.stop()

@@ -89,9 +89,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
             approximate_trim=True,
         )
         await stream.ensure_group()
-        albums = AlbumStore(
-            clients, keys, metrics, group=GROUP, view_seconds=100, album_seconds=None, retry_reads=True
-        )
+        albums = AlbumStore(clients, keys, metrics, group=GROUP, view_seconds=100, album_seconds=None, retry_reads=True)
         cache, brake = AlbumCache(2**20, metrics), Brake(health)
         leases = Leases(stream, health, stopping, 60_000)
         processor = Processor(

@@ -129,7 +129,7 @@ async def test_a_consumer_outlives_its_redis(new_side):
             await eventually(lambda: blocked(side.redis), what="a blocked read")
             os.kill(server.pid, signal.SIGKILL)
             server.stop()
-            await eventually(lambda: side.health.reasons(), what="readiness to say so")
+            await eventually(side.health.reasons, what="readiness to say so")
             server.start()
             await eventually(lambda: not side.health.reasons(), what="recovery")
             await side.add(payload=image("after"))

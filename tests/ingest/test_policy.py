@@ -123,7 +123,9 @@ async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wai
             working.difference_update(pets)
 
     async with asyncio.timeout(5):
-        await asyncio.gather(*(work(pets) for pets in (["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]) for _ in range(20)))
+        await asyncio.gather(
+            *(work(pets) for pets in (["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]) for _ in range(20))
+        )
     assert cache._locks == {}
 
 

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import RedisSettings, SecretUrl
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream, ViewStore
 from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream, ViewStore
 
 GROUP = "workers"
 

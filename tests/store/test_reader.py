@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import ConsumerNameTakenError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Keys, Reader, Stream, reader as reader_module
+from sploot_clusterd.store import Clients, Keys, Reader, Stream
+from sploot_clusterd.store import reader as reader_module
 from tests.conftest import eventually
 from tests.store.conftest import Producer
 

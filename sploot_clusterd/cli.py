@@ -1,0 +1,162 @@
+"""The command `clusterd`: it parses, builds what was asked for, runs it and gives the exit code.
+
+0: fine; 1: unhealthy or failed; 2: wrong usage or configuration. Rooms are imported by the command that needs them, for
+`--check` has to be as quick as a bare interpreter.
+"""
+
+# ruff: noqa: T201 - a command prints
+# ruff: noqa: PLC0415 - and imports late on purpose
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from sploot_clusterd import __version__, config
+from sploot_clusterd.errors import ClusterdError, ConfigError
+
+_FAILED: Final = 1
+_WRONG_USAGE: Final = 2
+_DEFAULT_DIRECTORY: Final = Path("clusterd-data")
+
+_MAIN_EXAMPLES: Final = """examples:
+  clusterd --embedded                       try it: a private Redis, its data in ./clusterd-data
+  clusterd --config /etc/clusterd.toml      run as configured
+  clusterd --check || echo "not ready"      ask the running daemon whether it is ready
+"""
+_CONFIG_EXAMPLES: Final = """example:
+  CLUSTER_CONSUMERS=4 clusterd config --config config.toml
+"""
+_REPLAY_EXAMPLES: Final = """example:
+  INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script. `arguments` None are the process's own."""
+    parser = _parser()
+    asked = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
+    if asked.url and not asked.check and asked.command != "replay":
+        parser.error("--url goes with --check or with replay")
+    if asked.command and (asked.check or asked.embedded):
+        parser.error(f"{asked.command} takes neither --check nor --embedded")
+    if asked.check and asked.embedded:
+        parser.error("--check takes no --embedded: it asks a daemon that runs already")
+    try:
+        return _command(asked)(asked)
+    except ConfigError as error:
+        print(f"clusterd: {error}", file=sys.stderr)
+        return _WRONG_USAGE
+    except ClusterdError as error:
+        print(f"clusterd: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = _shared_options()
+    parser = argparse.ArgumentParser(
+        "clusterd",
+        description="Keeps every pet's photo clusters up to date, and serves them.",
+        epilog=_MAIN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=f"clusterd {__version__}")
+    parser.add_argument("--check", action="store_true", help="ask the running daemon whether it is ready, and exit")
+    parser.add_argument(
+        "--embedded",
+        nargs="?",
+        metavar="DIR",
+        type=Path,
+        const=_DEFAULT_DIRECTORY,
+        help=f"run a private Redis with its data in DIR (default: ./{_DEFAULT_DIRECTORY})",
+    )
+    _add_commands(parser, shared)
+    return parser
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    """Options that may stand before and after a subcommand: without defaults, for the second would undo the first."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="TOML file; else $CLUSTERD_CONFIG, else /etc/sploot-clusterd/config.toml where it exists",
+    )
+    shared.add_argument(
+        "--url", metavar="URL", help="where the daemon is, if not where the configuration says (--check, replay)"
+    )
+    return shared
+
+
+def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, about: str, examples: str) -> argparse.ArgumentParser:
+        layout = argparse.RawDescriptionHelpFormatter
+        return commands.add_parser(
+            name, help=about, description=about, epilog=examples, formatter_class=layout, parents=[shared]
+        )
+
+    command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
+    replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
+    replay.add_argument("file", type=Path, metavar="FILE", help="a job, an array of jobs, or a job a line")
+    replay.add_argument(
+        "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
+    )
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 <= rate < float("inf"):
+        raise argparse.ArgumentTypeError("expected 0 or more")
+    return rate
+
+
+def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    if asked.check:
+        return _check
+    if asked.embedded:
+        return _run_embedded
+    return {"config": _config, "replay": _replay, None: _run}[asked.command]
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.check import check, complete_url, readiness_url
+
+    return check(complete_url(asked.url) if asked.url else readiness_url(config.read(asked.config)))
+
+
+def _config(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.config.show import lines
+
+    settings = config.load(asked.config)
+    for warning in settings.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print("\n".join(lines(settings)))
+    return 0
+
+
+def _replay(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.config.show import base_url
+    from sploot_clusterd.replay import Target, replay
+
+    settings = config.load(asked.config)
+    url = str(asked.url or base_url(settings.http.host, settings.http.port)).rstrip("/")
+    return replay(asked.file, Target(url, settings.http.tokens[0].reveal()), asked.rate)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from sploot_clusterd import daemon
+
+    return daemon.run(config.load(asked.config))
+
+
+def _run_embedded(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.quickstart import run
+
+    return run(asked.embedded, asked.config)

@@ -1,0 +1,41 @@
+"""The daemon's settings: read once at start, checked whole, and immutable from then on.
+
+settings = load(Path("config.toml"))
+settings.stream.read_count
+"""
+
+from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsSettings
+from sploot_clusterd.config.kinds import Secret, SecretUrl
+from sploot_clusterd.config.load import Settings, load, read, reload
+from sploot_clusterd.config.sections import (
+    AlbumsSettings,
+    ClustersSettings,
+    HttpSettings,
+    LimitsSettings,
+    MetricsSettings,
+    RedisSettings,
+    ServiceSettings,
+    StreamSettings,
+)
+from sploot_clusterd.config.sources import Given
+
+__all__ = [
+    "AlbumsSettings",
+    "ClustersSettings",
+    "EngineSettings",
+    "Given",
+    "HeroSettings",
+    "HttpSettings",
+    "LimitsSettings",
+    "MetricsSettings",
+    "RedisSettings",
+    "Secret",
+    "SecretUrl",
+    "ServiceSettings",
+    "Settings",
+    "StreamSettings",
+    "WeightsSettings",
+    "load",
+    "read",
+    "reload",
+]

@@ -1,0 +1,83 @@
+"""What must hold between settings: contradictions are refused before anything starts."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from sploot_clusterd.config.kinds import Secret, shown
+from sploot_clusterd.config.schema import value_of
+from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
+
+_SHORTEST_TOKEN: Final = 16
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - these are looked for, not bound
+
+
+def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
+    """Every contradiction, each naming its settings and where they come from."""
+
+    def named(key: str) -> str:
+        return f"{key} = {shown(value_of(settings, key))} ({sources.get(key, 'default')})"
+
+    yield from _of_redis(settings, named)
+    stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
+    if not settings.http.enabled and stream.consumers == 0:
+        yield f"{named('http.enabled')} and {named('stream.consumers')}: such a process has nothing to do"
+    if stream.key == stream.dead_letter:
+        yield f"{named('stream.key')} and {named('stream.dead_letter')}: expected two different streams"
+    if settings.engine.min_cluster_size > settings.clusters.max_cluster_size:
+        yield f"{named('engine.min_cluster_size')}: expected at most {named('clusters.max_cluster_size')}"
+    if not any((weights.embedding, weights.pose, weights.context)):
+        yield f"{named('engine.weights.embedding')}, as pose and context: expected at least one weight above 0"
+    if not any((hero.quality, hero.closeness, hero.recency)):
+        yield f"{named('engine.hero.quality')}, as closeness and recency: expected at least one weight above 0"
+    if _ports_clash(settings):
+        yield f"{named('metrics.port')} and {named('http.port')}: expected two different ports"
+    if settings.http.token_files and settings.http.tokens != HttpSettings().tokens:
+        yield f"{named('http.tokens')} and {named('http.token_files')}: expected only one of the two"
+
+
+def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    redis, url = settings.redis, settings.redis.url.reveal()
+    if redis.ssl and url.startswith("unix:"):
+        yield f"{named('redis.ssl')} and {named('redis.url')}: a unix socket has no TLS"
+    if redis.ssl_ca_certs and not redis.ssl and not url.startswith("rediss:"):
+        yield f"{named('redis.ssl_ca_certs')}: expected redis.ssl = true or a rediss:// URL with it"
+    if redis.password and unquote(urlsplit(url).password or "") not in ("", redis.password.reveal()):
+        yield f"{named('redis.password')} and {named('redis.url')}: they hold two different passwords"
+
+
+def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """(problem, warning) about tokens that can be guessed: at most one of the two."""
+    http = settings.http
+    if not http.enabled or not any(map(_is_weak, http.tokens)):
+        return None, None
+    source = sources.get("http.token_files") or sources.get("http.tokens", "default")
+    weak = f"http.tokens ({source}): the default token, and any of fewer than {_SHORTEST_TOKEN} bytes, is"
+    if settings.service.environment in ("staging", "production"):
+        return f"{weak} refused in {settings.service.environment}", None
+    if not is_loopback(http.host):
+        return f"{weak} allowed on a loopback address only, and http.host is {http.host!r}", None
+    return None, f"{weak} for trying things out; this daemon must not be reachable from elsewhere"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than localhost is not looked up: it counts as no."""
+    if host.lower() == "localhost":
+        return True
+    for family, network in ((socket.AF_INET, b"\x7f"), (socket.AF_INET6, bytes(15) + b"\x01")):
+        with contextlib.suppress(OSError):
+            return socket.inet_pton(family, host).startswith(network)
+    return False
+
+
+def _is_weak(token: Secret) -> bool:
+    text = token.reveal()
+    return text == DEFAULT_TOKEN or len(text.encode(errors="surrogateescape")) < _SHORTEST_TOKEN
+
+
+def _ports_clash(settings: Sections) -> bool:
+    http, metrics = settings.http, settings.metrics
+    same_port = http.enabled and metrics.enabled and http.port == metrics.port != 0
+    return same_port and (http.host == metrics.host or bool(_EVERYWHERE & {http.host, metrics.host}))

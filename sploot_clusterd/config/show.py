@@ -1,0 +1,30 @@
+"""Settings for people: the effective values, where each comes from, and where the daemon can be reached."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from sploot_clusterd.config.kinds import shown
+from sploot_clusterd.config.load import Settings
+from sploot_clusterd.config.schema import SCHEMA, value_of
+
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not bound
+
+
+def lines(settings: Settings) -> Iterator[str]:
+    """The settings as TOML with each one's source as a comment; secrets are masked."""
+    yield f"# file: {settings.file or 'none'}"
+    table = ""
+    for key in SCHEMA:
+        section, _, name = key.rpartition(".")
+        if section != table:
+            table = section
+            yield f"\n[{table}]"
+        value = value_of(settings, key)
+        source = settings.sources.get(key, "default")
+        yield f"# {name} is not set" if value is None else f"{name} = {shown(value)}  # {source}"
+
+
+def base_url(host: str, port: int) -> str:
+    """The URL at which this machine reaches a server that listens on `host`: loopback where it listens everywhere."""
+    host = _REACHED_AT.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

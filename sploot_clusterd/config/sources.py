@@ -1,0 +1,135 @@
+"""Where settings come from: a TOML file, a .env file, the environment. Each yields the raw values it gives, by key."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from sploot_clusterd.config.kinds import MASK, shown
+from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, near_miss
+from sploot_clusterd.errors import ConfigError
+
+SYSTEM_FILE: Final = Path("/etc/sploot-clusterd/config.toml")
+_OURS: Final = ("CLUSTERD_", "CLUSTER_")
+_LONGEST_SHOWN: Final = 80
+
+
+class Given(NamedTuple):
+    """A raw value and, for people, where it stands. None takes the default back."""
+
+    value: object
+    source: str
+    is_text: bool = False
+    """It still has to be read as a number, a list, ..."""
+
+
+def find_file(asked: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one asked for, else $CLUSTERD_CONFIG, else the system's where there is one."""
+    if asked is not None:
+        return asked
+    if named := environ.get("CLUSTERD_CONFIG"):
+        return Path(named)
+    return SYSTEM_FILE if SYSTEM_FILE.exists() else None
+
+
+def from_toml(file: Path, problems: list[str]) -> dict[str, Given]:
+    """Every key of the file. Unknown ones go to `problems`. Raises ConfigError if the file cannot be read."""
+    try:
+        tree = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # TOML's and UTF-8's
+        raise ConfigError(f"{file}: not TOML: {error}") from None
+    found = {}
+    for key, value in _leaves(tree, ""):
+        if key in SCHEMA:
+            found[key] = Given(value, str(file))
+        else:
+            problems.append(_unknown(key, file))
+    return found
+
+
+def from_environment(environ: Mapping[str, str], source: str = "") -> dict[str, Given]:
+    """The settings that variables give, as texts. An empty variable counts as not set, as compose files pass those."""
+    found = {}
+    for key in SCHEMA:
+        name = next((name for name in environment_names(key) if environ.get(name)), None)
+        if name is not None:
+            found[key] = Given(environ[name], f"{source}${name}", is_text=True)
+    return found
+
+
+def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """Warnings for variables that look like ours and are none. Not refused: they may be another program's."""
+    known = {"CLUSTERD_CONFIG", *(name for key in SCHEMA for name in environment_names(key))}
+    for name in sorted(environ):
+        if name.startswith(_OURS) and name not in known and (meant := near_miss(name, known, 0.85)):
+            yield f"${name} is not a setting and was ignored; did you mean ${meant}?"
+
+
+def from_dotenv(file: Path) -> dict[str, str]:
+    """The variables of a .env file: NAME=value lines, quotes and `export` allowed. Raises ConfigError."""
+    found = {}
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        stripped = line.strip().removeprefix("export ")
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ConfigError(f"{file}, line {number}: expected NAME=value")  # the line may hold a secret
+        found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+def checked(given: Mapping[str, Given], problems: list[str]) -> dict[str, object]:
+    """The values as the sections hold them. What is not allowed goes to `problems`."""
+    values = {}
+    for key, (raw, source, is_text) in given.items():
+        setting = SCHEMA[key]
+        try:
+            values[key] = setting.check(setting.from_text(str(raw)) if is_text else raw)
+        except (ValueError, TypeError):
+            value = MASK if setting.secret else _abridged(raw)
+            problems.append(f"{key} = {value} ({source}): expected {setting.allowed}")
+    return values
+
+
+def dotenv_applies(file: Path, environ: Mapping[str, str], toml: Mapping[str, Given]) -> bool:
+    """A .env file is a developer's: it is read in `local` only."""
+    asked = environ.get("ENVIRONMENT") or toml.get("service.environment", Given("local", "")).value
+    return str(asked).lower() == "local" and os.path.lexists(file)
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        key = prefix + name
+        if isinstance(value, dict) and key in TABLES:
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _unknown(key: str, file: Path) -> str:
+    if key in TABLES:
+        return f"{key} ({file}): expected a table, [{key}]"
+    table = key.rpartition(".")[0]
+    siblings = [known for known in (*SCHEMA, *TABLES) if known.rpartition(".")[0] == table]
+    meant = near_miss(key, siblings) or near_miss(key, (*SCHEMA, *TABLES))
+    return f"{key} ({file}): there is no such setting" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _unquoted(value: str) -> str:
+    for quote in "\"'":
+        if value.startswith(quote) and (end := value.find(quote, 1)) > 0:
+            return value[1:end]
+    return value.split(" #", 1)[0].rstrip()
+
+
+def _abridged(value: object) -> str:
+    text = shown(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."

@@ -1,0 +1,38 @@
+"""The engine: what a pet's jobs make of its album, and what a reader sees of it.
+
+In here is computation only: no event loop, no Redis, no clock, no logging, no global random state. `apply` takes an
+album, jobs and the rows of the images they name, and gives a new album with the fields to store; `render` makes the
+view of it. Both are functions of their arguments.
+"""
+
+from sploot_clusterd.engine.album import Album, new_album
+from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
+from sploot_clusterd.engine.apply import Applied, Outcome, Verdict, apply
+from sploot_clusterd.engine.codec import decode_album
+from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
+from sploot_clusterd.engine.estimate import work_estimate
+from sploot_clusterd.engine.fold import images_named
+from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
+from sploot_clusterd.engine.render import render
+from sploot_clusterd.engine.rows import row_field
+
+__all__ = [
+    "Album",
+    "Algorithm",
+    "Applied",
+    "Changes",
+    "HeroWeights",
+    "KindWeights",
+    "NeedsAllRowsError",
+    "Outcome",
+    "Params",
+    "Verdict",
+    "apply",
+    "decode_album",
+    "images_named",
+    "load_algorithm",
+    "new_album",
+    "render",
+    "row_field",
+    "work_estimate",
+]

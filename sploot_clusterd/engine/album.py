@@ -1,0 +1,205 @@
+"""The engine's state of one pet, without the images' rows.
+
+An album is a value: `apply` makes a new one, which shares with the old one whatever did not change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import Struct
+
+from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.engine.statistics import Doubles, Floats
+from sploot_clusterd.model import EntryId
+
+_BEGINNING = EntryId(0, 0)
+
+
+class Member(Struct, array_like=True, frozen=True):
+    """One of a cell's best images."""
+
+    image_id: str
+    at: Stamp
+    position: int
+    """Place in its job: with `at`, the order of arrival."""
+    quality: float | None
+    closeness: float
+    """Centred cosine to the cell's centroid when it joined."""
+    taken_ms: int
+
+
+class Cell(Struct, array_like=True, frozen=True):
+    """A micro-cluster: images so alike that no later update parts them. Its vector sum and weight lie in its space."""
+
+    space: int
+    count: int = 0
+    votes: dict[str, int] = {}
+    quality_sum: float = 0.0
+    quality_count: int = 0
+    members: tuple[Member, ...] = ()
+    """The best `Params.best_members`, best first."""
+
+
+class Cluster(Struct, array_like=True, frozen=True):
+    """A group of cells. All but its number, group, hero and matched label follows from them, as of its last change."""
+
+    key: int
+    """Rises with age; never shown."""
+    space: int
+    cells: tuple[int, ...]
+    number: int | None = None
+    """The number in its public id, given when it is first shown."""
+    group: int | None = None
+    """N of "Group N", given when it is first shown without a better label."""
+    hero: str | None = None
+    matched: str | None = None
+    """The label that it was matched with by coverage."""
+    vote: str | None = None
+    size: int = 0
+    closeness: tuple[float, ...] = ()
+    """Centred cosine of each cell to the cluster."""
+    newest_ms: int = 0
+    """The album's newest photo when the cluster last changed: what recency is measured from."""
+
+
+class ProvisionalCluster(Struct, array_like=True, frozen=True):
+    """Images without vectors that share a label by coverage; label None if the job gave no labels."""
+
+    label: str | None
+    number: int | None = None
+    group: int | None = None
+    first: int = 0
+    """Its images are `first` to `last` (exclusive) of the provisional images in their order."""
+    last: int = 0
+
+
+class NewestJob(Struct, array_like=True, frozen=True):
+    """What the newest job that said so said; each with the sequence of that job."""
+
+    labels_at: Stamp | None = None
+    labels: tuple[str, ...] = ()
+    coverage: dict[str, float] = {}
+    quality_at: Stamp | None = None
+    quality_score: float | None = None
+    model_at: Stamp | None = None
+    model_version: str | None = None
+
+
+class Counters(Struct, array_like=True, frozen=True):
+    """What is given out next. None is ever given twice."""
+
+    cell: int = 0
+    cluster: int = 0
+    space: int = 0
+    number: int = 0
+    group: int = 1
+    segment: int = 0
+    chunk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The images of one model version: only these can be compared. Arrays are never written to."""
+
+    number: int
+    model_version: str
+    layout: tuple[tuple[str, int], ...]
+    ids: tuple[int, ...]
+    """Its cells, rising."""
+    sums: Floats
+    """Sum of weight times unit vector of each cell, [cells, dimension]."""
+    weights: Doubles
+    """[cells]"""
+    moved: int = 0
+    """Images that came or went since the last rebuild."""
+    settled: int = 0
+    """Images at the last rebuild."""
+
+    @property
+    def dimension(self) -> int:
+        return sum(length for _, length in self.layout)
+
+
+class Segment(NamedTuple):
+    """Some recent job ids with their first entry ids, oldest first, and the number in its field's name."""
+
+    number: int
+    jobs: dict[str, EntryId]
+
+
+class Chunk(NamedTuple):
+    """Some images without vectors, in the order first listed, with their quality."""
+
+    number: int
+    images: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """See the module. `fragments` holds rendered clusters, valid for `rendered_with` only; it is not state."""
+
+    pet_id: str
+    version: int = 0
+    updated_ms: int = 0
+    newest_ms: int = 0
+    newest: EntryId = _BEGINNING
+    """The highest sequence."""
+    counters: Counters = field(default_factory=Counters)
+    job: NewestJob = field(default_factory=NewestJob)
+    spaces: Mapping[int, Space] = field(default_factory=dict)
+    cells: Mapping[int, Cell] = field(default_factory=dict)
+    clusters: Mapping[int, Cluster] = field(default_factory=dict)
+    heirs: Mapping[int, int] = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
+    provisional: tuple[ProvisionalCluster, ...] = ()
+    fragments: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
+    rendered_with: Params | None = None
+
+    @property
+    def shown_clusters(self) -> int:
+        """Clusters in the view, provisional ones among them."""
+        shown = sum(cluster.hero is not None for cluster in self.clusters.values())
+        return shown + sum(cluster.last > cluster.first for cluster in self.provisional)
+
+    @property
+    def unclustered_images(self) -> int:
+        return sum(cluster.size for cluster in self.clusters.values() if cluster.hero is None)
+
+    @property
+    def num_vector_images(self) -> int:
+        return sum(cluster.size for cluster in self.clusters.values())
+
+    @property
+    def num_provisional(self) -> int:
+        return sum(len(chunk.images) for chunk in self.chunks)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, estimated to within about a third."""
+        arrays = sum(space.sums.nbytes + space.weights.nbytes for space in self.spaces.values())
+        members = sum(len(cell.members) for cell in self.cells.values())
+        fragments = sum(len(fragment) for _, fragment in self.fragments.values())
+        objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
+        names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
+        return 4000 + arrays + fragments + objects + names + 100 * len(self.heirs)
+
+
+def new_album(pet_id: str) -> Album:
+    return Album(pet_id)
+
+
+def sum_votes(cells: Iterable[Cell]) -> dict[str, int]:
+    votes: dict[str, int] = {}
+    for cell in cells:
+        for label, count in cell.votes.items():
+            votes[label] = votes.get(label, 0) + count
+    return votes
+
+
+def new_space(number: int, model_version: str, layout: tuple[tuple[str, int], ...]) -> Space:
+    dimension = sum(length for _, length in layout)
+    return Space(number, model_version, layout, (), np.zeros((0, dimension), dtype=np.float32), np.zeros(0))

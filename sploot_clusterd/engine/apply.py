@@ -1,0 +1,165 @@
+"""Jobs into an album: the engine's one way to change anything."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sploot_clusterd.engine.album import Album
+from sploot_clusterd.engine.algorithm import load_algorithm
+from sploot_clusterd.engine.codec import encode_changes
+from sploot_clusterd.engine.draft import Changes, Draft
+from sploot_clusterd.engine.fold import fold, remember, remembered
+from sploot_clusterd.engine.groups import refresh
+from sploot_clusterd.engine.label import label_of, relabel
+from sploot_clusterd.engine.maintain import rebuild_if_due
+from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.place import refill
+from sploot_clusterd.engine.provisional import regroup
+from sploot_clusterd.engine.reclustering import recluster
+from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
+from sploot_clusterd.engine.rows import encode_row, row_field
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import Job
+
+_DAY_MS = 86_400_000
+
+
+class Verdict(enum.Enum):
+    APPLIED = "applied"
+    REPEATED = "repeated"
+    REJECTED = "rejected"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one job. REPEATED: it changed nothing. REJECTED: it never can be applied; `error` says why."""
+
+    verdict: Verdict
+    error: BadJobError | None = None
+
+
+@dataclass(slots=True)
+class Applied:
+    """A new album, and the fields of its hash to write and delete. Nothing of either where `changed` is False."""
+
+    album: Album
+    outcomes: list[Outcome]
+    writes: dict[bytes, bytes]
+    deletes: list[bytes]
+    changed: bool
+    changes: Changes
+
+
+def apply(
+    album: Album,
+    jobs: Sequence[Job],
+    rows: Mapping[str, bytes],
+    params: Params,
+    now_ms: int,
+    *,
+    complete: bool = False,
+) -> Applied:
+    """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
+
+    `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
+    not changed. Raises NeedsAllRowsError if only `complete` will do, BadStateError if a row cannot be read, ConfigError
+    if the algorithm is not there.
+    """
+    draft = Draft(album, rows, params, load_algorithm(params.algorithm), complete=complete)
+    outcomes = [_apply_job(draft, job) for job in jobs]
+    if not draft.revision:
+        return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
+    updated = _freeze(draft, album, now_ms)
+    writes, deletes = encode_changes(album, updated)
+    expired = _expired(draft) if complete else set()
+    for image_id, row in draft.rows.items():
+        if image_id not in expired and (raw := encode_row(row)) != rows.get(image_id):
+            writes[row_field(image_id)] = raw
+    deletes += [row_field(image_id) for image_id in sorted(expired) if image_id in rows]
+    return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes)
+
+
+def _apply_job(draft: Draft, job: Job) -> Outcome:
+    """A job that the album remembers takes its first place in the order, where nothing of it is new."""
+    first = remembered(draft, job)
+    before = draft.revision
+    try:
+        fold(draft, job, first or job.sequence)
+    except BadJobError as error:
+        return Outcome(Verdict.REJECTED, error)
+    if first is None:
+        remember(draft, job.job_id, job.sequence)
+        if job.force:
+            recluster(draft)
+    if draft.revision == before:
+        return Outcome(Verdict.REPEATED)
+    _settle(draft)
+    return Outcome(Verdict.APPLIED)
+
+
+def _settle(draft: Draft) -> None:
+    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
+    rebuild_if_due(draft)
+    refill(draft)
+    refresh(draft)
+    relabel(draft)
+    if draft.provisional_changed:
+        regroup(draft)
+    for number in [number for number, block in draft.blocks.items() if not block.ids]:
+        del draft.blocks[number]
+
+
+def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
+    return Album(
+        album.pet_id,
+        version=album.version + 1,
+        updated_ms=now_ms,
+        newest_ms=draft.newest_ms,
+        newest=draft.newest,
+        counters=draft.counters,
+        job=draft.job,
+        spaces={number: block.freeze() for number, block in draft.blocks.items()},
+        cells=draft.cells,
+        clusters=draft.clusters,
+        heirs=draft.heirs,
+        segments=tuple(draft.segments),
+        chunks=tuple(draft.chunks),
+        provisional=draft.provisional,
+        fragments=_fragments(draft, album),
+        rendered_with=draft.params,
+    )
+
+
+def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
+    """Every shown cluster as JSON, by number; those of the old album where neither cluster nor label changed."""
+    params = draft.params
+    ready = old.fragments if old.rendered_with == params else {}
+    fragments: dict[int, tuple[str, bytes]] = {}
+    for key, cluster in draft.clusters.items():
+        if cluster.size < params.min_cluster_size or cluster.number is None:
+            continue
+        label = label_of(cluster)
+        held = ready.get(cluster.number)
+        if held is None or held[0] != label or old.clusters.get(key) is not cluster:
+            raw = cluster_fragment(old.pet_id, cluster, draft.cells, params, draft.served.get(key))
+            held = (label, raw)
+        fragments[cluster.number] = held
+    for provisional in draft.provisional:
+        if provisional.last == provisional.first or provisional.number is None:
+            continue
+        held = ready.get(provisional.number)
+        if held is None or draft.provisional_changed:
+            raw = provisional_fragment(old.pet_id, provisional, draft.chunks, params)
+            held = (provisional_label(provisional), raw)
+        fragments[provisional.number] = held
+    return fragments
+
+
+def _expired(draft: Draft) -> set[str]:
+    """Images that are only a tombstone, and that too old to be of use."""
+    oldest = draft.newest.ms - draft.params.tombstone_days * _DAY_MS
+    return {
+        image_id
+        for image_id, row in draft.all_rows().items()
+        if not row.exists and row.removed is not None and row.removed[0] < oldest
+    }

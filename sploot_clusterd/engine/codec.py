@@ -1,0 +1,187 @@
+"""An album's tables as fields of its hash, and back. Rows have their own codec in `rows`.
+
+`head`: counters, spaces, clusters, the newest job. `c<id>`: one cell. `j<n>`: a segment of recent job ids. `p<n>`: a
+chunk of the provisional images. `heirs`: which cells took in which. Only fields whose value changed are written.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from sploot_clusterd.engine.album import (
+    Album,
+    Cell,
+    Chunk,
+    Cluster,
+    Counters,
+    NewestJob,
+    ProvisionalCluster,
+    Segment,
+    Space,
+)
+from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.model import EntryId
+
+FORMAT: Final = 1
+HEAD: Final = b"head"
+HEIRS: Final = b"heirs"
+_NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
+_STORED: Final = np.dtype("<f4")
+
+T = TypeVar("T")
+
+
+class _SpaceRecord(Struct, array_like=True):
+    number: int
+    model_version: str
+    layout: tuple[tuple[str, int], ...]
+    moved: int
+    settled: int
+
+
+class _Head(Struct, array_like=True):
+    format: int
+    version: int
+    updated_ms: int
+    newest_ms: int
+    newest: Stamp
+    counters: Counters
+    job: NewestJob
+    spaces: list[_SpaceRecord]
+    clusters: list[Cluster]
+    provisional: tuple[ProvisionalCluster, ...]
+
+
+class _CellRecord(Struct, array_like=True):
+    cell: Cell
+    weight: float
+    sums: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_head = msgspec.msgpack.Decoder(_Head)
+_cell = msgspec.msgpack.Decoder(_CellRecord)
+_segment = msgspec.msgpack.Decoder(dict[str, Stamp])
+_chunk = msgspec.msgpack.Decoder(dict[str, float | None])
+_heirs = msgspec.msgpack.Decoder(Mapping[int, int])
+
+
+def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Fields to write and fields to delete, so that what held `old` holds `new`."""
+    writes = {HEAD: _encode_head(new)}
+    deletes: list[bytes] = []
+    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
+        space = new.spaces[new.cells[cell_id].space]
+        at = bisect_left(space.ids, cell_id)
+        record = _CellRecord(new.cells[cell_id], float(space.weights[at]), space.sums[at].astype(_STORED).tobytes())
+        writes[b"c%d" % cell_id] = _encode(record)
+    deletes += [b"c%d" % cell_id for cell_id in old.cells.keys() - new.cells.keys()]
+    for prefix, before, after in ((b"j", old.segments, new.segments), (b"p", old.chunks, new.chunks)):
+        held = {prefix + b"%d" % part.number: part for part in before}
+        parts = {prefix + b"%d" % part.number: part for part in after}
+        writes |= {name: _encode(part[1]) for name, part in parts.items() if held.get(name) is not part}
+        deletes += held.keys() - parts.keys()
+    if new.heirs is not old.heirs:
+        if new.heirs:
+            writes[HEIRS] = _encode(new.heirs)
+        elif old.heirs:
+            deletes.append(HEIRS)
+    return writes, sorted(deletes)
+
+
+def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
+    """The album that the fields hold; fields of other names are left alone.
+
+    Raises BadStateError for anything that cannot be read or contradicts itself.
+    """
+    if HEAD not in fields:
+        raise BadStateError("the album has no head")
+    head = _read(_head, HEAD, fields[HEAD])
+    if head.format != FORMAT:
+        raise BadStateError(f"the album has format {head.format}, not {FORMAT}")
+    numbered: dict[bytes, dict[int, bytes]] = {b"c": {}, b"j": {}, b"p": {}}
+    for name, value in fields.items():
+        if found := _NUMBERED.match(name):
+            numbered[found[1]][int(found[2])] = value
+    records = {cell_id: _read(_cell, b"c%d" % cell_id, raw) for cell_id, raw in sorted(numbered[b"c"].items())}
+    segments = {number: _read(_segment, b"j%d" % number, raw) for number, raw in sorted(numbered[b"j"].items())}
+    chunks = {number: _read(_chunk, b"p%d" % number, raw) for number, raw in sorted(numbered[b"p"].items())}
+    _check_references(head, records)
+    return Album(
+        pet_id,
+        version=head.version,
+        updated_ms=head.updated_ms,
+        newest_ms=head.newest_ms,
+        newest=EntryId(*head.newest),
+        counters=head.counters,
+        job=head.job,
+        spaces={record.number: _space(record, records) for record in head.spaces},
+        cells={cell_id: record.cell for cell_id, record in records.items()},
+        clusters={cluster.key: cluster for cluster in head.clusters},
+        heirs=_read(_heirs, HEIRS, fields[HEIRS]) if HEIRS in fields else {},
+        segments=tuple(Segment(n, {job: EntryId(*at) for job, at in jobs.items()}) for n, jobs in segments.items()),
+        chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
+        provisional=head.provisional,
+    )
+
+
+def _encode_head(album: Album) -> bytes:
+    return _encode(
+        _Head(
+            format=FORMAT,
+            version=album.version,
+            updated_ms=album.updated_ms,
+            newest_ms=album.newest_ms,
+            newest=album.newest,
+            counters=album.counters,
+            job=album.job,
+            spaces=[
+                _SpaceRecord(space.number, space.model_version, space.layout, space.moved, space.settled)
+                for space in album.spaces.values()
+            ],
+            clusters=sorted(album.clusters.values(), key=lambda cluster: cluster.key),
+            provisional=album.provisional,
+        )
+    )
+
+
+def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadStateError(f"field {name.decode()} of the album cannot be read: {error}") from None
+
+
+def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
+    """Stacks the cells' statistics. Kinds that came to the space after a cell was written are zeros in it."""
+    ids = tuple(cell_id for cell_id, cell in cells.items() if cell.cell.space == record.number)
+    dimension = sum(length for _, length in record.layout)
+    sums = np.zeros((len(ids), dimension), dtype=np.float32)
+    weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
+    for at, cell_id in enumerate(ids):
+        raw = cells[cell_id].sums
+        if len(raw) % 4 or len(raw) > 4 * dimension:
+            raise BadStateError(f"cell {cell_id} has {len(raw)} bytes in a space of {dimension} dimensions")
+        stored = np.frombuffer(raw, dtype=_STORED)
+        sums[at, : len(stored)] = stored
+    if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
+        raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
+    return Space(record.number, record.model_version, record.layout, ids, sums, weights, record.moved, record.settled)
+
+
+def _check_references(head: _Head, cells: Mapping[int, _CellRecord]) -> None:
+    """Each cell is in exactly one cluster, and both in the same space, which is there."""
+    spaces = {record.number for record in head.spaces}
+    homes = [(cell_id, cluster.space) for cluster in head.clusters for cell_id in cluster.cells]
+    if sorted(homes) != [(cell_id, record.cell.space) for cell_id, record in cells.items()]:
+        raise BadStateError("the clusters of the head do not hold the cells that are stored")
+    if not {space for _, space in homes} <= spaces or not {cluster.space for cluster in head.clusters} <= spaces:
+        raise BadStateError("a cell is in a space that the head does not know")
+    if any(len(cluster.closeness) != len(cluster.cells) for cluster in head.clusters):
+        raise BadStateError("a cluster of the head has not one closeness for each cell")

@@ -1,0 +1,102 @@
+"""The working copy of an album while jobs are applied. The album itself is never written to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, Segment, new_space
+from sploot_clusterd.engine.algorithm import Algorithm
+from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.rows import Row, decode_row
+from sploot_clusterd.errors import BadStateError, ClusterdError
+
+
+class NeedsAllRowsError(ClusterdError):
+    """The jobs can only be applied with every row of the album at hand: load them and call again with `complete`."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What applying jobs did, counted."""
+
+    founded: int = 0
+    merged: int = 0
+    split: int = 0
+    hero_changes: int = 0
+    rebuilt: int = 0
+    images_added: int = 0
+    images_updated: int = 0
+    images_removed: int = 0
+
+
+class Draft:
+    """Copies of the album's tables (not of what is in them: those values are replaced, not written to)."""
+
+    def __init__(
+        self, album: Album, raw_rows: Mapping[str, bytes], params: Params, algorithm: Algorithm, *, complete: bool
+    ) -> None:
+        self.params = params
+        self.algorithm = algorithm
+        self.counters = album.counters
+        self.newest = album.newest
+        self.newest_ms = album.newest_ms
+        self.job = album.job
+        self.blocks = {number: Block(space) for number, space in album.spaces.items()}
+        self.cells: dict[int, Cell] = dict(album.cells)
+        self.clusters: dict[int, Cluster] = dict(album.clusters)
+        self.home = {cell_id: key for key, cluster in album.clusters.items() for cell_id in cluster.cells}
+        self.heirs: Mapping[int, int] = album.heirs
+        self.segments: list[Segment] = list(album.segments)
+        self.chunks: list[Chunk] = list(album.chunks)
+        self.provisional = album.provisional
+        self.changes = Changes()
+        self.rows: dict[str, Row] = {}
+        self.touched: set[int] = set()
+        self.served: dict[int, list[tuple[float, Member]]] = {}
+        self.revision = 0
+        self.provisional_changed = False
+        self._raw_rows = raw_rows
+        self._complete = complete
+
+    def row(self, image_id: str) -> Row:
+        """The image's row as it stands. Raises BadStateError."""
+        row = self.rows.get(image_id)
+        return row if row is not None else decode_row(self._raw_rows.get(image_id))
+
+    def all_rows(self) -> dict[str, Row]:
+        """Every row, in the order of the ids. Raises NeedsAllRowsError if they were not given."""
+        if not self._complete:
+            raise NeedsAllRowsError
+        return {image_id: self.row(image_id) for image_id in sorted({*self._raw_rows, *self.rows})}
+
+    def set_row(self, image_id: str, row: Row) -> None:
+        self.rows[image_id] = row
+        self.revision += 1
+
+    def count_up(self, counter: str) -> int:
+        """The counter's next value, which is then used up."""
+        value: int = getattr(self.counters, counter)
+        self.counters = structs.replace(self.counters, **{counter: value + 1})
+        return value
+
+    def living(self, cell_id: int) -> int:
+        """The cell, or the one that it was merged into. Raises BadStateError if there is neither."""
+        living = cell_id if cell_id in self.cells else self.heirs.get(cell_id, -1)
+        if living not in self.cells:
+            raise BadStateError(f"an image is in cell {cell_id}, which is not there")
+        return living
+
+    def block_for(self, model_version: str) -> Block | None:
+        return next((block for block in self.blocks.values() if block.model_version == model_version), None)
+
+    def open_block(self, model_version: str, layout: tuple[tuple[str, int], ...]) -> Block:
+        """The space of the model version, with room for every kind of the layout."""
+        block = self.block_for(model_version)
+        if block is None:
+            block = Block(new_space(self.count_up("space"), model_version, layout))
+            self.blocks[block.number] = block
+        elif len(layout) > len(block.layout):
+            block.extend(layout)
+        return block

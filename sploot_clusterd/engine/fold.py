@@ -1,0 +1,158 @@
+"""One job into the draft: its events, image by image, and what it says of the pet as a whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from sploot_clusterd.engine.album import NewestJob, Segment
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.maintain import keep_cap
+from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
+from sploot_clusterd.engine.provisional import enlist, strike
+from sploot_clusterd.engine.rows import (
+    Attributes,
+    Listed,
+    Row,
+    Stamp,
+    Vectors,
+    remove,
+    take_attributes,
+    take_listed,
+    take_vectors,
+)
+from sploot_clusterd.engine.vectors import combine, extend_layout
+from sploot_clusterd.model import EntryId, Job
+
+_PER_SEGMENT = 16
+
+
+@dataclass(slots=True)
+class _Events:
+    """What one job says of one image: at most one event for each register, the job's last."""
+
+    removed: bool = False
+    listed: Listed | None = None
+    attributes: Attributes | None = None
+    vectors: Vectors | None = None
+
+
+def images_named(jobs: Sequence[Job]) -> set[str]:
+    """Every image that the jobs say anything of: the rows that applying them wants."""
+    names: set[str] = set()
+    for job in jobs:
+        names.update(job.image_ids, job.removed, (insight.image_id for insight in job.images))
+    return names
+
+
+def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
+    """Applies the job's events at `sequence`. Raises BadJobError before anything is changed."""
+    for image_id, events in _events(draft, job, sequence).items():
+        old = draft.row(image_id)
+        new = _fold_row(old, events, sequence)
+        if new != old:
+            _settle(draft, image_id, old, new)
+    _take_job(draft, job, sequence)
+    draft.newest = max(draft.newest, sequence)
+
+
+def remembered(draft: Draft, job: Job) -> EntryId | None:
+    """The first sequence of a job that the album has seen lately."""
+    return next((segment.jobs[job.job_id] for segment in draft.segments if job.job_id in segment.jobs), None)
+
+
+def remember(draft: Draft, job_id: str, sequence: EntryId) -> None:
+    """Adds the job to the newest segment; whole segments are forgotten once the others hold `dedupe_jobs`."""
+    if not draft.segments or len(draft.segments[-1].jobs) >= _PER_SEGMENT:
+        draft.segments.append(Segment(draft.count_up("segment"), {}))
+    newest = draft.segments[-1]
+    draft.segments[-1] = Segment(newest.number, {**newest.jobs, job_id: sequence})
+    others = (len(draft.segments) - 2) * _PER_SEGMENT + len(draft.segments[-1].jobs)
+    if len(draft.segments) > 1 and others >= draft.params.dedupe_jobs:
+        del draft.segments[0]
+    draft.revision += 1
+
+
+def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
+    """In the order of first mention. Vectors are checked and combined here, so that a bad job changes nothing."""
+    events: dict[str, _Events] = {}
+    for image_id in job.image_ids:
+        events.setdefault(image_id, _Events()).listed = Listed(sequence, job.quality_score)
+    vectors = _vectors(draft, job, sequence)
+    for position, insight in enumerate(job.images):
+        event = events.setdefault(insight.image_id, _Events())
+        event.attributes = Attributes(sequence, insight.quality, insight.label, insight.captured_ms)
+        if position in vectors:
+            event.vectors = vectors[position]
+    for image_id in job.removed:
+        events.setdefault(image_id, _Events()).removed = True
+    return events
+
+
+def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
+    """The combined vectors of the job's insights, by position. Opens or widens their space."""
+    given = {position: insight.vectors for position, insight in enumerate(job.images) if insight.vectors}
+    if not given:
+        return {}
+    model_version = job.model_version or ""
+    block = draft.block_for(model_version)
+    layout = block.layout if block is not None else ()
+    for vectors in given.values():
+        layout = extend_layout(layout, vectors, model_version)
+    combined = {position: combine(vectors, layout, draft.params.weights) for position, vectors in given.items()}
+    space = draft.open_block(model_version, layout).number
+    return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in combined.items()}
+
+
+def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
+    if events.removed:
+        row = remove(row, sequence)
+    if events.listed is not None:
+        row = take_listed(row, events.listed)
+    if events.attributes is not None:
+        row = take_attributes(row, events.attributes)
+    if events.vectors is not None:
+        row = take_vectors(row, events.vectors)
+    return row
+
+
+def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
+    """Moves the image from where its old row had it to where the new one wants it."""
+    stays = new.vectors is not None and new.vectors.cell != NOWHERE
+    if old.vectors is not None and not stays:
+        leave(draft, image_id, old, old.vectors)
+    if new.vectors is not None and not stays:
+        space = draft.blocks[new.vectors.space]
+        new = join(draft, image_id, new, new.vectors)
+        keep_cap(draft, space)
+    elif stays:
+        restate(draft, image_id, old, new)
+    if new.exists and new.vectors is None:
+        enlist(draft, image_id, new.quality)
+    elif old.exists and old.vectors is None:
+        strike(draft, image_id)
+    draft.changes.images_added += new.exists and not old.exists
+    draft.changes.images_updated += new.exists and old.exists
+    draft.changes.images_removed += old.exists and not new.exists
+    draft.set_row(image_id, new)
+
+
+def _take_job(draft: Draft, job: Job, sequence: EntryId) -> None:
+    """What the job says of labels, coverage, quality and model version, where no newer one said so."""
+    held, at = draft.job, sequence
+    news: dict[str, object] = {}
+    if (job.labels or job.coverage) and _newer(at, held.labels_at):
+        news |= {"labels_at": at, "labels": tuple(dict.fromkeys(job.labels)), "coverage": dict(job.coverage)}
+        draft.provisional_changed = True
+    if job.quality_score is not None and _newer(at, held.quality_at):
+        news |= {"quality_at": at, "quality_score": job.quality_score}
+    if job.model_version is not None and _newer(at, held.model_at):
+        news |= {"model_at": at, "model_version": job.model_version}
+    if news:
+        updated: NewestJob = structs.replace(held, **news)
+        draft.job = updated
+        draft.revision += 1
+
+
+def _newer(at: EntryId, than: Stamp | None) -> bool:
+    return than is None or at > than

@@ -1,0 +1,47 @@
+"""What follows from a cluster's cells, brought up to date for the clusters that a job touched."""
+
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Cluster, sum_votes
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.hero import best_members, choose_hero
+from sploot_clusterd.engine.statistics import centred, cosines_to_sum
+
+
+def refresh(draft: Draft) -> None:
+    """Sizes, closeness, votes, numbers and heroes of touched clusters; empty ones are dropped. Others keep theirs."""
+    for key in sorted(draft.touched):
+        draft.served.pop(key, None)
+        cluster = draft.clusters.get(key)
+        if cluster is None:
+            continue
+        if not cluster.cells:
+            del draft.clusters[key]
+            continue
+        block = draft.blocks[cluster.space]
+        at = [block.index(cell_id) for cell_id in cluster.cells]
+        sums = centred(block.cells.part(at), block.cells.about(draft.params.mean_prior))
+        _restate(draft, cluster, tuple(cosines_to_sum(sums).tolist()))
+    draft.touched.clear()
+
+
+def _restate(draft: Draft, cluster: Cluster, closeness: tuple[float, ...]) -> None:
+    cells = [draft.cells[cell_id] for cell_id in cluster.cells]
+    votes = sum_votes(cells)
+    size = sum(cell.count for cell in cells)
+    shown = size >= draft.params.min_cluster_size
+    cluster = structs.replace(
+        cluster,
+        size=size,
+        closeness=closeness,
+        vote=min(votes, key=lambda label: (-votes[label], label)) if votes else None,
+        newest_ms=draft.newest_ms,
+        number=draft.count_up("number") if shown and cluster.number is None else cluster.number,
+    )
+    hero = None
+    if shown:
+        served = best_members(cluster, draft.cells, draft.params)
+        draft.served[cluster.key] = served
+        hero = choose_hero(cluster.hero, served, draft.params.hero.margin)
+        draft.changes.hero_changes += cluster.hero is not None and cluster.hero != hero
+    draft.clusters[cluster.key] = structs.replace(cluster, hero=hero)

@@ -1,0 +1,55 @@
+"""Which images of a cluster are served, in which order, and which one represents it."""
+
+import math
+from collections.abc import Mapping
+
+from sploot_clusterd.engine.album import Cell, Cluster, Member
+from sploot_clusterd.engine.params import HeroWeights, Params
+
+_DAY_MS = 86_400_000
+_UNKNOWN_QUALITY = 0.5
+
+
+def score(member: Member, closeness: float, newest_ms: int, weights: HeroWeights) -> float:
+    """0..1: enough quality, closeness to the cluster (centred cosine, from 0), recency against the album's newest.
+
+    What people take for the best photo of a group is a sharp and typical one: on labelled albums
+    `min(quality, .65) + .5 * closeness` chose best of all that was tried.
+    """
+    quality = _UNKNOWN_QUALITY if member.quality is None else member.quality
+    age_days = max(newest_ms - member.taken_ms, 0) / _DAY_MS
+    weighted = (
+        weights.quality * min(quality / weights.enough_quality, 1.0)
+        + weights.closeness * min(max(closeness, 0.0), 1.0)
+        + weights.recency * math.exp2(-age_days / weights.recency_days)
+    )
+    return weighted / (weights.quality + weights.closeness + weights.recency)
+
+
+def rank_in_cell(member: Member, params: Params) -> tuple[float, str]:
+    """Sorts a cell's members best first. Recency is left out: it depends on what comes later."""
+    return -score(member, member.closeness, member.taken_ms, params.hero), member.image_id
+
+
+def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) -> list[tuple[float, Member]]:
+    """The cluster's best `max_cluster_size` with their scores, best first; equal scores by id.
+
+    An image's closeness to the cluster is its closeness to its cell times the cell's to the cluster.
+    """
+    weights, newest_ms = params.hero, cluster.newest_ms
+    scored = [
+        (score(member, member.closeness * closeness, newest_ms, weights), member)
+        for cell_id, closeness in zip(cluster.cells, cluster.closeness, strict=True)
+        for member in cells[cell_id].members
+    ]
+    scored.sort(key=lambda pair: (-pair[0], pair[1].image_id))
+    return scored[: params.max_cluster_size]
+
+
+def choose_hero(current: str | None, served: list[tuple[float, Member]], margin: float) -> str:
+    """The best of the served members, unless the present hero is among them and not clearly worse."""
+    best_score, best = served[0]
+    for member_score, member in served:
+        if member.image_id == current:
+            return current if best_score < member_score + margin else best.image_id
+    return best.image_id

@@ -1,0 +1,45 @@
+"""What clusters of images with vectors are called: by their images, else by the job's labels, else "Group N"."""
+
+import numpy as np
+from msgspec import structs
+from scipy.optimize import linear_sum_assignment
+
+from sploot_clusterd.engine.album import Cluster
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.provisional import shares
+
+
+def label_of(cluster: Cluster) -> str:
+    return cluster.vote or cluster.matched or f"Group {cluster.group}"
+
+
+def relabel(draft: Draft) -> None:
+    """Gives every shown cluster a label. A matched one stays until votes outdo it or the newest labels lack it."""
+    clusters = sorted(draft.clusters.values(), key=lambda cluster: cluster.key)
+    shown = [cluster for cluster in clusters if cluster.size >= draft.params.min_cluster_size]
+    for cluster in shown:
+        if cluster.matched is not None and (cluster.vote is not None or cluster.matched not in draft.job.labels):
+            draft.clusters[cluster.key] = structs.replace(cluster, matched=None)
+    _match(draft, [draft.clusters[cluster.key] for cluster in shown])
+    for key in sorted(cluster.key for cluster in shown):
+        cluster = draft.clusters[key]
+        if cluster.vote is None and cluster.matched is None and cluster.group is None:
+            draft.clusters[key] = structs.replace(cluster, group=draft.count_up("group"))
+
+
+def _match(draft: Draft, shown: list[Cluster]) -> None:
+    """Matches free labels with unlabelled clusters so that shares of images and coverage differ least in sum."""
+    labels = draft.job.labels
+    used = {cluster.vote or cluster.matched for cluster in shown}
+    free = [label for label in labels if label not in used]
+    unlabelled = [cluster for cluster in shown if cluster.vote is None and cluster.matched is None]
+    if not free or not unlabelled:
+        return
+    expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))
+    total = sum(cluster.size for cluster in shown)
+    costs = np.abs(
+        np.array([cluster.size / total for cluster in unlabelled])[:, None] - np.array([expected[x] for x in free])
+    )
+    for row, column in zip(*linear_sum_assignment(costs), strict=True):
+        cluster = unlabelled[row]
+        draft.clusters[cluster.key] = structs.replace(cluster, matched=free[column])

@@ -1,0 +1,152 @@
+"""Rebuilds: clusters anew from all cells, with the old ids where they belong; and the cap on cells.
+
+No image's row changes in a rebuild: a row names its cell, and cells change clusters. Only where cells are merged for
+good does a row's cell lead on, by `heirs`, to the one that took it in.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
+from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.hero import rank_in_cell
+from sploot_clusterd.engine.statistics import Ints, agglomerate, centred, cosines_to_sum
+
+Overlap = Mapping[tuple[int, int], int]
+"""How many images an old cluster (by key) and a new group (by number) have in common."""
+
+_KEPT_AT_CAP = 2 / 3
+
+
+def rebuild_if_due(draft: Draft) -> None:
+    for block in draft.blocks.values():
+        if draft.algorithm.due(block.moved, block.settled, draft.params):
+            rebuild(draft, block)
+
+
+def keep_cap(draft: Draft, block: Block) -> None:
+    """Called after each new image: what a job costs is bounded by the number of cells."""
+    if draft.algorithm.micro_cells and len(block.ids) > draft.params.max_cells:
+        condense(draft, block)
+        rebuild(draft, block)
+
+
+def rebuild(draft: Draft, block: Block) -> None:
+    """Groups the space's cells anew."""
+    groups = partition(draft, block)
+    overlap: dict[tuple[int, int], int] = defaultdict(int)
+    for cell_id, group in zip(block.ids, groups.tolist(), strict=True):
+        overlap[draft.home[cell_id], group] += draft.cells[cell_id].count
+    regroup(draft, block, groups, overlap)
+
+
+def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
+    """Gives each group a cluster: one that `inherit` names, or a new one. Unchanged clusters stay as they are."""
+    heirs = inherit(overlap)
+    cells: dict[int, list[int]] = defaultdict(list)
+    for cell_id, group in zip(block.ids, groups.tolist(), strict=True):
+        cells[group].append(cell_id)
+    old = {key: cluster for key, cluster in draft.clusters.items() if cluster.space == block.number}
+    for key in old:
+        del draft.clusters[key]
+    for group, cell_ids in sorted(cells.items(), key=lambda item: item[1][0]):
+        if group in heirs:
+            cluster = old[heirs[group]]
+        else:
+            cluster = Cluster(draft.count_up("cluster"), block.number, ())
+            draft.changes.split += 1
+        key = cluster.key
+        if set(cluster.cells) != set(cell_ids):
+            cluster = structs.replace(cluster, cells=tuple(cell_ids))
+            draft.touched.add(key)
+        draft.clusters[key] = cluster
+        draft.home.update(dict.fromkeys(cell_ids, key))
+    gone = old.keys() - draft.clusters.keys()
+    draft.touched |= gone
+    draft.changes.merged += len(gone)
+    draft.changes.rebuilt += 1
+    block.moved, block.settled = 0, sum(draft.cells[cell_id].count for cell_id in block.ids)
+
+
+def inherit(overlap: Overlap) -> dict[int, int]:
+    """Which old cluster each group goes on from: the largest one whose largest part it holds.
+
+    So a split leaves the id with the larger part, and a merge with the larger cluster, or the older if they are equal.
+    Groups are numbered in an order that settles ties: the lower one.
+    """
+    sizes: dict[int, int] = defaultdict(int)
+    largest: dict[int, tuple[int, int]] = {}
+    for (key, group), count in overlap.items():
+        sizes[key] += count
+        largest[key] = max(largest.get(key, (0, 0)), (count, -group))
+    heirs: dict[int, int] = {}
+    for key in sorted(largest, key=lambda key: (-sizes[key], key)):
+        heirs.setdefault(-largest[key][1], key)
+    return heirs
+
+
+def condense(draft: Draft, block: Block) -> None:
+    """At the cap: the best merges become permanent, so that a third of the cells is free again."""
+    params = draft.params
+    about = block.cells.about(params.mean_prior)
+    target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
+    groups = agglomerate(block.cells, about, params.prior_ratio, params.merge_threshold, at_most=target).tolist()
+    centroids = centred(block.cells, about)
+    parts: dict[int, list[int]] = defaultdict(list)
+    for at, into in enumerate(groups):
+        parts[into].append(at)
+    merged = {block.ids[at]: block.ids[into] for into, ats in parts.items() for at in ats if at != into}
+    for into, ats in parts.items():
+        if len(ats) > 1:
+            _merge_cells(draft, block, ats, cosines_to_sum(centroids[ats]).tolist())
+        for other in ats[1:]:
+            block.merge(into, other)
+    _forget_cells(draft, merged)
+    block.keep(sorted(parts))
+    heirs = {cell_id: merged.get(heir, heir) for cell_id, heir in draft.heirs.items()} | merged
+    draft.heirs = {cell_id: heir for cell_id, heir in heirs.items() if heir in draft.cells}
+
+
+def partition(draft: Draft, block: Block) -> Ints:
+    """The algorithm's groups, renumbered in the order of their first cells."""
+    if not block.ids:
+        return np.zeros(0, dtype=np.int64)
+    groups = np.asarray(draft.algorithm.partition(block.cells, draft.params))
+    if groups.shape != (len(block.ids),):
+        raise ValueError(f"partition gave {groups.shape} groups for {len(block.ids)} cells")
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
+
+
+def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[float]) -> None:
+    """The first cell takes in the others' counts and members; a member's closeness is scaled by its old cell's."""
+    cells = [draft.cells[block.ids[at]] for at in ats]
+    members = [
+        structs.replace(member, closeness=member.closeness * max(near, 0.0))
+        for cell, near in zip(cells, closeness, strict=True)
+        for member in cell.members
+    ]
+    members.sort(key=lambda member: rank_in_cell(member, draft.params))
+    draft.cells[block.ids[ats[0]]] = Cell(
+        space=block.number,
+        count=sum(cell.count for cell in cells),
+        votes=sum_votes(cells),
+        quality_sum=sum(cell.quality_sum for cell in cells),
+        quality_count=sum(cell.quality_count for cell in cells),
+        members=tuple(members[: draft.params.best_members]),
+    )
+
+
+def _forget_cells(draft: Draft, merged: Mapping[int, int]) -> None:
+    """Takes cells that were merged away out of their clusters, and touches all clusters concerned."""
+    for cell_id, into in merged.items():
+        del draft.cells[cell_id]
+        key = draft.home.pop(cell_id)
+        cluster = draft.clusters[key]
+        cells = tuple(other for other in cluster.cells if other != cell_id)
+        draft.clusters[key] = structs.replace(cluster, cells=cells)
+        draft.touched |= {key, draft.home[into]}

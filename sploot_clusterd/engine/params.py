@@ -1,0 +1,87 @@
+"""The engine's settings: one frozen value, given to every call."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from sploot_clusterd.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class KindWeights:
+    """How much each vector kind counts, before the combined vector is normalised."""
+
+    embedding: float = 1.0
+    pose: float = 0.3
+    context: float = 0.3
+
+    def of(self, kind: str) -> float:
+        return float(getattr(self, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class HeroWeights:
+    """What makes a good member: see `hero.score`."""
+
+    quality: float = 0.55
+    closeness: float = 0.42
+    recency: float = 0.03
+    enough_quality: float = 0.65
+    """Quality above this adds nothing: among sharp photos the typical one is the better hero."""
+    recency_days: float = 90.0
+    """After so many days a photo's recency has halved."""
+    margin: float = 0.03
+    """A new hero must lead the present one by this much of the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of `engine`, and the few of `clusters` and `albums` that the engine obeys."""
+
+    algorithm: str = "mixture"
+    weights: KindWeights = field(default_factory=KindWeights)
+    hero: HeroWeights = field(default_factory=HeroWeights)
+    min_cluster_size: int = 2
+    max_cluster_size: int = 24
+    dedupe_jobs: int = 256
+    tombstone_days: int = 30
+    max_cells: int = 256
+    """Micro-clusters per space; what a job costs at most grows with it."""
+    join_cosine: float = 0.95
+    """Plain cosine from which an image joins a micro-cluster for good: only near copies do ..."""
+    join_threshold: float = 0.6
+    """... whose centred cosine is as high as this, for encoders that put all images close together."""
+    merge_threshold: float = 0.05
+    """Evidence score from which micro-clusters form one cluster; higher splits more."""
+    prior_ratio: float = 0.15
+    """Variance of the clusters' centres over the variance within a cluster."""
+    mean_prior: float = 16.0
+    """Weight of images, times noise over common part, at which half of the album's own mean is subtracted."""
+    rebuild_growth: float = 0.15
+    rebuild_least: int = 6
+    """A rebuild comes after this share of the images, and at least so many, came or went."""
+    linkage_distance: float = 0.54
+    """Cosine distance at which `average_linkage` cuts its tree."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What the daemon's settings say; the rest as it is by default."""
+        weights, hero = settings.engine.weights, settings.engine.hero
+        return cls(
+            algorithm=settings.engine.algorithm,
+            weights=KindWeights(weights.embedding, weights.pose, weights.context),
+            hero=HeroWeights(hero.quality, hero.closeness, hero.recency, margin=hero.margin),
+            min_cluster_size=settings.engine.min_cluster_size,
+            max_cluster_size=settings.clusters.max_cluster_size,
+            dedupe_jobs=settings.albums.dedupe_jobs,
+            tombstone_days=settings.albums.tombstone_days,
+        )
+
+    @property
+    def fewest_members(self) -> int:
+        """How many best members of a micro-cluster must be known to serve any cluster of it."""
+        return max(self.max_cluster_size, self.min_cluster_size)
+
+    @property
+    def best_members(self) -> int:
+        """How many a micro-cluster keeps: twice as many, so that a removal seldom needs the image rows."""
+        return 2 * self.fewest_members

@@ -1,0 +1,183 @@
+"""One image at a time: into a cell, out of it, or changed in place."""
+
+import numpy as np
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Cell, Cluster, Member
+from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.hero import rank_in_cell
+from sploot_clusterd.engine.rows import Row, Vectors
+from sploot_clusterd.engine.statistics import Floats, cosines
+from sploot_clusterd.engine.vectors import image_weight, restore
+
+NOWHERE = -1
+"""The cell of an image that is not placed yet."""
+
+
+def join(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> Row:
+    """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row."""
+    block = draft.blocks[vectors.space]
+    vector = restore(vectors.data, block.dimension)
+    weight = image_weight(row.quality)
+    cell_id = _near_cell(draft, block, vector) if draft.algorithm.micro_cells else None
+    if cell_id is None:
+        cell_id, closeness = _found(draft, block, vector, weight), 1.0
+    else:
+        at = block.index(cell_id)
+        block.add(at, vector, weight)
+        closeness = _closeness(draft, block, at, vector)
+    block.moved += 1
+    _count_in(draft, cell_id, row, 1)
+    cell = draft.cells[cell_id]
+    members = _best(draft, (*cell.members, _member(image_id, row, vectors, closeness)))
+    draft.cells[cell_id] = structs.replace(cell, members=members)
+    draft.newest_ms = max(draft.newest_ms, row.taken_ms)
+    _touch(draft, cell_id)
+    return structs.replace(row, vectors=structs.replace(vectors, cell=cell_id))
+
+
+def leave(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
+    """Takes the image, as its row was, out of its cell. An empty cell is dropped."""
+    block = draft.blocks[vectors.space]
+    cell_id = draft.living(vectors.cell)
+    at = block.index(cell_id)
+    block.moved += 1
+    _touch(draft, cell_id)
+    if draft.cells[cell_id].count == 1:
+        _drop(draft, block, at, cell_id)
+        return
+    block.add(at, restore(vectors.data, block.dimension), -image_weight(row.quality))
+    _count_in(draft, cell_id, row, -1)
+    cell = draft.cells[cell_id]
+    members = tuple(member for member in cell.members if member.image_id != image_id)
+    draft.cells[cell_id] = structs.replace(cell, members=members)
+
+
+def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
+    """The image stays in its cell, its quality, label or time changed."""
+    vectors = new.vectors
+    if vectors is None or _stated(old) == _stated(new):
+        return
+    block = draft.blocks[vectors.space]
+    cell_id = draft.living(vectors.cell)
+    change = image_weight(new.quality) - image_weight(old.quality)
+    if change:
+        block.add(block.index(cell_id), restore(vectors.data, block.dimension), change)
+    _count_in(draft, cell_id, old, -1)
+    _count_in(draft, cell_id, new, 1)
+    cell = draft.cells[cell_id]
+    members = tuple(
+        _member(image_id, new, vectors, member.closeness) if member.image_id == image_id else member
+        for member in cell.members
+    )
+    draft.cells[cell_id] = structs.replace(cell, members=_best(draft, members))
+    draft.newest_ms = max(draft.newest_ms, new.taken_ms)
+    _touch(draft, cell_id)
+
+
+def refill(draft: Draft) -> None:
+    """Fills up the members of touched cells that could no longer serve as many images as they hold.
+
+    Raises NeedsAllRowsError if that is so and the rows were not given.
+    """
+    wanting = {
+        cell_id
+        for key in draft.touched
+        if key in draft.clusters
+        for cell_id in draft.clusters[key].cells
+        if len(draft.cells[cell_id].members) < min(draft.cells[cell_id].count, draft.params.fewest_members)
+    }
+    if not wanting:
+        return
+    found: dict[int, list[Member]] = {cell_id: [] for cell_id in wanting}
+    for image_id, row in draft.all_rows().items():
+        if row.vectors is None or (cell_id := draft.living(row.vectors.cell)) not in wanting:
+            continue
+        block = draft.blocks[row.vectors.space]
+        vector = restore(row.vectors.data, block.dimension)
+        closeness = _closeness(draft, block, block.index(cell_id), vector)
+        found[cell_id].append(_member(image_id, row, row.vectors, closeness))
+    for cell_id, members in found.items():
+        draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
+
+
+def _near_cell(draft: Draft, block: Block, vector: Floats) -> int | None:
+    if not block.ids:
+        return None
+    cells = block.cells
+    params = draft.params
+    plain, centred = cosines(cells, vector, cells.about(params.mean_prior))
+    best = int(plain.argmax())
+    near = plain[best] >= params.join_cosine and centred[best] >= params.join_threshold
+    return block.ids[best] if near else None
+
+
+def _found(draft: Draft, block: Block, vector: Floats, weight: float) -> int:
+    """A new cell, in the cluster that explains it or in a new one."""
+    numbers: dict[int, int] = {}
+    homes = [draft.home[cell_id] for cell_id in block.ids]
+    groups = np.array([numbers.setdefault(key, len(numbers)) for key in homes], dtype=np.int64)
+    cell_id = draft.count_up("cell")
+    block.append(cell_id, vector, weight)
+    draft.cells[cell_id] = Cell(block.number)
+    group = draft.algorithm.attach(block.cells, groups, draft.params)
+    if group is None:
+        key = draft.count_up("cluster")
+        draft.clusters[key] = Cluster(key, block.number, (cell_id,))
+        draft.changes.founded += 1
+    else:
+        key = next(key for key, number in numbers.items() if number == group)
+        cluster = draft.clusters[key]
+        draft.clusters[key] = structs.replace(cluster, cells=(*cluster.cells, cell_id))
+    draft.home[cell_id] = key
+    return cell_id
+
+
+def _drop(draft: Draft, block: Block, at: int, cell_id: int) -> None:
+    block.keep([index for index in range(len(block.ids)) if index != at])
+    del draft.cells[cell_id]
+    key = draft.home.pop(cell_id)
+    cluster = draft.clusters[key]
+    draft.clusters[key] = structs.replace(cluster, cells=tuple(other for other in cluster.cells if other != cell_id))
+
+
+def _closeness(draft: Draft, block: Block, at: int, vector: Floats) -> float:
+    """Centred cosine between an image and the centroid of its cell."""
+    cells = block.cells
+    _, centred = cosines(cells.part([at]), vector, cells.about(draft.params.mean_prior))
+    return float(centred[0])
+
+
+def _count_in(draft: Draft, cell_id: int, row: Row, sign: int) -> None:
+    """Adds the image to (sign 1), or takes it from (-1), the cell's counts."""
+    cell = draft.cells[cell_id]
+    votes = cell.votes
+    if row.label is not None:
+        votes = {**votes, row.label: votes.get(row.label, 0) + sign}
+        if not votes[row.label]:
+            del votes[row.label]
+    quality_sum, quality_count = cell.quality_sum, cell.quality_count
+    if row.quality is not None:
+        quality_sum, quality_count = quality_sum + sign * row.quality, quality_count + sign
+    draft.cells[cell_id] = structs.replace(
+        cell, count=cell.count + sign, votes=votes, quality_sum=quality_sum, quality_count=quality_count
+    )
+
+
+def _stated(row: Row) -> tuple[object, ...]:
+    """What a cell knows of an image apart from its vector."""
+    return row.quality, row.label, row.taken_ms, row.vectors and row.vectors.at
+
+
+def _member(image_id: str, row: Row, vectors: Vectors, closeness: float) -> Member:
+    return Member(image_id, vectors.at, vectors.position, row.quality, closeness, row.taken_ms)
+
+
+def _best(draft: Draft, members: tuple[Member, ...]) -> tuple[Member, ...]:
+    ranked = sorted(members, key=lambda member: rank_in_cell(member, draft.params))
+    return tuple(ranked[: draft.params.best_members])
+
+
+def _touch(draft: Draft, cell_id: int) -> None:
+    draft.touched.add(draft.home[cell_id])

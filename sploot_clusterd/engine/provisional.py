@@ -1,0 +1,124 @@
+"""Images without vectors: a list in the order first listed, cut into clusters by the newest labels and coverage."""
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice
+
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Chunk, ProvisionalCluster
+from sploot_clusterd.engine.draft import Draft
+
+_PER_CHUNK = 256
+
+
+def enlist(draft: Draft, image_id: str, quality: float | None) -> None:
+    """Adds the image at the end of the list, or restates its quality where it is."""
+    at = _find(draft, image_id)
+    if at is None:
+        if not draft.chunks or len(draft.chunks[-1].images) >= _PER_CHUNK:
+            draft.chunks.append(Chunk(draft.count_up("chunk"), {}))
+        at = len(draft.chunks) - 1
+    elif draft.chunks[at].images[image_id] == quality:
+        return
+    chunk = draft.chunks[at]
+    draft.chunks[at] = Chunk(chunk.number, {**chunk.images, image_id: quality})
+    draft.provisional_changed = True
+
+
+def strike(draft: Draft, image_id: str) -> None:
+    """Takes the image off the list."""
+    at = _find(draft, image_id)
+    if at is None:
+        return
+    chunk = draft.chunks[at]
+    images = {name: quality for name, quality in chunk.images.items() if name != image_id}
+    draft.chunks[at : at + 1] = [Chunk(chunk.number, images)] if images else []
+    draft.provisional_changed = True
+
+
+def regroup(draft: Draft) -> None:
+    """Cuts the list anew. A cluster keeps its number as long as the newest labels hold its label."""
+    labels: tuple[str | None, ...] = draft.job.labels or (None,)
+    known = {cluster.label: cluster for cluster in draft.provisional}
+    total = sum(len(chunk.images) for chunk in draft.chunks)
+    sizes = split(total, shares(draft.job.labels, draft.job.coverage)) if draft.job.labels else [total]
+    clusters: list[ProvisionalCluster] = []
+    first = 0
+    for label, size in zip(labels, sizes, strict=True):
+        cluster = structs.replace(known.get(label) or ProvisionalCluster(label), first=first, last=first + size)
+        if size and cluster.number is None:
+            cluster = structs.replace(cluster, number=draft.count_up("number"))
+        if size and label is None and cluster.group is None:
+            cluster = structs.replace(cluster, group=draft.count_up("group"))
+        clusters.append(cluster)
+        first += size
+    draft.provisional = tuple(clusters)
+
+
+def best_images(
+    chunks: Sequence[Chunk], cluster: ProvisionalCluster, at_most: int
+) -> tuple[list[tuple[str, float | None]], list[float]]:
+    """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
+    every = chain.from_iterable(chunk.images.items() for chunk in chunks)
+    images = list(islice(every, cluster.first, cluster.last))
+    best = heapq.nlargest(at_most, images, key=lambda image: image[1] or 0.0)
+    return best, [quality for _, quality in images if quality is not None]
+
+
+def shares(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float]:
+    """Each label's share of the images; they sum to 1.
+
+    A label takes its coverage key's share; labels without one share what is left of 1, evenly.
+    """
+    given = match_coverage(labels, coverage)
+    matched = math.fsum(share for share in given if share is not None)
+    without = given.count(None)
+    left = max(1.0 - matched, 0.0) / without if without else 0.0
+    raw = [left if share is None else share for share in given]
+    total = math.fsum(raw)
+    return [share / total for share in raw] if total > 0 else [1.0 / len(raw)] * len(raw)
+
+
+def split(total: int, parts: Sequence[float]) -> list[int]:
+    """Whole numbers that sum to `total`, by largest remainder; equal remainders in the order given.
+
+    `parts` sum to 1. See Balinski and Young, "Fair Representation", 1982, on Hamilton's method.
+    """
+    exact = [part * total for part in parts]
+    counts = [math.floor(value + 1e-9) for value in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (round(counts[i] - exact[i], 9), i))
+    for i in by_remainder[: total - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def match_coverage(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float | None]:
+    """Each label's coverage, None where no key matches.
+
+    A key matches when, letters only and ignoring case, one is a prefix of the other. The longest key comes first,
+    and no key is used twice.
+    """
+    free = {key: _letters(key) for key in sorted(coverage, key=lambda key: (-len(_letters(key)), key))}
+    found: list[float | None] = []
+    for label in labels:
+        letters = _letters(label)
+        fits = [
+            key
+            for key, other in free.items()
+            if key == label or (letters and other and (letters.startswith(other) or other.startswith(letters)))
+        ]
+        best = min(fits, key=lambda key: (key != label, free[key] != letters), default=None)
+        if best is not None:
+            del free[best]
+        found.append(None if best is None else coverage[best])
+    return found
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalpha())
+
+
+def _find(draft: Draft, image_id: str) -> int | None:
+    return next((at for at, chunk in enumerate(draft.chunks) if image_id in chunk.images), None)

@@ -1,0 +1,53 @@
+"""`force`: the album clustered again from every image it holds, as if they had come in the order of their sequences."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+from sploot_clusterd.engine.album import new_space
+from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.maintain import keep_cap, partition, regroup
+from sploot_clusterd.engine.place import join
+from sploot_clusterd.engine.rows import Row, Vectors
+from sploot_clusterd.engine.statistics import Ints
+
+_Placed = list[tuple[str, Row, Vectors]]
+
+
+def recluster(draft: Draft) -> None:
+    """Founds all cells anew, with new ids, and matches the clusters with the old ones by the images they share.
+
+    Raises NeedsAllRowsError.
+    """
+    placed: _Placed = [(name, row, row.vectors) for name, row in draft.all_rows().items() if row.vectors is not None]
+    placed.sort(key=lambda item: (item[2].at, item[2].position, item[0]))
+    homes = {image_id: draft.home[draft.living(vectors.cell)] for image_id, _, vectors in placed}
+    clusters, changes = draft.clusters, replace(draft.changes)
+    cells = _place_again(draft, placed)
+    draft.clusters, draft.changes = clusters, changes
+    for block in draft.blocks.values():
+        groups = partition(draft, block)
+        regroup(draft, block, groups, _overlap(homes, cells, block, groups))
+
+
+def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
+    """Fills emptied spaces; the clusters that grow meanwhile only serve to do so. Returns each image's cell."""
+    draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, {}
+    draft.blocks = {
+        number: Block(new_space(number, block.model_version, block.layout)) for number, block in draft.blocks.items()
+    }
+    for image_id, row, vectors in placed:
+        draft.set_row(image_id, join(draft, image_id, row, vectors))
+        keep_cap(draft, draft.blocks[vectors.space])
+    draft.touched.clear()
+    new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}
+    return {image_id: draft.living(vectors.cell) for image_id, vectors in new_rows.items() if vectors is not None}
+
+
+def _overlap(homes: dict[str, int], cells: dict[str, int], block: Block, groups: Ints) -> dict[tuple[int, int], int]:
+    group_of = dict(zip(block.ids, groups.tolist(), strict=True))
+    overlap: dict[tuple[int, int], int] = defaultdict(int)
+    for image_id, key in homes.items():
+        if cells[image_id] in group_of:
+            overlap[key, group_of[cells[image_id]]] += 1
+    return overlap

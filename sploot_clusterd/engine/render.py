@@ -1,0 +1,184 @@
+"""The view: the JSON that a reader gets, from the album alone."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Raw, Struct
+
+from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
+from sploot_clusterd.engine.hero import best_members
+from sploot_clusterd.engine.label import label_of
+from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.provisional import best_images
+
+_DIGITS = 4
+
+
+class _MemberView(Struct):
+    image_id: str
+    score: float
+    position: int
+    quality_score: float | None
+
+
+class _ClusterView(Struct):
+    id: str
+    label: str
+    hero_image_id: str | None
+    members: list[_MemberView]
+    quality_score: float | None
+    size: int
+    provisional: bool
+
+
+class _Metrics(Struct):
+    coverage: Mapping[str, float]
+    quality_score: float | None
+    processed_at: str
+    num_clusters: int
+    num_images: int
+    num_unclustered: int
+
+
+class _View(Struct):
+    pet_id: str
+    clusters: list[Raw]
+    metrics: _Metrics
+    updated_at: str
+    version: int
+    model_version: str | None
+    unclustered: list[str]
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def render(album: Album, params: Params) -> bytes:
+    """The view as JSON, ready to send. A function of the album and the settings; it needs no rows."""
+    ready = album.fragments if album.rendered_with == params else {}
+    shown = [cluster for cluster in album.clusters.values() if cluster.size >= params.min_cluster_size]
+    parts: dict[int, bytes] = {}
+    for cluster in shown:
+        number = _number(cluster)
+        fragment = ready[number][1] if number in ready else None
+        parts[number] = fragment or cluster_fragment(album.pet_id, cluster, album.cells, params)
+    for provisional in album.provisional:
+        if provisional.last > provisional.first:
+            number = _number(provisional)
+            fragment = ready[number][1] if number in ready else None
+            parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
+    loose = _unclustered(album, params)
+    stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    stamp = stamp.replace("+00:00", "Z")
+    return _encode(
+        _View(
+            pet_id=album.pet_id,
+            clusters=[Raw(parts[number]) for number in sorted(parts)],
+            metrics=_Metrics(
+                coverage=album.job.coverage or _coverage(album, shown),
+                quality_score=_quality(album),
+                processed_at=stamp,
+                num_clusters=len(parts),
+                num_images=album.num_vector_images + album.num_provisional,
+                num_unclustered=len(loose),
+            ),
+            updated_at=stamp,
+            version=album.version,
+            model_version=album.job.model_version,
+            unclustered=loose,
+        )
+    )
+
+
+def cluster_fragment(
+    pet_id: str,
+    cluster: Cluster,
+    cells: Mapping[int, Cell],
+    params: Params,
+    served: Sequence[tuple[float, Member]] | None = None,
+) -> bytes:
+    """One shown cluster as JSON. `served` are its best members where they are known already."""
+    if served is None:
+        served = best_members(cluster, cells, params)
+    total = sum(cells[cell_id].quality_sum for cell_id in cluster.cells)
+    count = sum(cells[cell_id].quality_count for cell_id in cluster.cells)
+    return _encode(
+        _ClusterView(
+            id=f"{pet_id}-cluster-{cluster.number}",
+            label=label_of(cluster),
+            hero_image_id=cluster.hero,
+            members=[
+                _MemberView(member.image_id, round(score, _DIGITS), position, member.quality)
+                for position, (score, member) in enumerate(served)
+            ],
+            quality_score=round(total / count, _DIGITS) if count else None,
+            size=cluster.size,
+            provisional=False,
+        )
+    )
+
+
+def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Sequence[Chunk], params: Params) -> bytes:
+    """One provisional cluster as JSON; a member's score is its quality."""
+    best, qualities = best_images(chunks, cluster, params.max_cluster_size)
+    return _encode(
+        _ClusterView(
+            id=f"{pet_id}-cluster-{cluster.number}",
+            label=provisional_label(cluster),
+            hero_image_id=best[0][0],
+            members=[
+                _MemberView(image_id, round(quality or 0.0, _DIGITS), position, quality)
+                for position, (image_id, quality) in enumerate(best)
+            ],
+            quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,
+            size=cluster.last - cluster.first,
+            provisional=True,
+        )
+    )
+
+
+def provisional_label(cluster: ProvisionalCluster) -> str:
+    return cluster.label or f"Group {cluster.group}"
+
+
+def _number(cluster: Cluster | ProvisionalCluster) -> int:
+    if cluster.number is None:
+        raise ValueError("a shown cluster has a number")
+    return cluster.number
+
+
+def _unclustered(album: Album, params: Params) -> list[str]:
+    """Images of clusters that are too small to be shown, newest first."""
+    members = [
+        member
+        for cluster in album.clusters.values()
+        if cluster.size < params.min_cluster_size
+        for cell_id in cluster.cells
+        for member in album.cells[cell_id].members
+    ]
+    members.sort(key=lambda member: (member.at, member.position, member.image_id), reverse=True)
+    return [member.image_id for member in members]
+
+
+def _coverage(album: Album, shown: Sequence[Cluster]) -> dict[str, float]:
+    """The shares of the clusters' labels among the images shown."""
+    sizes: Counter[str] = Counter()
+    for cluster in sorted(shown, key=lambda cluster: cluster.key):
+        sizes[label_of(cluster)] += cluster.size
+    for provisional in album.provisional:
+        if provisional.last > provisional.first:
+            sizes[provisional_label(provisional)] += provisional.last - provisional.first
+    total = sizes.total()
+    return {label: round(size / total, _DIGITS) for label, size in sizes.items()}
+
+
+def _quality(album: Album) -> float | None:
+    """The newest job's quality score, else the mean quality of the images."""
+    if album.job.quality_score is not None:
+        return album.job.quality_score
+    known = [quality for chunk in album.chunks for quality in chunk.images.values() if quality is not None]
+    total = sum(known) + sum(cell.quality_sum for cell in album.cells.values())
+    count = len(known) + sum(cell.quality_count for cell in album.cells.values())
+    return round(total / count, _DIGITS) if count else None

@@ -1,0 +1,94 @@
+"""Logging: one JSON object a line for machines, text for people at a terminal. Both carry a record's `data` fields.
+
+log.info("batch applied", extra={"data": {"pet_id": pet_id, "jobs": 3}})
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+_HANDLER: Final = "clusterd"
+_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+_PLAIN: Final = (bool, int, float, type(None))
+
+
+def setup(level: str, log_format: Literal["json", "text"] | None = None, service: str = "") -> None:
+    """Send everything of `level` and above to stderr; called again it replaces what it set up before.
+
+    `log_format` None is text where stderr is a terminal, else JSON. `service` is added to every JSON line.
+    """
+    log_format = log_format or ("text" if sys.stderr.isatty() else "json")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.set_name(_HANDLER)
+    handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter(service))
+    root = logging.getLogger()
+    for before in [old for old in root.handlers if old.get_name() == _HANDLER]:
+        root.removeHandler(before)
+    root.addHandler(handler)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Change what is logged while running."""
+    logging.getLogger().setLevel(level)
+
+
+class JsonFormatter(logging.Formatter):
+    """time (UTC), level, logger, message, the record's data, and the exception as one text `error`."""
+
+    def __init__(self, service: str = "") -> None:
+        super().__init__()
+        self._static = {"service": service} if service else {}
+
+    def format(self, record: logging.LogRecord) -> str:
+        ours = {
+            "time": _time(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            **self._static,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if error := _error(self, record):
+            ours["error"] = error
+        line = {**ours, **_data(record), **ours}  # ours come first, and win
+        try:
+            return json.dumps(line, default=str, allow_nan=False)
+        except ValueError:  # NaN and infinity are not JSON, and whoever reads the log would refuse the line
+            return json.dumps({key: value if type(value) is int else str(value) for key, value in line.items()})
+
+
+class TextFormatter(logging.Formatter):
+    """`12:34:56.789 INFO    consumer: batch applied  pet_id=pet_1 jobs=3`, and the exception below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = _time(record).astimezone().isoformat(timespec="milliseconds")[11:23]
+        name = record.name.removeprefix("sploot_clusterd.")
+        data = "".join(f" {key}={_value(value)}" for key, value in _data(record).items())
+        # A line break from outside must not look like a line of ours.
+        line = f"{at} {record.levelname:<7} {name}: {record.getMessage()}{' ' if data else ''}{data}".translate(
+            _ESCAPES
+        )
+        error = _error(self, record)
+        return f"{line}\n{error}" if error else line
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _data(record: logging.LogRecord) -> Mapping[str, Any]:
+    data = getattr(record, "data", None)
+    return data if isinstance(data, Mapping) else {}
+
+
+def _error(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    error = formatter.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
+    stack = formatter.formatStack(record.stack_info) if record.stack_info else ""
+    return "\n".join(filter(None, (error, stack)))
+
+
+def _value(value: object) -> str:
+    return str(value) if isinstance(value, _PLAIN) or (isinstance(value, str) and value.isalnum()) else repr(value)

@@ -1,0 +1,80 @@
+"""`clusterd --embedded`: the daemon on a private Redis, with a token of its own, and a word on how to try it."""
+
+# ruff: noqa: T201 - a command prints
+
+import os
+import secrets
+import shlex
+from pathlib import Path
+from typing import Final
+
+from sploot_clusterd import __version__, config, daemon
+from sploot_clusterd.config import Given, Settings
+from sploot_clusterd.config.show import base_url
+from sploot_clusterd.embedded import EmbeddedRedis
+
+_SOURCE: Final = "--embedded"
+_JOB: Final = (
+    '{"pet_id": "pet_123", "job_id": "job_456", "reason": "insights_ready", "payload": {'
+    '"image_ids": ["img_001", "img_002", "img_003"], "labels": ["Portraits", "Action Shots"], '
+    '"coverage": {"portrait": 0.6, "action": 0.4}, "quality_score": 0.85}}'
+)
+
+
+def run(directory: Path, file: Path | None) -> int:
+    """Run the daemon until it ends, then stop its Redis. Gives the daemon's exit code; raises as its parts do."""
+    configured = config.read(file)
+    with EmbeddedRedis(directory) as server:
+        overrides = _of_redis(server)
+        token = None
+        if not configured.sources.keys() & {"http.tokens", "http.token_files"}:
+            token = kept_token(server.directory / "token")
+            overrides["http.tokens"] = Given([token], _SOURCE)
+        settings = config.load(file, overrides=overrides)
+        return daemon.run(settings, on_ready=lambda: print(welcome(settings, server, token), flush=True))
+
+
+def kept_token(file: Path) -> str:
+    """The token in `file`, made at the first start. Only its owner can read it."""
+    if file.exists() and (token := file.read_text().strip()):
+        return token
+    token = secrets.token_urlsafe(24)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(token + "\n")
+    return token
+
+
+def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str:
+    """Where the daemon listens, its token, and the commands to try. `token` None: the configured one, not shown."""
+    lines = [f"clusterd {__version__} is ready", f"  data     {server.directory}", f"  Redis    unix://{server.socket}"]
+    http, metrics = settings.http, settings.metrics
+    if metrics.enabled:
+        lines.append(f"  metrics  {_where(metrics.host, metrics.port)}")
+    if http.enabled:
+        lines += [f"  HTTP     {_where(http.host, http.port)}", f"  token    {token or 'as configured'}"]
+    if http.enabled and http.port:
+        url = f"{base_url(http.host, http.port)}/internal"
+        curl = f'curl -sS -H "X-Internal-Token: {token or "$INTERNAL_TOKEN"}"'
+        lines += [
+            "",
+            "Submit a job, and read the pet's clusters:",
+            f"  {curl} -H 'Content-Type: application/json' -d {shlex.quote(_JOB)} {url}/cluster-jobs",
+            f"  {curl} {url}/pets/pet_123/clusters",
+        ]
+    return "\n".join([*lines, "", "Ctrl+C stops it; the data stays."])
+
+
+def _where(host: str, port: int) -> str:
+    return base_url(host, port) if port else "a free port, which the log names"
+
+
+def _of_redis(server: EmbeddedRedis) -> dict[str, Given]:
+    """What the configuration says of another Redis does not count."""
+    given = {
+        "url": f"unix://{server.socket}",
+        "ssl": False,
+        "username": None,
+        "password": None,
+        "ssl_ca_certs": None,
+    }
+    return {f"redis.{name}": Given(value, _SOURCE) for name, value in given.items()}

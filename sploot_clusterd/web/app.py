@@ -1,0 +1,38 @@
+"""The application that internal callers talk to: its routes, in one list."""
+
+from typing import Final
+
+from aiohttp import web
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.web import handlers
+from sploot_clusterd.web.auth import Tokens
+from sploot_clusterd.web.keys import HEALTH, HTTP, LIMITS, METRICS, STORE, Views
+from sploot_clusterd.web.ops import NOWHERE, PROBES
+from sploot_clusterd.web.routing import Route, mount
+
+ROUTES: Final = (
+    *PROBES,
+    Route("/internal/cluster-jobs", {"POST": handlers.submit}),
+    Route("/internal/pets/{pet_id:[^/]+}/clusters", {"GET": handlers.view}),
+    Route("/internal/pets/{pet_id:[^/]+}/invalidate", {"POST": handlers.invalidate}),
+    Route("/internal/pets/{pet_id:[^/]+}", {"DELETE": handlers.erase}),
+    Route("/internal/health/redis", {"GET": handlers.redis_health}),
+    # Strangers do not learn which paths exist: without the token every one of them is a 401.
+    Route("/internal{path:.*}", {}, label=NOWHERE.label),
+    NOWHERE,
+)
+
+
+def build_app(store: Views, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health) -> web.Application:
+    """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
+    app = web.Application(client_max_size=settings.http.max_body_bytes)
+    app[STORE] = store
+    app[HTTP] = settings.http
+    app[LIMITS] = settings.limits
+    app[HEALTH] = health
+    app[METRICS] = metrics
+    mount(app, ROUTES, tokens, metrics)
+    return app

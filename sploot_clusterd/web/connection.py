@@ -1,0 +1,165 @@
+"""One TCP connection: what aiohttp leaves open to strangers is closed here, below the application.
+
+Counted and bounded in number; bytes that are no HTTP answered in our own form and logged sparingly; a client that does
+not take its answer cut off.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.web.answers import RefusedError
+from sploot_clusterd.web.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+_ALARM: Final = 0.8
+_LONGEST_DETAIL: Final = 200
+_LINGERING_S: Final = 2.0
+"""How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
+_BUSY_BODY: Final = b'{"detail":"too many connections"}'
+_BUSY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
+) % (len(_BUSY_BODY), _BUSY_BODY)
+
+
+class Door:
+    """One server's open connections, and how many there may be."""
+
+    def __init__(self, name: str, limit: int, metrics: Metrics, health: Health) -> None:
+        self.open: set[Connection] = set()
+        self.throttle = Throttle()
+        self.bad_requests = metrics.http_bad_requests
+        self._name = name
+        self._limit = limit
+        self._gauge = metrics.http_connections
+        self._health = health
+
+    def enter(self, connection: "Connection") -> bool:
+        """False if there is no room for it."""
+        if len(self.open) >= self._limit:
+            return False
+        self.open.add(connection)
+        self._gauge.inc()
+        if len(self.open) >= self._limit * _ALARM:
+            self._health.warn(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
+        return True
+
+    def leave(self, connection: "Connection") -> None:
+        if connection not in self.open:
+            return
+        self.open.discard(connection)
+        self._gauge.dec()
+        if len(self.open) < self._limit * _ALARM:
+            self._health.settled(self._warning)
+
+    @property
+    def _warning(self) -> str:
+        return f"{self._name} connections"
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol with our limits and our errors."""
+
+    __slots__ = ("_cut_off", "_door", "_link")
+
+    def __init__(self, manager: web.Server, door: Door, *, keepalive_s: float) -> None:
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=keepalive_s,  # bounds unfinished headers too
+            lingering_time=_LINGERING_S,
+            auto_decompress=False,
+            access_log=None,  # type: ignore[arg-type]  # this is how it is turned off
+        )
+        self._door = door
+        self._link: asyncio.Transport | None = None
+        self._cut_off: asyncio.TimerHandle | None = None
+
+    def abort(self) -> None:
+        """Ends it at once; what was not sent is lost."""
+        if self._link is not None:
+            self._link.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._link = link = cast("asyncio.Transport", transport)  # by duck: uvloop's is no subclass of it
+        if self._door.enter(self):
+            super().connection_made(transport)
+        else:
+            link.write(_BUSY)
+            self.close()
+            link.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._door.leave(self)
+        self._link = None
+        self._keep()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client is slow in taking its answer: it has as long as an idle one."""
+        super().pause_writing()
+        self._cut_off = self._loop.call_later(self.keepalive_timeout, self.abort)
+
+    def resume_writing(self) -> None:
+        self._keep()
+        super().resume_writing()
+
+    def _keep(self) -> None:
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+            self._cut_off = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - `exc` says more
+    ) -> web.StreamResponse:
+        """The answer to bytes that are no HTTP. The connection ends with it."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer is out already")
+        if isinstance(exc, HttpProcessingError):
+            self._door.bad_requests.inc()
+            refusal = _refusal(exc)
+        else:
+            refusal = RefusedError(status, "internal error")
+        self.log_exception(refusal.detail, exc_info=exc)
+        response = refusal.response()
+        response.force_close()
+        return response
+
+    def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Refusals by aiohttp itself (of targets that are no path, like `*`) take our form."""
+        if isinstance(resp, web.HTTPException):
+            resp = RefusedError(resp.status, resp.reason.lower()).response()
+        return super().finish_response(request, resp, start_time)
+
+    def log_exception(self, *args: Any, exc_info: BaseException | None = None, **_: Any) -> None:
+        """One line now and then, without a traceback: strangers cause these as often as they like."""
+        held_back = self._door.throttle.passes()
+        if held_back is not None:
+            data = {"error": type(exc_info).__name__, "held_back": held_back, "peer": _peer(self._link)}
+            log.warning("a connection failed: %s", args[0], extra={"data": data})
+
+
+def _refusal(error: HttpProcessingError) -> RefusedError:
+    if isinstance(error, LineTooLong):
+        return RefusedError(431, "the request line or a header is too long")
+    reason = error.message.partition(":\n")[0]  # what follows repeats the bytes
+    return RefusedError(400, f"not HTTP as it should be: {reason[:_LONGEST_DETAIL]}")
+
+
+def _peer(link: asyncio.Transport | None) -> str | None:
+    address = link.get_extra_info("peername") if link is not None else None
+    return str(address[0]) if address else None

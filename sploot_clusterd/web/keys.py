@@ -1,0 +1,34 @@
+"""What handlers find in the application: typed keys, and what this room wants of a store."""
+
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from sploot_clusterd.config import HttpSettings, LimitsSettings
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+
+
+class Views(Protocol):
+    """The web's half of the store. Every method may raise StoreUnavailableError."""
+
+    async def view(self, pet_id: str) -> bytes | None: ...
+
+    async def submit(self, payload: bytes) -> None:
+        """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
+
+    async def invalidate(self, pet_id: str) -> bool:
+        """True if there was a view."""
+
+    async def erase(self, pet_id: str) -> bool:
+        """True if there was anything of the pet."""
+
+    async def ping(self) -> float:
+        """Milliseconds of a round trip."""
+
+
+STORE: Final = web.AppKey("store", Views)
+HTTP: Final = web.AppKey("http", HttpSettings)
+LIMITS: Final = web.AppKey("limits", LimitsSettings)
+HEALTH: Final = web.AppKey("health", Health)
+METRICS: Final = web.AppKey("metrics", Metrics)

@@ -1,0 +1,64 @@
+"""For those who run the daemon: probes and metrics, without a token and without a secret."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry, exposition
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.web.answers import answer
+from sploot_clusterd.web.keys import HEALTH, METRICS
+from sploot_clusterd.web.routing import Route, mount
+
+_OPENMETRICS: Final = "application/openmetrics-text"
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """The process is alive: its loop answers. Nothing else is asked, so that an outage of Redis restarts nobody."""
+    return answer({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Whether the daemon does its work, and if not, why. It only reads what was found elsewhere."""
+    health = request.app[HEALTH]
+    reasons, warnings = health.reasons(), health.warnings()
+    if reasons:
+        refused = {"status": "not ready", "detail": "not ready", "reasons": reasons, "warnings": warnings}
+        return answer(refused, 503)
+    return answer({"status": "ready", "reasons": reasons, "warnings": warnings})
+
+
+async def metrics_page(request: web.Request) -> web.Response:
+    """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
+    encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
+    # Milliseconds of work: on the loop every reader would wait for it.
+    page = await asyncio.to_thread(encode, request.app[METRICS].registry)
+    return web.Response(body=page, headers={hdrs.CONTENT_TYPE: content_type})
+
+
+def _form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """Ours and not the client library's choice, which copies parts of the header into the answer."""
+    if _OPENMETRICS in accept:
+        return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
+    return exposition.generate_latest, exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+
+PROBES: Final = (
+    Route("/healthz", {"GET": healthz}, guarded=False),
+    Route("/readyz", {"GET": readyz}, guarded=False),
+)
+NOWHERE: Final = Route("/{path:.*}", {}, guarded=False, label="(unknown)")
+"""Any other path, under one label: a label a path would be a series that every scrape carries for ever."""
+
+
+def build_ops_app(metrics: Metrics, health: Health) -> web.Application:
+    """The application of the metrics port: one per process, also where processes share an HTTP port or serve none."""
+    app = web.Application()
+    app[HEALTH] = health
+    app[METRICS] = metrics
+    mount(app, (*PROBES, Route("/metrics", {"GET": metrics_page}, guarded=False), NOWHERE), None, metrics)
+    return app

@@ -1,0 +1,130 @@
+"""Log lines: JSON for machines, text for people, and nothing that a stranger's text can forge."""
+
+import json
+import logging
+import sys
+
+import pytest
+
+from sploot_clusterd import logs
+from sploot_clusterd.config import Secret
+
+log = logging.getLogger("sploot_clusterd.ingest.consumer")
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in [handler for handler in root.handlers if handler.get_name() == "clusterd"]:
+        root.removeHandler(handler)
+
+
+def lines_of(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_json_lines(capsys):
+    logs.setup("INFO", "json", "clusterd-test")
+    log.info("batch of %d applied", 3, extra={"data": {"pet_id": "pet_1", "seconds": 0.5, "ids": ["a"]}})
+    (line,) = lines_of(capsys)
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "level": "INFO",
+        "logger": "sploot_clusterd.ingest.consumer",
+        "message": "batch of 3 applied",
+        "service": "clusterd-test",
+        "pet_id": "pet_1",
+        "seconds": 0.5,
+        "ids": ["a"],
+    }
+
+
+def test_an_exception_is_one_field_on_one_line(capsys):
+    logs.setup("INFO", "json")
+    try:
+        int("broken\nin two")
+    except ValueError:
+        log.exception("commit failed", extra={"data": {"error": "ours loses", "message": "this too"}})
+    (line,) = lines_of(capsys)
+    assert line["error"].startswith("Traceback")
+    assert line["error"].endswith("'broken\\nin two'")
+    assert line["message"] == "commit failed"
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), Secret("hunter2"), b"\xff", "\ud800", {"a": float("nan")}]
+)
+def test_whatever_the_data_the_line_is_json(value, capsys):
+    logs.setup("INFO", "json")
+    log.info("odd", extra={"data": {"value": value, "count": 1}})
+    text = capsys.readouterr().err
+    line = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert line["count"] == 1
+    assert "hunter2" not in text
+
+
+def test_data_that_is_no_mapping_is_left_out(capsys):
+    logs.setup("INFO", "json")
+    log.info("other library", extra={"data": b"\x00"})
+    assert lines_of(capsys)[0]["message"] == "other library"
+
+
+def test_text(capsys):
+    logs.setup("INFO", "text")
+    log.warning("slow batch", extra={"data": {"pet_id": "pet_1", "seconds": 0.5, "note": "two words"}})
+    text = capsys.readouterr().err
+    assert text[2] == text[5] == ":"
+    assert text[12:] == " WARNING ingest.consumer: slow batch  pet_id='pet_1' seconds=0.5 note='two words'\n"
+
+
+def test_text_shows_the_exception_below(capsys):
+    logs.setup("INFO", "text")
+    try:
+        int("broken")
+    except ValueError:
+        log.exception("commit failed")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("ValueError: ")
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_line_can_be_forged(log_format, capsys):
+    logs.setup("INFO", log_format)
+    log.info("pet a\n12:00:00.000 ERROR forged\x1b[31m", extra={"data": {"pet_id": "b\nforged\r"}})
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+
+
+def test_text_on_a_terminal_else_json(monkeypatch, capsys):
+    logs.setup("INFO")
+    log.info("to a file")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    logs.setup("INFO")
+    log.info("to a person")
+    first, second = capsys.readouterr().err.splitlines()
+    assert json.loads(first)["message"] == "to a file"
+    assert second.endswith("to a person")
+
+
+def test_the_level_can_change_and_setting_up_twice_does_not_double(capsys):
+    logs.setup("WARNING", "json")
+    logs.setup("WARNING", "json")
+    log.info("hidden")
+    log.warning("shown")
+    logs.set_level("DEBUG")
+    log.debug("shown now")
+    assert [line["message"] for line in lines_of(capsys)] == ["shown", "shown now"]
+
+
+def test_handlers_of_others_stay(capsys):
+    other = logging.NullHandler()
+    logging.getLogger().addHandler(other)
+    try:
+        logs.setup("INFO", "json")
+        assert other in logging.getLogger().handlers
+    finally:
+        logging.getLogger().removeHandler(other)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,161 @@
+"""Contradictions, and tokens that are too weak for where the daemon runs."""
+
+import json
+
+import pytest
+
+from sploot_clusterd.config import Secret, SecretUrl, load
+from sploot_clusterd.config.rules import is_loopback
+from sploot_clusterd.config.show import base_url, lines
+from sploot_clusterd.errors import ConfigError
+
+STRONG = "a-token-of-some-length"
+
+
+def refusal(tmp_path, **environ: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(environ=environ, directory=tmp_path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("token", [None, "changeme", "fifteen-bytes--", f"{STRONG},short"])
+def test_weak_tokens_are_refused_where_it_matters(tmp_path, environment, token):
+    given = {"INTERNAL_TOKEN": token} if token else {}
+    text = refusal(tmp_path, ENVIRONMENT=environment, **given)
+    assert f"refused in {environment}" in text
+    assert text.startswith("http.tokens ($INTERNAL_TOKEN)" if token else "http.tokens (default)")
+    assert not token or token not in text.replace("the default token", "")
+
+
+@pytest.mark.parametrize("token", [STRONG, "sixteen--bytes--", "ü" * 8, f"{STRONG},{STRONG}2"])
+def test_strong_tokens_are_accepted_anywhere(tmp_path, token):
+    settings = load(
+        environ={"ENVIRONMENT": "production", "INTERNAL_TOKEN": token, "HTTP_HOST": "0.0.0.0"}, directory=tmp_path
+    )
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("environment", ["local", "development"])
+def test_weak_tokens_elsewhere_are_a_warning_on_loopback_only(tmp_path, environment):
+    settings = load(environ={"ENVIRONMENT": environment}, directory=tmp_path)
+    assert "the default token" in settings.warnings[0]
+    text = refusal(tmp_path, ENVIRONMENT=environment, HTTP_HOST="0.0.0.0")
+    assert "loopback" in text
+    assert "0.0.0.0" in text
+
+
+def test_a_process_without_http_needs_no_token(tmp_path):
+    settings = load(environ={"ENVIRONMENT": "production", "HTTP_ENABLED": "false"}, directory=tmp_path)
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+    ],
+)
+def test_loopback(host, loopback):
+    assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"HTTP_ENABLED": "0", "CLUSTER_CONSUMERS": "0"}, "nothing to do"),
+        ({"CLUSTER_DEAD_LETTER_STREAM": "s", "CLUSTER_STREAM_KEY": "s"}, "two different streams"),
+        ({"MAX_CLUSTER_SIZE": "1"}, "engine.min_cluster_size = 2 (default): expected at most"),
+        ({"WORKER_METRICS_PORT": "9007"}, "metrics.port = 9007 ($WORKER_METRICS_PORT) and http.port = 9007 (default)"),
+        ({"REDIS_URL": "unix:///a", "REDIS_SSL": "1"}, "a unix socket has no TLS"),
+        ({"REDIS_SSL_CA_CERTS": "/ca.pem"}, "expected redis.ssl = true or a rediss:// URL"),
+        ({"REDIS_URL": "redis://:one@h", "REDIS_PASSWORD": "two"}, "two different passwords"),
+        ({"INTERNAL_TOKEN": STRONG, "INTERNAL_TOKEN_FILE": "/dev/null"}, "expected only one of the two"),
+        ({f"CLUSTER_ENGINE_HERO_{name}": "0" for name in ("QUALITY", "CLOSENESS", "RECENCY")}, "at least one weight"),
+        ({f"CLUSTER_ENGINE_WEIGHTS_{kind}": "0" for kind in ("EMBEDDING", "POSE", "CONTEXT")}, "at least one weight"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path, environ, said):
+    assert said in refusal(tmp_path, **environ)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"WORKER_METRICS_PORT": "0", "HTTP_PORT": "0"},
+        {"WORKER_METRICS_PORT": "9007", "WORKER_METRICS_HOST": "127.0.0.2"},
+        {"WORKER_METRICS_PORT": "9007", "HTTP_ENABLED": "no"},
+        {"REDIS_SSL_CA_CERTS": "/ca.pem", "REDIS_URL": "rediss://h"},
+        {"REDIS_URL": "redis://:s%2Fame@h", "REDIS_PASSWORD": "s/ame"},
+    ],
+)
+def test_what_only_looks_like_a_contradiction(tmp_path, environ):
+    assert load(environ=environ, directory=tmp_path).sources.keys()
+
+
+def test_token_files(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(f"{STRONG}-{name}\n")
+    files = f"{tmp_path / 'old'},{tmp_path / 'new'}"
+    settings = load(environ={"INTERNAL_TOKEN_FILE": files, "ENVIRONMENT": "production"}, directory=tmp_path)
+    assert [token.reveal() for token in settings.http.tokens] == [f"{STRONG}-old", f"{STRONG}-new"]
+
+
+def test_a_token_file_that_cannot_be_used(tmp_path):
+    assert "cannot be read" in refusal(tmp_path, INTERNAL_TOKEN_FILE=str(tmp_path / "missing"))
+    (tmp_path / "empty").write_text("\n")
+    assert "is empty" in refusal(tmp_path, INTERNAL_TOKEN_FILE=str(tmp_path / "empty"))
+    (tmp_path / "short").write_text("short")
+    text = refusal(tmp_path, INTERNAL_TOKEN_FILE=str(tmp_path / "short"), ENVIRONMENT="production")
+    assert text.startswith("http.tokens ($INTERNAL_TOKEN_FILE)")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://user:hunter2@h:1/0", "redis://user:********@h:1/0"),
+        ("redis://:hunter2@h", "redis://:********@h"),
+        ("redis://:hun@ter2@h", "redis://:********@h"),
+        ("unix:///s?db=1&password=hunter2&x=1", "unix:///s?db=1&password=********&x=1"),
+        ("redis://h:6379/0", "redis://h:6379/0"),
+    ],
+)
+def test_url_passwords_are_masked(url, shown):
+    secret = SecretUrl(url)
+    assert (repr(secret), str(secret), f"{secret}", secret.reveal()) == (shown, shown, shown, url)
+
+
+def test_secrets_never_show(tmp_path):
+    environ = {
+        "INTERNAL_TOKEN": "hunter2-hunter2-hunter2,hunter2",
+        "REDIS_PASSWORD": "hunter2",
+        "REDIS_URL": "redis://:hunter2@h",
+    }
+    settings = load(environ=environ, directory=tmp_path)
+    everything = f"{settings!r} {settings.http.tokens} {json.dumps(settings.sources)} {'|'.join(lines(settings))}"
+    assert "hunter2" not in everything
+    for wrong in ({"REDIS_URL": "http://:hunter2@h"}, {"REDIS_URL": "redis://:hunter2@h:port"}):
+        assert "hunter2" not in refusal(tmp_path, **wrong)
+
+
+def test_secrets_compare_by_kind_and_text():
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != SecretUrl("a")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:1"), ("::", "http://[::1]:1"), ("db8::1", "http://[db8::1]:1"), ("h", "http://h:1")],
+)
+def test_where_a_listener_is_reached(host, url):
+    assert base_url(host, 1) == url

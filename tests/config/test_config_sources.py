@@ -1,0 +1,266 @@
+"""Where settings come from, which one wins, and what is said of those that are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from sploot_clusterd import config
+from sploot_clusterd.config import Given, load
+from sploot_clusterd.config.schema import SCHEMA, environment_names, value_of
+from sploot_clusterd.errors import ConfigError
+
+NAMES = {
+    "service.environment": "ENVIRONMENT",
+    "service.name": "APP_NAME",
+    "service.instance": "CLUSTERD_INSTANCE",
+    "service.log_level": "LOG_LEVEL",
+    "service.log_format": "LOG_FORMAT",
+    "http.enabled": "HTTP_ENABLED",
+    "http.host": "HTTP_HOST",
+    "http.port": "HTTP_PORT",
+    "http.reuse_port": "HTTP_REUSE_PORT",
+    "http.tokens": "INTERNAL_TOKEN",
+    "http.token_files": "INTERNAL_TOKEN_FILE",
+    "http.max_body_bytes": "CLUSTERD_HTTP_MAX_BODY_BYTES",
+    "http.body_timeout_s": "CLUSTERD_HTTP_BODY_TIMEOUT_S",
+    "http.keepalive_s": "CLUSTERD_HTTP_KEEPALIVE_S",
+    "http.max_connections": "CLUSTERD_HTTP_MAX_CONNECTIONS",
+    "limits.images_per_job": "CLUSTERD_LIMITS_IMAGES_PER_JOB",
+    "limits.image_ids_per_job": "CLUSTERD_LIMITS_IMAGE_IDS_PER_JOB",
+    "limits.vector_length": "CLUSTERD_LIMITS_VECTOR_LENGTH",
+    "limits.id_length": "CLUSTERD_LIMITS_ID_LENGTH",
+    "redis.url": "REDIS_URL",
+    "redis.username": "REDIS_USERNAME",
+    "redis.password": "REDIS_PASSWORD",
+    "redis.ssl": "REDIS_SSL",
+    "redis.ssl_ca_certs": "REDIS_SSL_CA_CERTS",
+    "redis.pool_max_connections": "REDIS_POOL_MAX_CONNECTIONS",
+    "redis.socket_timeout": "REDIS_SOCKET_TIMEOUT",
+    "redis.socket_connect_timeout": "REDIS_SOCKET_CONNECT_TIMEOUT",
+    "redis.healthcheck_interval": "REDIS_HEALTHCHECK_INTERVAL",
+    "redis.retry_on_timeout": "REDIS_RETRY_ON_TIMEOUT",
+    "clusters.namespace": "NAMESPACE",
+    "clusters.ttl_seconds": "CLUSTER_TTL_SECONDS",
+    "clusters.max_cluster_size": "MAX_CLUSTER_SIZE",
+    "albums.ttl_seconds": "CLUSTERD_ALBUMS_TTL_SECONDS",
+    "albums.cache_bytes": "CLUSTERD_ALBUMS_CACHE_BYTES",
+    "albums.tombstone_days": "CLUSTERD_ALBUMS_TOMBSTONE_DAYS",
+    "albums.dedupe_jobs": "CLUSTERD_ALBUMS_DEDUPE_JOBS",
+    "stream.key": "CLUSTER_STREAM_KEY",
+    "stream.dead_letter": "CLUSTER_DEAD_LETTER_STREAM",
+    "stream.maxlen": "CLUSTER_STREAM_MAXLEN",
+    "stream.approximate_trim": "CLUSTER_STREAM_APPROXIMATE_TRIM",
+    "stream.group": "CLUSTER_CONSUMER_GROUP",
+    "stream.consumer_name": "CLUSTER_WORKER_CONSUMER_NAME",
+    "stream.read_timeout_ms": "CLUSTER_READ_TIMEOUT_MS",
+    "stream.read_count": "CLUSTER_READ_COUNT",
+    "stream.retry_idle_ms": "CLUSTER_RETRY_IDLE_MS",
+    "stream.max_attempts": "CLUSTER_MAX_ATTEMPTS",
+    "stream.consumers": "CLUSTER_CONSUMERS",
+    "stream.partitions": "CLUSTER_PARTITIONS",
+    "metrics.enabled": "WORKER_METRICS_ENABLED",
+    "metrics.host": "WORKER_METRICS_HOST",
+    "metrics.port": "WORKER_METRICS_PORT",
+}
+
+
+def loaded(tmp_path: Path, toml: str = "", dotenv: str | None = None, **environ: str) -> config.Settings:
+    file = tmp_path / "config.toml"
+    file.write_text(toml)
+    if dotenv is not None:
+        (tmp_path / ".env").write_text(dotenv)
+    return load(file, environ=environ, directory=tmp_path)
+
+
+def refusal(tmp_path: Path, toml: str = "", dotenv: str | None = None, **environ: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, toml, dotenv, **environ)
+    return str(caught.value)
+
+
+def test_environment_names_are_the_documented_ones():
+    outside_engine = {key: environment_names(key)[0] for key in SCHEMA if not key.startswith("engine.")}
+    assert outside_engine == NAMES
+    assert environment_names("engine.weights.pose") == ("CLUSTER_ENGINE_WEIGHTS_POSE",)
+    assert environment_names("http.tokens") == ("INTERNAL_TOKEN", "INTERNAL_SERVICE_TOKEN")
+
+
+def test_no_two_settings_share_a_variable():
+    names = [name for key in SCHEMA for name in environment_names(key)]
+    assert len(names) == len(set(names))
+
+
+def test_defaults_need_no_source(tmp_path):
+    settings = load(environ={}, directory=tmp_path)
+    assert (settings.stream.read_count, settings.http.port, settings.albums.ttl_seconds) == (64, 9007, None)
+    assert settings.sources == {}
+
+
+def test_later_sources_win(tmp_path):
+    toml = "[stream]\nread_count = 1\nmaxlen = 1\nmax_attempts = 1\n"
+    dotenv = "CLUSTER_READ_COUNT=2\nCLUSTER_STREAM_MAXLEN=2\n"
+    settings = loaded(tmp_path, toml, dotenv, CLUSTER_READ_COUNT="3")
+    assert (settings.stream.read_count, settings.stream.maxlen, settings.stream.max_attempts) == (3, 2, 1)
+    assert settings.sources == {
+        "stream.read_count": "$CLUSTER_READ_COUNT",
+        "stream.maxlen": f"{tmp_path / '.env'}: $CLUSTER_STREAM_MAXLEN",
+        "stream.max_attempts": str(tmp_path / "config.toml"),
+    }
+
+
+def test_dotenv_is_read_in_local_only(tmp_path):
+    token = "a-token-of-some-length"
+    for environment, port in (("local", 1234), ("development", 9007), ("production", 9007)):
+        settings = loaded(tmp_path, "", "HTTP_PORT=1234\n", ENVIRONMENT=environment, INTERNAL_TOKEN=token)
+        assert settings.http.port == port
+    assert loaded(tmp_path, "[service]\nenvironment = 'development'", "HTTP_PORT=1234\n").http.port == 9007
+
+
+def test_dotenv_forms(tmp_path):
+    dotenv = """
+    # a comment
+    export APP_NAME="in double # quotes"
+    NAMESPACE='in.single'
+    HTTP_PORT = 1234   # behind it
+    REDIS_PASSWORD=
+    NOT_OURS=ignored
+    """
+    settings = loaded(tmp_path, dotenv=dotenv)
+    assert settings.service.name == "in double # quotes"
+    assert (settings.clusters.namespace, settings.http.port) == ("in.single", 1234)
+    assert settings.redis.password is None
+
+
+def test_dotenv_that_is_none_is_refused_without_showing_it(tmp_path):
+    text = refusal(tmp_path, dotenv="A=1\nhunter2hunter2\n")
+    assert "line 2" in text
+    assert "hunter2" not in text
+
+
+def test_dotenv_that_cannot_be_read(tmp_path):
+    (tmp_path / ".env").mkdir()
+    assert f"{tmp_path / '.env'}: cannot be read" in refusal(tmp_path)
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path):
+    settings = loaded(tmp_path, INTERNAL_TOKEN="", INTERNAL_SERVICE_TOKEN="a,b", HTTP_PORT="")
+    assert [token.reveal() for token in settings.http.tokens] == ["a", "b"]
+    assert settings.http.port == 9007
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("HTTP_ENABLED", "off", "http.enabled", False),
+        ("REDIS_SSL", "TRUE", "redis.ssl", True),
+        ("LOG_LEVEL", "debug", "service.log_level", "DEBUG"),
+        ("ENVIRONMENT", "Development", "service.environment", "development"),
+        ("REDIS_SOCKET_TIMEOUT", "2", "redis.socket_timeout", 2.0),
+        ("INTERNAL_TOKEN_FILE", "/dev/null", "http.token_files", ("/dev/null",)),
+        ("CLUSTER_ENGINE_WEIGHTS_POSE", "0.5", "engine.weights.pose", 0.5),
+    ],
+)
+def test_texts_of_the_environment_are_read_as_their_type(tmp_path, name, text, key, value):
+    settings = config.read(environ={name: text}, directory=tmp_path)
+    assert value_of(settings, key) == value
+    assert type(value_of(settings, key)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [
+        ("[stream]\nmaxlne = 1", "stream.maxlne (FILE): there is no such setting; did you mean stream.maxlen?"),
+        ("[straem]\nkey = 'a'", "straem (FILE): there is no such setting; did you mean stream?"),
+        ("[engine.weights]\npos = 1", "did you mean engine.weights.pose?"),
+        ("[zzz]\nqqq = 1", "zzz (FILE): there is no such setting"),
+        ("stream = 3", "stream (FILE): expected a table, [stream]"),
+        ("[stream.key]\nx = 1", "expected a text"),
+    ],
+)
+def test_unknown_keys_are_refused_with_a_near_miss(tmp_path, unknown, meant):
+    assert meant.replace("FILE", str(tmp_path / "config.toml")) in refusal(tmp_path, unknown)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[stream]\nmaxlen = 0", "stream.maxlen = 0 (FILE): expected a whole number from 1 to"),
+        ("[stream]\nmaxlen = 1.5", "stream.maxlen = 1.5 (FILE): expected a whole number"),
+        ("[stream]\nmaxlen = true", "stream.maxlen = true (FILE): expected a whole number"),
+        ("[stream]\nmaxlen = '5'", 'stream.maxlen = "5" (FILE): expected a whole number'),
+        ("[http]\nport = 70000", "http.port = 70000 (FILE): expected a whole number from 0 to 65535"),
+        ("[http]\nenabled = 1", "http.enabled = 1 (FILE): expected true or false"),
+        ("[http]\nkeepalive_s = nan", "http.keepalive_s = nan (FILE): expected a number from 1 to 600"),
+        ("[http]\nkeepalive_s = inf", "http.keepalive_s = inf"),
+        ("[http]\ntoken_files = []", "http.token_files = [] (FILE): expected a list of one or more texts"),
+        ("[service]\nenvironment = 'prod'", "expected one of local, development, staging, production"),
+        ("[stream]\nkey = 'a{b}'", 'stream.key = "a{b}" (FILE): expected a text without blanks and braces'),
+        ("[stream]\nkey = ''", "stream.key"),
+        ("[clusters]\nnamespace = ['a']", "clusters.namespace"),
+    ],
+)
+def test_wrong_values_are_refused_with_key_value_source_and_what_is_allowed(tmp_path, toml, said):
+    assert said.replace("FILE", str(tmp_path / "config.toml")) in refusal(tmp_path, toml)
+
+
+@pytest.mark.parametrize("text", ["many", "1.5", "-1", "", " "])
+def test_wrong_texts_of_the_environment(tmp_path, text):
+    if text:
+        said = refusal(tmp_path, CLUSTER_STREAM_MAXLEN=text)
+        assert said.startswith(f'stream.maxlen = "{text}" ($CLUSTER_STREAM_MAXLEN): expected a whole number')
+    else:
+        assert loaded(tmp_path, CLUSTER_STREAM_MAXLEN=text).stream.maxlen == 10_000
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    text = refusal(tmp_path, "[http]\nport = -1\nprot = 2", CLUSTER_CONSUMERS="x")
+    assert len(text.splitlines()) == 3
+
+
+def test_a_long_value_is_abridged(tmp_path):
+    assert len(refusal(tmp_path, HTTP_PORT="9" * 5000)) < 300
+
+
+@pytest.mark.parametrize("content", [b"[stream\n", b"a = \xff\xfe", b"[http]\nport=1\nport=2"])
+def test_a_file_that_is_no_toml(tmp_path, content):
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(file, environ={}, directory=tmp_path)
+
+
+def test_a_named_file_has_to_be_there(tmp_path):
+    missing = tmp_path / "missing.toml"
+    for asked, environ in ((missing, {}), (None, {"CLUSTERD_CONFIG": str(missing)})):
+        with pytest.raises(ConfigError, match="cannot be read: No such file"):
+            load(asked, environ=environ, directory=tmp_path)
+
+
+def test_option_then_variable_then_system_file(tmp_path, monkeypatch):
+    for name, port in (("option", 1), ("variable", 2), ("system", 3)):
+        (tmp_path / f"{name}.toml").write_text(f"[http]\nport = {port}")
+    monkeypatch.setattr("sploot_clusterd.config.sources.SYSTEM_FILE", tmp_path / "system.toml")
+    environ = {"CLUSTERD_CONFIG": str(tmp_path / "variable.toml")}
+    assert load(tmp_path / "option.toml", environ=environ, directory=tmp_path).http.port == 1
+    assert load(environ=environ, directory=tmp_path).http.port == 2
+    assert load(environ={}, directory=tmp_path).http.port == 3
+
+
+def test_a_misspelt_variable_is_a_warning(tmp_path):
+    settings = loaded(tmp_path, INTERNAL_TOKEN="x" * 16, CLUSTER_STREAM_MAXLN="5", CLUSTERD_SERVICE_HOST="10.0.0.1")
+    assert settings.warnings == (
+        "$CLUSTER_STREAM_MAXLN is not a setting and was ignored; did you mean $CLUSTER_STREAM_MAXLEN?",
+    )
+
+
+def test_overrides_win_and_outlive_a_reload(tmp_path, monkeypatch):
+    file = tmp_path / "config.toml"
+    file.write_text("[service]\nlog_level = 'INFO'\n[redis]\npassword = 'of another server'\n")
+    monkeypatch.chdir(tmp_path)
+    overrides = {"redis.url": Given("unix:///tmp/x", "--embedded"), "redis.password": Given(None, "--embedded")}
+    settings = load(file, environ={"REDIS_URL": "redis://elsewhere"}, directory=tmp_path, overrides=overrides)
+    assert settings.redis.url.reveal() == "unix:///tmp/x"
+    assert settings.redis.password is None
+    file.write_text("[service]\nlog_level = 'DEBUG'\n")
+    again = config.reload(settings)
+    assert (again.service.log_level, again.redis.url) == ("DEBUG", settings.redis.url)

@@ -1,0 +1,164 @@
+"""Images without vectors, cut by the newest labels and coverage."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sploot_clusterd.engine import Params
+from sploot_clusterd.engine.provisional import match_coverage, shares, split
+
+from .pet import Pet, direction, insight, job
+
+LABELS = ("Portraits", "Action Shots")
+COVERAGE = {"portrait": 0.6, "action": 0.4}
+IDS = ["img_001", "img_002", "img_003"]
+
+
+def seed_job(number=1, **more):
+    """A job as today's producers send it."""
+    return job(number, **{"image_ids": IDS, "labels": LABELS, "coverage": COVERAGE, "quality_score": 0.85} | more)
+
+
+def grouped(pet):
+    return {c["label"]: [m["image_id"] for m in c["members"]] for c in pet.clusters}
+
+
+def test_todays_jobs_get_what_they_always_got():
+    pet = Pet()
+    pet.apply(seed_job(model_version=None), now_ms=1_761_827_696_789)
+
+    view = pet.view
+
+    assert view["clusters"][0] == {
+        "id": "pet_123-cluster-0",
+        "label": "Portraits",
+        "hero_image_id": "img_001",
+        "members": [
+            {"image_id": "img_001", "score": 0.85, "position": 0, "quality_score": 0.85},
+            {"image_id": "img_002", "score": 0.85, "position": 1, "quality_score": 0.85},
+        ],
+        "quality_score": 0.85,
+        "size": 2,
+        "provisional": True,
+    }
+    assert view["clusters"][1]["id"] == "pet_123-cluster-1"
+    assert grouped(pet)["Action Shots"] == ["img_003"]
+    assert view["metrics"] == {
+        "coverage": COVERAGE,
+        "quality_score": 0.85,
+        "processed_at": "2025-10-30T12:34:56.789Z",
+        "num_clusters": 2,
+        "num_images": 3,
+        "num_unclustered": 0,
+    }
+    assert view["updated_at"] == "2025-10-30T12:34:56.789Z"
+    assert (view["pet_id"], view["version"], view["model_version"], view["unclustered"]) == ("pet_123", 1, None, [])
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(0.001, 1), min_size=1, max_size=12))
+def test_largest_remainders_give_whole_numbers_near_the_shares(total, raw):
+    parts = [part / sum(raw) for part in raw]
+
+    counts = split(total, parts)
+
+    assert sum(counts) == total
+    assert all(abs(count - part * total) < 1.001 for count, part in zip(counts, parts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("labels", "coverage", "expected"),
+    [
+        (LABELS, COVERAGE, [0.6, 0.4]),
+        (LABELS, {}, [0.5, 0.5]),
+        (("Portraits", "Sleep", "Play"), {"portrait": 0.5}, [0.5, 0.25, 0.25]),
+        (("A", "B"), {"a": 0.2, "b": 0.2}, [0.5, 0.5]),
+        (("A", "B"), {"a": 1.0, "b": 1.0}, [0.5, 0.5]),
+        (("A", "B"), {"a": 0.0, "b": 0.0}, [0.5, 0.5]),
+        (("A", "B"), {"a": 1.0}, [1.0, 0.0]),
+    ],
+)
+def test_shares_sum_to_one(labels, coverage, expected):
+    assert shares(labels, coverage) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "coverage", "expected"),
+    [
+        (("Action Shots",), {"ACTION-shots!": 0.3}, [0.3]),
+        (("Port",), {"portraits": 0.3}, [0.3]),
+        (("Portraits",), {"action": 0.3}, [None]),
+        (("Play", "Playground"), {"play": 0.3, "playground": 0.2}, [0.3, 0.2]),
+        (("2024",), {"2024": 0.3, "2025": 0.2}, [0.3]),
+        (("2024",), {"": 0.3}, [None]),
+    ],
+)
+def test_a_coverage_key_matches_by_letters(labels, coverage, expected):
+    assert match_coverage(labels, coverage) == expected
+
+
+def test_a_cluster_keeps_its_id_as_long_as_its_label():
+    pet = Pet()
+    pet.apply(seed_job())
+    pet.apply(seed_job(2, labels=("Sleep", "Portraits"), coverage={}))
+    assert {c["label"]: c["id"] for c in pet.clusters} == {
+        "Portraits": "pet_123-cluster-0",
+        "Sleep": "pet_123-cluster-2",
+    }
+
+    pet.apply(seed_job(3))
+    assert {c["label"]: c["id"] for c in pet.clusters} == {
+        "Portraits": "pet_123-cluster-0",
+        "Action Shots": "pet_123-cluster-3",
+    }
+
+
+def test_without_labels_there_is_one_group():
+    pet = Pet()
+    pet.apply(job(1, image_ids=IDS))
+
+    assert grouped(pet) == {"Group 1": IDS}
+    assert pet.clusters[0]["quality_score"] is None
+    assert pet.view["metrics"]["coverage"] == {"Group 1": 1.0}
+
+
+def test_a_vector_moves_its_image_into_a_real_cluster():
+    pet = Pet()
+    pet.apply(seed_job())
+    pet.apply(job(2, insight("img_001", direction(0)), insight("img_009", direction(0))))
+
+    real = [c for c in pet.clusters if not c["provisional"]]
+
+    assert sorted(m["image_id"] for m in real[0]["members"]) == ["img_001", "img_009"]
+    assert grouped(pet)["Action Shots"] == ["img_003"]
+    assert pet.view["metrics"]["num_images"] == 4
+
+
+def test_the_best_come_first_and_equal_ones_in_their_order():
+    pet = Pet(Params(max_cluster_size=3))
+    listed = seed_job(labels=("All",), coverage={}, image_ids=[*IDS, "x"])
+    pet.apply(listed._replace(images=[insight("img_003", quality=0.99)]))
+
+    assert grouped(pet) == {"All": ["img_003", "img_001", "img_002"]}
+    assert pet.clusters[0]["size"] == 4
+
+
+def test_a_removed_image_leaves_its_group():
+    pet = Pet()
+    pet.apply(seed_job())
+    pet.apply(job(2, removed=IDS))
+
+    assert pet.clusters == []
+    assert not any(name.startswith(b"p") for name in pet.fields)
+
+
+def test_a_long_list_is_kept_in_chunks_and_in_order():
+    pet = Pet(Params(max_cluster_size=1000))
+    names = [f"img-{n:04}" for n in range(700)]
+    pet.apply(job(1, image_ids=names))
+    assert sum(name.startswith(b"p") for name in pet.fields) == 3
+
+    applied = pet.apply(job(2, image_ids=["one-more"]))
+
+    assert sum(name.startswith(b"p") for name in applied.writes) == 1
+    pet.reload()
+    assert grouped(pet) == {"Group 1": [*names, "one-more"]}

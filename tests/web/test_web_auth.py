@@ -1,0 +1,125 @@
+"""Who is let in, and how early the others are turned away."""
+
+import asyncio
+
+import pytest
+from aiohttp import ClientSession
+from web_service import JOB, TOKEN, Service, raw, read_reply
+
+from sploot_clusterd.config import Secret
+from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.web import Tokens
+
+OLD, NEW = Secret("old-token-old-token"), Secret("new-token-new-token")
+
+
+def test_a_token_is_known_by_its_slot():
+    tokens = Tokens([OLD, NEW])
+
+    assert tokens.slot("old-token-old-token") == 0
+    assert tokens.slot("new-token-new-token") == 1
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "old-token-old-toke", "OLD-TOKEN-OLD-TOKEN", "tökèn", "\udcff\udcfe", "\ud800"]
+)
+def test_anything_else_is_nobody(given):
+    assert Tokens([OLD]).slot(given) is None
+
+
+def test_replacing_ends_the_old_ones():
+    tokens = Tokens([OLD])
+
+    tokens.replace([NEW])
+
+    assert tokens.slot("old-token-old-token") is None
+    assert tokens.slot("new-token-new-token") == 0
+
+
+@pytest.mark.parametrize("refused", [[], [Secret("")], [NEW, Secret("")]])
+def test_an_empty_token_is_refused_and_changes_nothing(refused):
+    tokens = Tokens([OLD])
+
+    with pytest.raises(ConfigError, match=r"http\.tokens"):
+        tokens.replace(refused)
+
+    assert tokens.slot("old-token-old-token") == 0
+    assert tokens.slot("") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/internal/cluster-jobs"),
+        ("GET", "/internal/cluster-jobs"),
+        ("GET", "/internal/pets/pet_123/clusters"),
+        ("HEAD", "/internal/pets/pet_123/clusters"),
+        ("POST", "/internal/pets/pet_123/invalidate"),
+        ("DELETE", "/internal/pets/pet_123"),
+        ("GET", "/internal/health/redis"),
+        ("GET", "/internal"),
+        ("GET", "/internal/"),
+        ("GET", "/internal/no/such/path"),
+        ("PUT", "/internal/no/such/path"),
+        ("GET", "/internal/pets//clusters"),
+    ],
+)
+@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + " ", TOKEN[:-1]])
+async def test_every_internal_path_wants_the_token(service: Service, method, path, token):
+    headers = {} if token is None else {"X-Internal-Token": token.strip(" ") if token.strip() != TOKEN else "wrong"}
+
+    async with ClientSession(service.url) as session, session.request(method, path, headers=headers) as answer:
+        assert answer.status == 401
+        if method != "HEAD":
+            assert await answer.json() == {"detail": "invalid internal token"}
+
+
+@pytest.mark.parametrize("token", ["\udcff\udcfe", "tökèn", "a" * 4000, "\udc80" + TOKEN])
+async def test_strange_bytes_are_a_wrong_token(service: Service, token):
+    answer = await service.send(raw("GET", "/internal/health/redis", X_Internal_Token=token))
+
+    assert answer.status == 401
+
+
+async def test_the_body_of_a_stranger_is_not_read(service: Service):
+    head = raw("POST", "/internal/cluster-jobs", X_Internal_Token="wrong", Content_Length=str(2**20))
+    reader, writer = await service.connect()
+
+    writer.write(head)  # and not a byte of the body
+    answer = await read_reply(reader)
+
+    assert answer.status == 401
+    assert answer.headers["connection"] == "close"
+    writer.write(b"x" * 2**20)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_a_stranger_is_not_asked_to_go_on(service: Service):
+    head = raw("POST", "/internal/cluster-jobs", X_Internal_Token="wrong", Content_Length="9", Expect="100-continue")
+
+    assert (await service.send(head)).status == 401
+
+
+async def test_a_caller_who_asks_first_is_told_to_go_on(service: Service):
+    head = raw("POST", "/internal/cluster-jobs", Content_Length=str(len(JOB)), Expect="100-continue")
+    reader, writer = await service.connect()
+
+    writer.write(head)
+    assert (await read_reply(reader)).status == 100
+    writer.write(JOB)
+
+    assert (await read_reply(reader)).status == 202
+    assert len(service.store.jobs) == 1
+
+
+async def test_while_tokens_rotate_both_work_and_their_use_shows(service: Service):
+    service.tokens.replace([OLD, NEW])
+    request = {secret: raw("GET", "/internal/health/redis", X_Internal_Token=secret.reveal()) for secret in (OLD, NEW)}
+
+    assert [(await service.send(request[secret])).status for secret in (OLD, NEW, NEW)] == [200, 200, 200]
+    assert service.counted("http_token_uses_total", slot="0") == 1
+    assert service.counted("http_token_uses_total", slot="1") == 2
+
+    service.tokens.replace([NEW])
+
+    assert [(await service.send(request[secret])).status for secret in (OLD, NEW)] == [401, 200]

@@ -1,0 +1,222 @@
+"""The HTTP contract as a table: route, what is sent, status, body."""
+
+import json
+
+import pytest
+from aiohttp import ClientSession
+from web_service import JOB, VIEW, Service, raw
+
+from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
+
+JOBS = "/internal/cluster-jobs"
+CLUSTERS = "/internal/pets/{}/clusters"
+ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"}
+EVERYWHERE = [
+    ("POST", JOBS),
+    ("GET", CLUSTERS.format("pet_123")),
+    ("POST", "/internal/pets/pet_123/invalidate"),
+    ("DELETE", "/internal/pets/pet_123"),
+    ("GET", "/internal/health/redis"),
+]
+
+
+async def ask(client, method, path, **more):
+    async with client.request(method, path, **more) as answer:
+        assert answer.content_type == "application/json"
+        return answer.status, json.loads(await answer.read())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "body"),
+    [
+        ("GET", "/healthz", 200, {"status": "ok"}),
+        ("GET", "/readyz", 200, {"status": "ready", "reasons": [], "warnings": []}),
+        ("GET", CLUSTERS.format("pet_123"), 200, json.loads(VIEW)),
+        ("GET", CLUSTERS.format("pet_9"), 404, {"detail": "cluster state not found"}),
+        ("POST", "/internal/pets/pet_123/invalidate", 202, {"status": "removed"}),
+        ("POST", "/internal/pets/pet_9/invalidate", 202, {"status": "noop"}),
+        ("DELETE", "/internal/pets/pet_123", 200, {"status": "erased"}),
+        ("DELETE", "/internal/pets/pet_9", 200, {"status": "noop"}),
+        ("GET", "/internal/health/redis", 200, {"status": "ok", "ping_ms": 0.25}),
+        ("GET", "/", 404, {"detail": "not found"}),
+        ("GET", "/internal", 404, {"detail": "not found"}),
+        ("GET", "/internal/pets", 404, {"detail": "not found"}),
+        ("GET", "/internal/pets//clusters", 404, {"detail": "not found"}),
+        ("GET", JOBS + "/", 404, {"detail": "not found"}),
+        ("GET", "/metrics", 404, {"detail": "not found"}),
+    ],
+)
+async def test_answers(client: ClientSession, method, path, status, body):
+    assert await ask(client, method, path) == (status, body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", JOBS, "POST"),
+        ("PUT", CLUSTERS.format("pet_123"), "GET, HEAD"),
+        ("GET", "/internal/pets/pet_123", "DELETE"),
+        ("OPTIONS", "/internal/pets/pet_123/invalidate", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+    ],
+)
+async def test_other_methods_are_told_which_to_use(client: ClientSession, method, path, allowed):
+    async with client.request(method, path) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+        assert await answer.json() == {"detail": f"method not allowed here: {allowed} only"}
+
+
+async def test_head_is_get_without_the_body(client: ClientSession):
+    async with client.head(CLUSTERS.format("pet_123")) as answer:
+        assert (answer.status, answer.content_length, await answer.read()) == (200, len(VIEW), b"")
+
+
+async def test_the_view_goes_out_byte_for_byte(client: ClientSession, service: Service):
+    service.store.views["pet_1"] = b' {"as": "stored"}\n'
+
+    async with client.get(CLUSTERS.format("pet_1")) as answer:
+        assert await answer.read() == b' {"as": "stored"}\n'
+        assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [CLUSTERS, "/internal/pets/{}/invalidate", "/internal/pets/{}"],
+    ids=["clusters", "invalidate", "erase"],
+)
+@pytest.mark.parametrize(
+    "pet_id",
+    ["a%20b", "a%2Fb", "a%0Ab", "pet%00", "p%C3%A9t", "%FF", "a" * 129, "%7Bp1%7D", "a;b", "a%252Fb", "pet_123%0A"],
+)
+async def test_ids_in_paths_keep_the_rule(service: Service, path, pet_id):
+    method = {CLUSTERS: "GET", "/internal/pets/{}": "DELETE"}.get(path, "POST")
+
+    answer = await service.send(raw(method, path.format(pet_id)))
+
+    assert (answer.status, json.loads(answer.body)) == (422, ID_RULE)
+
+
+async def test_a_job_is_taken_as_it_came(client: ClientSession, service: Service):
+    assert await ask(client, "POST", JOBS, data=JOB) == (202, {"status": "accepted"})
+
+    envelope = json.loads(service.store.jobs[0])
+    assert (envelope["pet_id"], envelope["job_id"], envelope["attempts"]) == ("pet_123", "job_456", 0)
+    assert envelope["payload"] == json.loads(JOB)
+    assert JOB in service.store.jobs[0]
+
+
+async def test_a_job_without_an_id_gets_one(client: ClientSession, service: Service):
+    for _ in range(2):
+        await ask(client, "POST", JOBS, data=b'{"pet_id":"pet_1"}')
+
+    first, second = (json.loads(job)["job_id"] for job in service.store.jobs)
+    assert len(first) == len(second) == 32
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b'{"pet_id":"a","payload":{"quality_score":NaN}}', 400, "not JSON"),
+        (b'{"pet_id":"a","payload":{"quality_score":Infinity}}', 400, "not JSON"),
+        (b'{"pet_id":"\xff"}', 400, "not JSON"),
+        (b"[" * 100_000, 400, "nested too deeply"),
+        (b'{"x":' * 100_000, 400, "not JSON"),
+        (b"[]", 422, ""),
+        (b"null", 422, ""),
+        (b"{}", 422, "pet_id"),
+        (b'{"pet_id":7}', 422, "pet_id"),
+        (b'{"pet_id":"a b"}', 422, "pet_id"),
+        (b'{"pet_id":"a\\n"}', 422, "pet_id"),
+        (b'{"pet_id":"%s"}' % (b"a" * 129), 422, "pet_id"),
+        (b'{"pet_id":"a","payload":{"quality_score":2}}', 422, "payload.quality_score"),
+        (b'{"pet_id":"a","payload":{"quality_score":1%s}}' % (b"0" * 400), 422, "payload.quality_score"),
+        (b'{"pet_id":"a","payload":{"images":[{"image_id":"i","embedding":[]}]}}', 422, "payload.images[0].embedding"),
+        (b'{"pet_id":"a","payload":{"images":[{"image_id":"i","pose":[0,0]}]}}', 422, "payload.images[0].pose"),
+    ],
+)
+async def test_a_bad_body_is_told_why(client: ClientSession, service: Service, body, status, says):
+    got, answer = await ask(client, "POST", JOBS, data=body)
+
+    assert got == status
+    assert says in answer["detail"]
+    assert service.store.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "application/json; charset=utf-8"}, 202),
+        ({"Content-Type": "APPLICATION/JSON"}, 202),
+        ({"Content-Type": "application/vnd.sploot+json"}, 202),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/jsonx"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Encoding": "identity"}, 202),
+        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Encoding": "identity, br"}, 415),
+    ],
+)
+async def test_only_plain_json_is_taken(client: ClientSession, headers, status):
+    async with client.post(JOBS, data=JOB, headers=headers) as answer:
+        assert answer.status == status
+        assert list(await answer.json()) == (["status"] if status == 202 else ["detail"])
+
+
+async def test_the_content_type_may_be_missing_but_not_empty(service: Service):
+    assert (await service.send(raw("POST", JOBS, JOB))).status == 202
+    assert (await service.send(raw("POST", JOBS, JOB, Content_Type=" "))).status == 415
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreUnavailableError("redis unavailable"),
+        StoreRefusesError("redis refuses writes: OOM"),
+        BacklogFullError("the backlog is full"),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), EVERYWHERE)
+async def test_a_store_that_cannot_is_a_503(client: ClientSession, service: Service, method, path, error):
+    service.store.error = error
+
+    async with client.request(method, path, data=JOB) as answer:
+        assert (answer.status, await answer.json()) == (503, {"detail": str(error)})
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret words"), RecursionError(), TimeoutError(), KeyError("x")])
+async def test_an_unexpected_error_says_nothing_outside_and_one_line_inside(client, service, caplog, error):
+    service.store.error = error
+
+    for _ in range(3):
+        assert await ask(client, "GET", CLUSTERS.format("pet_1")) == (500, {"detail": "internal error"})
+
+    assert [(record.name, record.exc_info[1]) for record in caplog.records] == [("sploot_clusterd.web.routing", error)]
+
+
+async def test_readiness_gives_its_reasons(client: ClientSession, service: Service):
+    service.health.fault("redis", "redis unavailable")
+    service.health.warn("backlog", "backlog full")
+
+    status, body = await ask(client, "GET", "/readyz")
+
+    assert status == 503
+    assert body == {
+        "status": "not ready",
+        "detail": "not ready",
+        "reasons": ["redis unavailable"],
+        "warnings": ["backlog full"],
+    }
+    assert await ask(client, "GET", "/healthz") == (200, {"status": "ok"})
+
+
+async def test_warnings_alone_leave_it_ready(client: ClientSession, service: Service):
+    service.health.warn("backlog", "backlog full")
+
+    assert await ask(client, "GET", "/readyz") == (
+        200,
+        {"status": "ready", "reasons": [], "warnings": ["backlog full"]},
+    )

@@ -1,0 +1,224 @@
+"""Clients that are slow, greedy or too many."""
+
+import asyncio
+import gzip
+import json
+import zlib
+
+import pytest
+from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, raw, read_reply
+
+from tests.conftest import eventually
+
+JOBS = "/internal/cluster-jobs"
+
+
+async def closed(reader: asyncio.StreamReader, seconds: float = 5.0) -> bytes:
+    """What still comes until the server ends the connection."""
+    return await asyncio.wait_for(reader.read(), seconds)
+
+
+async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):
+    service = await serve(keepalive_s=0.2)
+    reader, writer = await service.connect()
+    began = asyncio.get_running_loop().time()
+
+    async def drip():
+        for byte in raw("GET", "/healthz"):
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.create_task(drip())
+    assert await closed(reader) == b""
+    dripping.cancel()
+
+    assert 0.1 < asyncio.get_running_loop().time() - began < 3
+
+
+async def test_an_idle_connection_ends_with_the_keepalive_time(serve: Serve):
+    service = await serve(keepalive_s=0.2)
+    reader, writer = await service.connect()
+
+    writer.write(raw("GET", "/healthz"))
+    assert (await read_reply(reader)).status == 200
+
+    assert await closed(reader) == b""
+
+
+@pytest.mark.parametrize("drips", [False, True])
+async def test_a_slow_body_is_408(serve: Serve, drips):
+    service = await serve(body_timeout_s=0.2)
+    reader, writer = await service.connect()
+
+    async def drip():
+        while True:
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+
+    writer.write(raw("POST", JOBS, Content_Length="1000"))
+    dripping = asyncio.create_task(drip()) if drips else None
+    answer = await read_reply(reader)
+
+    assert (answer.status, json.loads(answer.body)) == (408, {"detail": "the body did not arrive within 0.2 s"})
+    assert answer.headers["connection"] == "close"
+    assert await closed(reader) == b""
+    if dripping:
+        dripping.cancel()
+
+
+async def test_a_body_larger_than_announced_allowed_is_refused_unread(serve: Serve):
+    service = await serve(max_body_bytes=1024)
+
+    answer = await service.send(raw("POST", JOBS, Content_Length="1025"))
+
+    assert (answer.status, json.loads(answer.body)) == (413, {"detail": "a body has at most 1024 bytes"})
+    assert answer.headers["connection"] == "close"
+
+
+async def test_a_body_that_grows_too_large_is_413(serve: Serve):
+    service = await serve(max_body_bytes=1024)
+    head = raw("POST", JOBS, Content_Length="", Transfer_Encoding="chunked")
+
+    assert (await service.send(head + b"401\r\n" + b" " * 1025 + b"\r\n0\r\n\r\n")).status == 413
+    assert (await service.send(raw("POST", JOBS, JOB.ljust(1024)))).status == 202
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+@pytest.mark.parametrize("header", ["Content-Encoding", "X-Nothing"])
+async def test_a_bomb_is_not_unpacked(service: Service, pack, header):
+    bomb = pack(bytes(30_000_000))
+
+    answer = await service.send(raw("POST", JOBS, bomb, **{header: "gzip" if pack is gzip.compress else "deflate"}))
+
+    assert answer.status == (415 if header == "Content-Encoding" else 400)
+    assert service.store.jobs == []
+
+
+@pytest.mark.parametrize("sent", [b"", b"{", JOB[:-1]])
+async def test_a_client_that_leaves_in_its_body_costs_nothing(service: Service, caplog, sent):
+    _, writer = await service.connect()
+
+    writer.write(raw("POST", JOBS, sent, Content_Length=str(len(JOB))))
+    await eventually(lambda: service.counted("http_connections") == 1, what="the connection is open")
+    writer.close()
+    await eventually(lambda: service.counted("http_connections") == 0, what="the connection is gone")
+
+    assert (await service.send(raw("GET", "/healthz"))).status == 200
+    assert service.store.jobs == []
+    assert caplog.records == []
+
+
+class SlowStore(FakeStore):
+    """Its submits wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def submit(self, payload: bytes) -> None:
+        self.asked.set()
+        await self.go.wait()
+        await super().submit(payload)
+
+
+async def test_a_client_that_leaves_before_its_answer_is_still_served(serve: Serve):
+    store = SlowStore()
+    service = await serve(store)
+    _, writer = await service.connect()
+
+    writer.write(raw("POST", JOBS, JOB))
+    await asyncio.wait_for(store.asked.wait(), 5)
+    writer.close()
+    await eventually(lambda: service.counted("http_connections") == 0, what="the client is gone")
+    store.go.set()
+
+    await eventually(lambda: len(store.jobs) == 1, what="the job is in the stream")
+
+
+async def test_one_connection_too_many_is_503_and_the_others_live(serve: Serve):
+    service = await serve(max_connections=5)
+    held = [await service.connect() for _ in range(5)]
+    for _, writer in held:
+        writer.write(raw("GET", "/healthz"))
+    assert [(await read_reply(reader)).status for reader, _ in held] == [200] * 5
+
+    reader, writer = await service.connect()
+    answer = await read_reply(reader)
+
+    assert (answer.status, json.loads(answer.body)) == (503, {"detail": "too many connections"})
+    assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
+    assert await closed(reader) == b""
+    writer.close()
+    assert service.counted("http_connections") == 5
+    held[0][1].write(raw("GET", "/readyz"))
+    assert json.loads((await read_reply(held[0][0])).body)["warnings"] == ["http: nearly all of 5 connections are open"]
+    for _, open_writer in held:
+        open_writer.close()
+
+
+async def test_room_comes_back(serve: Serve):
+    service = await serve(max_connections=1)
+    for _ in range(3):
+        reader, writer = await service.connect()
+        writer.write(raw("GET", "/healthz"))
+        assert (await read_reply(reader)).status == 200
+        writer.close()
+        await eventually(lambda: service.counted("http_connections") == 0, what="the connection is gone")
+    assert service.health.warnings() == []
+
+
+async def test_a_client_that_does_not_take_its_answer_is_cut_off(serve: Serve):
+    service = await serve(FakeStore(views={"pet_1": b"x" * 2**22}), keepalive_s=0.3)
+    _, writer = await service.connect()
+
+    writer.transport.pause_reading()
+    writer.write(raw("GET", "/internal/pets/pet_1/clusters") * 8)
+    await eventually(
+        lambda: service.counted("http_requests_total", route="/internal/pets/{pet_id}/clusters", status="200") >= 1,
+        what="an answer is on its way",
+    )
+
+    await eventually(lambda: service.counted("http_connections") == 0, what="the connection is cut")
+    writer.transport.abort()
+
+
+async def test_a_large_view_reaches_a_client_that_reads(serve: Serve):
+    service = await serve(FakeStore(views={"pet_1": VIEW * 2**17}))
+
+    assert (await service.send(raw("GET", "/internal/pets/pet_1/clusters"))).body == VIEW * 2**17
+
+
+async def test_stopping_waits_for_requests_and_not_for_idle_clients(serve: Serve):
+    store = SlowStore()
+    service = await serve(store, shutdown_timeout=5.0)
+    idle_reader, idle = await service.connect()
+    reader, writer = await service.connect()
+    writer.write(raw("POST", JOBS, JOB))
+    await asyncio.wait_for(store.asked.wait(), 5)
+
+    stopping = asyncio.create_task(service.server.stop())
+    assert await closed(idle_reader) == b""
+    assert not stopping.done()
+    store.go.set()
+
+    assert (await read_reply(reader)).status == 202
+    await asyncio.wait_for(stopping, 5)
+    assert len(store.jobs) == 1
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]) or 1)
+    for each in (idle, writer):
+        each.close()
+
+
+async def test_stopping_does_not_wait_for_a_stalled_body(serve: Serve):
+    service = await serve(shutdown_timeout=0.2)
+    reader, writer = await service.connect()
+    writer.write(raw("POST", JOBS, Content_Length="100", X_Internal_Token=TOKEN, Expect="100-continue"))
+    assert (await read_reply(reader)).status == 100
+
+    await asyncio.wait_for(service.server.stop(), 5)
+
+    assert service.counted("http_connections") == 0
+    assert await closed(reader) == b""
+    await service.server.stop()

@@ -1,0 +1,151 @@
+"""Bytes that are no HTTP, or only nearly: a 4xx in our own form, one connection lost, and nothing else."""
+
+import asyncio
+import json
+
+import pytest
+from web_service import JOB, TOKEN, VIEW, Service, raw, read_reply
+
+HOST = b"Host: x\r\n"
+AUTH = b"X-Internal-Token: " + TOKEN.encode() + b"\r\n"
+POST = b"POST /internal/cluster-jobs HTTP/1.1\r\n" + HOST + AUTH
+GET = b"GET /internal/pets/pet_123/clusters HTTP/1.1\r\n" + HOST + AUTH
+
+MALFORMED = {
+    "two different lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}   ",
+    "a length and chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "chunked, not last": POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "a negative length": POST + b"Content-Length: -5\r\n\r\n",
+    "a length with a sign": POST + b"Content-Length: +5\r\n\r\nabcde",
+    "a length that is no number": POST + b"Content-Length: five\r\n\r\n",
+    "a length beyond all numbers": POST + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
+    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /healthz HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
+    "20,000 headers": GET + b"X: y\r\n" * 20_000 + b"\r\n",
+    "a header without a colon": GET + b"nonsense\r\n\r\n",
+    "a header with a blank in its name": GET + b"X y: z\r\n\r\n",
+    "a header with NUL": GET + b"X: a\x00b\r\n\r\n",
+    "a folded header": GET + b"X: a\r\n b\r\n\r\n",
+    "a bare line feed": b"GET /healthz HTTP/1.1\nHost: x\n\n",
+    "a version of tomorrow": b"GET /healthz HTTP/9.9\r\n" + HOST + b"\r\n",
+    "an unknown method": b"EAT /healthz HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a method in lower case": b"get /healthz HTTP/1.1\r\n" + HOST + b"\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "garbage": bytes(range(256)) * 8,
+    "a Redis client": b"*1\r\n$4\r\nPING\r\n",
+}
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
+async def test_malformed_requests_are_told_so(service: Service, caplog, data):
+    reader, writer = await service.connect()
+
+    writer.write(data)
+    answer = await read_reply(reader)
+
+    assert (answer.status, list(json.loads(answer.body))) == (400, ["detail"])
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert service.counted("http_bad_requests_total") == 1
+    assert [record.exc_info for record in caplog.records] == [None]
+    assert (await service.send(raw("GET", "/healthz"))).status == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GET + b"X: " + b"y" * 9000 + b"\r\n\r\n",
+        GET + b"y" * 9000 + b": x\r\n\r\n",
+        b"GET /healthz?" + b"y" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    ],
+    ids=["value", "name", "request line"],
+)
+async def test_oversized_lines_are_431(service: Service, data):
+    answer = await service.send(data)
+
+    assert (answer.status, json.loads(answer.body)) == (431, {"detail": "the request line or a header is too long"})
+
+
+BADLY_FRAMED = {
+    "a chunk size that is no number": b"zz\r\n{}\r\n0\r\n\r\n",
+    "a chunk longer than it says": b"2\r\n{}{}\r\n0\r\n\r\n",
+    "a chunk size beyond all numbers": b"f" * 40 + b"\r\n{}\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("body", BADLY_FRAMED.values(), ids=BADLY_FRAMED)
+@pytest.mark.parametrize("token", [TOKEN, "wrong"])
+async def test_badly_framed_bodies_end_the_connection(service: Service, caplog, body, token):
+    reader, writer = await service.connect()
+
+    writer.write(
+        raw("POST", "/internal/cluster-jobs", X_Internal_Token=token, Content_Length="", Transfer_Encoding="chunked")
+    )
+    writer.write(body)
+    answer = await read_reply(reader)
+
+    assert answer.status in {400, 401}
+    assert json.loads(answer.body)["detail"]
+    assert service.store.jobs == []
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert [record.exc_info for record in caplog.records if record.exc_info] == []
+
+
+async def test_chunks_are_as_good_as_a_length(service: Service):
+    head = raw("POST", "/internal/cluster-jobs", Content_Length="", Transfer_Encoding="chunked")
+
+    answer = await service.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(JOB), JOB))
+
+    assert answer.status == 202
+    assert JOB in service.store.jobs[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"CONNECT example.org:443 HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"GET http://elsewhere/healthz HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"GET http://elsewhere/internal/health/redis HTTP/1.1\r\n" + HOST + b"\r\n", 401),
+        (b"GET //internal/health/redis HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"GET /%69nternal/health/redis HTTP/1.1\r\n" + HOST + b"\r\n", 401),
+        (b"GET /healthz/../internal/health/redis HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"GET /internal/../healthz HTTP/1.1\r\n" + HOST + b"\r\n", 401),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+        (b"GET /healthz\r\n\r\n", 200),
+        (b"GET /healthz?x=%FF%00#y HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"GET /nowhere HTTP/1.1\r\n" + HOST + b"Expect: the-unexpected\r\n\r\n", 404),
+        (GET + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n", 200),
+        (GET + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n", 200),
+        (GET + b"Content-Length: 3\r\n\r\nabc", 200),
+        (POST + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", 415),
+    ],
+)
+async def test_odd_but_lawful_requests_get_an_answer(service: Service, caplog, data, status):
+    answer = await service.send(data)
+
+    assert answer.status == status
+    assert json.loads(answer.body)
+    assert caplog.records == []
+
+
+async def test_pipelined_requests_are_answered_in_their_order(service: Service):
+    reader, writer = await service.connect()
+
+    writer.write(raw("GET", "/healthz") + raw("POST", "/internal/cluster-jobs", JOB) + GET + b"\r\n")
+    answers = [await read_reply(reader) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200, 202, 200]
+    assert answers[2].body == VIEW
+
+
+async def test_a_request_smuggled_in_a_refused_body_is_not_run(service: Service):
+    inner = raw("POST", "/internal/cluster-jobs", JOB)
+    reader, writer = await service.connect()
+
+    writer.write(raw("POST", "/internal/cluster-jobs", inner, X_Internal_Token="wrong"))
+    writer.write(GET + b"\r\n")
+
+    assert [(await read_reply(reader)).status for _ in range(2)] == [401, 200]
+    assert service.store.jobs == []

@@ -1,0 +1,124 @@
+"""Starting and stopping."""
+
+import inspect
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from web_service import FakeStore, Serve, Service, raw
+
+from sploot_clusterd.config import Secret, Settings
+from sploot_clusterd.errors import StartError
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import ViewStore
+from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
+from sploot_clusterd.web.keys import Views
+
+
+def server_on(listening: Listening) -> HttpServer:
+    return HttpServer(web.Application(), listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60))
+
+
+async def test_port_0_becomes_a_real_one_and_0_again(service: Service):
+    assert service.server.port > 0
+    assert (await service.send(raw("GET", "/healthz"))).status == 200
+
+    await service.server.stop()
+
+    assert service.server.port == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
+async def test_a_place_that_cannot_be_had_is_named(service: Service, host):
+    with pytest.raises(StartError, match=f"metrics: cannot listen on {host}:{service.server.port}"):
+        await server_on(Listening(host, service.server.port)).start()
+
+
+async def test_a_port_is_shared_where_all_agree():
+    first = server_on(Listening("127.0.0.1", 0, reuse_port=True))
+    await first.start()
+    second = server_on(Listening("127.0.0.1", first.port, reuse_port=True))
+    await second.start()
+
+    assert first.port == second.port
+
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_start_makes_room_for_the_connections(serve: Serve):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+        await serve(max_connections=500)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (756, before[1])
+        await serve(max_connections=10)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (756, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_too_little_room_is_said(serve: Serve, caplog, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 200))
+    asked = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+
+    await serve(max_connections=500)
+
+    assert asked == [(200, 200)]
+    assert [(record.message, record.data) for record in caplog.records] == [
+        ("too few file descriptors", {"wanted": 756, "limit": 200})
+    ]
+
+
+def test_without_the_c_parser_it_does_not_start():
+    program = (
+        "import asyncio\n"
+        "from aiohttp import web\n"
+        "from sploot_clusterd.errors import StartError\n"
+        "from sploot_clusterd.health import Health\n"
+        "from sploot_clusterd.metrics import Metrics\n"
+        "from sploot_clusterd.web import HttpServer, Listening\n"
+        "server = HttpServer(web.Application(), Listening('127.0.0.1', 0), name='x', metrics=Metrics(),\n"
+        "                    health=Health(60))\n"
+        "try:\n"
+        "    asyncio.run(server.start())\n"
+        "except StartError as error:\n"
+        "    print(error)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "AIOHTTP_NO_EXTENSIONS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert "C parser" in ran.stdout
+
+
+def test_the_real_store_fits_the_room():
+    for name in ("view", "submit", "invalidate", "erase", "ping"):
+        assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
+
+
+async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
+    for _ in range(20):
+        service = await serve()
+        assert (await service.send(raw("GET", "/healthz"))).status == 200
+        await service.server.stop()
+        await service.server.stop()
+        assert service.counted("http_connections") == 0
+
+
+def test_building_needs_no_loop():
+    settings = Settings()
+    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
+
+    assert len(app.router.routes()) == 9

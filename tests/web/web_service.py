@@ -1,0 +1,113 @@
+"""A store in memory, and a client that can send any bytes."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.web import HttpServer, Tokens
+
+TOKEN = "0123456789abcdef-test"
+VIEW = b'{"pet_id":"pet_123","clusters":[]}'
+JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
+
+
+@dataclass
+class FakeStore:
+    """The web's half of the store. `error` is raised by whatever is called next."""
+
+    views: dict[str, bytes] = field(default_factory=dict)
+    jobs: list[bytes] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def view(self, pet_id: str) -> bytes | None:
+        self._fail()
+        return self.views.get(pet_id)
+
+    async def submit(self, payload: bytes) -> None:
+        self._fail()
+        self.jobs.append(payload)
+
+    async def invalidate(self, pet_id: str) -> bool:
+        self._fail()
+        return self.views.pop(pet_id, None) is not None
+
+    async def erase(self, pet_id: str) -> bool:
+        self._fail()
+        return self.views.pop(pet_id, None) is not None
+
+    async def ping(self) -> float:
+        self._fail()
+        return 0.25
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server and what stands behind it."""
+
+    server: HttpServer
+    store: FakeStore
+    tokens: Tokens
+    metrics: Metrics
+    health: Health
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that ends with the test at the latest."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def send(self, data: bytes) -> Reply:
+        """Sends bytes as they are and reads one answer, and no more."""
+        reader, writer = await self.connect()
+        writer.write(data)
+        reply = await read_reply(reader)
+        writer.close()
+        return reply
+
+    async def end(self) -> None:
+        await self.server.stop()
+        for writer in self.writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"media_cluster_{name}", labels) or 0.0
+
+
+async def read_reply(reader: asyncio.StreamReader) -> Reply:
+    async with asyncio.timeout(10):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Reply(int(head[0].split(" ")[1]), headers, body)
+
+
+def raw(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """A request with the token, as bytes."""
+    given = {"Host": "x", "X-Internal-Token": TOKEN, "Content-Length": str(len(body))}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items() if value)]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+
+
+Serve = Callable[..., Awaitable[Service]]

@@ -1,0 +1,164 @@
+"""Bad requests, each with the reason it gets and the field that its error names. Both doors have to refuse them all."""
+
+import base64
+from typing import NamedTuple
+
+import msgspec
+
+
+class Bad(NamedTuple):
+    name: str
+    body: bytes
+    reason: str
+    names: str
+    """What the error text has to contain."""
+
+
+def packed(data: bytes, dtype: str = "f32") -> dict:
+    return {"dtype": dtype, "data": base64.b64encode(data).decode()}
+
+
+def request(**fields: object) -> bytes:
+    return msgspec.json.encode({"pet_id": "pet", **fields})
+
+
+def payload(**fields: object) -> bytes:
+    return request(payload=fields)
+
+
+def image(**fields: object) -> bytes:
+    return payload(images=[{"image_id": "img", **fields}])
+
+
+NOT_JSON = {
+    "empty": b"",
+    "blank": b"  ",
+    "word": b"hello",
+    "open object": b"{",
+    "open string": b'{"pet_id": "a',
+    "trailing text": b'{"pet_id": "a"} x',
+    "single quotes": b"{'pet_id': 'a'}",
+    "trailing comma": b'{"pet_id": "a",}',
+    "comment": b'{"pet_id": "a" /* no */}',
+    "bare key": b'{pet_id: "a"}',
+    "nul byte": b'{"pet_id": "a\x00"}',
+    "raw newline in a string": b'{"pet_id": "a\nb"}',
+    "invalid utf-8": b'{"pet_id": "\xff\xfe"}',
+    "lone surrogate": rb'{"pet_id": "\ud800"}',
+    "utf-16": '{"pet_id": "a"}'.encode("utf-16"),
+    "byte order mark": b'\xef\xbb\xbf{"pet_id": "a"}',
+    "NaN": b'{"pet_id": "a", "payload": {"quality_score": NaN}}',
+    "Infinity": b'{"pet_id": "a", "payload": {"quality_score": Infinity}}',
+    "minus Infinity in a vector": b'{"pet_id": "a", "payload": {"images": [{"image_id": "i", "pose": [-Infinity]}]}}',
+    "NaN in an ignored field": b'{"pet_id": "a", "else": NaN}',
+    "beyond doubles": b'{"pet_id": "a", "payload": {"images": [{"image_id": "i", "embedding": [1e999]}]}}',
+    "hexadecimal": b'{"pet_id": "a", "payload": {"quality_score": 0x1}}',
+    "leading zero": b'{"pet_id": "a", "payload": {"quality_score": 01}}',
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
+    "deep in an ignored field": b'{"pet_id": "a", "else": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep in metadata": b'{"pet_id": "a", "metadata": {"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+    "msgpack": msgspec.msgpack.encode({"pet_id": "a"}),
+    "form": b"pet_id=a&force=true",
+    "xml": b"<pet_id>a</pet_id>",
+}
+
+_IDS = {
+    "empty": "",
+    "blank": "a b",
+    "newline at the end": "a\n",
+    "nul": "a\x00",
+    "slash": "a/b",
+    "brace": "{a}",
+    "percent": "a%20b",
+    "umlaut": "hündchen",
+    "129 characters": "a" * 129,
+    "fullwidth digit": "\uff11",
+}
+_NOT_TEXT = {"number": 1, "true": True, "list": ["a"], "object": {"a": 1}}
+_NOT_UNIT = {"above": 1.0001, "below": -0.0001, "text": "0.5", "huge": 1e300, "true": True, "list": [0.5]}
+_NOT_LIST = {"text": "img", "object": {"a": 1}, "number": 3, "false": False}
+
+
+def _wrong_values() -> list[tuple[str, bytes, str]]:
+    cases = [(f"{top} at the top", text, "the body") for top, text in (("list", b"[]"), ("null", b"null"), ("3", b"3"))]
+    cases += [("no pet", b"{}", "pet_id: this field is required"), ("null pet", b'{"pet_id": null}', "pet_id")]
+    for name, value in {**_IDS, **_NOT_TEXT}.items():
+        cases.append((f"pet_id {name}", msgspec.json.encode({"pet_id": value}), "pet_id"))
+        cases.append((f"job_id {name}", request(job_id=value), "job_id"))
+        cases.append((f"image id {name}", payload(image_ids=["ok", value]), "payload.image_ids"))
+        cases.append((f"removed id {name}", payload(removed_image_ids=[value]), "payload.removed_image_ids"))
+        cases.append((f"id in images {name}", payload(images=[{"image_id": value}]), "payload.images"))
+    for name, value in _NOT_UNIT.items():
+        cases.append((f"quality_score {name}", payload(quality_score=value), "payload.quality_score"))
+        cases.append((f"quality {name}", image(quality=value), "payload.images[0].quality"))
+        cases.append((f"coverage {name}", payload(coverage={"a": value}), "payload.coverage"))
+    for field in ("image_ids", "labels", "images", "removed_image_ids"):
+        cases += [
+            (f"{field} as {name}", payload(**{field: value}), f"payload.{field}") for name, value in _NOT_LIST.items()
+        ]
+    for name, value in {"empty": "", "control": "a\x07", "129": "a" * 129, **_NOT_TEXT}.items():
+        cases.append((f"label {name}", image(label=value), "payload.images[0].label"))
+        cases.append((f"label in the list {name}", payload(labels=[value]), "payload.labels[0]"))
+        cases.append((f"model_version {name}", payload(model_version=value), "payload.model_version"))
+    cases += [(f"force {v}", request(force=v), "force") for v in ("true", 1, [], {})]
+    cases += [(f"payload {v}", request(payload=v), "payload") for v in ("a", 1, [], True)]
+    cases += [(f"metadata {v}", request(metadata=v), "metadata") for v in ("a", 1, [])]
+    cases += [
+        (f"captured_at {v}", image(captured_at=v), "captured_at") for v in ("yesterday", 1, "2025-13-01T00:00:00Z")
+    ]
+    cases += [
+        ("coverage key", payload(coverage={"": 0.5}), "payload.coverage"),
+        ("257 images", payload(images=[{"image_id": f"i{n}"} for n in range(257)]), "payload.images: at most 256"),
+        ("10,001 ids", payload(image_ids=["i"] * 10_001), "payload.image_ids: at most 10000"),
+        ("257 labels", payload(labels=["l"] * 257), "payload.labels: at most 256"),
+    ]
+    return cases
+
+
+def _wrong_vectors() -> list[tuple[str, bytes, str]]:
+    infinite, nan = b"\x00\x00\x80\x7f", b"\x00\x00\xc0\x7f"
+    vectors: dict[str, object] = {
+        "empty": [],
+        "zeros": [0.0, 0.0],
+        "texts": ["1"],
+        "null inside": [None],
+        "true inside": [True],
+        "nested": [[1.0]],
+        "text": "1,2,3",
+        "number": 3,
+        "4,097 long": [1.0] * 4097,
+        "packed empty": packed(b""),
+        "packed zeros": packed(b"\x00" * 8),
+        "packed infinity": packed(infinite),
+        "packed NaN": packed(nan),
+        "packed half infinity": packed(b"\x00\x7c", "f16"),
+        "packed odd": packed(b"\x00\x3c\x00", "f16"),
+        "packed too long": packed(b"\x00\x3c" * 4097, "f16"),
+        "packed f64": packed(b"\x00" * 8, "f64"),
+        "packed without data": {"dtype": "f16"},
+        "packed without dtype": {"data": "AAA="},
+        "packed no base64": {"dtype": "f16", "data": "!!!!"},
+        "packed blanks": {"dtype": "f16", "data": "AD wA"},
+        "packed bad padding": {"dtype": "f16", "data": "ADw"},
+        "packed umlaut": {"dtype": "f16", "data": "ä"},
+    }
+    kinds = ("embedding", "pose", "context")
+    return [
+        (f"{kind} {name}", image(**{kind: vector}), f"payload.images[0].{kind}")
+        for kind in kinds
+        for name, vector in vectors.items()
+    ] + [
+        (
+            "a 400-digit number",
+            b'{"pet_id": "p", "payload": {"images": [{"image_id": "i", "pose": [1' + b"0" * 400 + b"]}]}}",
+            "pose",
+        ),
+    ]
+
+
+CORPUS = [
+    *(Bad(name, body, "malformed", "not JSON") for name, body in NOT_JSON.items()),
+    *(Bad(name, body, "invalid", names) for name, body, names in (*_wrong_values(), *_wrong_vectors())),
+]
