@@ -64,9 +64,9 @@ def test_an_empty_token_is_refused_and_changes_nothing(refused):
         ("GET", "/internal/pets//clusters"),
     ],
 )
-@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + " ", TOKEN[:-1]])
+@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper()])
 async def test_every_internal_path_wants_the_token(service: Service, method, path, token):
-    headers = {} if token is None else {"X-Internal-Token": token.strip(" ") if token.strip() != TOKEN else "wrong"}
+    headers = {} if token is None else {"X-Internal-Token": token}
 
     async with ClientSession(service.url) as session, session.request(method, path, headers=headers) as answer:
         assert answer.status == 401

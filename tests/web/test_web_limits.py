@@ -66,7 +66,7 @@ async def test_a_slow_body_is_408(serve: Serve, drips):
         dripping.cancel()
 
 
-async def test_a_body_larger_than_announced_allowed_is_refused_unread(serve: Serve):
+async def test_a_body_announced_as_too_large_is_refused_unread(serve: Serve):
     service = await serve(max_body_bytes=1024)
 
     answer = await service.send(raw("POST", JOBS, Content_Length="1025"))
@@ -192,7 +192,8 @@ async def test_a_large_view_reaches_a_client_that_reads(serve: Serve):
 async def test_stopping_waits_for_requests_and_not_for_idle_clients(serve: Serve):
     store = SlowStore()
     service = await serve(store, shutdown_timeout=5.0)
-    idle_reader, idle = await service.connect()
+    port = service.server.port
+    idle_reader, _ = await service.connect()
     reader, writer = await service.connect()
     writer.write(raw("POST", JOBS, JOB))
     await asyncio.wait_for(store.asked.wait(), 5)
@@ -206,9 +207,7 @@ async def test_stopping_waits_for_requests_and_not_for_idle_clients(serve: Serve
     await asyncio.wait_for(stopping, 5)
     assert len(store.jobs) == 1
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]) or 1)
-    for each in (idle, writer):
-        each.close()
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_stopping_does_not_wait_for_a_stalled_body(serve: Serve):
@@ -222,3 +221,19 @@ async def test_stopping_does_not_wait_for_a_stalled_body(serve: Serve):
     assert service.counted("http_connections") == 0
     assert await closed(reader) == b""
     await service.server.stop()
+
+
+async def test_stopping_cuts_off_who_does_not_take_the_answer(serve: Serve):
+    service = await serve(FakeStore(views={"pet_1": b"x" * 2**24}), shutdown_timeout=0.1)
+    _, writer = await service.connect()
+    writer.transport.pause_reading()
+    writer.write(raw("GET", "/internal/pets/pet_1/clusters"))
+    route = "/internal/pets/{pet_id}/clusters"
+    await eventually(
+        lambda: service.counted("http_requests_total", route=route, status="200") == 1, what="the answer is on its way"
+    )
+
+    await asyncio.wait_for(service.server.stop(), 5)
+
+    assert service.counted("http_connections") == 0
+    writer.transport.abort()

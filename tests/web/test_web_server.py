@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientPayloadError, ClientSession, web
 from web_service import FakeStore, Serve, Service, raw
 
 from sploot_clusterd.config import Secret, Settings
@@ -20,8 +20,10 @@ from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.keys import Views
 
 
-def server_on(listening: Listening) -> HttpServer:
-    return HttpServer(web.Application(), listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60))
+def server_on(listening: Listening, app: web.Application | None = None) -> HttpServer:
+    return HttpServer(
+        app or web.Application(), listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60)
+    )
 
 
 async def test_port_0_becomes_a_real_one_and_0_again(service: Service):
@@ -122,3 +124,30 @@ def test_building_needs_no_loop():
     app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
 
     assert len(app.router.routes()) == 9
+
+
+async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
+    async def fails(_request):
+        raise RuntimeError("secret words")
+
+    async def fails_half_way(request):
+        response = web.StreamResponse(headers={"Content-Length": "10"})
+        await response.prepare(request)
+        await response.write(b"half")
+        raise RuntimeError("secret words")
+
+    app = web.Application()
+    app.router.add_get("/fails", fails)
+    app.router.add_get("/half", fails_half_way)
+    server = server_on(Listening("127.0.0.1", 0), app)
+    await server.start()
+    async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
+        async with session.get("/fails") as answer:
+            assert (answer.status, await answer.json()) == (500, {"detail": "internal error"})
+        with pytest.raises(ClientPayloadError):
+            async with session.get("/half") as answer:
+                await answer.read()
+    await server.stop()
+
+    assert [record.data["error"] for record in caplog.records] == ["RuntimeError"]
+    assert "secret" not in caplog.text
