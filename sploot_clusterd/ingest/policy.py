@@ -10,6 +10,9 @@ _LONGEST_MS: Final = 60_000
 _INLINE_SECONDS: Final = 0.001
 """Estimated work above this goes to the thread pool. A hop there and back costs about 0.1 ms: less is not worth it."""
 
+_INLINE_BYTES: Final = 64 * 1024
+"""Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
+
 
 class Again(NamedTuple):
     """Try it again. `attempts` counts this failure too."""
@@ -46,6 +49,15 @@ def backoff_ms(failures: int) -> int:
 def conflict_pause(tries: int) -> float:
     """Seconds before a commit that met a conflict is computed again: up to 2 ms, doubling, so that rivals part."""
     return random.uniform(0.0, 0.002 * 2**tries)  # noqa: S311
+
+
+def decode_in_thread(size: int) -> bool:
+    """Whether a batch of `size` bytes is decoded in the thread pool.
+
+    Every array that is unpacked beside a computing thread costs its caller a wait for the interpreter's lock, and the
+    loop must not be that caller.
+    """
+    return size > _INLINE_BYTES
 
 
 def in_thread(estimates: list[float]) -> bool:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 from sploot_clusterd.checks import Limits
 from sploot_clusterd.engine import Album, Changes, images_named
@@ -27,6 +27,9 @@ _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
 _SLICE_SECONDS: Final = 0.0005
 """How long the loop may be kept before its other work, HTTP first of all, gets a turn."""
+
+X = TypeVar("X")
+Y = TypeVar("Y")
 
 Works = Mapping[str, Sequence[Work]]
 
@@ -104,19 +107,21 @@ class Processor:
 
     async def _decode(self, consumer: str, entries: Sequence[Entry]) -> dict[str, list[Work]]:
         """The jobs by pet, in the order of the stream. What cannot be decoded becomes a dead letter."""
+        ordered = sorted(entries, key=attrgetter("id"))
+        size = sum(len(value) for entry in ordered for value in entry.fields.values())
+        decoded = await self._each(self._decoded, ordered, in_thread=policy.decode_in_thread(size))
         works: dict[str, list[Work]] = {}
-        bad = []
-        turn = time.perf_counter()
-        for entry in sorted(entries, key=attrgetter("id")):
-            try:
-                job = decode_entry(entry.id, entry.fields, self._limits)
-            except BadJobError as error:
-                bad.append(Failure(entry, error))
-            else:
-                works.setdefault(job.pet_id, []).append(Work(entry, job))
-            turn = await _breathe(turn)
-        await self._outcomes.failed(consumer, bad)
+        for each in decoded:
+            if isinstance(each, Work):
+                works.setdefault(each.job.pet_id, []).append(each)
+        await self._outcomes.failed(consumer, [each for each in decoded if isinstance(each, Failure)])
         return works
+
+    def _decoded(self, entry: Entry) -> Work | Failure:
+        try:
+            return Work(entry, decode_entry(entry.id, entry.fields, self._limits))
+        except BadJobError as error:
+            return Failure(entry, error)
 
     async def _attempt(self, consumer: str, works: Works, began: float) -> dict[str, list[Work]]:
         """Load, compute and commit once; returns the jobs of those pets that have to be taken up again."""
@@ -150,22 +155,24 @@ class Processor:
 
     async def _compute(self, tasks: Sequence[Task]) -> list[Plan]:
         """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
-        if policy.in_thread([self._planner.estimate(task) for task in tasks]):
-            plans = await self._in_pool(tasks)
-        else:
-            plans, turn = [], time.perf_counter()
-            for task in tasks:
-                plans.append(self._planner.plan(task))
-                turn = await _breathe(turn)
+        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks])
+        plans = await self._each(self._planner.plan, tasks, in_thread=in_thread)
         for n, task in enumerate(tasks):
             if plans[n].needs_all_rows:
                 complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
-                plans[n] = (await self._in_pool([complete]))[0]
+                (plans[n],) = await self._each(self._planner.plan, [complete], in_thread=True)
         return plans
 
-    async def _in_pool(self, tasks: Sequence[Task]) -> list[Plan]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: [self._planner.plan(task) for task in tasks])
+    async def _each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
+        """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
+        if in_thread:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, lambda: [do(item) for item in items])
+        done, turn = [], time.perf_counter()
+        for item in items:
+            done.append(do(item))
+            turn = await _breathe(turn)
+        return done
 
     async def _commit(
         self, consumer: str, plans: Sequence[Plan], began: float

@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--full] [--seeds N]`: the fault experiments with progress, and a table of what they counted."""
+"""`python -m tests.faults [--full] [--seeds N]`: the fault experiments, and a table of what they counted."""
 
 # ruff: noqa: T201 - a command prints
 
