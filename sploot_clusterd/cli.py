@@ -8,6 +8,7 @@
 # ruff: noqa: PLC0415 - and imports late on purpose
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -151,12 +152,20 @@ def _replay(asked: argparse.Namespace) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    settings = config.load(asked.config)
+    _compute_in_one_thread()
     from sploot_clusterd import daemon
 
-    return daemon.run(config.load(asked.config))
+    return daemon.run(settings)
+
+
+def _compute_in_one_thread() -> None:
+    """To be called before numpy is imported: a BLAS that spins on every core starves the event loop and Redis."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _run_embedded(asked: argparse.Namespace) -> int:
+    _compute_in_one_thread()
     from sploot_clusterd.quickstart import run
 
     return run(asked.embedded, asked.config)

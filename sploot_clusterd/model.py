@@ -1,6 +1,7 @@
 """Structs of the wire and of a job on its way: what producers send, what the engine is given.
 
-The wire structs mirror the HTTP contract to the letter; decoding and checking them is `wire`'s.
+The wire structs mirror the HTTP contract to the letter; decoding and checking them is `wire`'s. They hold no cycles, so
+the garbage collector need not look at them (gc=False).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ KINDS = ("embedding", "pose", "context")
 """The vector kinds, in the order in which they are combined."""
 
 
-class PackedVector(Struct, frozen=True):
+class PackedVector(Struct, frozen=True, gc=False):
     """A vector as base64 of little endian floats: four times smaller than a JSON array."""
 
     dtype: Literal["f16", "f32"]
@@ -36,7 +37,7 @@ class PackedVector(Struct, frozen=True):
 Vector = list[float] | PackedVector
 
 
-class ImageInsight(Struct, frozen=True):
+class ImageInsight(Struct, frozen=True, gc=False):
     image_id: Id
     embedding: Vector | None = None
     pose: Vector | None = None
@@ -46,7 +47,7 @@ class ImageInsight(Struct, frozen=True):
     captured_at: datetime | None = None
 
 
-class JobPayload(Struct, frozen=True):
+class JobPayload(Struct, frozen=True, gc=False):
     """What a job says. Everything may be missing or null, as today's producers leave it."""
 
     image_ids: list[Id] | None = None
@@ -58,7 +59,7 @@ class JobPayload(Struct, frozen=True):
     removed_image_ids: list[Id] | None = None
 
 
-class JobRequest(Struct, frozen=True):
+class JobRequest(Struct, frozen=True, gc=False):
     """The body of POST /internal/cluster-jobs."""
 
     pet_id: Id
@@ -69,7 +70,7 @@ class JobRequest(Struct, frozen=True):
     metadata: dict[str, Any] | None = None
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, frozen=True, gc=False):
     """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
 
     pet_id: Id
@@ -79,7 +80,7 @@ class Envelope(Struct, frozen=True):
     enqueued_at: Any = None
 
 
-class OutgoingEnvelope(Struct, frozen=True):
+class OutgoingEnvelope(Struct, frozen=True, gc=False):
     """The envelope as we write it: the request's bytes go through as they came."""
 
     job_id: str

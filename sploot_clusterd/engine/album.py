@@ -18,7 +18,7 @@ from sploot_clusterd.model import EntryId
 _BEGINNING = EntryId(0, 0)
 
 
-class Member(Struct, array_like=True, frozen=True):
+class Member(Struct, array_like=True, frozen=True, gc=False):
     """One of a cell's best images."""
 
     image_id: str
@@ -31,7 +31,7 @@ class Member(Struct, array_like=True, frozen=True):
     taken_ms: int
 
 
-class Cell(Struct, array_like=True, frozen=True):
+class Cell(Struct, array_like=True, frozen=True, gc=False):
     """A micro-cluster: images so alike that no later update parts them. Its vector sum and weight lie in its space."""
 
     space: int
@@ -43,7 +43,7 @@ class Cell(Struct, array_like=True, frozen=True):
     """The best `Params.best_members`, best first."""
 
 
-class Cluster(Struct, array_like=True, frozen=True):
+class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """A group of cells. All but its number, group, hero and matched label follows from them, as of its last change."""
 
     key: int
@@ -65,7 +65,7 @@ class Cluster(Struct, array_like=True, frozen=True):
     """The album's newest photo when the cluster last changed: what recency is measured from."""
 
 
-class ProvisionalCluster(Struct, array_like=True, frozen=True):
+class ProvisionalCluster(Struct, array_like=True, frozen=True, gc=False):
     """Images without vectors that share a label by coverage; label None if the job gave no labels."""
 
     label: str | None
@@ -76,7 +76,7 @@ class ProvisionalCluster(Struct, array_like=True, frozen=True):
     last: int = 0
 
 
-class NewestJob(Struct, array_like=True, frozen=True):
+class NewestJob(Struct, array_like=True, frozen=True, gc=False):
     """What the newest job that said so said; each with the sequence of that job."""
 
     labels_at: Stamp | None = None
@@ -88,7 +88,7 @@ class NewestJob(Struct, array_like=True, frozen=True):
     model_version: str | None = None
 
 
-class Counters(Struct, array_like=True, frozen=True):
+class Counters(Struct, array_like=True, frozen=True, gc=False):
     """What is given out next. None is ever given twice."""
 
     cell: int = 0

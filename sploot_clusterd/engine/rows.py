@@ -16,21 +16,21 @@ Stamp = tuple[int, int]
 """A sequence as stored: milliseconds and number of a stream entry."""
 
 
-class Listed(Struct, array_like=True, frozen=True):
+class Listed(Struct, array_like=True, frozen=True, gc=False):
     """The image was named in `image_ids`, by a job of this quality score."""
 
     at: Stamp
     quality: float | None
 
 
-class Attributes(Struct, array_like=True, frozen=True):
+class Attributes(Struct, array_like=True, frozen=True, gc=False):
     at: Stamp
     quality: float | None
     label: str | None
     captured_ms: int | None
 
 
-class Vectors(Struct, array_like=True, frozen=True):
+class Vectors(Struct, array_like=True, frozen=True, gc=False):
     """The combined vector as float16 bytes, and the micro-cluster that it was put into."""
 
     at: Stamp
@@ -40,7 +40,7 @@ class Vectors(Struct, array_like=True, frozen=True):
     cell: int
 
 
-class Row(Struct, array_like=True, frozen=True):
+class Row(Struct, array_like=True, frozen=True, gc=False):
     listed: Listed | None = None
     attributes: Attributes | None = None
     vectors: Vectors | None = None

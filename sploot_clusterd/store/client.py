@@ -34,6 +34,7 @@ from sploot_clusterd.errors import (
     StoreRefusesError,
     StoreUnavailableError,
 )
+from sploot_clusterd.store.connection import connection_options
 
 T = TypeVar("T")
 
@@ -104,8 +105,8 @@ class Clients:
         url = s.url.reveal()
         if s.ssl and url.startswith("redis://"):
             url = "rediss" + url.removeprefix("redis")
-        given = {name: value for name, value in options.items() if value is not None}
-        return BlockingConnectionPool.from_url(url, max_connections=connections, timeout=_POOL_WAIT, **given)
+        given = {name: value for name, value in options.items() if value is not None} | connection_options(url)
+        return BlockingConnectionPool(max_connections=connections, timeout=_POOL_WAIT, **given)
 
 
 @contextmanager
