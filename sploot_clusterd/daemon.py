@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait."""
 _GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
-"""Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone through
-again and again, for up to 75 ms with 500 of them and never anything found: what the daemon makes is freed by counting.
+"""Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone
+through again and again, for up to 75 ms with 500 of them, and nothing is found: what we make is freed by counting.
 """
 _LEAST_STALE_SECONDS: Final = 30.0
 _SAME_SIGNAL_SECONDS: Final = 0.1

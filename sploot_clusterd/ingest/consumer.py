@@ -66,6 +66,7 @@ class Consumer:
                 self._health.fault(self._name, f"{self._name}: {error.detail}")
                 self._health.progress(self._name)  # to wait is what it should do now
                 log.warning("consumer waits for redis", extra={"data": {"consumer": self._name, "error": error.detail}})
+                await self._stream.reconnect()
                 await pause(self._stopping, self._delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
                 self._delay = min(self._delay * 2, _LONGEST_DELAY)
 

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 _LONGEST_RUN: Final = 20
 """Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""
 _IDS_A_CALL: Final = 100
+_LONGEST_TICK: Final = 5.0
+"""Seconds between passes, however long the idle limit: a root task shows its progress by them."""
+_DRAIN_TICK: Final = 0.05
 
 
 class _Held(NamedTuple):
@@ -33,6 +36,7 @@ class Leases:
         self._health = health
         self._stopping = stopping
         self._idle = retry_idle_ms / 1000
+        self._tick = min(self._idle / 3, _LONGEST_TICK)
         self._held: set[_Held] = set()
 
     @contextmanager
@@ -46,7 +50,7 @@ class Leases:
             self._held.discard(held)
 
     async def run(self) -> None:
-        """Renews three times within the idle limit, until the daemon stops and nothing is in hand any more."""
+        """Renews at least three times within the idle limit, until the daemon stops and nothing is in hand any more."""
         while not self._stopping.is_set() or self._held:
             try:
                 await self.renew_all()
@@ -54,7 +58,7 @@ class Leases:
                 log.warning("leases not renewed", extra={"data": {"error": error.detail}})
             self._health.progress("leases")
             # While draining, the event is set and would end every pause at once.
-            await (asyncio.sleep(0.05) if self._stopping.is_set() else pause(self._stopping, self._idle / 3))
+            await (asyncio.sleep(_DRAIN_TICK) if self._stopping.is_set() else pause(self._stopping, self._tick))
 
     async def renew_all(self) -> int:
         """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""

@@ -1,16 +1,19 @@
 """What becomes of a run that failed, and where a batch is computed: pure functions, easily read and tested."""
 
 import random
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import BadJobError, BadStateError, Reason
 
 _FIRST_MS: Final = 1000
 _LONGEST_MS: Final = 60_000
-_INLINE_SECONDS: Final = 0.001
-"""Estimated work above this goes to the thread pool. A hop there and back costs about 0.1 ms: less is not worth it."""
-
+_INLINE_PIECE: Final = 0.001
+_INLINE_TOTAL: Final = 0.004
+_INLINE_BESIDE: Final = 0.0003
+"""Seconds of estimated work: of one pet, of a batch, and of a batch while the pool computes another."""
 _INLINE_BYTES: Final = 64 * 1024
+_INLINE_BYTES_BESIDE: Final = 4 * 1024
 """Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
 
 
@@ -51,19 +54,16 @@ def conflict_pause(tries: int) -> float:
     return random.uniform(0.0, 0.002 * 2**tries)  # noqa: S311
 
 
-def decode_in_thread(size: int) -> bool:
-    """Whether a batch of `size` bytes is decoded in the thread pool.
-
-    Every array that is unpacked beside a computing thread costs its caller a wait for the interpreter's lock, and the
-    loop must not be that caller.
-    """
-    return size > _INLINE_BYTES
+def decode_in_thread(size: int, *, busy: bool) -> bool:
+    """Whether a batch of `size` bytes is decoded in the thread pool; `busy` as for `in_thread`."""
+    return size > (_INLINE_BYTES_BESIDE if busy else _INLINE_BYTES)
 
 
-def in_thread(estimates: list[float]) -> bool:
+def in_thread(estimates: Sequence[float], *, busy: bool) -> bool:
     """Whether a batch goes to the thread pool, by the estimated seconds of each pet's work.
 
-    Tiny pieces run between the loop's other work, for a hop costs them a quarter of their rate. One large piece, or
-    many that together would keep readers waiting, goes to the pool.
+    Tiny work runs between the loop's other work, for a hop costs it a quarter of its rate. One large piece, or many
+    together, goes to the pool; and while the pool is `busy` all but the least does: each array operation beside a
+    computing thread waits for the interpreter's lock, and the loop must not be the one that waits.
     """
-    return max(estimates, default=0.0) > _INLINE_SECONDS
+    return max(estimates, default=0.0) > _INLINE_PIECE or sum(estimates) > (_INLINE_BESIDE if busy else _INLINE_TOTAL)

@@ -61,6 +61,7 @@ class Processor:
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
+        self._in_pool = 0
         self.harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
 
@@ -109,7 +110,9 @@ class Processor:
         """The jobs by pet, in the order of the stream. What cannot be decoded becomes a dead letter."""
         ordered = sorted(entries, key=attrgetter("id"))
         size = sum(len(value) for entry in ordered for value in entry.fields.values())
-        decoded = await self._each(self._decoded, ordered, in_thread=policy.decode_in_thread(size))
+        decoded = await self._each(
+            self._decoded, ordered, in_thread=policy.decode_in_thread(size, busy=self._in_pool > 0)
+        )
         works: dict[str, list[Work]] = {}
         for each in decoded:
             if isinstance(each, Work):
@@ -145,7 +148,10 @@ class Processor:
             for pet_id, of_pet in works.items()
         ]
         tasks, failures = [], []
-        for want, loaded in zip(wanted, await self._albums.load(wanted) if wanted else (), strict=True):
+        stored = await self._albums.load(wanted) if wanted else []
+        turn = time.perf_counter()
+        for want, loaded in zip(wanted, stored, strict=True):
+            turn = await _breathe(turn)
             if isinstance(loaded, Exception):
                 failures += [Failure(work.entry, loaded, work.job) for work in works[want.pet_id]]
             else:
@@ -155,7 +161,7 @@ class Processor:
 
     async def _compute(self, tasks: Sequence[Task]) -> list[Plan]:
         """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
-        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks])
+        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks], busy=self._in_pool > 0)
         plans = await self._each(self._planner.plan, tasks, in_thread=in_thread)
         for n, task in enumerate(tasks):
             if plans[n].needs_all_rows:
@@ -166,8 +172,12 @@ class Processor:
     async def _each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
         """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
         if in_thread:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: [do(item) for item in items])
+            self._in_pool += 1
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, lambda: [do(item) for item in items])
+            finally:
+                self._in_pool -= 1
         done, turn = [], time.perf_counter()
         for item in items:
             done.append(do(item))
@@ -181,7 +191,10 @@ class Processor:
         again: dict[str, list[Work]] = {}
         refused: list[Failure] = []
         commits = [plan.commit for plan in plans]
-        for plan, reply in zip(plans, await self._albums.commit(consumer, commits) if plans else (), strict=True):
+        replies = await self._albums.commit(consumer, commits) if plans else []
+        turn = time.perf_counter()
+        for plan, reply in zip(plans, replies, strict=True):
+            turn = await _breathe(turn)
             if isinstance(reply, Exception):
                 self._cache.drop(plan.pet_id)
                 refused += [Failure(work.entry, reply, work.job) for work in plan.works]

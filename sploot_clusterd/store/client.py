@@ -74,7 +74,9 @@ class Clients:
         await asyncio.shield(_close(self.commands))
 
     async def forget_connections(self) -> None:
-        """Let the next command open a new connection: after a failover the old ones lead to the demoted node."""
+        """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
+        refuses writes for ever.
+        """
         await self.commands.connection_pool.disconnect(inuse_connections=False)
 
     async def check_version(self) -> None:

@@ -106,6 +106,10 @@ class Stream:
         self._pair = (keys.stream, keys.attempts)
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in ("claim", "outcome", "upkeep")}
 
+    async def reconnect(self) -> None:
+        """Lets the next commands open new connections: the old ones led nowhere, or to a node that refuses writes."""
+        await self._clients.forget_connections()
+
     async def ensure_group(self) -> None:
         """Creates stream and group if they are missing: always from the first entry, or earlier jobs were skipped."""
         with translated():

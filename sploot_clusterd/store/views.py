@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
@@ -106,6 +106,10 @@ class ViewStore:
 
     async def _submit(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
         self._round_trips["submit"].inc()
-        with translated():
-            ids = await scripts.SUBMIT(self._clients.commands, (self._keys.stream,), (self._maxlen, *payloads))
+        try:
+            with translated():
+                ids = await scripts.SUBMIT(self._clients.commands, (self._keys.stream,), (self._maxlen, *payloads))
+        except StoreRefusesError:
+            await self._clients.forget_connections()
+            raise
         return list(ids)

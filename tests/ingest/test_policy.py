@@ -10,7 +10,15 @@ from sploot_clusterd.engine import new_album
 from sploot_clusterd.errors import BadJobError, BadStateError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import AlbumCache, Brake
-from sploot_clusterd.ingest.policy import Again, SetAside, after_failure, backoff_ms, conflict_pause, in_thread
+from sploot_clusterd.ingest.policy import (
+    Again,
+    SetAside,
+    after_failure,
+    backoff_ms,
+    conflict_pause,
+    decode_in_thread,
+    in_thread,
+)
 from sploot_clusterd.metrics import Metrics
 
 
@@ -38,9 +46,14 @@ def test_rivals_part_within_milliseconds(tries: int):
 
 
 def test_only_large_pieces_go_to_the_pool():
-    assert not in_thread([])
-    assert not in_thread([0.0002] * 10)
-    assert in_thread([0.0002, 0.02])
+    assert not in_thread([], busy=True)
+    assert not in_thread([0.0002] * 10, busy=False)
+    assert in_thread([0.0002, 0.02], busy=False)
+    assert in_thread([0.0002] * 100, busy=False)
+    assert in_thread([0.0002] * 10, busy=True), "beside a computing thread the loop would wait for each array"
+    assert not decode_in_thread(10_000, busy=False)
+    assert decode_in_thread(10_000, busy=True)
+    assert decode_in_thread(100_000, busy=False)
 
 
 class Clock:

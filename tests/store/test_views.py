@@ -6,11 +6,12 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
-from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
 from sploot_clusterd.store.coalesce import Coalescer
+from tests.conftest import eventually
 from tests.store.conftest import GROUP, Producer
 
 
@@ -128,3 +129,20 @@ async def test_heavy_questions_are_cut_into_several_batches():
     shared = Coalescer(ask, most=10, lanes=1, weigh=len, heaviest=10)
     await asyncio.gather(*(shared(b"x" * n) for n in (4, 4, 4, 50, 1)))
     assert sizes == [2, 1, 1, 1]
+
+
+async def test_a_demoted_primary_refuses_and_is_left(views: ViewStore, redis: Redis, redis_url: str):
+    await views.submit(b"before")
+    connected = len(await redis.client_list())
+    await redis.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(StoreRefusesError, match="read only replica"):
+            await views.submit(b"while demoted")
+
+        async def left() -> bool:
+            return len(await redis.client_list()) < connected
+
+        await eventually(left, what="the connection to the demoted node to be closed")
+    finally:
+        await redis.replicaof("NO", "ONE")
+    await views.submit(b"after")

@@ -1,0 +1,85 @@
+"""The tables of docs/ that follow from the code. `python -m tests.docs.tables` writes them anew; a test compares."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from sploot_clusterd.config import Secret, Settings
+from sploot_clusterd.config.kinds import shown
+from sploot_clusterd.config.schema import SCHEMA, environment_names, value_of
+from sploot_clusterd.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings() -> str:
+    """Every setting, a table for each section."""
+    return "\n".join(_settings_lines())
+
+
+def _settings_lines() -> Iterator[str]:
+    table = ""
+    for key, setting in SCHEMA.items():
+        section, _, name = key.rpartition(".")
+        if section != table:
+            table = section
+            about = type(value_of(Settings(), section)).__doc__
+            yield f"\n### [{section}]\n\n{about}\n"
+            yield "| key | default | allowed | environment | meaning |"
+            yield "|---|---|---|---|---|"
+        variables = ", ".join(f"`{variable}`" for variable in environment_names(key))
+        default = _default(value_of(Settings(), key))
+        yield f"| `{name}` | {default} | {_cell(setting.allowed)} | {variables} | {_cell(setting.explanation)} |"
+    yield ""
+
+
+def _default(value: object) -> str:
+    """As TOML writes it. The default token is no secret: it is refused wherever that would matter."""
+    if value is None:
+        return "not set"
+    if isinstance(value, tuple):
+        value = tuple(item.reveal() if isinstance(item, Secret) else item for item in value)
+    return f"`{shown(value)}`"
+
+
+def metrics() -> str:
+    """Every metric, in the order of its declaration."""
+    lines = ["", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for name, metric in declared_metrics().items():
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"
+        lines.append(f"| `{name}` | {metric._type} | {labels} | {_cell(metric._documentation)} |")
+    return "\n".join([*lines, ""])
+
+
+def declared_metrics() -> Mapping[str, MetricWrapperBase]:
+    """Each metric under the name that a scrape shows (without a histogram's suffixes)."""
+    found = {}
+    for metric in Metrics().registry._collector_to_names:
+        assert isinstance(metric, MetricWrapperBase)
+        found[metric._name + ("_total" if metric._type == "counter" else "")] = metric
+    return found
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+TABLES: Mapping[str, tuple[Path, Callable[[], str]]] = {
+    "settings": (ROOT / "docs/configuration.md", settings),
+    "metrics": (ROOT / "docs/operations.md", metrics),
+}
+"""By the name in the page's two marks, `<!-- table NAME -->` and `<!-- end of table NAME -->`."""
+
+
+def replaced(page: str, name: str, table: str) -> str:
+    """The page with what stands between the two marks replaced."""
+    between = re.compile(rf"(?<=<!-- table {name} -->\n).*(?=<!-- end of table {name} -->)", re.DOTALL)
+    assert len(between.findall(page)) == 1, f"the page has no place for the table {name}"
+    return between.sub(lambda _: table + "\n", page)
+
+
+if __name__ == "__main__":
+    for name, (file, table) in TABLES.items():
+        file.write_text(replaced(file.read_text(), name, table()))

@@ -1,0 +1,195 @@
+"""The pages hold together, and name everything that there is: nobody can look up what is not there."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+import sploot_clusterd
+from sploot_clusterd.config import Settings
+from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
+from sploot_clusterd.errors import Reason
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Keys
+from tests.docs import tables
+from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
+
+render = importlib.import_module("sploot_clusterd.engine.render")  # the package has a function of that name
+PACKAGE = Path(sploot_clusterd.__file__).parent
+OPERATIONS = ROOT / "docs/operations.md"
+ARCHITECTURE = ROOT / "docs/architecture.md"
+PRODUCERS = ROOT / "docs/producers.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    inner = [link for link in links(page) if not link.startswith("https://")]
+    assert inner or page.name == "changelog.md"
+    for link in inner:
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_leads_to_every_page():
+    linked = {(ROOT / link).resolve() for link in links(ROOT / "README.md") if "://" not in link}
+    assert set(PAGES) - {ROOT / "README.md"} <= linked
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_tables_are_what_the_code_says(name):
+    file, table = tables.TABLES[name]
+    page = file.read_text()
+    assert tables.replaced(page, name, table()) == page, "run: python -m tests.docs.tables"
+
+
+def test_the_table_of_settings_has_every_setting():
+    assert tables.settings().count("\n| `") == len(SCHEMA)
+
+
+def test_the_table_of_metrics_has_every_metric():
+    counted = {f"{family.name}{'_total' * (family.type == 'counter')}" for family in Metrics().registry.collect()}
+    assert set(tables.declared_metrics()) == counted
+
+
+def test_every_label_of_a_metric_is_explained():
+    explained = {re.findall(r"`(\w+)`", cells[0])[0] for cells in table_rows(OPERATIONS, "Metrics")}
+    labels = {label for metric in tables.declared_metrics().values() for label in metric._labelnames}
+    assert labels - explained == {"status", "version"}
+
+
+def test_every_reason_for_a_dead_letter_is_explained():
+    explained = {cells[0].strip("`") for cells in table_rows(OPERATIONS, "Dead letters")}
+    assert set(get_args(Reason)) <= explained
+
+
+def test_every_field_of_a_dead_letter_is_explained():
+    explained = {field for cells in table_rows(OPERATIONS, "Dead letters") for field in re.findall(r"\w+", cells[0])}
+    written = re.findall(r'\*\("(\w+)"', (PACKAGE / "store/stream.py").read_text())
+    assert len(written) == 9
+    assert set(written) <= explained
+
+
+def test_every_alert_says_what_to_do():
+    groups = yaml.safe_load((ROOT / "docs/alerts.yml").read_text())["groups"]
+    alerts = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
+    page = OPERATIONS.read_text()
+    told = dict(re.findall(r"^### (Clusterd\w+)\n\n(Page|Ticket)\. ", page, re.MULTILINE))
+    assert {name: severity.lower() for name, severity in told.items()} == alerts
+
+
+def texts_of(*callees: str) -> Iterator[str]:
+    """The longest constant part of the texts that calls to these are given as their last argument."""
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            constants = [
+                part.value
+                for part in ast.walk(node.args[-1])
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            ]
+            if name in callees and constants:
+                yield max(constants, key=len).strip(" ;:")
+
+
+def first_words(text: str, count: int) -> str:
+    return " ".join(text.split()[:count])
+
+
+def test_every_reason_to_be_unready_is_explained():
+    # An error's detail becomes a reason; that of a missing group is told by /internal/health/redis only.
+    reasons = {*texts_of("fault"), *texts_of("StoreUnavailableError", "StoreRefusesError")}
+    reasons = {reason for reason in reasons if reason != "is a consumer running?"}
+    explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
+    assert len(reasons) >= 6
+    assert [reason for reason in reasons if first_words(reason, 3) not in explained] == []
+    assert "no completed pass for" in explained
+
+
+def test_every_warning_is_explained():
+    warnings = set(texts_of("warn"))
+    explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
+    assert len(warnings) >= 3
+    assert [warning for warning in warnings if first_words(warning, 3) not in explained] == []
+
+
+def test_every_script_is_explained():
+    scripts = {file.stem for file in (PACKAGE / "store/lua").glob("*.lua")} - {"_prelude"}
+    assert {cells[0].strip("`") for cells in table_rows(ARCHITECTURE, "Scripts")} == scripts
+
+
+def test_every_key_is_explained():
+    defaults = Settings()
+    keys = Keys(defaults.clusters.namespace, defaults.stream.key, defaults.stream.dead_letter)
+    names = {keys.stream, keys.attempts, keys.dead_letters, keys.erased, *keys.pet("{pet_id}")}
+    assert {cells[0].strip("`") for cells in table_rows(ARCHITECTURE, "Keys")} == names
+
+
+def test_every_module_has_its_room():
+    rooms = re.search(r"## Rooms\n\n```text\n(.*?)```", ARCHITECTURE.read_text(), re.DOTALL)[1]
+    words = set(re.findall(r"[\w]+", rooms))
+    modules = {file.stem for file in PACKAGE.glob("*.py")} | {file.name for file in PACKAGE.iterdir() if file.is_dir()}
+    assert modules - {"__init__", "__main__", "__pycache__"} <= words
+
+
+def test_the_limits_are_the_defaults():
+    limits = {cells[2].strip("`"): cells[1] for cells in table_rows(PRODUCERS, "Limits")}
+    for key, text in limits.items():
+        number = int(re.findall(r"[\d,]+", text)[-1].replace(",", ""))
+        default = value_of(Settings(), key)
+        assert default == number * (2**20 if "MiB" in text else 1), key
+
+
+def test_every_status_is_explained():
+    given = {404}  # a missing view
+    for file in (PACKAGE / "web").glob("*.py"):
+        given |= {int(status) for status in re.findall(r"RefusedError\((\d{3})", file.read_text())}
+    explained = {
+        cells[0]
+        for page, section in ((PRODUCERS, "Answers"), (ROOT / "docs/readers.md", "When there is no view"))
+        for cells in table_rows(page, section)
+    }
+    assert len(given) >= 10
+    assert {str(status) for status in given} <= explained
+
+
+VIEW_METRICS = {f"metrics.{field}" for field in render._Metrics.__struct_fields__}
+
+
+def test_every_field_of_the_view_is_explained():
+    fields = {*render._View.__struct_fields__} - {"metrics"} | VIEW_METRICS
+    fields |= {*render._ClusterView.__struct_fields__, *render._MemberView.__struct_fields__}
+    explained = {name for cells in table_rows(ROOT / "docs/readers.md", "The view") for name in cells[0].split("`")}
+    assert fields <= explained
+
+
+def in_code(page: Path) -> str:
+    return " ".join(re.findall(r"`([^`\n]+)`", page.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_prose_names_exists(page):
+    text = in_code(page)
+    sections = "|".join(sorted({key.partition(".")[0] for key in SCHEMA}))
+    settings = set(re.findall(rf"(?<![\w./-])(?:{sections})\.[a-z_]+(?:\.[a-z_]+)?(?![\w.(])", text))
+    assert {name for name in settings if not name.endswith(".py")} <= {*SCHEMA, *TABLES, *VIEW_METRICS}
+    variables = set(re.findall(r"\b(?:CLUSTERD?|HTTP|REDIS|WORKER|INTERNAL)_[A-Z_]+\b", text))
+    assert variables <= {"CLUSTERD_CONFIG", "CLUSTER_CONSUMER", *(n for key in SCHEMA for n in environment_names(key))}
+    metrics = set(re.findall(r"\bmedia_cluster_\w+", text))
+    assert metrics <= set(tables.declared_metrics())
+
+
+def test_numbers_of_the_prose_are_those_of_the_code():
+    page = OPERATIONS.read_text()
+    defaults = Settings()
+    assert f"`stream.maxlen` ({defaults.stream.maxlen:,})" in page
+    assert f"`albums.cache_bytes` ({defaults.albums.cache_bytes // 2**20} MiB)" in page
+    assert f"http://HOST:{defaults.metrics.port}/metrics" in page

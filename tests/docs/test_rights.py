@@ -1,0 +1,105 @@
+"""The rights that docs/operations.md asks for: all that the daemon needs, and nothing more."""
+
+import ast
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+import sploot_clusterd
+from tests.conftest import eventually
+from tests.docs.pages import ROOT, only_block
+from tests.faults.fleet import TOKEN, Daemon
+
+STORE = Path(sploot_clusterd.__file__).parent / "store"
+OF_THE_LIBRARY = {"info", "client|setinfo"}
+"""What redis-py sends of its own accord, and what it has a method for."""
+
+
+def rights() -> list[str]:
+    return only_block(ROOT / "docs/operations.md", "acl").text.split()
+
+
+def allowed() -> set[str]:
+    return {word[1:] for word in rights() if word.startswith("+")}
+
+
+def in_python(known: set[str]) -> set[str]:
+    """The commands that `send` is given, and the one that is a list for its many arguments."""
+    found = set()
+    for file in STORE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "send":
+                found |= {part.value for part in node.args[1:2] if isinstance(part, ast.Constant)}
+            elif isinstance(node, ast.List) and node.elts and isinstance(node.elts[0], ast.Constant):
+                found |= {node.elts[0].value} & {name.upper() for name in known}
+    return {name.lower().replace(" ", "|") for name in found}
+
+
+def in_lua(known: set[str]) -> set[str]:
+    """The commands that scripts call; a container's with its subcommand."""
+    found = set()
+    for file in (STORE / "lua").glob("*.lua"):
+        for name, sub in re.findall(r"'([A-Z]+)'(?:, '([A-Z]+)')?", file.read_text()):
+            one = name.lower()
+            if one in known:
+                found.add(f"{one}|{sub.lower()}" if f"{one}|{sub.lower()}" in known else one)
+    return found
+
+
+async def test_they_are_exactly_what_the_code_calls(redis: Redis):
+    replies = [await redis.execute_command("COMMAND LIST"), await redis.execute_command("ACL CAT", "stream")]
+    known = {name.decode() if isinstance(name, bytes) else name for reply in replies for name in reply}
+    assert {"xadd", "hget", "xgroup|create"} <= known
+    assert in_python(known) | in_lua(known) | OF_THE_LIBRARY == allowed()
+
+
+@pytest.fixture
+async def daemon(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Daemon]:
+    """A daemon whose user has those rights and no others."""
+    await redis.execute_command(*rights())
+    await redis.execute_command("ACL", "LOG", "RESET")
+    env = {"REDIS_USERNAME": "clusterd", "REDIS_PASSWORD": "the-password"}
+    daemon = Daemon(tmp_path, redis_url, 0, ROOT, env)
+    try:
+        await daemon.start()
+        yield daemon
+    finally:
+        daemon.kill()
+        await redis.execute_command("ACL", "DELUSER", "clusterd")
+
+
+async def test_they_are_enough(daemon: Daemon, redis: Redis):
+    async def settled() -> bool:
+        return not await redis.xlen("streams:media.cluster")
+
+    job = {"pet_id": "pet_1", "payload": {"images": [{"image_id": f"img_{n}", "embedding": [1, n]} for n in range(9)]}}
+    async with aiohttp.ClientSession(daemon.url, headers={"X-Internal-Token": TOKEN}) as http:
+        for body in (job, {**job, "force": True}, {"pet_id": "pet_2", "payload": {"removed_image_ids": ["img_1"]}}):
+            assert (await http.post("/internal/cluster-jobs", json=body)).status == 202
+        await redis.xadd("streams:media.cluster", {"payload": "not JSON", "pet_id": "pet_1"})
+        await eventually(settled, what="every job to be settled")
+        assert (await http.get("/internal/pets/pet_1/clusters")).status == 200
+        assert (await http.get("/internal/health/redis")).status == 200
+        assert (await http.post("/internal/pets/pet_1/invalidate")).status == 202
+        assert (await http.delete("/internal/pets/pet_1")).status == 200
+        assert (await http.get("/readyz")).status == 200
+    assert await redis.xlen("streams:media.cluster.deadletter") == 1
+    assert daemon.stop() == 0
+    assert await redis.execute_command("ACL", "LOG") == []
+
+
+async def test_they_do_not_reach_further(daemon: Daemon, redis: Redis, redis_url: str):
+    assert daemon.alive()
+    stranger = Redis.from_url(redis_url, username="clusterd", password="the-password", protocol=2)
+    try:
+        assert await stranger.mget("sploot.media.clusters:state:pet_1") == [None]
+        for command in (("MGET", "another:key"), ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST")):
+            with pytest.raises(NoPermissionError):
+                await stranger.execute_command(*command)
+    finally:
+        await stranger.aclose()
