@@ -16,6 +16,7 @@ from typing import Final
 
 from sploot_clusterd import __version__, config
 from sploot_clusterd.errors import ClusterdError, ConfigError
+from sploot_clusterd.evaluate import arguments as evaluation
 
 _FAILED: Final = 1
 _WRONG_USAGE: Final = 2
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"clusterd: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
+        return _FAILED
+    except BrokenPipeError:  # who read our output has gone, as `| head` does; what is still buffered must not fail too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
 
 
@@ -109,6 +113,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     replay.add_argument(
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
+    evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 
 def _rate(text: str) -> float:
@@ -123,7 +128,7 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _check
     if asked.embedded:
         return _run_embedded
-    return {"config": _config, "replay": _replay, None: _run}[asked.command]
+    return {"config": _config, "replay": _replay, "eval": _eval, None: _run}[asked.command]
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -149,6 +154,19 @@ def _replay(asked: argparse.Namespace) -> int:
     settings = config.load(asked.config)
     url = str(asked.url or base_url(settings.http.host, settings.http.port)).rstrip("/")
     return replay(asked.file, Target(url, settings.http.tokens[0].reveal()), asked.rate)
+
+
+def _eval(asked: argparse.Namespace) -> int:
+    _compute_in_one_thread()
+    from sploot_clusterd.engine import Params, load_algorithm
+    from sploot_clusterd.evaluate.command import Asked, evaluate
+
+    params = Params.of(config.read(asked.config))
+    algorithms = asked.algorithm or [params.algorithm]
+    for algorithm in algorithms:
+        load_algorithm(algorithm)
+    chosen = Asked(asked.file, asked.composition, algorithms, slice(asked.first), asked.job_size, asked.seed)
+    return evaluate(chosen, params, asked.json)
 
 
 def _run(asked: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.codec import encode_changes
@@ -50,6 +52,9 @@ class Applied:
     changes: Changes
 
 
+# BLAS may raise the flag for lanes that it reads past the end of a row and throws away. Vectors are checked to be finite
+# where they come in, and an album where it is read.
+@np.errstate(invalid="ignore")
 def apply(
     album: Album,
     jobs: Sequence[Job],

@@ -1,0 +1,155 @@
+"""Sends an album through the engine as jobs in order of arrival, as the daemon would, and watches it."""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from sploot_clusterd.engine import Album, NeedsAllRowsError, Params, apply, images_named, new_album, render
+from sploot_clusterd.engine.assignment import assignment
+from sploot_clusterd.engine.statistics import Ints
+from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.scores import Scores, scores
+from sploot_clusterd.model import EntryId, Insight, Job
+
+_FIRST_MS: Final = 1_700_000_000_000
+_JOB_EVERY_MS: Final = 1000
+_LEAST_HERO_CLUSTER: Final = 3
+_SETTLED: Final = 30
+"""Images from which on churn is counted a second time: by then an album has found its form."""
+
+
+class Heroes(NamedTuple):
+    """Of clusters with three images or more that hold an undegraded one of their commonest label."""
+
+    clusters: int
+    right: int
+    """Heroes that are undegraded and of the commonest label."""
+    undegraded: int
+
+
+class Churn(NamedTuple):
+    """Mean share, a job, of earlier images that changed their cluster; None without such jobs."""
+
+    overall: float | None
+    settled: float | None
+    """Of jobs into albums of 30 images or more."""
+
+
+class Result(NamedTuple):
+    """One album's figures. `microseconds` is the engine's time an image, rendering included."""
+
+    scores: Scores
+    heroes: Heroes
+    churn: Churn
+    images: int
+    microseconds: float
+
+
+class Session:
+    """One album and its rows, held as the store would hold them."""
+
+    def __init__(self, pet_id: str, params: Params) -> None:
+        self._params = params
+        self.album: Album = new_album(pet_id)
+        self.rows: dict[str, bytes] = {}
+        self.view = b""
+        self.seconds = 0.0
+
+    def run(self, job: Job) -> None:
+        """Applies one job and renders the view."""
+        began = time.perf_counter()
+        known = {image: self.rows[image] for image in images_named([job]) if image in self.rows}
+        now_ms = job.sequence.ms
+        try:
+            applied = apply(self.album, [job], known, self._params, now_ms)
+        except NeedsAllRowsError:
+            applied = apply(self.album, [job], self.rows, self._params, now_ms, complete=True)
+        self.album = applied.album
+        for field, value in applied.writes.items():
+            if field.startswith(b"r:"):
+                self.rows[field[2:].decode()] = value
+        for field in applied.deletes:
+            self.rows.pop(field.removeprefix(b"r:").decode(), None)
+        self.view = render(self.album, self._params)
+        self.seconds += time.perf_counter() - began
+
+    def clusters(self, images: Sequence[str]) -> Ints:
+        """The cluster of each image, [n]; images in no shown cluster have numbers of their own below 0."""
+        shown = assignment(self.album, self.rows, self._params)
+        numbers = [shown.get(image) for image in images]
+        return np.array([-1 - n if number is None else number for n, number in enumerate(numbers)], dtype=np.int64)
+
+
+def replay(labelled: LabelledAlbum, params: Params, most: int, seed: int) -> Result:
+    """The figures of one album that comes in jobs of 1 to `most` images; `seed` draws their sizes."""
+    session = Session(labelled.name, params)
+    before: Ints = np.array([], dtype=np.int64)
+    moved: list[tuple[int, float]] = []
+    images = [f"img-{n}" for n in range(len(labelled))]
+    for job, seen in _jobs(labelled, images, most, seed):
+        session.run(job)
+        after = session.clusters(images[:seen])
+        if len(before):
+            moved.append((len(before), _moved(before, after[: len(before)])))
+        before = after
+    return Result(
+        scores(labelled.label, before),
+        _heroes(labelled, session.view, before),
+        _churn(moved),
+        len(labelled),
+        session.seconds / len(labelled) * 1e6,
+    )
+
+
+def _jobs(labelled: LabelledAlbum, images: Sequence[str], most: int, seed: int) -> Iterator[tuple[Job, int]]:
+    """Jobs in order of arrival, each with the number of images that have come by then."""
+    sizes = random.Random(seed)  # noqa: S311 - draws sizes, guards no secret
+    at = number = 0
+    while at < len(labelled):
+        part = range(at, min(at + sizes.randint(1, most), len(labelled)))
+        quality = labelled.quality
+        insights = [
+            Insight(
+                images[n],
+                {"embedding": labelled.embedding[n]},
+                None if quality is None else float(quality[n]),
+                None,
+                None,
+            )
+            for n in part
+        ]
+        at, number = part.stop, number + 1
+        sequence = EntryId(_FIRST_MS + number * _JOB_EVERY_MS, 0)
+        yield Job(labelled.name, f"job-{number}", sequence, model_version="eval", images=insights), at
+
+
+def _moved(before: Ints, after: Ints) -> float:
+    """Share of images that were in a shown cluster and are now in another, or in none."""
+    return float(((before >= 0) & (before != after)).mean())
+
+
+def _churn(moved: Sequence[tuple[int, float]]) -> Churn:
+    settled = [share for images, share in moved if images >= _SETTLED]
+    return Churn(
+        float(np.mean([share for _, share in moved])) if moved else None, float(np.mean(settled)) if settled else None
+    )
+
+
+def _heroes(labelled: LabelledAlbum, view: bytes, clusters: Ints) -> Heroes:
+    degraded = np.zeros(len(labelled), bool) if labelled.degraded is None else labelled.degraded.astype(bool)
+    counted = right = undegraded = 0
+    for cluster in msgspec.json.decode(view)["clusters"]:
+        hero = int(cluster["hero_image_id"].removeprefix("img-"))
+        members = np.flatnonzero(clusters == clusters[hero])
+        values, counts = np.unique(labelled.label[members], return_counts=True)
+        commonest = labelled.label[members] == values[counts.argmax()]
+        if len(members) < _LEAST_HERO_CLUSTER or not (commonest & ~degraded[members]).any():
+            continue
+        counted += 1
+        undegraded += not degraded[hero]
+        right += bool(not degraded[hero] and labelled.label[hero] == values[counts.argmax()])
+    return Heroes(counted, right, undegraded)
