@@ -52,8 +52,8 @@ class Applied:
     changes: Changes
 
 
-# BLAS may raise the flag for lanes that it reads past the end of a row and throws away. Vectors are checked to be finite
-# where they come in, and an album where it is read.
+# BLAS may raise the flag for lanes that it reads past the end of a row and throws away. Vectors are checked to be
+# finite where they come in, and an album where it is read.
 @np.errstate(invalid="ignore")
 def apply(
     album: Album,
