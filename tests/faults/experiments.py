@@ -1,9 +1,12 @@
 """The experiments: each runs real daemons under load, does harm, and returns what the checker counted."""
 
 import asyncio
+import os
 import random
 import signal
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +15,10 @@ import aiohttp
 from tests.conftest import eventually
 from tests.faults.checker import Load, Verdict, verdict
 from tests.faults.fleet import RETRY_IDLE_MS, Daemon, Fleet
+from tests.faults.proxy import LossyProxy
 
 _PETS = 40
+_STREAM, _GROUP = "streams:media.cluster", "media-clustering-workers"
 
 
 @dataclass(frozen=True)
@@ -25,37 +30,105 @@ class Size:
     harms: int
 
 
+Harm = Callable[[Fleet, int], Awaitable[None]]
+
+
+async def _harmed(fleet: Fleet, seed: int, size: Size, harm: Harm, *, pets: int = _PETS) -> Verdict:
+    """Does `harm` (it is told which time this is) at random moments spread over the load, and counts the effects."""
+    load = Load(fleet, seed, pets=pets, jobs=size.jobs, rate=size.rate)
+    load.start()
+    for n in range(size.harms):
+        await load.reaches((n + random.Random(seed + n).random()) / size.harms)
+        await harm(fleet, n)
+    ledger = await load.ended()
+    await fleet.settled()
+    return await verdict(fleet, ledger)
+
+
 async def kill_storm(directory: Path, seed: int, size: Size, code: Path | None = None) -> Verdict:
-    """Kill -9 of a daemon, now the one, now the other, spread over the load; it starts again at once."""
+    """Kill -9 of a daemon, now the one, now the other; it starts again at once."""
+
+    async def kill(fleet: Fleet, n: int) -> None:
+        victim = fleet.daemons[n % 2]
+        victim.kill()
+        await victim.start()
+
     async with Fleet(directory, **({"code": code} if code else {})) as fleet:
-        load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)
-        load.start()
-        for n in range(size.harms):
-            share = (n + random.Random(seed + n).random()) / size.harms
-            await load.reaches(share)
-            victim = fleet.daemons[n % 2]
-            victim.kill()
-            await victim.start()
-        ledger = await load.ended()
-        await fleet.settled()
-        return await verdict(fleet, ledger)
+        return await _harmed(fleet, seed, size, kill)
+
+
+async def hot_pet(directory: Path, seed: int, size: Size) -> Verdict:
+    """Two daemons and one pet: every commit is contended, and each is killed now and then."""
+
+    async def kill(fleet: Fleet, n: int) -> None:
+        victim = fleet.daemons[n % 2]
+        victim.kill()
+        await victim.start()
+
+    async with Fleet(directory) as fleet:
+        return await _harmed(fleet, seed, size, kill, pets=1)
+
+
+async def restarts(directory: Path, seed: int, size: Size) -> Verdict:
+    """SIGTERM of a daemon at a random time, as a deploy does it. It has to end with 0."""
+
+    async def restart(fleet: Fleet, n: int) -> None:
+        victim = fleet.daemons[n % 2]
+        code = await asyncio.to_thread(victim.stop)
+        assert code == 0, f"ended with {code}"
+        await victim.start()
+
+    async with Fleet(directory) as fleet:
+        return await _harmed(fleet, seed, size, restart)
 
 
 async def stopped_daemon(directory: Path, seed: int, size: Size) -> Verdict:
     """SIGSTOP of a daemon for twice the reclaim time while the other works on: it wakes up with work not its own."""
-    async with Fleet(directory) as fleet:
-        load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)
-        load.start()
-        for n in range(size.harms):
-            await load.reaches(n / size.harms)
-            victim = fleet.daemons[n % 2]
-            await eventually(lambda v=victim: _has_work(fleet, v), what="work in hand of the daemon to stop")
-            victim.signal(signal.SIGSTOP)
+
+    async def stop(fleet: Fleet, n: int) -> None:
+        victim = fleet.daemons[n % 2]
+        await eventually(lambda: _has_work(fleet, victim), what="work in hand of the daemon to stop")
+        async with _stopped(victim.pid):
             await asyncio.sleep(2 * RETRY_IDLE_MS / 1000)  # the harm itself
-            victim.signal(signal.SIGCONT)
-        ledger = await load.ended()
-        await fleet.settled()
-        return await verdict(fleet, ledger)
+
+    async with Fleet(directory) as fleet:
+        return await _harmed(fleet, seed, size, stop)
+
+
+async def stopped_redis(directory: Path, seed: int, size: Size) -> Verdict:
+    """SIGSTOP of Redis for one second, then six: longer than a command may take."""
+
+    async def stop(fleet: Fleet, n: int) -> None:
+        assert fleet.server.pid is not None
+        async with _stopped(fleet.server.pid):
+            await asyncio.sleep((1.0, 6.0)[n % 2])  # the harm itself
+
+    async with Fleet(directory) as fleet:
+        return await _harmed(fleet, seed, size, stop)
+
+
+async def lost_replies(directory: Path, seed: int, size: Size) -> Verdict:
+    """One reply in `harms` never arrives: what was asked has happened, and the daemon cannot know it."""
+    async with Fleet(directory, daemons=0) as fleet:
+        proxy = LossyProxy(directory / "proxy.sock", fleet.server.socket, size.harms, seed)
+        async with proxy:
+            for _ in range(2):
+                await fleet.add_daemon({"REDIS_URL": f"unix://{proxy.path}"}).start()
+            result = await _harmed(fleet, seed, Size(size.jobs, size.rate, harms=0), _no_harm)
+        assert proxy.lost > 0, "no reply was lost"
+        return result
+
+
+async def full_memory(directory: Path, seed: int, size: Size) -> Verdict:
+    """Redis reaches maxmemory for a second and is then given more: it refuses writes and answers reads meanwhile."""
+
+    async def fill(fleet: Fleet, _: int) -> None:
+        await fleet.redis.config_set("maxmemory", 1)
+        await asyncio.sleep(1.0)  # the harm itself
+        await fleet.redis.config_set("maxmemory", 0)
+
+    async with Fleet(directory) as fleet:
+        return await _harmed(fleet, seed, size, fill)
 
 
 @dataclass
@@ -70,22 +143,33 @@ class Recovery:
 
 async def redis_killed(directory: Path, seed: int, size: Size) -> Recovery:
     """Kill -9 of Redis under load, and its restart on the same file."""
+    slowest, was_red = 0.0, True
+
+    async def kill(fleet: Fleet, _: int) -> None:
+        nonlocal slowest, was_red
+        fleet.kill_redis()
+        was_red &= await _becomes(fleet, fleet.daemons[0], 503)
+        fleet.server.start()  # returns when it answers
+        began = time.monotonic()
+        assert await _becomes(fleet, fleet.daemons[0], 200)
+        slowest = max(slowest, time.monotonic() - began)
+
     async with Fleet(directory, daemons=1) as fleet:
-        (daemon,) = fleet.daemons
-        load = Load(fleet, seed, pets=_PETS, jobs=size.jobs, rate=size.rate)
-        load.start()
-        slowest, was_red = 0.0, True
-        for n in range(size.harms):
-            await load.reaches(n / size.harms)
-            fleet.kill_redis()
-            was_red &= await _becomes(fleet, daemon, 503)
-            fleet.server.start()  # returns when it answers
-            began = time.monotonic()
-            assert await _becomes(fleet, daemon, 200)
-            slowest = max(slowest, time.monotonic() - began)
-        ledger = await load.ended()
-        await fleet.settled()
-        return Recovery(await verdict(fleet, ledger), was_red, slowest, daemon.alive())
+        result = await _harmed(fleet, seed, size, kill)
+        return Recovery(result, was_red, slowest, fleet.daemons[0].alive())
+
+
+async def _no_harm(_fleet: Fleet, _n: int) -> None:
+    """For experiments whose harm goes on all the time."""
+
+
+@asynccontextmanager
+async def _stopped(pid: int) -> AsyncIterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _becomes(fleet: Fleet, daemon: Daemon, status: int) -> bool:
@@ -98,7 +182,7 @@ async def _becomes(fleet: Fleet, daemon: Daemon, status: int) -> bool:
 
 async def _has_work(fleet: Fleet, daemon: Daemon) -> bool:
     """True when one of its consumers holds entries: then a stop catches it between read and commit."""
-    for consumer in await fleet.redis.xinfo_consumers("streams:media.cluster", "media-clustering-workers"):
+    for consumer in await fleet.redis.xinfo_consumers(_STREAM, _GROUP):
         if f"-{daemon.instance}-" in consumer["name"].decode() and consumer["pending"]:
             return True
     return False
