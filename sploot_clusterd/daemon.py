@@ -20,6 +20,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import (
     AlbumCache,
     Brake,
+    Compute,
     Consumer,
     Leases,
     Outcomes,
@@ -209,7 +210,7 @@ class Daemon:
             leases=leases,
             outcomes=Outcomes(self._stream, brake, self.metrics, settings.stream.max_attempts),
             brake=brake,
-            pool=self._pool,
+            compute=Compute(self._pool),
             limits=settings.limits,
             metrics=self.metrics,
         )

@@ -6,6 +6,7 @@ does it (store), and what clustering is (engine).
 
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Outcomes
@@ -16,6 +17,7 @@ from sploot_clusterd.ingest.reclaim import Reclaimer
 __all__ = [
     "AlbumCache",
     "Brake",
+    "Compute",
     "Consumer",
     "Leases",
     "Outcomes",

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Final
 
 from sploot_clusterd.checks import Limits
 from sploot_clusterd.engine import Album, Changes, images_named
@@ -14,6 +13,7 @@ from sploot_clusterd.errors import BadJobError, StoreUnavailableError
 from sploot_clusterd.ingest import policy
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.compute import Compute, Slices
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
@@ -25,12 +25,6 @@ log = logging.getLogger(__name__)
 
 _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
-_SLICE_SECONDS: Final = 0.0005
-"""How long the loop may be kept before its other work, HTTP first of all, gets a turn."""
-
-X = TypeVar("X")
-Y = TypeVar("Y")
-
 Works = Mapping[str, Sequence[Work]]
 
 
@@ -46,7 +40,7 @@ class Processor:
         leases: Leases,
         outcomes: Outcomes,
         brake: Brake,
-        pool: Executor,
+        compute: Compute,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
@@ -56,12 +50,11 @@ class Processor:
         self._leases = leases
         self._outcomes = outcomes
         self._brake = brake
-        self._pool = pool
+        self._computing = compute
         self._limits = limits
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
-        self._in_pool = 0
         self.harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
 
@@ -110,8 +103,8 @@ class Processor:
         """The jobs by pet, in the order of the stream. What cannot be decoded becomes a dead letter."""
         ordered = sorted(entries, key=attrgetter("id"))
         size = sum(len(value) for entry in ordered for value in entry.fields.values())
-        decoded = await self._each(
-            self._decoded, ordered, in_thread=policy.decode_in_thread(size, busy=self._in_pool > 0)
+        decoded = await self._computing.each(
+            self._decoded, ordered, in_thread=policy.decode_in_thread(size, busy=self._computing.busy)
         )
         works: dict[str, list[Work]] = {}
         for each in decoded:
@@ -149,9 +142,9 @@ class Processor:
         ]
         tasks, failures = [], []
         stored = await self._albums.load(wanted) if wanted else []
-        turn = time.perf_counter()
+        slices = Slices()
         for want, loaded in zip(wanted, stored, strict=True):
-            turn = await _breathe(turn)
+            await slices.breathe()
             if isinstance(loaded, Exception):
                 failures += [Failure(work.entry, loaded, work.job) for work in works[want.pet_id]]
             else:
@@ -161,28 +154,13 @@ class Processor:
 
     async def _compute(self, tasks: Sequence[Task]) -> list[Plan]:
         """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
-        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks], busy=self._in_pool > 0)
-        plans = await self._each(self._planner.plan, tasks, in_thread=in_thread)
+        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks], busy=self._computing.busy)
+        plans = await self._computing.each(self._planner.plan, tasks, in_thread=in_thread)
         for n, task in enumerate(tasks):
             if plans[n].needs_all_rows:
                 complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
-                (plans[n],) = await self._each(self._planner.plan, [complete], in_thread=True)
+                (plans[n],) = await self._computing.each(self._planner.plan, [complete], in_thread=True)
         return plans
-
-    async def _each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
-        """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
-        if in_thread:
-            self._in_pool += 1
-            try:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, lambda: [do(item) for item in items])
-            finally:
-                self._in_pool -= 1
-        done, turn = [], time.perf_counter()
-        for item in items:
-            done.append(do(item))
-            turn = await _breathe(turn)
-        return done
 
     async def _commit(
         self, consumer: str, plans: Sequence[Plan], began: float
@@ -192,9 +170,9 @@ class Processor:
         refused: list[Failure] = []
         commits = [plan.commit for plan in plans]
         replies = await self._albums.commit(consumer, commits) if plans else []
-        turn = time.perf_counter()
+        slices = Slices()
         for plan, reply in zip(plans, replies, strict=True):
-            turn = await _breathe(turn)
+            await slices.breathe()
             if isinstance(reply, Exception):
                 self._cache.drop(plan.pet_id)
                 refused += [Failure(work.entry, reply, work.job) for work in plan.works]
@@ -241,14 +219,6 @@ class Processor:
         now = time.perf_counter()
         self._stage[stage].inc(now - since)
         return now
-
-
-async def _breathe(turn: float) -> float:
-    """Gives the loop's other work a turn if this one has lasted long enough; when the current one began."""
-    if time.perf_counter() - turn < _SLICE_SECONDS:
-        return turn
-    await asyncio.sleep(0)
-    return time.perf_counter()
 
 
 def _is_jobs_fault(failure: Failure) -> bool:

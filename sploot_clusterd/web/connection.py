@@ -35,6 +35,8 @@ class Door:
 
     def __init__(self, name: str, limit: int, metrics: Metrics, health: Health) -> None:
         self.open: set[Connection] = set()
+        self.empty = asyncio.Event()
+        self.empty.set()
         self.throttle = Throttle()
         self.bad_requests = metrics.http_bad_requests
         self._name = name
@@ -47,6 +49,7 @@ class Door:
         if len(self.open) >= self._limit:
             return False
         self.open.add(connection)
+        self.empty.clear()
         self._gauge.inc()
         if len(self.open) >= self._limit * _ALARM:
             self._health.warn(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
@@ -56,6 +59,8 @@ class Door:
         if connection not in self.open:
             return
         self.open.discard(connection)
+        if not self.open:
+            self.empty.set()
         self._gauge.dec()
         if len(self.open) < self._limit * _ALARM:
             self._health.settled(self._warning)

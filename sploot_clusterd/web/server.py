@@ -83,8 +83,7 @@ class HttpServer:
         for connection in tuple(self._door.open):
             connection.abort()
         await server.wait_closed()
-        while self._door.open:  # an aborted connection leaves on a later turn of the loop
-            await asyncio.sleep(0)
+        await self._door.empty.wait()  # an aborted connection leaves on a later turn of the loop
 
     def _connect(self) -> Connection:
         manager = self._runner.server

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
 from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import AlbumCache, Brake, Leases, Outcomes, Planner, Processor
+from sploot_clusterd.ingest import AlbumCache, Brake, Compute, Leases, Outcomes, Planner, Processor
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream
@@ -99,7 +99,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
             leases=leases,
             outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
             brake=brake,
-            pool=pool,
+            compute=Compute(pool),
             limits=LimitsSettings(),
             metrics=metrics,
         )
