@@ -9,6 +9,7 @@ from sploot_clusterd.store.client import Clients
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Found, Letters, Replayed
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.stream import Entry, How, Letter, Retry, Stats, Stream, Verdict
 from sploot_clusterd.store.views import ViewStore
 
@@ -18,6 +19,7 @@ __all__ = [
     "Commit",
     "Committed",
     "Entry",
+    "Finding",
     "Found",
     "How",
     "Keys",
