@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import ClusterdError, StoreUnavailableError
+from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Clients, Found, Keys, Letters, Replayed
 
@@ -209,6 +209,8 @@ def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
 
     try:
         return asyncio.run(connected())
+    except StoreRefusesError:
+        raise  # it says what is wrong: nothing is wrong with where we asked
     except StoreUnavailableError as error:
         where = f"redis.url is {settings.redis.url!r}, from {settings.sources.get('redis.url', 'the default')}"
         advice = "is Redis running there, and may this user in? A daemon's own settings: --config FILE or its variables"

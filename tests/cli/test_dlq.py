@@ -184,6 +184,16 @@ async def test_a_full_stream_ends_a_replay(operator: Operator, monkeypatch: pyte
     assert await operator.left() == (3, 2)
 
 
+async def test_a_redis_that_refuses_is_told_as_one(operator: Operator):
+    await operator.sets_aside()
+    await operator.redis.config_set("maxmemory", 1)
+    code, out, err = await operator.types("replay", "--all")
+    assert (code, out, err.count("\n")) == (1, "0 replayed, 0 not\n", 1)
+    assert err.startswith("clusterd: redis refuses writes: ")
+    assert "redis.url" not in err
+    assert await operator.left() == (1, 0)
+
+
 @pytest.mark.parametrize(("action", "done"), [("replay", "replayed"), ("drop", "dropped")])
 async def test_a_dry_run_counts_and_changes_nothing(operator: Operator, action: str, done: str):
     for reason in ("invalid", "dimension", "invalid"):
