@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__, config
+from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate import arguments as evaluation
 
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{asked.command} takes neither --check nor --embedded")
     if asked.check and asked.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
+    if asked.command == "dlq" and (mistake := letters.mistake(asked)):
+        parser.error(mistake)
     try:
         return _command(asked)(asked)
     except ConfigError as error:
@@ -113,6 +116,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     replay.add_argument(
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
+    letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), shared, _rate)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 
@@ -128,7 +132,7 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _check
     if asked.embedded:
         return _run_embedded
-    return {"config": _config, "replay": _replay, "eval": _eval, None: _run}[asked.command]
+    return {"config": _config, "replay": _replay, "dlq": _dlq, "eval": _eval, None: _run}[asked.command]
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -154,6 +158,12 @@ def _replay(asked: argparse.Namespace) -> int:
     settings = config.load(asked.config)
     url = str(asked.url or base_url(settings.http.host, settings.http.port)).rstrip("/")
     return replay(asked.file, Target(url, settings.http.tokens[0].reveal()), asked.rate)
+
+
+def _dlq(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.dlq.command import run
+
+    return run(config.read(asked.config), asked)
 
 
 def _eval(asked: argparse.Namespace) -> int:

@@ -149,7 +149,15 @@ class Daemon:
     def _add_root_tasks(self) -> None:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
-        add("pulse", Pulse(self._stream, self.metrics, health, stop, self._settings.stream.maxlen).run)
+        pulse = Pulse(
+            clients=self._clients,
+            stream=self._stream,
+            metrics=self.metrics,
+            health=health,
+            stopping=stop,
+            maxlen=self._settings.stream.maxlen,
+        )
+        add("pulse", pulse.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
         add("watchdog", lambda: run_watchdog(self._notifier, health, stop))
         health.expect("pulse")

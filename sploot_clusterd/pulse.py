@@ -1,16 +1,24 @@
-"""The pulse: asks Redis for the stream's figures, and so knows whether it answers. Probes and gauges only read that."""
+"""The pulse: asks Redis for the stream's figures, and so knows whether it answers. Probes and gauges only read that.
+
+Now and then it looks at the server itself, for a Redis that is set up as a cache loses what it should keep.
+"""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Stats, Stream
+from sploot_clusterd.store import Clients, Finding, Stats, Stream
 from sploot_clusterd.supervisor import pause
+
+log = logging.getLogger(__name__)
 
 _EVERY: Final = 0.5
 """Seconds. Readiness is to be green within two seconds of Redis being back."""
+_LOOK_EVERY: Final = 60.0
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
@@ -19,24 +27,52 @@ _GROUP: Final = "group"
 class Pulse:
     """`run` is a root task of every process, whether it consumes or only serves."""
 
-    def __init__(self, stream: Stream, metrics: Metrics, health: Health, stopping: asyncio.Event, maxlen: int) -> None:
+    def __init__(
+        self,
+        *,
+        clients: Clients,
+        stream: Stream,
+        metrics: Metrics,
+        health: Health,
+        stopping: asyncio.Event,
+        maxlen: int,
+    ) -> None:
+        self._clients = clients
         self._stream = stream
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
         self._maxlen = maxlen
+        self._look_at = 0.0
+        self._found: dict[str, str] = {}
         health.fault(_REDIS, "redis was not reached yet")
 
     async def run(self) -> None:
+        """Until the daemon stops. Raises StartError for a server that the daemon does not start on."""
+        clock = asyncio.get_running_loop().time
         while not self._stopping.is_set():
             try:
+                if clock() >= self._look_at:
+                    self._tell(await self._clients.look())
+                    self._look_at = clock() + _LOOK_EVERY
                 self._note(await self._stream.stats())
             except StoreUnavailableError as error:
                 self._health.fault(_REDIS, error.detail)
+                self._look_at = 0.0  # what answers next may be another server
             else:
                 self._health.mended(_REDIS)
             self._health.progress("pulse")
             await pause(self._stopping, _EVERY)
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        found = {f"{_REDIS} {finding.name}": finding.text for finding in findings}
+        for name in self._found.keys() - found.keys():
+            self._health.settled(name)
+        for name, text in found.items():
+            self._health.warn(name, text)
+            if self._found.get(name) != text:
+                log.warning("redis is not set up as it should be", extra={"data": {"warning": text}})
+        self._found = found
 
     def _note(self, stats: Stats) -> None:
         self._metrics.backlog.set(stats.unsettled)

@@ -111,6 +111,14 @@ def claimed_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     return _short(pet_id), _short(job_id)
 
 
+def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
+    """The place in the order that an entry has, whatever else is wrong with it: put back, it keeps its first one."""
+    try:
+        return _first_id(entry_id, fields.get(b"first_id"))
+    except BadJobError:
+        return entry_id
+
+
 def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
     """The request in `payload`, and its job id. Our own form is tried first: it is nearly all of the traffic."""
     try:

@@ -11,7 +11,7 @@ from sploot_clusterd.ingest.policy import SetAside, after_failure
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry, Letter, Retry, Stream
-from sploot_clusterd.wire import claimed_ids, flat_payload
+from sploot_clusterd.wire import claimed_ids, first_place, flat_payload
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Outcomes:
             reason=reason,
             error=error[:_LONGEST_ERROR],
             attempts=entry.attempts + (not at_first_sight),
-            first_id=str(job.sequence if job else entry.id),
+            first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
             pet_id=pet_id,
             job_id=job_id,
             failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

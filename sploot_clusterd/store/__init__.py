@@ -7,7 +7,9 @@ bytes mean, and when to do what.
 from sploot_clusterd.store.albums import AlbumStore, Commit, Committed, Loaded, Reply, Wanted
 from sploot_clusterd.store.client import Clients
 from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.letters import Found, Letters, Replayed
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.stream import Entry, How, Letter, Retry, Stats, Stream, Verdict
 from sploot_clusterd.store.views import ViewStore
 
@@ -17,11 +19,15 @@ __all__ = [
     "Commit",
     "Committed",
     "Entry",
+    "Finding",
+    "Found",
     "How",
     "Keys",
     "Letter",
+    "Letters",
     "Loaded",
     "Reader",
+    "Replayed",
     "Reply",
     "Retry",
     "Stats",

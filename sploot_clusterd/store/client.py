@@ -35,6 +35,7 @@ from sploot_clusterd.errors import (
     StoreUnavailableError,
 )
 from sploot_clusterd.store.connection import connection_options
+from sploot_clusterd.store.server import Finding, findings
 
 T = TypeVar("T")
 
@@ -44,7 +45,6 @@ _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
 _POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
-_OLDEST_REDIS: Final = (7, 0)
 _GROUP_GONE: Final = ("NOGROUP", "UNBLOCKED")
 _REFUSING: Final = ("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN")
 
@@ -56,6 +56,7 @@ class Clients:
         self._settings = settings
         self.commands = Redis(connection_pool=self._pool(settings.pool_max_connections, self._timeout(0.0)))
         self._readers: set[Redis] = set()
+        self._accepted = False
 
     def reader(self, block_ms: int) -> Redis:
         """A client with a single connection for reads that block up to `block_ms`. Close it with `drop`."""
@@ -79,13 +80,18 @@ class Clients:
         """
         await self.commands.connection_pool.disconnect(inuse_connections=False)
 
-    async def check_version(self) -> None:
-        """Raises StartError if the server is older than 7.0: older ones hand back deleted entries as pending."""
+    async def look(self) -> list[Finding]:
+        """What is wrong with the server. Raises StartError for what the daemon does not start with.
+
+        Once a server was accepted, such a finding is one of the others: to end then would help nobody.
+        """
         with translated():
-            info = await self.commands.info("server")
-        version = str(info["redis_version"])
-        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
-            raise StartError(f"redis is {version}, and 7.0 or newer is needed: upgrade the server at redis.url")
+            found = findings(await self.commands.info())
+        fatal = [finding.text for finding in found if finding.fatal]
+        if fatal and not self._accepted:
+            raise StartError("; ".join(fatal))
+        self._accepted = True
+        return found
 
     def _timeout(self, block: float) -> float:
         base = self._settings.socket_timeout or _COMMAND_TIMEOUT

@@ -47,9 +47,10 @@ class Reader:
     async def open(self) -> None:
         """Connects, takes the consumer's name and sees to the group.
 
-        Raises ConsumerNameTakenError if another live process consumes under this name, StoreUnavailableError.
+        Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `Clients.look`;
+        StoreUnavailableError.
         """
-        await self._clients.check_version()
+        await self._clients.look()  # the pulse tells what it finds; here nothing begins on a server that will not do
         deadline = time.monotonic() + _NAME_PATIENCE
         while not await self._take_name():
             if time.monotonic() > deadline:

@@ -72,7 +72,7 @@ class ViewStore:
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
         pet = self._keys.pet(pet_id)
-        keys = (self._keys.stream, pet.album, pet.images, pet.view, self._keys.erased)
+        keys = (self._keys.stream, *pet, self._keys.erased, self._keys.dead_letters)
         with translated():
             self._round_trips["erase"].inc()
             gone = int(await scripts.ERASE(self._clients.commands, keys, (pet_id,)))

@@ -10,11 +10,13 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.keys import HEALTH, HTTP, LIMITS, METRICS, STORE, Views
-from sploot_clusterd.web.ops import NOWHERE, PROBES
+from sploot_clusterd.web.openapi import DOCUMENT, Document, openapi
+from sploot_clusterd.web.ops import METRICS_PAGE, NOWHERE, PROBES
 from sploot_clusterd.web.routing import Route, mount
 
 ROUTES: Final = (
     *PROBES,
+    Route("/openapi.json", {"GET": openapi}, guarded=False),
     Route("/internal/cluster-jobs", {"POST": handlers.submit}),
     Route("/internal/pets/{pet_id:[^/]+}/clusters", {"GET": handlers.view}),
     Route("/internal/pets/{pet_id:[^/]+}/invalidate", {"POST": handlers.invalidate}),
@@ -34,5 +36,6 @@ def build_app(store: Views, tokens: Tokens, settings: Settings, metrics: Metrics
     app[LIMITS] = settings.limits
     app[HEALTH] = health
     app[METRICS] = metrics
+    app[DOCUMENT] = Document((*ROUTES, METRICS_PAGE), settings.limits)
     mount(app, ROUTES, tokens, metrics)
     return app

@@ -51,6 +51,7 @@ PROBES: Final = (
     Route("/healthz", {"GET": healthz}, guarded=False),
     Route("/readyz", {"GET": readyz}, guarded=False),
 )
+METRICS_PAGE: Final = Route("/metrics", {"GET": metrics_page}, guarded=False)
 NOWHERE: Final = Route("/{path:.*}", {}, guarded=False, label="(unknown)")
 """Any other path, under one label: a label a path would be a series that every scrape carries for ever."""
 
@@ -60,5 +61,5 @@ def build_ops_app(metrics: Metrics, health: Health) -> web.Application:
     app = web.Application()
     app[HEALTH] = health
     app[METRICS] = metrics
-    mount(app, (*PROBES, Route("/metrics", {"GET": metrics_page}, guarded=False), NOWHERE), None, metrics)
+    mount(app, (*PROBES, METRICS_PAGE, NOWHERE), None, metrics)
     return app

@@ -35,7 +35,10 @@ def exits(*arguments: str) -> int:
     return caught.value.code
 
 
-@pytest.mark.parametrize("command", [(), ("config",), ("replay",)])
+DLQ = [("dlq", action) for action in ("list", "show", "replay", "drop")]
+
+
+@pytest.mark.parametrize("command", [(), ("config",), ("replay",), ("dlq",), *DLQ])
 def test_each_help_has_an_example_that_parses(command, capsys):
     assert exits(*command, "--help") == 0
     text = capsys.readouterr().out
@@ -70,6 +73,20 @@ def test_version(capsys):
         ["replay", "jobs.json", "--rate", "inf"],
         ["replay", "jobs.json", "--rate", "x"],
         ["unknown"],
+        ["dlq"],
+        ["dlq", "list", "--reason", "unknown"],
+        ["dlq", "list", "--since", "yesterday"],
+        ["dlq", "list", "--until", "2w"],
+        ["dlq", "list", "--limit", "0"],
+        ["dlq", "list", "--url", "http://h"],
+        ["dlq", "show"],
+        ["dlq", "show", "17"],
+        ["dlq", "replay"],
+        ["dlq", "replay", "1-1", "--all"],
+        ["dlq", "replay", "--all", "--rate", "-1"],
+        ["dlq", "drop"],
+        ["dlq", "drop", "--all", "--pet", "pet_1"],
+        ["dlq", "drop", "--dry-run"],
     ],
 )
 def test_wrong_usage_is_exit_2(arguments, capsys):

@@ -1,6 +1,7 @@
 """The rights that docs/operations.md asks for: all that the daemon needs, and nothing more."""
 
 import ast
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 import sploot_clusterd
+from sploot_clusterd.cli import main
 from tests.conftest import eventually
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
@@ -89,6 +91,20 @@ async def test_they_are_enough(daemon: Daemon, redis: Redis):
         assert (await http.delete("/internal/pets/pet_1")).status == 200
         assert (await http.get("/readyz")).status == 200
     assert await redis.xlen("streams:media.cluster.deadletter") == 1
+    assert daemon.stop() == 0
+    assert await redis.execute_command("ACL", "LOG") == []
+
+
+async def test_they_are_enough_for_the_dead_letters(
+    daemon: Daemon, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in (("URL", redis_url), ("USERNAME", "clusterd"), ("PASSWORD", "the-password")):
+        monkeypatch.setenv(f"REDIS_{name}", value)
+    letter = {"payload": '{"pet_id": "pet_1"}', "pet_id": "pet_1", "first_id": "1-1"}
+    first, _ = [(await redis.xadd("streams:media.cluster.deadletter", letter)).decode() for _ in range(2)]
+    for words in (["list"], ["show", first], ["replay", first], ["drop", "--all"]):
+        assert await asyncio.to_thread(main, ["dlq", *words]) == 0
+    assert await redis.xlen("streams:media.cluster.deadletter") == 0
     assert daemon.stop() == 0
     assert await redis.execute_command("ACL", "LOG") == []
 

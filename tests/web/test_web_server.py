@@ -123,7 +123,7 @@ def test_building_needs_no_loop():
     settings = Settings()
     app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
 
-    assert len(app.router.routes()) == 9
+    assert len(app.router.routes()) == 10
 
 
 async def test_errors_that_no_endpoint_caught_say_nothing(caplog):

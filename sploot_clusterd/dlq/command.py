@@ -1,0 +1,261 @@
+"""`clusterd dlq`: looks at the dead letters, puts their jobs back, deletes them."""
+
+# ruff: noqa: T201 - a command prints
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import Clients, Found, Keys, Letters, Replayed
+
+_FAILED: Final = 1
+_PROGRESS_EVERY: Final = 0.2
+_COLUMNS: Final = (("age", 5), ("id", 17), ("reason", 12), ("pet", 16), ("job", 16), ("attempts", 8))
+_SHORTEST_ERROR: Final = 40
+_LONG_NUMBER: Final = 10
+_UNBOUNDED_WIDTH: Final = 160
+"""Of a line where nobody's terminal bounds it."""
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
+_WHY_NOT: Final = {
+    Replayed.GONE: "gone: no such letter, or it was put back or dropped meanwhile",
+    Replayed.EMPTY: "empty: the payload was lost, so there is nothing to put back; drop the letter",
+    Replayed.ERASED: "erased: the pet was erased after the job was accepted; drop the letter",
+    Replayed.FULL: "full: the stream holds as many jobs as it may; replay the rest when consumers have caught up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant: those named, or all that every given filter lets through, the oldest first."""
+
+    ids: Sequence[EntryId] = ()
+    reasons: Collection[str] = ()
+    pets: Collection[str] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int | None = None
+
+    async def pages(self, letters: Letters) -> AsyncIterator[list[Found]]:
+        """The letters meant, in pages. Of those named, the ones that are there."""
+        left = sys.maxsize if self.limit is None else self.limit
+        async for page in self._read(letters):
+            taken = [letter for letter in page if self._takes(letter)][:left]
+            left -= len(taken)
+            if taken:
+                yield taken
+            if not left:
+                return
+
+    async def _read(self, letters: Letters) -> AsyncIterator[list[Found]]:
+        if not self.ids:
+            async for page in letters.pages(self.since_ms, self.until_ms):
+                yield page
+        for letter in self.ids:
+            async for page in letters.pages(letter.ms, letter.ms):
+                yield [found for found in page if found.id == letter]
+
+    def _takes(self, letter: Found) -> bool:
+        return (not self.reasons or letter.fields.get("reason") in self.reasons) and (
+            not self.pets or letter.fields.get("pet_id") in self.pets
+        )
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """What the command line asks for; the exit code. Raises ClusterdError, where Redis cannot be reached too."""
+    if asked.action == "show":
+        return show(settings, asked.id)
+    selection = Selection(
+        ids=getattr(asked, "ids", ()),
+        reasons=asked.reason or (),
+        pets=asked.pet or (),
+        since_ms=asked.since,
+        until_ms=asked.until,
+        limit=asked.limit,
+    )
+    if asked.action == "list":
+        return list_letters(settings, selection, as_json=asked.json)
+    if asked.action == "replay":
+        return replay(settings, selection, asked.rate, dry_run=asked.dry_run)
+    return drop(settings, selection, dry_run=asked.dry_run)
+
+
+def list_letters(settings: Settings, selection: Selection, *, as_json: bool) -> int:
+    """Print a line for each: a table for people, or a JSON object a line. 0."""
+
+    async def work(letters: Letters) -> int:
+        count = 0
+        async for page in selection.pages(letters):
+            if not as_json and not count:
+                print(_head())
+            count += len(page)
+            for letter in page:
+                print(json.dumps(_object(letter)) if as_json else _row(letter))
+        if not count:
+            print("no dead letter matches", file=sys.stderr)
+        sys.stdout.flush()  # here, where a reader that has gone is told as one
+        return 0
+
+    return _run(settings, work)
+
+
+def show(settings: Settings, letter: EntryId) -> int:
+    """Print one whole. 0, or 1 where there is no such letter."""
+
+    async def work(letters: Letters) -> int:
+        fields = await letters.whole(letter)
+        if fields is None:
+            raise ClusterdError(f"{letter}: there is no such dead letter; `clusterd dlq list` shows those there are")
+        payload = fields.pop(b"payload", b"")
+        for name, value in fields.items():
+            print(
+                f"{_plain(name.decode(errors='backslashreplace'))}: {_plain(value.decode(errors='backslashreplace'))}"
+            )
+        print(f"payload ({len(payload)} bytes):\n{_plain(payload.decode(errors='backslashreplace'), keep=chr(10))}")
+        return 0
+
+    return _run(settings, work)
+
+
+def replay(settings: Settings, selection: Selection, rate: float, *, dry_run: bool) -> int:
+    """Put jobs back, `rate` a second (0: as fast as it goes). 0 if all that were meant went back, else 1."""
+    if dry_run:
+        return _rehearse(settings, selection, "replayed")
+    return _run(settings, lambda letters: _replay(letters, selection, rate))
+
+
+def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
+    """Delete letters for good. 0; 1 where one that was named is not there."""
+    if dry_run:
+        return _rehearse(settings, selection, "dropped")
+
+    async def work(letters: Letters) -> int:
+        dropped = 0
+        async for page in selection.pages(letters):
+            dropped += await letters.drop([letter.id for letter in page])
+        print(f"{dropped} dropped")
+        return _FAILED if dropped < len(selection.ids) else 0
+
+    return _run(settings, work)
+
+
+def _rehearse(settings: Settings, selection: Selection, what: str) -> int:
+    async def work(letters: Letters) -> int:
+        reasons: Counter[str] = Counter()
+        async for page in selection.pages(letters):
+            reasons.update(letter.fields.get("reason", "unknown") for letter in page)
+        print(f"dry run: {reasons.total()} would be {what}")
+        for reason, count in reasons.most_common():
+            print(f"  {count} x {_plain(reason)}")
+        return _FAILED if reasons.total() < len(selection.ids) else 0
+
+    return _run(settings, work)
+
+
+async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
+    tally: Counter[Replayed] = Counter()
+    began, asked, printed = time.monotonic(), 0, 0.0
+    try:
+        async for letter in _one_by_one(letters, selection):
+            if rate and (early := began + asked / rate - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+            asked += 1
+            outcome = await letters.replay(letter)
+            tally[outcome] += 1
+            if sys.stderr.isatty() and time.monotonic() - printed >= _PROGRESS_EVERY:
+                printed = time.monotonic()
+                print(f"\r{tally[Replayed.DONE]} replayed", end="", file=sys.stderr, flush=True)
+            if outcome is Replayed.FULL:
+                break
+    finally:  # also where Redis went away: what was put back by then stays so
+        if printed:
+            print(file=sys.stderr)
+        refused = tally.total() - tally[Replayed.DONE]
+        print(f"{tally[Replayed.DONE]} replayed, {refused} not")
+        for outcome, why in _WHY_NOT.items():
+            if tally[outcome]:
+                print(f"  {tally[outcome]} x {why}")
+    return _FAILED if refused else 0
+
+
+async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[EntryId]:
+    """Those named, whether they are there or not; else those that the filters let through."""
+    for letter in selection.ids:
+        yield letter
+    if not selection.ids:
+        async for page in selection.pages(letters):
+            for found in page:
+                yield found.id
+
+
+def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
+    async def connected() -> int:
+        stream = settings.stream
+        clients = Clients(settings.redis)
+        try:
+            keys = Keys(settings.clusters.namespace, stream.key, stream.dead_letter)
+            return await work(Letters(clients, keys, most_jobs=stream.maxlen))
+        finally:
+            await clients.close()
+
+    try:
+        return asyncio.run(connected())
+    except StoreRefusesError:
+        raise  # it says what is wrong: nothing is wrong with where we asked
+    except StoreUnavailableError as error:
+        where = f"redis.url is {settings.redis.url!r}, from {settings.sources.get('redis.url', 'the default')}"
+        advice = "is Redis running there, and may this user in? A daemon's own settings: --config FILE or its variables"
+        raise ClusterdError(f"{error.detail} ({where}): {advice}") from error
+
+
+def _head() -> str:
+    return " ".join(f"{name:<{width}}" for name, width in _COLUMNS) + " error"
+
+
+def _row(letter: Found) -> str:
+    fields = letter.fields
+    cells = (
+        _age(letter),
+        str(letter.id),
+        *(fields.get(name, "") for name in ("reason", "pet_id", "job_id", "attempts")),
+    )
+    start = " ".join(f"{_plain(cell) or '-':<{width}}" for cell, (_, width) in zip(cells, _COLUMNS, strict=True))
+    room = shutil.get_terminal_size((_UNBOUNDED_WIDTH, 0)).columns - len(start) - 1
+    error = _plain(fields.get("error", ""))
+    room = max(room, _SHORTEST_ERROR)
+    return f"{start} {error if len(error) <= room else error[: room - 1] + '…'}"
+
+
+def _object(letter: Found) -> dict[str, Any]:
+    attempts = letter.fields.get("attempts", "")
+    known = {"attempts": int(attempts)} if attempts.isdecimal() and len(attempts) < _LONG_NUMBER else {}
+    return {"id": str(letter.id), **letter.fields, **known, "payload_bytes": letter.payload_bytes}
+
+
+def _age(letter: Found) -> str:
+    seconds = max(0, int(time.time() - letter.id.ms / 1000))
+    return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), f"{seconds}s")
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
+
+
+def _plain(text: str, keep: str = "") -> str:
+    """For a terminal: nothing in a letter may move its cursor or look like a line of ours."""
+    return "".join(_escaped(text, keep))
+
+
+def _escaped(text: str, keep: str) -> Iterator[str]:
+    for character in text:
+        printed = character.isprintable() or character in keep
+        yield character if printed else character.encode("unicode_escape").decode()

@@ -1,0 +1,86 @@
+"""The dead letters, for those who run the daemon: reading them a page at a time, putting jobs back, deleting."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.client import Clients, send, translated
+from sploot_clusterd.store.keys import Keys
+
+_A_PAGE: Final = 100
+_BYTES_A_PAGE: Final = 4 * 2**20
+_LAST_SEQ: Final = 2**64 - 1
+
+
+class Found(NamedTuple):
+    """A dead letter without its payload. What is no UTF-8 in it is shown by escapes."""
+
+    id: EntryId
+    payload_bytes: int
+    fields: Mapping[str, str]
+
+
+class Replayed(Enum):
+    """What became of a letter that was to be put back; everything but DONE left all as it was."""
+
+    DONE = "replayed"
+    GONE = "gone"
+    """There is no such letter, or it was replayed already."""
+    EMPTY = "empty"
+    ERASED = "erased"
+    FULL = "full"
+
+
+class Letters:
+    """The dead letters of one stream. Every method raises StoreUnavailableError when Redis does not answer."""
+
+    def __init__(self, clients: Clients, keys: Keys, *, most_jobs: int) -> None:
+        """`most_jobs` is how many unsettled entries the stream may hold."""
+        self._clients = clients
+        self._keys = keys
+        self._most_jobs = most_jobs
+
+    async def pages(self, since_ms: int | None = None, until_ms: int | None = None) -> AsyncIterator[list[Found]]:
+        """Those set aside between the two times (both included, by Redis' clock), the oldest first, without payloads.
+
+        What is set aside from now on is not among them: or putting back what fails again would never end.
+        """
+        begin = "-" if since_ms is None else str(EntryId(since_ms, 0))
+        last = "" if until_ms is None else str(EntryId(until_ms, _LAST_SEQ))
+        while begin:
+            with translated():
+                begin, last, *page = await scripts.LIST_LETTERS(
+                    self._clients.commands, (self._keys.dead_letters,), (begin, last, _A_PAGE, _BYTES_A_PAGE)
+                )
+            yield [Found(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+
+    async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
+        """All fields of one, its payload too; None if there is no such letter."""
+        with translated():
+            found = await send(self._clients.commands, "XRANGE", self._keys.dead_letters, str(letter), str(letter))
+        if not found:
+            return None
+        fields: dict[bytes, bytes] = found[0][1]
+        return fields
+
+    async def replay(self, letter: EntryId) -> Replayed:
+        """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
+        keys = (self._keys.stream, self._keys.dead_letters, self._keys.erased)
+        with translated():
+            reply = await scripts.REPLAY_LETTER(self._clients.commands, keys, (str(letter), self._most_jobs))
+        return Replayed(_text(reply))
+
+    async def drop(self, letters: Sequence[EntryId]) -> int:
+        """Deletes them for good; how many of them there were."""
+        with translated():
+            return int(await send(self._clients.commands, "XDEL", self._keys.dead_letters, *map(str, letters)))
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
+
+
+def _fields(flat: Sequence[bytes]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}

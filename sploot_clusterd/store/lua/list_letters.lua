@@ -1,0 +1,32 @@
+-- A page of dead letters without their payloads, the oldest first. Writes nothing.
+-- KEYS  1 dead letters
+-- ARGV  1 where to begin: an id, or '(' and an id to begin behind it, 2 last id wanted or '' for the newest there is
+--       now, 3 most letters, 4 most bytes of payloads to pass over: a long page would hold up every other client
+-- Reply {where to go on, or '' at the end; the last id that will be given, to be passed on: what comes in meanwhile is
+--        not for this listing; {id, bytes of the payload, {field, value, ...}}...}
+local letters, from, last = KEYS[1], ARGV[1], ARGV[2]
+if redis.call('EXISTS', letters) == 0 then return {'', last} end
+local info = redis.call('XINFO', 'STREAM', letters)
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' and (last == '' or at_or_before(info[i + 1], last)) then last = info[i + 1] end
+end
+
+local page, bytes = {'', last}, 0
+while #page - 2 < tonumber(ARGV[3]) and bytes < tonumber(ARGV[4]) do
+  local letter = redis.call('XRANGE', letters, from, last, 'COUNT', 1)[1]
+  if not letter then return page end
+  local fields, size = {}, 0
+  for i = 1, #letter[2], 2 do
+    if letter[2][i] == 'payload' then
+      size = #letter[2][i + 1]
+    else
+      fields[#fields + 1] = letter[2][i]
+      fields[#fields + 1] = letter[2][i + 1]
+    end
+  end
+  page[#page + 1] = {letter[1], size, fields}
+  bytes = bytes + size
+  from = '(' .. letter[1]
+end
+page[1] = from
+return page

@@ -1,0 +1,149 @@
+"""The bodies of answers as structs, for the OpenAPI document; a test holds them against the answers.
+
+Handlers do not use them: a view goes out as it was stored, and the others are too small to need one.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from sploot_clusterd.model import Id, Unit
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Refusal(Struct):
+    """Every answer that is not what was asked for."""
+
+    detail: str
+
+
+class Alive(Struct):
+    status: Literal["ok"]
+
+
+class Ready(Struct):
+    status: Literal["ready"]
+    reasons: list[str]
+    warnings: list[str]
+
+
+class NotReady(Struct):
+    status: Literal["not ready"]
+    detail: str
+    reasons: list[str]
+    warnings: list[str]
+
+
+class Accepted(Struct):
+    status: Literal["accepted"]
+
+
+class Invalidated(Struct):
+    """`noop` where there was no view."""
+
+    status: Literal["removed", "noop"]
+
+
+class Erased(Struct):
+    """`noop` where there was nothing."""
+
+    status: Literal["erased", "noop"]
+
+
+class RedisHealth(Struct):
+    status: Literal["ok"]
+    ping_ms: Annotated[float, Meta(ge=0.0)]
+
+
+class Member(Struct):
+    image_id: Id
+    score: Unit
+    position: Count
+    quality_score: Unit | None
+
+
+class Cluster(Struct):
+    """The best members of a cluster, best first; `size` counts all."""
+
+    id: str
+    label: str
+    hero_image_id: Id | None
+    members: list[Member]
+    quality_score: Unit | None
+    size: Count
+    provisional: bool
+
+
+class ViewMetrics(Struct):
+    coverage: dict[str, float]
+    quality_score: Unit | None
+    processed_at: str
+    num_clusters: Count
+    num_images: Count
+    num_unclustered: Count
+
+
+class View(Struct):
+    """A pet's clusters, in the order of their numbers."""
+
+    pet_id: Id
+    clusters: list[Cluster]
+    metrics: ViewMetrics
+    updated_at: str
+    version: Count
+    model_version: str | None
+    unclustered: list[Id]
+
+
+JOB: Final[dict[str, Any]] = {
+    "pet_id": "pet_123",
+    "job_id": "job_456",
+    "reason": "insights_ready",
+    "force": False,
+    "payload": {
+        "image_ids": ["img_001", "img_002", "img_003"],
+        "labels": ["Portraits", "Action Shots"],
+        "coverage": {"portrait": 0.6, "action": 0.4},
+        "quality_score": 0.85,
+        "model_version": "clip-b32@3",
+        "images": [
+            {
+                "image_id": "img_004",
+                "embedding": [0.1, 0.2],
+                "pose": {"dtype": "f16", "data": "ZjI="},
+                "quality": 0.9,
+                "label": "Portraits",
+                "captured_at": "2025-10-30T12:00:00Z",
+            }
+        ],
+        "removed_image_ids": ["img_000"],
+    },
+    "metadata": {"triggered_by": "insight-service"},
+}
+VIEW: Final[dict[str, Any]] = {
+    "pet_id": "pet_123",
+    "clusters": [
+        {
+            "id": "pet_123-cluster-0",
+            "label": "Portraits",
+            "hero_image_id": "img_001",
+            "members": [{"image_id": "img_001", "score": 0.95, "position": 0, "quality_score": 0.9}],
+            "quality_score": 0.91,
+            "size": 31,
+            "provisional": False,
+        }
+    ],
+    "metrics": {
+        "coverage": {"portrait": 0.6, "action": 0.4},
+        "quality_score": 0.85,
+        "processed_at": "2025-10-30T12:34:56.789Z",
+        "num_clusters": 1,
+        "num_images": 32,
+        "num_unclustered": 1,
+    },
+    "updated_at": "2025-10-30T12:34:56.789Z",
+    "version": 7,
+    "model_version": "clip-b32@3",
+    "unclustered": ["img_077"],
+}

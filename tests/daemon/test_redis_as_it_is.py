@@ -1,0 +1,148 @@
+"""The daemon's look at its Redis: at the start, each minute, and when it comes back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sploot_clusterd import pulse
+from sploot_clusterd.check import check
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pulse import Pulse
+from sploot_clusterd.store import Finding, Stats
+from tests.conftest import eventually
+from tests.faults.fleet import Fleet
+
+EVICTS = Finding("eviction", False, "redis may delete views")
+FORGETS = Finding("durability", False, "redis keeps no append-only file")
+
+
+class Server:
+    """Stands in for connections and stream: a server whose faults change."""
+
+    group = "workers"
+
+    def __init__(self) -> None:
+        self.found: list[Finding] = []
+        self.error: StoreUnavailableError | None = None
+        self.looks = self.beats = 0
+
+    async def look(self) -> list[Finding]:
+        self.looks += 1
+        return self.found
+
+    async def stats(self) -> Stats:
+        self.beats += 1
+        if self.error:
+            raise self.error
+        return Stats(0, 0, 0, 0)
+
+    async def beat(self, times: int = 3) -> None:
+        """Waits for some more beats of the pulse."""
+        aim = self.beats + times
+        await eventually(lambda: self.beats >= aim, what="the pulse to beat")
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health(60.0)
+
+
+@pytest.fixture
+async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    """With a pulse that beats quickly and looks once, but for what the test changes."""
+    monkeypatch.setattr(pulse, "_EVERY", 0.001)
+    server, stopping = Server(), asyncio.Event()
+    beating = Pulse(clients=server, stream=server, metrics=Metrics(), health=health, stopping=stopping, maxlen=10)
+    task = asyncio.create_task(beating.run())
+    yield server
+    stopping.set()
+    await task
+
+
+async def test_it_is_looked_at_once_a_minute(server: Server):
+    await server.beat(20)
+    assert server.looks == 1
+    assert pulse._LOOK_EVERY == 60.0
+
+
+async def test_warnings_come_and_go_and_each_is_logged_once(
+    server: Server, health: Health, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(pulse, "_LOOK_EVERY", 0.0)
+    server.found = [EVICTS]
+    server.error = StoreUnavailableError()
+    await server.beat()
+    server.error = None
+    await server.beat()
+    assert (health.warnings(), health.reasons()) == ([EVICTS.text], [])
+    server.found = [EVICTS, FORGETS]
+    await server.beat()
+    assert health.warnings() == [EVICTS.text, FORGETS.text]
+    server.found = [FORGETS]
+    await server.beat()
+    assert health.warnings() == [FORGETS.text]
+    server.found = []
+    await server.beat()
+    assert health.warnings() == []
+    assert [record.data["warning"] for record in caplog.records] == [EVICTS.text, FORGETS.text]
+
+
+async def test_what_comes_back_is_looked_at_again(server: Server):
+    await server.beat()
+    server.error = StoreUnavailableError()
+    await server.beat()
+    server.error = None
+    looks = server.looks
+    await server.beat(10)
+    assert server.looks <= looks + 1
+    assert looks > 1
+
+
+@pytest.mark.parametrize("consumers", ["0", "2"])
+async def test_it_does_not_start_where_everything_is_evicted(directory: Path, consumers: str):
+    async with Fleet(directory, daemons=0) as fleet:
+        await fleet.redis.config_set("maxmemory-policy", "allkeys-lru")
+        daemon = fleet.add_daemon({"CLUSTER_CONSUMERS": consumers})
+        with contextlib.suppress(AssertionError):  # it may have ended before it is seen to listen
+            await daemon.start()
+        await eventually(lambda: not daemon.alive(), what="the daemon to end")
+        assert daemon.exit_code == 1
+        assert "set maxmemory-policy noeviction, not allkeys-lru" in daemon.output().splitlines()[-1]
+        assert await fleet.redis.xlen("streams:media.cluster") == 0
+
+
+async def test_warnings_are_in_readiness_and_in_the_probe(directory: Path, capsys: pytest.CaptureFixture[str]):
+    async with Fleet(directory, daemons=0) as fleet:
+        await fleet.redis.config_set("maxmemory-policy", "volatile-ttl")
+        await fleet.redis.config_set("appendonly", "no")
+        daemon = fleet.add_daemon({})
+        await daemon.start()
+        await fleet.ready()
+
+        async def group_is_there() -> bool:
+            async with fleet.http.get(daemon.ops_url + "/readyz") as answer:
+                return not any("group" in warning for warning in (await answer.json())["warnings"])
+
+        await eventually(group_is_there, what="the consumer group to be seen")
+        assert await asyncio.to_thread(check, daemon.ops_url + "/readyz") == 0
+        out, err = capsys.readouterr()
+        assert out == "ready\n"
+        evicts, forgets = err.splitlines()
+        assert evicts.startswith("warning: redis may delete views")
+        assert forgets.startswith("warning: redis keeps no append-only file")
+        logged = [line["warning"] for line in daemon.log() if "not set up" in line["message"]]
+        assert [f"warning: {text}" for text in logged] == [evicts, forgets]
+
+
+async def test_the_embedded_server_causes_no_warning(fleet: Fleet):
+    async def as_it_should_be() -> bool:
+        async with fleet.http.get(fleet.daemons[0].ops_url + "/readyz") as answer:
+            return await answer.json() == {"status": "ready", "reasons": [], "warnings": []}
+
+    await eventually(as_it_should_be, what="readiness without a warning")
+    assert "not set up as it should be" not in fleet.daemons[0].output()

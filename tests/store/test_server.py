@@ -1,0 +1,96 @@
+"""What is held against a Redis server, by its own account."""
+
+import pytest
+from redis.asyncio import Redis
+
+from sploot_clusterd.errors import StartError
+from sploot_clusterd.store import Clients
+from sploot_clusterd.store.server import findings
+
+GOOD = {"redis_version": "8.2.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
+
+
+@pytest.mark.parametrize(
+    ("version", "faulty"),
+    [
+        ("7.0.0", True),
+        ("7.0.15", True),
+        ("7.0.99", True),
+        ("7.2.10", True),
+        ("7.2.11", False),
+        ("7.4.5", True),
+        ("7.4.6", False),
+        ("8.0.3", True),
+        ("8.0.4", False),
+        ("8.1.0", True),
+        ("8.2.1", True),
+        ("8.2.2", False),
+        ("8.2.10", False),
+        ("8.4.0", False),
+        ("8.4", False),
+        ("9.0.0-rc1", False),
+        ("255.255.255", False),
+        ("unstable", False),
+    ],
+)
+def test_versions_with_known_faults_in_lua(version: str, faulty: bool):
+    found = findings({**GOOD, "redis_version": version})
+    assert [(finding.name, finding.fatal, version in finding.text) for finding in found] == [
+        ("version", False, True)
+    ] * faulty
+
+
+def test_the_compatible_version_of_another_server_is_not_its_own():
+    assert findings({**GOOD, "redis_version": "7.2.4", "valkey_version": "8.1.4"}) == []
+
+
+@pytest.mark.parametrize("version", ["6.2.20", "6.9.9", "5.0.0", "2.8.24"])
+def test_older_ones_will_not_do(version: str):
+    (finding,) = findings({**GOOD, "redis_version": version})
+    assert (finding.fatal, version in finding.text) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "fatal"),
+    [
+        *((f"allkeys-{kind}", True) for kind in ("lru", "lfu", "random", "lrm")),
+        *((f"volatile-{kind}", False) for kind in ("lru", "lfu", "random", "ttl")),
+    ],
+)
+def test_every_policy_but_noeviction_is_told(policy: str, fatal: bool):
+    (finding,) = findings({**GOOD, "maxmemory_policy": policy})
+    assert (finding.name, finding.fatal, finding.text.endswith(policy)) == ("eviction", fatal, True)
+
+
+def test_a_server_without_an_append_only_file_is_told():
+    (finding,) = findings({**GOOD, "aof_enabled": 0})
+    assert (finding.name, finding.fatal) == ("durability", False)
+
+
+def test_what_is_not_told_is_not_held_against_it():
+    assert findings({}) == []
+    assert findings(GOOD) == []
+
+
+async def test_the_embedded_server_is_as_it_should_be(clients: Clients):
+    assert await clients.look() == []
+
+
+async def test_nothing_starts_on_a_server_that_evicts_everything(clients: Clients, redis: Redis):
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        for _ in range(2):
+            with pytest.raises(StartError, match="maxmemory-policy noeviction, not allkeys-lru"):
+                await clients.look()
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    assert await clients.look() == []
+
+
+async def test_what_runs_already_goes_on(clients: Clients, redis: Redis):
+    assert await clients.look() == []
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert [(finding.name, finding.fatal) for finding in await clients.look()] == [("eviction", True)]
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
