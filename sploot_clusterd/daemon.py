@@ -198,7 +198,7 @@ class Daemon:
         )
         self._supervisor.add("reclaim", reclaimer.run)
         self._supervisor.add("leases", leases.run)
-        self.health.expect("reclaim")
+        self.health.expect(reclaim_name)
 
     def _new_processor(self, leases: Leases, brake: Brake) -> Processor:
         settings = self._settings
@@ -212,6 +212,7 @@ class Daemon:
             retry_reads=settings.redis.retry_on_timeout,
         )
         return Processor(
+            stream=self._stream,
             albums=albums,
             planner=Planner(self._params),
             cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
@@ -219,6 +220,7 @@ class Daemon:
             outcomes=Outcomes(self._stream, brake, self.metrics, settings.stream.max_attempts),
             brake=brake,
             compute=Compute(self._pool),
+            health=self.health,
             limits=settings.limits,
             metrics=self.metrics,
         )

@@ -119,6 +119,12 @@ def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
         return entry_id
 
 
+def other_pet(fields: Mapping[bytes, bytes]) -> str:
+    """The pet that a mismatch's body names, where `claimed_ids` tells that of its envelope: to erase it by either."""
+    given = _dict(msgspec.json.decode(fields.get(b"payload", b"null")))
+    return _short(_dict(given.get("payload")).get("pet_id"))
+
+
 def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
     """The request in `payload`, and its job id. Our own form is tried first: it is nearly all of the traffic."""
     try:

@@ -73,7 +73,7 @@ class Consumer:
     async def _session(self) -> None:
         async with self._open() as reader:
             # First what is ours already: read before a crash, or with a reply that got lost on the way.
-            async for entries in self._stream.claim(self._name, How.OWN, self._processor.harmless):
+            async for entries in self._stream.claim(self._name, How.OWN):
                 await self._processor.run(self._name, entries)
             self._delay = _FIRST_DELAY
             self._health.mended(self._name)

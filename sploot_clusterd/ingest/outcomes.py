@@ -11,7 +11,7 @@ from sploot_clusterd.ingest.policy import SetAside, after_failure
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry, Letter, Retry, Stream
-from sploot_clusterd.wire import claimed_ids, first_place, flat_payload
+from sploot_clusterd.wire import claimed_ids, first_place, flat_payload, other_pet
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Outcomes:
             first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
             pet_id=pet_id,
             job_id=job_id,
+            other_pet_id=other_pet(entry.fields) if reason == "mismatch" else "",
             failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         if not await self._stream.dead_letter(consumer, letter):

@@ -85,6 +85,13 @@ class Planner:
         plan = self.plan(task._replace(works=rest)) if rest else Plan(task.pet_id, _commit(task, ()))
         return plan._replace(failures=[*plan.failures, *failures])
 
+    def failed(self, task: Task, error: Exception) -> Plan:
+        """Nothing of the pet can be applied; what was accepted before an erasure is settled all the same."""
+        current = _current(task)
+        erased = [work for work in task.works if work not in current]
+        failures = [Failure(work.entry, error, work.job) for work in current]
+        return Plan(task.pet_id, _commit(task, erased), erased, [False] * len(erased), failures=failures)
+
     def _planned(self, task: Task) -> Plan:
         current = _current(task)
         if not current:  # all were accepted before the pet was erased

@@ -1,7 +1,7 @@
 """What becomes of a run that failed, and where a batch is computed: pure functions, easily read and tested."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import BadJobError, BadStateError, Reason
@@ -12,6 +12,7 @@ _INLINE_PIECE: Final = 0.001
 _INLINE_TOTAL: Final = 0.004
 _INLINE_BESIDE: Final = 0.0003
 """Seconds of estimated work: of one pet, of a batch, and of a batch while the pool computes another."""
+_HOP_SECONDS: Final = 1.0
 _INLINE_BYTES: Final = 64 * 1024
 _INLINE_BYTES_BESIDE: Final = 4 * 1024
 """Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
@@ -57,6 +58,18 @@ def conflict_pause(tries: int) -> float:
 def decode_in_thread(size: int, *, busy: bool) -> bool:
     """Whether a batch of `size` bytes is decoded in the thread pool; `busy` as for `in_thread`."""
     return size > (_INLINE_BYTES_BESIDE if busy else _INLINE_BYTES)
+
+
+def hops(estimates: Sequence[float]) -> Iterator[slice]:
+    """Cuts a batch into parts of about a second of estimated work each: after each part the consumer shows progress."""
+    begin, total = 0, 0.0
+    for n, estimate in enumerate(estimates):
+        if n > begin and total + estimate > _HOP_SECONDS:
+            yield slice(begin, n)
+            begin, total = n, 0.0
+        total += estimate
+    if begin < len(estimates):
+        yield slice(begin, len(estimates))
 
 
 def in_thread(estimates: Sequence[float], *, busy: bool) -> bool:

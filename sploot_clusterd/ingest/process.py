@@ -9,7 +9,8 @@ from typing import Final
 
 from sploot_clusterd.checks import Limits
 from sploot_clusterd.engine import Album, Changes, images_named
-from sploot_clusterd.errors import BadJobError, StoreUnavailableError
+from sploot_clusterd.errors import BadJobError, BadStateError, StoreUnavailableError
+from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import policy
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
@@ -18,7 +19,7 @@ from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Committed, Entry, Reply, Verdict, Wanted
+from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Stream, Verdict, Wanted
 from sploot_clusterd.wire import decode_entry
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Processor:
     def __init__(
         self,
         *,
+        stream: Stream,
         albums: AlbumStore,
         planner: Planner,
         cache: AlbumCache,
@@ -41,9 +43,11 @@ class Processor:
         outcomes: Outcomes,
         brake: Brake,
         compute: Compute,
+        health: Health,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
+        self._stream = stream
         self._albums = albums
         self._planner = planner
         self._cache = cache
@@ -51,11 +55,12 @@ class Processor:
         self._outcomes = outcomes
         self._brake = brake
         self._computing = compute
+        self._health = health
         self._limits = limits
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
-        self.harmless: set[bytes] = set()
+        self._harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
 
     async def run(self, consumer: str, entries: Sequence[Entry]) -> None:
@@ -68,20 +73,23 @@ class Processor:
             for entry in entries:
                 if entry.verdict is Verdict.ALONE:
                     await self._alone(consumer, entry)
-                elif entry.verdict is Verdict.CRASH_LOOP:
-                    text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
-                    await self._outcomes.set_aside(consumer, entry, "crash_loop", text)
                 elif entry.verdict is Verdict.GONE:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._outcomes.set_aside(consumer, entry, "payload_lost", text)
 
     async def _alone(self, consumer: str, entry: Entry) -> None:
-        try:
-            await self._batch(consumer, [entry])
-        except StoreUnavailableError:
-            self.harmless.add(entry.key)
-            raise
-        self.harmless.discard(entry.key)
+        verdict = await self._stream.begin_alone(consumer, entry.key, harmless=entry.key in self._harmless)
+        self._harmless.discard(entry.key)
+        if verdict is LoneRun.CRASH_LOOP:
+            text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
+            await self._outcomes.set_aside(consumer, entry, "crash_loop", text)
+        elif verdict is LoneRun.RUN:
+            try:
+                await self._batch(consumer, [entry])
+            except StoreUnavailableError:
+                self._harmless.add(entry.key)
+                raise
+        self._health.progress(consumer)
 
     async def _batch(self, consumer: str, entries: Sequence[Entry]) -> None:
         if not entries:
@@ -124,7 +132,7 @@ class Processor:
         at = time.perf_counter()
         tasks, failures = await self._load(works)
         at = self._spent("load", at)
-        plans = await self._compute(tasks)
+        plans = await self._compute(consumer, tasks)
         at = self._spent("compute", at)
         failures += [failure for plan in plans for failure in plan.failures]
         again, refused = await self._commit(consumer, [plan for plan in plans if plan.works], began)
@@ -152,15 +160,27 @@ class Processor:
                 tasks.append(Task(want.pet_id, works[want.pet_id], loaded, known))
         return tasks, failures
 
-    async def _compute(self, tasks: Sequence[Task]) -> list[Plan]:
+    async def _compute(self, consumer: str, tasks: Sequence[Task]) -> list[Plan]:
         """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
-        in_thread = policy.in_thread([self._planner.estimate(task) for task in tasks], busy=self._computing.busy)
-        plans = await self._computing.each(self._planner.plan, tasks, in_thread=in_thread)
+        estimates = [self._planner.estimate(task) for task in tasks]
+        plans: list[Plan] = []
+        for hop in policy.hops(estimates):
+            in_thread = policy.in_thread(estimates[hop], busy=self._computing.busy)
+            plans += await self._computing.each(self._planner.plan, tasks[hop], in_thread=in_thread)
+            self._health.progress(consumer)
         for n, task in enumerate(tasks):
             if plans[n].needs_all_rows:
-                complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
-                (plans[n],) = await self._computing.each(self._planner.plan, [complete], in_thread=True)
+                plans[n] = await self._with_all_rows(task)
+                self._health.progress(consumer)
         return plans
+
+    async def _with_all_rows(self, task: Task) -> Plan:
+        try:
+            complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
+        except BadStateError as error:
+            return self._planner.failed(task, error)
+        (plan,) = await self._computing.each(self._planner.plan, [complete], in_thread=True)
+        return plan
 
     async def _commit(
         self, consumer: str, plans: Sequence[Plan], began: float

@@ -64,14 +64,14 @@ class Reclaimer:
     async def run(self) -> None:
         """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
         while not self._named.is_set() and not await pause(self._stopping, _TICK):
-            self._health.progress("reclaim")
+            self._health.progress(self._name)
         owed = True
         clock = asyncio.get_running_loop().time
         next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
         while not self._stopping.is_set():
-            self._health.progress("reclaim")
+            self._health.progress(self._name)
             try:
-                if owed:
+                if owed and not self._brake.seconds_left():
                     await self.claim(How.OWN)
                     owed = False
                 for duty in self._duties:
@@ -97,9 +97,9 @@ class Reclaimer:
         if self._brake.seconds_left():
             return 0
         claimed = 0
-        async for entries in self._stream.claim(self._name, how, self._processor.harmless):
+        async for entries in self._stream.claim(self._name, how):
             await self._processor.run(self._name, entries)
-            self._health.progress("reclaim")
+            self._health.progress(self._name)
             claimed += len(entries)
             if self._stopping.is_set():
                 break

@@ -10,7 +10,7 @@ from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Found, Letters, Replayed
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
-from sploot_clusterd.store.stream import Entry, How, Letter, Retry, Stats, Stream, Verdict
+from sploot_clusterd.store.stream import Entry, How, Letter, LoneRun, Retry, Stats, Stream, Verdict
 from sploot_clusterd.store.views import ViewStore
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Letter",
     "Letters",
     "Loaded",
+    "LoneRun",
     "Reader",
     "Replayed",
     "Reply",

@@ -114,7 +114,7 @@ class AlbumStore:
             while True:
                 self._loads.inc()
                 cursor, page = await send(self._clients.commands, "HSCAN", images, cursor, "COUNT", _ROWS_A_PAGE)
-                rows.update((image.decode(), row) for image, row in page.items())
+                rows.update((image.decode(errors="replace"), row) for image, row in page.items())
                 if not cursor:
                     return rows
 

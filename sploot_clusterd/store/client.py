@@ -6,15 +6,18 @@ only the caller knows which ones may happen twice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
+    ClusterError,
     ConnectionError,  # noqa: A004 - the library's own name for it
     MasterDownError,
     NoPermissionError,
@@ -45,8 +48,28 @@ _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
 _POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
-_GROUP_GONE: Final = ("NOGROUP", "UNBLOCKED")
-_REFUSING: Final = ("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN")
+_LONGEST: Final = 200
+
+_MEANINGS: Final[Sequence[tuple[tuple[type[RedisError], ...], tuple[str, ...], Callable[[str], Exception]]]] = (
+    (
+        (NoPermissionError,),
+        ("NOPERM",),
+        lambda _: StoreUnavailableError("redis refuses a command to our user: see the ACL in docs/operations.md"),
+    ),
+    (
+        (OutOfMemoryError, ReadOnlyError, MasterDownError),
+        ("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN"),
+        lambda text: StoreRefusesError(f"redis refuses writes: {text}"),
+    ),
+    (
+        (ClusterError, AskError, TryAgainError),
+        ("BUSY", "LOADING", "CLUSTERDOWN", "UNKILLABLE"),
+        lambda text: StoreUnavailableError(f"redis cannot answer now: {text}"),
+    ),
+    ((), ("NOGROUP", "UNBLOCKED"), GroupMissingError),
+    ((), ("WRONGTYPE",), BadStateError),
+)
+"""What Redis replies, by class and by its first word, and what is to be done about it. All else is a bug of ours."""
 
 
 class Clients:
@@ -59,8 +82,22 @@ class Clients:
         self._accepted = False
 
     def reader(self, block_ms: int) -> Redis:
-        """A client with a single connection for reads that block up to `block_ms`. Close it with `drop`."""
-        client = Redis(connection_pool=self._pool(1, self._timeout(block_ms / 1000)))
+        """A client with a single connection for reads that block up to `block_ms`. Close it with `drop`.
+
+        It connects once: what was done on a connection, such as taking a name, is not there on the next one, so a lost
+        one has to be noticed.
+        """
+        connected = False
+
+        async def connect_once(connection: AbstractConnection) -> None:
+            nonlocal connected
+            if connected:
+                raise ConnectionError("the reader's connection was lost")
+            connected = True
+            await connection.on_connect()
+
+        pool = self._pool(1, self._timeout(block_ms / 1000), redis_connect_func=connect_once)
+        client = Redis(connection_pool=pool)
         self._readers.add(client)
         return client
 
@@ -97,7 +134,7 @@ class Clients:
         base = self._settings.socket_timeout or _COMMAND_TIMEOUT
         return base if not block else block + max(base, _READ_MARGIN)
 
-    def _pool(self, connections: int, timeout: float) -> BlockingConnectionPool:
+    def _pool(self, connections: int, timeout: float, **more: Any) -> BlockingConnectionPool:
         s = self._settings
         options: dict[str, Any] = {
             "socket_timeout": timeout,
@@ -105,6 +142,7 @@ class Clients:
             "health_check_interval": s.healthcheck_interval,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,  # flat replies; nothing here needs RESP3's types
+            **more,
             "username": s.username,
             "password": s.password.reveal() if s.password else None,
         }
@@ -136,17 +174,10 @@ def translated() -> Iterator[None]:
 
 def as_ours(error: RedisError) -> Exception:
     """The daemon's error for one that Redis replied; itself if it is a bug of ours."""
-    text = str(error)
-    if isinstance(error, NoPermissionError):
-        return StoreUnavailableError("redis refuses a command to our user: see the ACL in docs/operations.md")
-    if isinstance(error, OutOfMemoryError | ReadOnlyError | MasterDownError | TryAgainError):
-        return StoreRefusesError(f"redis refuses writes: {text}"[:200])
-    if text.startswith(_REFUSING):
-        return StoreRefusesError(f"redis refuses writes: {text}"[:200])
-    if text.startswith(_GROUP_GONE):
-        return GroupMissingError(text[:200])
-    if "WRONGTYPE" in text:
-        return BadStateError(text[:200])
+    text = str(error)[:_LONGEST]
+    for classes, prefixes, ours in _MEANINGS:
+        if isinstance(error, classes) or text.startswith(prefixes):
+            return ours(text)
     return error
 
 

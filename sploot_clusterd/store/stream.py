@@ -23,9 +23,17 @@ class Verdict(Enum):
     RUN = "run"
     ALONE = "alone"
     """It was delivered twice or more without an outcome: it may be what ended those processes."""
-    CRASH_LOOP = "crash_loop"
     GONE = "gone"
     """Its payload was deleted while it was pending."""
+
+
+class LoneRun(Enum):
+    """Whether a suspect may be run by itself once more."""
+
+    RUN = "run"
+    CRASH_LOOP = "crash_loop"
+    """Each of its lone runs ended without an outcome, and no more are allowed."""
+    LOST = "lost"
 
 
 class Entry(NamedTuple):
@@ -70,6 +78,8 @@ class Letter(NamedTuple):
     pet_id: str
     job_id: str
     failed_at: str
+    other_pet_id: str = ""
+    """A second pet that the job names, where its envelope and its body differ."""
 
 
 class Stats(NamedTuple):
@@ -121,11 +131,8 @@ class Stream:
             else:
                 self._metrics.groups_created.inc()
 
-    async def claim(self, consumer: str, how: How, harmless: Collection[bytes] = ()) -> AsyncIterator[list[Entry]]:
-        """Pages of entries taken over for `consumer`; what waits for its due time is left.
-
-        `harmless` are entries whose lone run did not end this process, although it had no outcome.
-        """
+    async def claim(self, consumer: str, how: How) -> AsyncIterator[list[Entry]]:
+        """Pages of entries taken over for `consumer`; what waits for its due time is left."""
         cursor = b""
         while True:
             self._round_trips["claim"].inc()
@@ -140,8 +147,6 @@ class Stream:
                         self._retry_idle_ms,
                         cursor,
                         _PAGE,
-                        self._max_attempts,
-                        *harmless,
                     ),
                 )
             if taken:
@@ -150,6 +155,14 @@ class Stream:
                 yield [_entry(*each) for each in taken]
             if not cursor:
                 return
+
+    async def begin_alone(self, consumer: str, entry: bytes, *, harmless: bool) -> LoneRun:
+        """Counts a lone run before it begins. `harmless`: its last one had no outcome but left this process alive."""
+        self._round_trips["claim"].inc()
+        arguments = (self.group, consumer, entry, self._max_attempts, int(harmless))
+        with translated():
+            reply = await scripts.BEGIN_ALONE(self._clients.commands, self._pair, arguments)
+        return LoneRun(reply.decode())
 
     async def renew(self, consumer: str, entries: Collection[bytes]) -> int:
         """Resets the idle time of those that are still the consumer's; how many these are."""
@@ -227,4 +240,5 @@ def _letter_fields(letter: Letter) -> list[scripts.Argument]:
         *("pet_id", letter.pet_id),
         *("job_id", letter.job_id),
         *("failed_at", letter.failed_at),
+        *(("other_pet_id", letter.other_pet_id) if letter.other_pet_id else ()),
     ]

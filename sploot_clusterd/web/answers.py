@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from sploot_clusterd.errors import BacklogFullError, BadJobError, ClusterdError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, ClusterdError, StoreUnavailableError
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -42,9 +42,7 @@ def refusal_of(error: Exception) -> RefusedError | None:
             return RefusedError(400, error.detail)
         case BadJobError():
             return RefusedError(422, error.detail)
-        case BacklogFullError():
+        case BacklogFullError() | BadStateError() | StoreUnavailableError():
             return RefusedError(503, str(error), {"Retry-After": _RETRY_AFTER_S})
-        case StoreUnavailableError():
-            return RefusedError(503, error.detail, {"Retry-After": _RETRY_AFTER_S})
         case _:
             return None

@@ -93,6 +93,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
         cache, brake = AlbumCache(2**20, metrics), Brake(health)
         leases = Leases(stream, health, stopping, 60_000)
         processor = Processor(
+            stream=stream,
             albums=albums,
             planner=Planner(params),
             cache=cache,
@@ -100,6 +101,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
             outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
             brake=brake,
             compute=Compute(pool),
+            health=health,
             limits=LimitsSettings(),
             metrics=metrics,
         )

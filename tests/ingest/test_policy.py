@@ -17,6 +17,7 @@ from sploot_clusterd.ingest.policy import (
     backoff_ms,
     conflict_pause,
     decode_in_thread,
+    hops,
     in_thread,
 )
 from sploot_clusterd.metrics import Metrics
@@ -54,6 +55,13 @@ def test_only_large_pieces_go_to_the_pool():
     assert not decode_in_thread(10_000, busy=False)
     assert decode_in_thread(10_000, busy=True)
     assert decode_in_thread(100_000, busy=False)
+
+
+@given(st.lists(st.floats(0, 3), max_size=30))
+def test_a_batch_is_cut_into_parts_that_show_progress_and_nothing_is_left_out(estimates: list[float]):
+    parts = list(hops(estimates))
+    assert [e for part in parts for e in estimates[part]] == estimates
+    assert all(sum(estimates[part]) <= 1.0 or part.stop - part.start == 1 for part in parts)
 
 
 class Clock:

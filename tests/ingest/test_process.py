@@ -7,7 +7,7 @@ import pytest
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
-from sploot_clusterd.store import How, Verdict
+from sploot_clusterd.store import How, Verdict, ViewStore
 from sploot_clusterd.wire import flat_payload
 from tests.ingest.conftest import MAX_ATTEMPTS, Side
 
@@ -218,19 +218,69 @@ async def test_suspects_run_alone_and_are_remembered_as_harmless_if_only_redis_w
         patch.setattr(side.processor._albums, "load", away)
         with pytest.raises(StoreUnavailableError):
             await side.processor.run("me", [suspect])
-    assert side.processor.harmless == {entry.key}
+    assert side.processor._harmless == {entry.key}
     await side.processor.run("me", [suspect])
-    assert side.processor.harmless == set()
+    assert side.processor._harmless == set()
     assert (await side.view())["version"] == 1
 
 
-@pytest.mark.parametrize(("verdict", "reason"), [(Verdict.CRASH_LOOP, b"crash_loop"), (Verdict.GONE, b"payload_lost")])
-async def test_crash_loops_and_lost_payloads_are_set_aside_without_a_run(side: Side, verdict: Verdict, reason: bytes):
+async def test_a_lost_payload_is_set_aside(side: Side):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    await side.processor.run("me", [entry._replace(verdict=verdict)])
-    assert [letter[b"reason"] for letter in await side.letters()] == [reason]
-    assert await side.redis.get(side.keys.view("pet")) is None
+    await side.processor.run("me", [entry._replace(verdict=Verdict.GONE)])
+    assert [letter[b"reason"] for letter in await side.letters()] == [b"payload_lost"]
+
+
+async def test_the_one_job_that_ends_its_process_is_set_aside_and_those_behind_it_are_done(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("good-1", "poison", "good-2"):
+        await side.add(name, job_id=name, payload=image(name))
+    entries = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read()]
+
+    class ProcessEndedError(BaseException):
+        """Nothing of ours runs after it."""
+
+    real = plan_module.apply
+
+    def apply(album, jobs, *args, **kwargs):
+        if any(job.job_id == "poison" for job in jobs):
+            raise ProcessEndedError
+        return real(album, jobs, *args, **kwargs)
+
+    monkeypatch.setattr(plan_module, "apply", apply)
+    for _ in range(MAX_ATTEMPTS):  # each time it comes first, with the healthy one behind it
+        with pytest.raises(ProcessEndedError):
+            await side.processor.run("me", entries[1:])
+    await side.processor.run("me", entries)
+    assert [(letter[b"pet_id"], letter[b"reason"]) for letter in await side.letters()] == [(b"poison", b"crash_loop")]
+    assert [(await side.view(name))["version"] for name in ("good-1", "good-2")] == [1, 1]
+    assert await side.pending() == 0
+
+
+async def test_rows_that_cannot_be_read_are_a_bad_state_of_that_pet_alone(side: Side):
+    for pet in ("pet", "other"):
+        await side.add(pet, payload=image("img"))
+    await side.run()
+    images = side.keys.pet("pet").images
+    await side.redis.delete(images)
+    await side.redis.set(images, "not a hash")
+    for pet in ("pet", "other"):
+        await side.add(pet, force=True, payload={})
+    await side.run()
+    assert [(letter[b"pet_id"], letter[b"reason"]) for letter in await side.letters()] == [(b"pet", b"bad_state")]
+    assert (await side.view("other"))["version"] == 2
+    assert await side.pending() == 0
+
+
+async def test_a_mismatch_is_erased_with_either_pet(side: Side):
+    await side.raw(b'{"pet_id": "a", "payload": {"pet_id": "b"}}')
+    await side.run()
+    (letter,) = await side.letters()
+    assert (letter[b"pet_id"], letter[b"other_pet_id"]) == (b"a", b"b")
+    views = ViewStore(side.clients, side.keys, side.metrics, side.health, maxlen=9, group="workers", retry_reads=True)
+    assert await views.erase("b") is True
+    assert await side.letters() == []
 
 
 async def test_force_reads_every_row_and_forms_the_clusters_anew(side: Side):

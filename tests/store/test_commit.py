@@ -1,13 +1,16 @@
 """The commit: all of a pet's state and its entries' settlement, or nothing."""
 
+import asyncio
 from collections.abc import Collection
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from sploot_clusterd.errors import BadStateError, StoreRefusesError
+from sploot_clusterd.errors import BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Commit, Keys, Loaded, Reply, Stream, ViewStore, Wanted
+from tests.conftest import eventually
 from tests.store.conftest import Producer
 
 PET = "pet"
@@ -192,3 +195,37 @@ async def test_large_lists_go_through_in_one_commit(albums: AlbumStore, entry: b
     (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, deletes=gone)])
     assert done.reply is Reply.COMMITTED
     assert not await redis.exists("ns:images:pet")
+
+
+async def test_an_album_that_was_to_expire_no_longer_does_when_the_setting_is_gone(
+    albums: AlbumStore, entry: bytes, producer: Producer, redis: Redis
+):
+    (first,) = await albums.commit("me", [commit([entry])])
+    for key in ("ns:album:pet", "ns:images:pet"):
+        await redis.expire(key, 1000)
+    await producer.add()
+    second = (await producer.read("me"))[0].key
+    await albums.commit("me", [commit([second], first.token, 2)])
+    assert [await redis.ttl(key) for key in ("ns:album:pet", "ns:images:pet")] == [-1, -1]
+
+
+async def test_a_server_that_is_busy_is_unavailable_and_no_bug(albums: AlbumStore, redis: Redis):
+    await redis.config_set("busy-reply-threshold", 20)
+    slow = asyncio.create_task(redis.eval("while true do end", 0))
+
+    async def says_busy() -> bool:
+        try:
+            await load(albums)
+        except StoreUnavailableError as error:
+            return "cannot answer now: BUSY" in error.detail
+        return False
+
+    other = Redis.from_url(f"unix://{redis.connection_pool.connection_kwargs['path']}", protocol=2)
+    try:
+        await eventually(says_busy, what="a BUSY reply")
+    finally:
+        await other.script_kill()
+        with pytest.raises(ResponseError):
+            await slow
+        await other.config_set("busy-reply-threshold", 5000)
+        await other.aclose()

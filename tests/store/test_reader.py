@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.errors import ConsumerNameTakenError
+from sploot_clusterd.errors import ConsumerNameTakenError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Clients, Keys, Reader, Stream
 from sploot_clusterd.store import reader as reader_module
@@ -100,3 +100,14 @@ async def test_closed_readers_leave_no_connection(new_reader, redis: Redis):
         return len(await redis.client_list()) <= before + 1  # the pool of commands keeps one
 
     await eventually(gone, what="connections to be closed")
+
+
+async def test_a_lost_connection_is_told_and_not_mended_in_silence(new_reader, redis: Redis):
+    """On a new connection the consumer would have no name, and could not be woken."""
+    reader = new_reader(block_ms=50)
+    await reader.open()
+    assert await reader.read() == []
+    await redis.client_kill_filter(_id=reader._client_id)
+    with pytest.raises(StoreUnavailableError):
+        await reader.read()
+    await reader.close()

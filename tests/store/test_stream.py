@@ -5,13 +5,13 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Entry, How, Keys, Letter, Retry, Stream, Verdict, ViewStore
+from sploot_clusterd.store import Entry, How, Keys, Letter, LoneRun, Retry, Stream, Verdict, ViewStore
 from tests.conftest import eventually
 from tests.store.conftest import Producer
 
 
-async def claimed(stream: Stream, how: How, consumer: str = "me", harmless: tuple[bytes, ...] = ()) -> list[Entry]:
-    return [entry async for page in stream.claim(consumer, how, harmless) for entry in page]
+async def claimed(stream: Stream, how: How, consumer: str = "me") -> list[Entry]:
+    return [entry async for page in stream.claim(consumer, how) for entry in page]
 
 
 async def abandon(redis: Redis, key: bytes, owner: str = "dead", idle_ms: int = 120_000) -> None:
@@ -67,25 +67,42 @@ async def test_a_failure_of_what_is_no_longer_ours_is_not_written(
     assert not await redis.exists(keys.attempts)
 
 
-async def test_two_deliveries_without_an_outcome_run_alone_and_end_as_a_crash_loop(
+async def test_two_deliveries_without_an_outcome_make_a_suspect_and_its_lone_runs_are_counted(
     stream: Stream, producer: Producer, redis: Redis
 ):
     key = await producer.add()
     await producer.read("dead")
-    verdicts = []
+    verdicts, runs = [], []
     for _ in range(6):
         await abandon(redis, key)
-        verdicts += [entry.verdict for entry in await claimed(stream, How.IDLE)]
-    assert verdicts == [Verdict.RUN, *[Verdict.ALONE] * 3, *[Verdict.CRASH_LOOP] * 2]
+        (entry,) = await claimed(stream, How.IDLE)
+        verdicts.append(entry.verdict)
+        if entry.verdict is Verdict.ALONE:
+            runs.append(await stream.begin_alone("me", key, harmless=False))
+    assert verdicts == [Verdict.RUN, *[Verdict.ALONE] * 5]
+    assert runs == [*[LoneRun.RUN] * 3, *[LoneRun.CRASH_LOOP] * 2]
+    assert await stream.begin_alone("another", key, harmless=False) is LoneRun.LOST
+
+
+async def test_to_be_claimed_with_a_suspect_is_no_lone_run(stream: Stream, producer: Producer, redis: Redis):
+    keys = [await producer.add(b"%d" % n) for n in range(3)]
+    await producer.read("dead")
+    for _ in range(20):
+        for key in keys:
+            await abandon(redis, key)
+        entries = await claimed(stream, How.IDLE)
+        assert len(entries) == 3
+    assert [await stream.begin_alone("me", key, harmless=False) for key in keys] == [LoneRun.RUN] * 3
 
 
 async def test_reconnects_do_not_move_a_healthy_job_towards_the_dead_letters(stream: Stream, producer: Producer):
     key = await producer.add()
     await producer.read("me")
     for _ in range(20):
-        (entry,) = await claimed(stream, How.OWN, harmless=(key,))
-        assert entry.verdict in {Verdict.RUN, Verdict.ALONE}
+        (entry,) = await claimed(stream, How.OWN)
         assert entry.attempts == 0
+        if entry.verdict is Verdict.ALONE:
+            assert await stream.begin_alone("me", key, harmless=True) is LoneRun.RUN
 
 
 async def test_an_outcome_ends_the_suspicion(stream: Stream, producer: Producer, redis: Redis):

@@ -1,16 +1,15 @@
 -- Take over pending entries: ours from before ('own'), those that are due again ('due'), or those that nobody has
 -- touched for long ('idle').
 -- KEYS  1 stream, 2 attempts
--- ARGV  1 group, 2 consumer, 3 how, 4 idle ms after which an entry counts as abandoned, 5 cursor ('' to begin), 6 most entries, 7 most lone runs, 8.. ids whose last lone run did no harm
+-- ARGV  1 group, 2 consumer, 3 how, 4 idle ms after which an entry counts as abandoned, 5 cursor ('' to begin), 6 most
+--       entries
 -- Reply {next cursor or '' at the end, {id, verdict, real failures, fields}...}; a verdict is 'run', 'alone' (it was
---       delivered twice or more without an outcome), 'crash_loop' (its lone runs are used up) or 'gone' (its payload
---       was deleted). What waits for its due time is left.
+--       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
+--       What waits for its due time is left.
 local stream, attempts_key = KEYS[1], KEYS[2]
 local group, consumer, how, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
-local abandoned, most, most_lone = tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local abandoned, most = tonumber(ARGV[4]), tonumber(ARGV[6])
 local now = now_ms()
-local harmless = {}
-for i = 8, #ARGV do harmless[ARGV[i]] = true end
 
 -- The entries to look at: {id, owner, idle, deliveries}, and where to go on.
 local function candidates()
@@ -45,12 +44,7 @@ local function take(entry)
   local id, record = entry[1], get_record(attempts_key, entry[1])
   if record and record.due > now then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
-  local verdict = 'run'
-  if entry[4] - (record and record.seen or 0) >= 2 then
-    record = record or {attempts = 0, lone = 0, seen = 0}
-    if not harmless[id] then record.lone = record.lone + 1 end
-    verdict = record.lone > most_lone and 'crash_loop' or 'alone'
-  end
+  local verdict = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then
     record.due = 0  -- taken: until its next outcome only its idle time tells whether it is abandoned
     put_record(attempts_key, id, record)

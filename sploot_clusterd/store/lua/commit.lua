@@ -41,6 +41,9 @@ if ARGV[5] ~= '' then
   if tonumber(ARGV[9]) > 0 then
     redis.call('EXPIRE', album, ARGV[9])
     redis.call('EXPIRE', images, ARGV[9])
+  else
+    redis.call('PERSIST', album)  -- the setting may have been another before
+    redis.call('PERSIST', images)
   end
 end
 if ARGV[7] ~= '' then redis.call('SET', view, ARGV[7], 'EX', ARGV[8]) end

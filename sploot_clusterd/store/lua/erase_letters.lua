@@ -9,7 +9,8 @@ local deleted = 0
 for _, letter in ipairs(page) do
   local fields = letter[2]
   for i = 1, #fields, 2 do
-    if fields[i] == 'pet_id' and fields[i + 1] == ARGV[1] then
+    -- A mismatch names two pets, and holds something of either.
+    if (fields[i] == 'pet_id' or fields[i] == 'other_pet_id') and fields[i + 1] == ARGV[1] then
       deleted = deleted + redis.call('XDEL', KEYS[1], letter[1])
     end
   end

@@ -1,4 +1,4 @@
--- The stream's figures, without any payload. Writes nothing.
+-- The stream's figures, without sending any payload. Writes nothing.
 -- KEYS  1 stream
 -- ARGV  1 group
 -- Reply {unsettled entries, pending entries (-1: no group), idle ms of the oldest pending entry, age in ms of the
