@@ -132,6 +132,15 @@ def merge_scores(square: Doubles, weight: Doubles, one: int, products: Doubles, 
     return np.asarray((both - apart - apart[one]) / (harmonic + 0.3) ** 0.75)
 
 
+def _pair_scores(square: Doubles, weight: Doubles, products: Doubles, ratio: float) -> Doubles:
+    """`merge_scores` of every pair at once, [k, k]."""
+    weights = weight + weight[:, None]
+    both = evidence(square + square[:, None] + 2.0 * products, weights, ratio)
+    apart = evidence(square, weight, ratio)
+    harmonic = weight * weight[:, None] / weights
+    return np.asarray((both - apart - apart[:, None]) / (harmonic + 0.3) ** 0.75)
+
+
 def agglomerate(cells: Cells, about: Centring, ratio: float, threshold: float, at_most: int | None = None) -> Ints:
     """Merges the best-scored pair again and again; returns for each cell the lowest cell of its group, [k].
 
@@ -142,9 +151,7 @@ def agglomerate(cells: Cells, about: Centring, ratio: float, threshold: float, a
     products = (sums @ sums.T).astype(np.float64)
     square, weight = products.diagonal().copy(), cells.weights.copy()
     count = len(weight)
-    scores = np.full((count, count), -np.inf)
-    for one in range(count - 1):
-        scores[one, one + 1 :] = merge_scores(square, weight, one, products[one], ratio)[one + 1 :]
+    scores = np.where(np.tri(count, dtype=bool), -np.inf, _pair_scores(square, weight, products, ratio))
     groups = np.arange(count)
     alive = np.ones(count, dtype=bool)
     left = count

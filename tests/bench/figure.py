@@ -1,0 +1,45 @@
+"""What a figure is: values of the daemon beside those of a bare baseline, taken in turns."""
+
+import os
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, seconds of idling."""
+
+    seconds: float = 3.0
+    jobs: int = 5000
+    repeats: int = 3
+    albums: tuple[int, ...] = (100, 1000, 10_000)
+    idle_seconds: float = 10.0
+    connections: int = 32
+
+
+@dataclass
+class Figure:
+    """One row of the table. `bare` is empty where there is no baseline to divide by."""
+
+    name: str
+    unit: str
+    ours: list[float]
+    bare: list[float] = field(default_factory=list)
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
+    """The machine's one-minute load when the figure was taken."""
+
+    @property
+    def ratios(self) -> list[float]:
+        """Each repeat's own: ours over bare."""
+        return [ours / bare for ours, bare in zip(self.ours, self.bare, strict=True)] if self.bare else []
+
+
+Measure = Callable[[Size], list[Figure]]
+
+
+def middle(values: list[float], digits: int = 4) -> str:
+    """Median and, in brackets, the lowest and highest."""
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.{digits}g} ({min(values):.{digits}g} .. {max(values):.{digits}g})"

@@ -1,0 +1,118 @@
+"""One-image jobs through the daemon beside a loop that only reads, sets, acknowledges and deletes the same entries."""
+
+import asyncio
+import base64
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from redis.asyncio import Redis
+
+from tests.bench.figure import Figure, Size
+from tests.bench.http import metrics
+from tests.faults.fleet import Fleet
+
+_STREAM = "streams:media.cluster"
+_DIMENSION = 512
+_PETS = 200
+_BATCH = 64
+_LAG = re.compile(r'loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)')
+
+
+def jobs(size: Size) -> list[Figure]:
+    return asyncio.run(_jobs("jobs with a 512-d vector", size, vectors=True)) + asyncio.run(
+        _jobs("jobs without vectors", size, vectors=False)
+    )
+
+
+async def _jobs(name: str, size: Size, *, vectors: bool) -> list[Figure]:
+    ours, bare, lags, longest = [], [], [], []
+    for _ in range(size.repeats):
+        with tempfile.TemporaryDirectory(prefix="bench-") as path:
+            env = {"CLUSTER_STREAM_MAXLEN": "1000000"}
+            fleet = Fleet(Path(path), daemons=1, env=env)
+            try:
+                await _preload(fleet.redis, size.jobs, vectors=vectors)
+                bare.append(await _serial(fleet.redis, size.jobs))
+                await fleet.redis.flushall()
+                await _preload(fleet.redis, size.jobs, vectors=vectors)
+                ours.append(await _drained(fleet, size.jobs))
+                p99, most = _lag(await metrics(fleet))
+                lags.append(p99)
+                longest.append(most)
+            finally:
+                await fleet.close()
+    return [
+        Figure(name, "jobs/s", ours, bare),
+        Figure(f"{name}: loop lag p99 below", "ms", lags),
+        Figure(f"{name}: loop lag max below", "ms", longest),
+    ]
+
+
+def _payloads(count: int, *, vectors: bool) -> Iterator[bytes]:
+    """Every job brings a new image; five groups a pet."""
+    random = np.random.default_rng(1)
+    centres = random.normal(size=(_PETS, 5, _DIMENSION))
+    for number in range(count):
+        pet = number % _PETS
+        image: dict[str, object] = {"image_ids": [f"img-{number}"], "labels": ["a", "b"]}
+        if vectors:
+            vector = centres[pet, random.integers(5)] + random.normal(size=_DIMENSION)
+            packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
+            image = {"images": [{"image_id": f"img-{number}", "embedding": {"dtype": "f16", "data": packed}}]}
+        names = {"pet_id": f"pet_{pet}", "job_id": f"job-{number}"}
+        yield msgspec.json.encode({**names, "payload": {**names, "payload": image}, "attempts": 0})
+
+
+async def _preload(redis: Redis, count: int, *, vectors: bool) -> None:
+    pipe = redis.pipeline(transaction=False)
+    for number, payload in enumerate(_payloads(count, vectors=vectors), 1):
+        pipe.xadd(_STREAM, {"payload": payload})
+        if number % 500 == 0:
+            await pipe.execute()
+    await pipe.execute()
+
+
+async def _serial(redis: Redis, count: int) -> float:
+    """Jobs a second of the least that any worker has to do: two round trips a batch."""
+    await redis.xgroup_create(_STREAM, "bare", "0")
+    began, done = time.perf_counter(), 0
+    while done < count:
+        ((_, entries),) = await redis.xreadgroup("bare", "one", {_STREAM: ">"}, count=_BATCH)
+        pipe = redis.pipeline(transaction=False)
+        for entry, fields in entries:
+            pipe.set(b"bare:" + entry, fields[b"payload"])
+            pipe.xack(_STREAM, "bare", entry)
+            pipe.xdel(_STREAM, entry)
+        await pipe.execute()
+        done += len(entries)
+    return done / (time.perf_counter() - began)
+
+
+async def _drained(fleet: Fleet, count: int) -> float:
+    """Jobs a second, from the first that is seen settled to the last; so the daemon's start is not counted."""
+    starting = asyncio.create_task(fleet.daemons[0].start())
+    left = first = count
+    began = time.perf_counter()
+    deadline = began + 120
+    while left:
+        left = await fleet.redis.xlen(_STREAM)
+        if first == count and left < count:
+            first, began = left, time.perf_counter()
+        assert time.perf_counter() < deadline, f"{left} jobs are not settled"
+        await asyncio.sleep(0.01)
+    took = time.perf_counter() - began
+    await starting
+    assert first, "all jobs were settled between two looks: measure more"
+    return first / took
+
+
+def _lag(text: str) -> tuple[float, float]:
+    """Bounds in ms that 99 % and all of the measurements lie below."""
+    buckets = [(float(bound), float(count)) for bound, count in _LAG.findall(text)]
+    total = buckets[-1][1]
+    return tuple(1000 * next(bound for bound, count in buckets if count >= share * total) for share in (0.99, 1.0))

@@ -1,0 +1,27 @@
+"""That the benchmark works; what it measures is no test's business."""
+
+import msgspec
+import pytest
+
+from tests.bench.__main__ import MEASURES, main
+from tests.bench.figure import Figure, Size, middle
+
+_TINY = Size(seconds=0.2, jobs=400, repeats=1, albums=(20,), idle_seconds=0.1, connections=2)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_group_measures_something(name: str, tmp_path, capsys):
+    assert main(["--only", name, "--json", str(tmp_path / "out.json")], _TINY) == 0
+    figures = msgspec.json.decode((tmp_path / "out.json").read_bytes())
+    assert all(figure["ours"] for figure in figures)
+    assert any(figure["ratios"] and figure["ratios"][0] > 0 for figure in figures)
+    assert all(figure["name"] in capsys.readouterr().out for figure in figures[:1])
+
+
+def test_a_ratio_is_taken_within_a_repeat():
+    assert Figure("f", "us", [2.0, 9.0], [1.0, 3.0]).ratios == [2.0, 3.0]
+
+
+def test_the_spread_is_shown():
+    assert middle([3.0, 1.0, 2.0]) == "2 (1 .. 3)"
+    assert middle([]) == "-"
