@@ -56,6 +56,7 @@ class Consumer:
         self._named = named
         self._stopping = stopping
         self._delay = _FIRST_DELAY
+        health.fault(name, f"{name}: has not begun to read")
 
     async def run(self) -> None:
         """Reads until the daemon stops, whatever becomes of Redis. Raises ConsumerNameTakenError, StartError."""
