@@ -8,6 +8,8 @@
 # ruff: noqa: PLC0415 - and imports late on purpose
 
 import argparse
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ from sploot_clusterd.evaluate import arguments as evaluation
 _FAILED: Final = 1
 _WRONG_USAGE: Final = 2
 _DEFAULT_DIRECTORY: Final = Path("clusterd-data")
+_COMMANDS: Final = ("config", "replay", "dlq", "eval")
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd --embedded                       try it: a private Redis, its data in ./clusterd-data
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--embedded",
         nargs="?",
         metavar="DIR",
-        type=Path,
+        type=_directory,
         const=_DEFAULT_DIRECTORY,
         help=f"run a private Redis with its data in DIR (default: ./{_DEFAULT_DIRECTORY})",
     )
@@ -121,10 +124,21 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 <= rate < float("inf"):
-        raise argparse.ArgumentTypeError("expected 0 or more")
-    return rate
+    with contextlib.suppress(ValueError):
+        if 0 <= (rate := float(text)) < math.inf:
+            return rate
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 0 or more")
+
+
+def _directory(text: str) -> Path:
+    """As an option's value may be left out, `--embedded config` could mean either; and an empty DIR was a variable."""
+    if not text:
+        raise argparse.ArgumentTypeError("DIR is empty: expected a directory, or nothing")
+    if text in _COMMANDS:
+        raise argparse.ArgumentTypeError(
+            f"{text} is a command, which takes no --embedded; for a directory of that name write ./{text}"
+        )
+    return Path(text)
 
 
 def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
@@ -145,6 +159,10 @@ def _config(asked: argparse.Namespace) -> int:
     from sploot_clusterd.config.show import lines
 
     settings = config.load(asked.config)
+    _compute_in_one_thread()
+    from sploot_clusterd.engine import load_algorithm
+
+    load_algorithm(settings.engine.algorithm)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print("\n".join(lines(settings)))

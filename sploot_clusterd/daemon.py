@@ -6,9 +6,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
@@ -39,6 +39,9 @@ from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_
 
 log = logging.getLogger(__name__)
 
+Watch = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""One more root task, given the event that tells it to end: a StartError of it ends the daemon."""
+
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait."""
 _GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
@@ -50,7 +53,7 @@ _SAME_SIGNAL_SECONDS: Final = 0.1
 """Wrappers that signal the process and then its group are asking once, not twice."""
 
 
-def run(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> int:
+def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch: Watch | None = None) -> int:
     """Runs the daemon until a signal ends it; the process's exit code. Raises StartError, RootTaskFailedError."""
     logs.setup(settings.service.log_level, settings.service.log_format, settings.service.name)
     sys.setswitchinterval(_SWITCH_INTERVAL)
@@ -59,7 +62,7 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> in
     for warning in settings.warnings:
         log.warning(warning)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Daemon(settings).run(on_ready))
+        return runner.run(Daemon(settings).run(on_ready, watch))
 
 
 class Daemon:
@@ -84,9 +87,11 @@ class Daemon:
         self.http = self._new_http() if settings.http.enabled else None
         self.ops = self._new_ops() if settings.metrics.enabled else None
 
-    async def run(self, on_ready: Callable[[], None] | None = None) -> int:
+    async def run(self, on_ready: Callable[[], None] | None = None, watch: Watch | None = None) -> int:
         """Binds, runs the root tasks until told to stop, drains. 0 if nothing had to be cut off, else 1."""
         self._add_root_tasks()
+        if watch:
+            self._supervisor.add("watch", lambda: watch(self.stopping))
         try:
             await self._start()
             log.info("started", extra={"data": {"version": __version__, "consumers": self._settings.stream.consumers}})

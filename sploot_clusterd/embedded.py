@@ -62,6 +62,11 @@ class EmbeddedRedis:
         """The child's process id, while there is one."""
         return self._process.pid if self._process else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the child ended by itself (negative: by that signal); None while it runs, and where there is none."""
+        return self._process.poll() if self._process else None
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -2,18 +2,24 @@
 
 # ruff: noqa: T201 - a command prints
 
+import asyncio
+import functools
 import os
 import secrets
 import shlex
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from sploot_clusterd import __version__, config, daemon
 from sploot_clusterd.config import Given, Settings
 from sploot_clusterd.config.show import base_url
 from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.errors import StartError
+from sploot_clusterd.supervisor import pause
 
 _SOURCE: Final = "--embedded"
+_WATCH_SECONDS: Final = 0.5
 _JOB: Final = (
     '{"pet_id": "pet_123", "job_id": "job_456", "reason": "insights_ready", "payload": {'
     '"image_ids": ["img_001", "img_002", "img_003"], "labels": ["Portraits", "Action Shots"], '
@@ -31,22 +37,31 @@ def run(directory: Path, file: Path | None) -> int:
             token = kept_token(server.directory / "token")
             overrides["http.tokens"] = Given([token], _SOURCE)
         settings = config.load(file, overrides=overrides)
-        return daemon.run(settings, on_ready=lambda: print(welcome(settings, server, token), flush=True))
+        return daemon.run(
+            settings,
+            on_ready=lambda: print(welcome(settings, server, token), flush=True),
+            watch=functools.partial(_watch, server),
+        )
 
 
 def kept_token(file: Path) -> str:
-    """The token in `file`, made at the first start. Only its owner can read it."""
-    if file.exists() and (token := file.read_text().strip()):
-        return token
-    token = secrets.token_urlsafe(24)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(token + "\n")
+    """The token in `file`, made at the first start. Only its owner can read it. Raises StartError."""
+    try:
+        if file.exists() and (token := file.read_text().strip()):
+            return token
+        token = secrets.token_urlsafe(24)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(token + "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(
+            f"{file}: cannot hold the token ({error}); move it away and a new token is made, or set INTERNAL_TOKEN"
+        ) from None
     return token
 
 
 def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str:
     """Where the daemon listens, its token, and the commands to try. `token` None: the configured one, not shown."""
-    lines = [f"clusterd {__version__} is ready", f"  data     {server.directory}", f"  Redis    unix://{server.socket}"]
+    lines = [f"clusterd {__version__} is ready", f"  data     {server.directory}", f"  Redis    {_url(server)}"]
     http, metrics = settings.http, settings.metrics
     if metrics.enabled:
         lines.append(f"  metrics  {_where(metrics.host, metrics.port)}")
@@ -64,14 +79,29 @@ def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str
     return "\n".join([*lines, "", "Ctrl+C stops it; the data stays."])
 
 
+async def _watch(server: EmbeddedRedis, stopping: asyncio.Event) -> None:
+    """A root task that ends the daemon when its Redis has ended: nothing else would start one, or say so."""
+    while not await pause(stopping, _WATCH_SECONDS):
+        if (code := server.exit_code) is not None:
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            raise StartError(
+                f"the embedded redis-server {how}; its last words are in {server.directory / 'redis.log'}. "
+                f"The data is kept: start again with --embedded {server.directory}"
+            )
+
+
 def _where(host: str, port: int) -> str:
     return base_url(host, port) if port else "a free port, which the log names"
+
+
+def _url(server: EmbeddedRedis) -> str:
+    return f"unix://{quote(str(server.socket))}"
 
 
 def _of_redis(server: EmbeddedRedis) -> dict[str, Given]:
     """What the configuration says of another Redis does not count."""
     given = {
-        "url": f"unix://{server.socket}",
+        "url": _url(server),
         "ssl": False,
         "username": None,
         "password": None,

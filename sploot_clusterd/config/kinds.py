@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -136,14 +135,15 @@ def secret(default: T, explanation: str, *, env: str = "") -> T:
     return _declare(default, explanation, "a text", from_text=str, check=check, env=env, is_secret=True)
 
 
-def secret_url(default: str, explanation: str, schemes: tuple[str, ...], *, env: str = "") -> SecretUrl:
+def secret_url(
+    default: str, explanation: str, is_allowed: Callable[[str], bool], allowed: str, *, env: str = ""
+) -> SecretUrl:
+    """A URL for which `is_allowed` holds; `allowed` is that in words."""
+
     def check(value: object) -> object:
         url = str(_wanted(value, isinstance(value, str))).strip()
-        parts = urlsplit(url)
-        _wanted(url, parts.scheme in schemes and bool(parts.netloc or parts.path) and parts.port != 0)
-        return SecretUrl(url)
+        return SecretUrl(_wanted(url, is_allowed(url)))
 
-    allowed = "a URL that begins with " + " or ".join(f"{scheme}://" for scheme in schemes)
     return _declare(SecretUrl(default), explanation, allowed, from_text=str, check=check, env=env, is_secret=True)
 
 

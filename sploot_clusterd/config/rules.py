@@ -1,11 +1,13 @@
 """What must hold between settings: contradictions are refused before anything starts."""
 
 import contextlib
+import itertools
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
 from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
@@ -21,11 +23,10 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         return f"{key} = {shown(value_of(settings, key))} ({sources.get(key, 'default')})"
 
     yield from _of_redis(settings, named)
+    yield from _of_keys(settings, named)
     stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
     if not settings.http.enabled and stream.consumers == 0:
         yield f"{named('http.enabled')} and {named('stream.consumers')}: such a process has nothing to do"
-    if stream.key == stream.dead_letter:
-        yield f"{named('stream.key')} and {named('stream.dead_letter')}: expected two different streams"
     if settings.engine.min_cluster_size > settings.clusters.max_cluster_size:
         yield f"{named('engine.min_cluster_size')}: expected at most {named('clusters.max_cluster_size')}"
     if not any((weights.embedding, weights.pose, weights.context)):
@@ -42,10 +43,34 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     redis, url = settings.redis, settings.redis.url.reveal()
     if redis.ssl and url.startswith("unix:"):
         yield f"{named('redis.ssl')} and {named('redis.url')}: a unix socket has no TLS"
-    if redis.ssl_ca_certs and not redis.ssl and not url.startswith("rediss:"):
-        yield f"{named('redis.ssl_ca_certs')}: expected redis.ssl = true or a rediss:// URL with it"
+    if not redis.ssl and not url.startswith("rediss:"):
+        if redis.ssl_ca_certs:
+            yield f"{named('redis.ssl_ca_certs')}: expected redis.ssl = true or a rediss:// URL with it"
+        if options := redis_url.tls_options(url):
+            yield f"{named('redis.url')}: expected redis.ssl = true or a rediss:// URL with {', '.join(options)}"
     if redis.password and unquote(urlsplit(url).password or "") not in ("", redis.password.reveal()):
         yield f"{named('redis.password')} and {named('redis.url')}: they hold two different passwords"
+
+
+def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    """Keys of Redis that would hold two things. What `store.keys` derives is derived here again, for config is below
+    the store; a test holds the two together.
+    """
+    stream, namespace = settings.stream, settings.clusters.namespace
+    attempts = f"{stream.key}:attempts"
+    keys = (
+        ("stream.key", stream.key),
+        ("stream.key", attempts),
+        ("stream.dead_letter", stream.dead_letter),
+        ("clusters.namespace", f"{namespace}:erased"),
+    )
+    for (one, key), (other, same) in itertools.combinations(keys, 2):
+        if key == same:
+            yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
+    of_pets = tuple(f"{namespace}:{kind}:" for kind in ("album", "images", "state"))
+    for setting, key in (("stream.key", attempts), ("stream.dead_letter", stream.dead_letter)):
+        if key.startswith(of_pets):
+            yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be a pet's as well"
 
 
 def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | None, str | None]:

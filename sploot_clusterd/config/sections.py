@@ -9,6 +9,7 @@ engine, CLUSTER_ENGINE_KEY).
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.engine import EngineSettings
 from sploot_clusterd.config.kinds import (
     Secret,
@@ -31,7 +32,6 @@ _NAME: Final = (
     r"[^\s{}\x00-\x1f\x7f]+",
     "a text without blanks and braces (a brace would move the key to another slot)",
 )
-_URL_SCHEMES: Final = ("redis", "rediss", "unix")
 
 Environment = Literal["local", "development", "staging", "production"]
 LogFormat = Literal["json", "text"]
@@ -110,7 +110,8 @@ class RedisSettings:
     url: SecretUrl = secret_url(
         "redis://127.0.0.1:6379/0",
         "Where Redis is: redis://, rediss:// (TLS) or unix:// (a path).",
-        _URL_SCHEMES,
+        redis_url.is_allowed,
+        redis_url.ALLOWED,
         env="REDIS_URL",
     )
     username: str | None = text(None, "The ACL user, where the URL names none.", env="REDIS_USERNAME")

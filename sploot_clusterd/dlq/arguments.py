@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - a probe must not pay for what it does not use
 
 import argparse
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -95,10 +96,10 @@ def mistake(asked: argparse.Namespace) -> str | None:
 
 
 def _limit(text: str) -> int:
-    given = int(text)
-    if given < 1:
-        raise argparse.ArgumentTypeError("expected 1 or more")
-    return given
+    with contextlib.suppress(ValueError):
+        if (limit := int(text)) >= 1:
+            return limit
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of 1 or more")
 
 
 def _moment(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.params import Params, Serving
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
 from sploot_clusterd.model import EntryId
@@ -63,6 +63,11 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """Centred cosine of each cell to the cluster."""
     newest_ms: int = 0
     """The album's newest photo when the cluster last changed: what recency is measured from."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether it was large enough when it was last brought up to date: only then has it a hero (and a number)."""
+        return self.hero is not None
 
 
 class ProvisionalCluster(Struct, array_like=True, frozen=True, gc=False):
@@ -156,18 +161,20 @@ class Album:
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()
+    serving: Serving | None = None
+    """The settings by which every cluster is up to date; None if that is not known."""
     fragments: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
     rendered_with: Params | None = None
 
     @property
     def shown_clusters(self) -> int:
         """Clusters in the view, provisional ones among them."""
-        shown = sum(cluster.hero is not None for cluster in self.clusters.values())
+        shown = sum(cluster.shown for cluster in self.clusters.values())
         return shown + sum(cluster.last > cluster.first for cluster in self.provisional)
 
     @property
     def unclustered_images(self) -> int:
-        return sum(cluster.size for cluster in self.clusters.values() if cluster.hero is None)
+        return sum(cluster.size for cluster in self.clusters.values() if not cluster.shown)
 
     @property
     def num_vector_images(self) -> int:

@@ -11,7 +11,7 @@ from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.codec import encode_changes
 from sploot_clusterd.engine.draft import Changes, Draft
 from sploot_clusterd.engine.fold import fold, remember, remembered
-from sploot_clusterd.engine.groups import refresh
+from sploot_clusterd.engine.groups import follow_settings, refresh
 from sploot_clusterd.engine.label import label_of, relabel
 from sploot_clusterd.engine.maintain import rebuild_if_due
 from sploot_clusterd.engine.params import Params
@@ -66,12 +66,15 @@ def apply(
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
 
+    Only where several of them have `force`, the last one's reclustering serves all: what it makes of the images is the
+    same, though ids, labels and heroes may go back to what was before, not to what the others would have made of it.
+
     `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
     not changed. Raises NeedsAllRowsError if only `complete` will do, BadStateError if a row cannot be read, ConfigError
     if the algorithm is not there.
     """
     draft = Draft(album, rows, params, load_algorithm(params.algorithm), complete=complete)
-    outcomes = [_apply_job(draft, job) for job in jobs]
+    outcomes = _apply_jobs(draft, jobs)
     if not draft.revision:
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
@@ -84,6 +87,39 @@ def apply(
     return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes)
 
 
+def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> list[Outcome]:
+    """One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway."""
+    last = _last_force(draft, jobs)
+    pending = False
+    outcomes: list[Outcome] = []
+    for at, job in enumerate(jobs):
+        new = remembered(draft, job) is None
+        outcome = _apply_job(draft, job)
+        outcomes.append(outcome)
+        if job.force and new and outcome.verdict is Verdict.APPLIED:
+            draft.need_all_rows()
+            pending = True
+        if pending and at == last:
+            recluster(draft)
+            pending = False
+        elif outcome.verdict is not Verdict.APPLIED:
+            continue
+        _settle(draft)
+    if pending:  # asked for by the second copy of a job whose first copy was rejected
+        recluster(draft)
+        _settle(draft)
+    return outcomes
+
+
+def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
+    """The place of the last job that asks for a reclustering and was not applied before, in this call or another."""
+    places: dict[str, int] = {}
+    for at, job in enumerate(jobs):
+        if remembered(draft, job) is None:
+            places.setdefault(job.job_id, at)
+    return max((at for at in places.values() if jobs[at].force), default=None)
+
+
 def _apply_job(draft: Draft, job: Job) -> Outcome:
     """A job that the album remembers takes its first place in the order, where nothing of it is new."""
     first = remembered(draft, job)
@@ -94,16 +130,12 @@ def _apply_job(draft: Draft, job: Job) -> Outcome:
         return Outcome(Verdict.REJECTED, error)
     if first is None:
         remember(draft, job.job_id, job.sequence)
-        if job.force:
-            recluster(draft)
-    if draft.revision == before:
-        return Outcome(Verdict.REPEATED)
-    _settle(draft)
-    return Outcome(Verdict.APPLIED)
+    return Outcome(Verdict.REPEATED if draft.revision == before else Verdict.APPLIED)
 
 
 def _settle(draft: Draft) -> None:
     """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
+    follow_settings(draft)
     rebuild_if_due(draft)
     refill(draft)
     refresh(draft)
@@ -130,6 +162,7 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,
+        serving=draft.serving,
         fragments=_fragments(draft, album),
         rendered_with=draft.params,
     )
@@ -141,7 +174,7 @@ def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
     ready = old.fragments if old.rendered_with == params else {}
     fragments: dict[int, tuple[str, bytes]] = {}
     for key, cluster in draft.clusters.items():
-        if cluster.size < params.min_cluster_size or cluster.number is None:
+        if not cluster.shown or cluster.number is None:
             continue
         label = label_of(cluster)
         held = ready.get(cluster.number)

@@ -24,6 +24,7 @@ from sploot_clusterd.engine.album import (
     Segment,
     Space,
 )
+from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
@@ -56,6 +57,7 @@ class _Head(Struct, array_like=True):
     spaces: list[_SpaceRecord]
     clusters: list[Cluster]
     provisional: tuple[ProvisionalCluster, ...]
+    serving: Serving | None = None
 
 
 class _CellRecord(Struct, array_like=True):
@@ -128,6 +130,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         segments=tuple(Segment(n, {job: EntryId(*at) for job, at in jobs.items()}) for n, jobs in segments.items()),
         chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
         provisional=head.provisional,
+        serving=head.serving,
     )
 
 
@@ -147,6 +150,7 @@ def _encode_head(album: Album) -> bytes:
             ],
             clusters=sorted(album.clusters.values(), key=lambda cluster: cluster.key),
             provisional=album.provisional,
+            serving=album.serving,
         )
     )
 

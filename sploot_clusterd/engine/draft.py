@@ -51,6 +51,7 @@ class Draft:
         self.segments: list[Segment] = list(album.segments)
         self.chunks: list[Chunk] = list(album.chunks)
         self.provisional = album.provisional
+        self.serving = album.serving
         self.changes = Changes()
         self.rows: dict[str, Row] = {}
         self.touched: set[int] = set()
@@ -65,10 +66,14 @@ class Draft:
         row = self.rows.get(image_id)
         return row if row is not None else decode_row(self._raw_rows.get(image_id))
 
-    def all_rows(self) -> dict[str, Row]:
-        """Every row, in the order of the ids. Raises NeedsAllRowsError if they were not given."""
+    def need_all_rows(self) -> None:
+        """Raises NeedsAllRowsError if they were not given."""
         if not self._complete:
             raise NeedsAllRowsError
+
+    def all_rows(self) -> dict[str, Row]:
+        """Every row, in the order of the ids. Raises NeedsAllRowsError."""
+        self.need_all_rows()
         return {image_id: self.row(image_id) for image_id in sorted({*self._raw_rows, *self.rows})}
 
     def set_row(self, image_id: str, row: Row) -> None:

@@ -12,7 +12,7 @@ _VALUE = 6e-9
 _REBUILD_STEP = 40e-6
 _LISTED = 10e-6
 _PROVISIONAL = 0.3e-6
-_FORCED = 600e-6
+_FORCED = 300e-6
 
 # The defaults of `Params`: an estimate need not know the settings.
 _LEAST = 6

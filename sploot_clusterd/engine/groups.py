@@ -1,11 +1,26 @@
-"""What follows from a cluster's cells, brought up to date for the clusters that a job touched."""
+"""What follows from a cluster's cells, brought up to date for the clusters that a job touched, or new settings."""
 
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster, sum_votes
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import best_members, choose_hero
+from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred, cosines_to_sum
+
+
+def follow_settings(draft: Draft) -> None:
+    """Touches every cluster if the settings are not those by which the album is up to date.
+
+    Raises NeedsAllRowsError if cells have more images than they know and those they know were chosen by other weights.
+    """
+    held, wanted = draft.serving, draft.params.serving
+    if held == wanted:
+        return
+    draft.touched.update(draft.clusters)
+    if held is not None and held.hero != wanted.hero:
+        fill(draft, {cell_id for cell_id, cell in draft.cells.items() if len(cell.members) < cell.count})
+    draft.serving = wanted
 
 
 def refresh(draft: Draft) -> None:

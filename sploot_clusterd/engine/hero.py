@@ -1,7 +1,7 @@
 """Which images of a cluster are served, in which order, and which one represents it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sploot_clusterd.engine.album import Cell, Cluster, Member
 from sploot_clusterd.engine.params import HeroWeights, Params
@@ -46,7 +46,7 @@ def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) ->
     return scored[: params.max_cluster_size]
 
 
-def choose_hero(current: str | None, served: list[tuple[float, Member]], margin: float) -> str:
+def choose_hero(current: str | None, served: Sequence[tuple[float, Member]], margin: float) -> str:
     """The best of the served members, unless the present hero is among them and not clearly worse."""
     best_score, best = served[0]
     for member_score, member in served:

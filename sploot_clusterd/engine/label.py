@@ -16,7 +16,7 @@ def label_of(cluster: Cluster) -> str:
 def relabel(draft: Draft) -> None:
     """Gives every shown cluster a label. A matched one stays until votes outdo it or the newest labels lack it."""
     clusters = sorted(draft.clusters.values(), key=lambda cluster: cluster.key)
-    shown = [cluster for cluster in clusters if cluster.size >= draft.params.min_cluster_size]
+    shown = [cluster for cluster in clusters if cluster.shown]
     for cluster in shown:
         if cluster.matched is not None and (cluster.vote is not None or cluster.matched not in draft.job.labels):
             draft.clusters[cluster.key] = structs.replace(cluster, matched=None)

@@ -34,6 +34,15 @@ class HeroWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """The settings that decide which clusters are shown, which of their members are served and who is the hero."""
+
+    min_cluster_size: int
+    max_cluster_size: int
+    hero: HeroWeights
+
+
+@dataclass(frozen=True, slots=True)
 class Params:
     """Settings of `engine`, and the few of `clusters` and `albums` that the engine obeys."""
 
@@ -75,6 +84,10 @@ class Params:
             dedupe_jobs=settings.albums.dedupe_jobs,
             tombstone_days=settings.albums.tombstone_days,
         )
+
+    @property
+    def serving(self) -> Serving:
+        return Serving(self.min_cluster_size, self.max_cluster_size, self.hero)
 
     @property
     def fewest_members(self) -> int:

@@ -1,5 +1,7 @@
 """One image at a time: into a cell, out of it, or changed in place."""
 
+from collections.abc import Set as AbstractSet
+
 import numpy as np
 from msgspec import structs
 
@@ -88,6 +90,11 @@ def refill(draft: Draft) -> None:
         for cell_id in draft.clusters[key].cells
         if len(draft.cells[cell_id].members) < min(draft.cells[cell_id].count, draft.params.fewest_members)
     }
+    fill(draft, wanting)
+
+
+def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
+    """Chooses the members of these cells anew, from all of their images. Raises NeedsAllRowsError."""
     if not wanting:
         return
     found: dict[int, list[Member]] = {cell_id: [] for cell_id in wanting}

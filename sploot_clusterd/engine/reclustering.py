@@ -3,15 +3,37 @@
 from collections import defaultdict
 from dataclasses import replace
 
+import numpy as np
+
 from sploot_clusterd.engine.album import new_space
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import keep_cap, partition, regroup
+from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import join
 from sploot_clusterd.engine.rows import Row, Vectors
-from sploot_clusterd.engine.statistics import Ints
+from sploot_clusterd.engine.statistics import Cells, Ints
 
 _Placed = list[tuple[str, Row, Vectors]]
+
+
+class _OneGroup:
+    """Stands in for the algorithm while cells are founded: which ones there are does not depend on the clusters."""
+
+    def __init__(self, *, micro_cells: bool) -> None:
+        self.micro_cells = micro_cells
+
+    def due(self, moved: int, settled: int, params: Params) -> bool:
+        del moved, settled, params
+        return False
+
+    def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:
+        del cells, params
+        return 0 if len(groups) else None
+
+    def partition(self, cells: Cells, params: Params) -> Ints:
+        del params
+        return np.zeros(len(cells.weights), dtype=np.int64)
 
 
 def recluster(draft: Draft) -> None:
@@ -22,9 +44,10 @@ def recluster(draft: Draft) -> None:
     placed: _Placed = [(name, row, row.vectors) for name, row in draft.all_rows().items() if row.vectors is not None]
     placed.sort(key=lambda item: (item[2].at, item[2].position, item[0]))
     homes = {image_id: draft.home[draft.living(vectors.cell)] for image_id, _, vectors in placed}
-    clusters, changes = draft.clusters, replace(draft.changes)
+    algorithm, clusters, changes = draft.algorithm, draft.clusters, replace(draft.changes)
+    draft.algorithm = _OneGroup(micro_cells=algorithm.micro_cells)
     cells = _place_again(draft, placed)
-    draft.clusters, draft.changes = clusters, changes
+    draft.algorithm, draft.clusters, draft.changes = algorithm, clusters, changes
     for block in draft.blocks.values():
         groups = partition(draft, block)
         regroup(draft, block, groups, _overlap(homes, cells, block, groups))

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
-from sploot_clusterd.engine.hero import best_members
+from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
@@ -56,9 +56,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def render(album: Album, params: Params) -> bytes:
-    """The view as JSON, ready to send. A function of the album and the settings; it needs no rows."""
+    """The view as JSON, ready to send. A function of the album and the settings; it needs no rows.
+
+    Which clusters are shown was decided by `apply`. If settings have changed since, the view obeys them as far as the
+    album allows; the next job brings it up to date.
+    """
     ready = album.fragments if album.rendered_with == params else {}
-    shown = [cluster for cluster in album.clusters.values() if cluster.size >= params.min_cluster_size]
+    shown = [cluster for cluster in album.clusters.values() if cluster.shown]
     parts: dict[int, bytes] = {}
     for cluster in shown:
         number = _number(cluster)
@@ -69,7 +73,7 @@ def render(album: Album, params: Params) -> bytes:
             number = _number(provisional)
             fragment = ready[number][1] if number in ready else None
             parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
-    loose = _unclustered(album, params)
+    loose = _unclustered(album)
     stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
     stamp = stamp.replace("+00:00", "Z")
     return _encode(
@@ -108,7 +112,7 @@ def cluster_fragment(
         _ClusterView(
             id=f"{pet_id}-cluster-{cluster.number}",
             label=label_of(cluster),
-            hero_image_id=cluster.hero,
+            hero_image_id=choose_hero(cluster.hero, served, params.hero.margin),
             members=[
                 _MemberView(member.image_id, round(score, _DIGITS), position, member.quality)
                 for position, (score, member) in enumerate(served)
@@ -149,12 +153,12 @@ def _number(cluster: Cluster | ProvisionalCluster) -> int:
     return cluster.number
 
 
-def _unclustered(album: Album, params: Params) -> list[str]:
-    """Images of clusters that are too small to be shown, newest first."""
+def _unclustered(album: Album) -> list[str]:
+    """Images of clusters that are not shown, newest first."""
     members = [
         member
         for cluster in album.clusters.values()
-        if cluster.size < params.min_cluster_size
+        if not cluster.shown
         for cell_id in cluster.cells
         for member in album.cells[cell_id].members
     ]

@@ -63,9 +63,12 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def taken_ms(self) -> int:
-        """When the photo was taken, else when its vectors came (ms since the epoch)."""
+        """When the photo was taken, else when its vectors came (ms since the epoch).
+
+        No photo is taken after its insight came: a wrong clock must not make all others look old.
+        """
         if self.attributes is not None and self.attributes.captured_ms is not None:
-            return self.attributes.captured_ms
+            return min(self.attributes.captured_ms, self.attributes.at[0])
         return self.vectors.at[0] if self.vectors is not None else 0
 
 

@@ -1,6 +1,7 @@
 """The arguments of `clusterd eval`, apart from what they need: the command line is parsed without numpy."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError("expected 1 or more")
-    return count
+    with contextlib.suppress(ValueError):
+        if (count := int(text)) >= 1:
+            return count
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of 1 or more")

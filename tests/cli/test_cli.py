@@ -19,7 +19,7 @@ def fake_daemon(monkeypatch):
     """Stands in for a daemon that is ready at once and ends with `code`; `ran` holds the settings of its runs."""
     runs = types.SimpleNamespace(code=0, ran=[])
 
-    def run(settings, *, on_ready=None):
+    def run(settings, *, on_ready=None, watch=None):
         runs.ran.append(settings)
         if on_ready:
             on_ready()
@@ -68,6 +68,7 @@ def test_version(capsys):
         ["--check", "config"],
         ["--check", "--embedded"],
         ["--embedded", "d", "config"],
+        ["--embedded", ""],
         ["replay"],
         ["replay", "jobs.json", "--rate", "-1"],
         ["replay", "jobs.json", "--rate", "inf"],
@@ -166,6 +167,50 @@ def test_config_fails_as_a_start_would(tmp_path, capsys):
         "",
         "clusterd: stream.maxlne (c.toml): there is no such setting; did you mean stream.maxlen?\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "CLUSTER_ENGINE_ALGORITHM",
+            "nope",
+            "clusterd: engine.algorithm: 'nope' is not installed; available: average_linkage",
+        ),
+        ("REDIS_URL", "unix:///s?db=x", "clusterd: redis.url = ******** ($REDIS_URL): expected redis://host"),
+    ],
+)
+def test_config_and_a_start_refuse_the_same(variable, value, said, monkeypatch, capsys):
+    monkeypatch.setenv(variable, value)
+    assert main(["config"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err[: len(said)]) == ("", said)
+    started = subprocess.run(
+        [sys.executable, "-m", "sploot_clusterd"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (started.returncode, started.stderr.splitlines()[-1]) == (2, err.rstrip())
+
+
+def test_a_rate_that_is_none_says_what_is_one(capsys):
+    for command in (["replay", "jobs.json"], ["dlq", "replay", "--all"]):
+        for rate in ("abc", "nan", "-1"):
+            assert exits(*command, "--rate", rate) == 2
+            assert f"argument --rate: '{rate}': expected a number of 0 or more\n" in capsys.readouterr().err
+
+
+def test_a_command_is_no_directory_for_embedded(capsys):
+    exits("--help")
+    commands = re.findall(r"^    (\w+) +\w", capsys.readouterr().out, re.MULTILINE)
+    assert {"config", "replay", "dlq", "eval"} <= {*commands}
+    for command in commands:
+        assert exits("--embedded", command) == 2
+        assert f"write ./{command}\n" in capsys.readouterr().err
+
+
+def test_a_directory_named_as_a_command_is_written_with_a_dot(fake_daemon, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("e"))
+    assert main(["--embedded", "./config"]) == 0
+    assert fake_daemon.ran[0].redis.url.reveal().endswith("/config/redis.sock")
 
 
 def test_embedded_takes_a_directory_or_none(fake_daemon, monkeypatch, tmp_path_factory, capsys):

@@ -1,13 +1,19 @@
 """`clusterd --embedded`: its token, its Redis, and the lines it prints."""
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
 
+import psutil
 import pytest
 
 from sploot_clusterd import quickstart
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
+from sploot_clusterd.store.connection import connection_options
 
 
 @pytest.fixture
@@ -20,7 +26,8 @@ def ran(monkeypatch):
     """The settings that the daemon was run with; it is ready at once and ends."""
     settings_of_runs = []
 
-    def run(settings, *, on_ready):
+    def run(settings, *, on_ready, watch):
+        assert watch
         settings_of_runs.append(settings)
         on_ready()
         return 0
@@ -42,6 +49,16 @@ def test_it_makes_a_token_for_its_owner_only_and_keeps_it(directory, ran):
 def test_an_empty_token_file_is_filled(tmp_path):
     (tmp_path / "token").write_text("\n")
     assert quickstart.kept_token(tmp_path / "token") == (tmp_path / "token").read_text().strip() != ""
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.mkdir(), lambda file: file.write_bytes(b"\xff\xfe")])
+def test_a_token_file_that_holds_no_token_is_told(directory, ran, spoil):
+    directory.mkdir()
+    spoil(directory / "token")
+    with pytest.raises(StartError, match=r"cannot hold the token .* move it away and a new token is made"):
+        quickstart.run(directory, None)
+    assert ran == []
+    assert not (directory / "redis.sock").exists()
 
 
 def test_a_generated_token_is_good_enough_for_production(directory, ran, monkeypatch):
@@ -75,6 +92,14 @@ def test_what_is_configured_of_another_redis_does_not_count(directory, ran, monk
     assert redis.url.reveal() == f"unix://{directory / 'redis.sock'}"
     assert (redis.username, redis.password, redis.ssl, redis.ssl_ca_certs) == (None, None, False, None)
     assert ran[0].sources["redis.url"] == "--embedded"
+
+
+def test_a_directory_may_have_any_name(directory, ran, capsys):
+    odd = directory / "my #1 50%25?db=x"
+    assert quickstart.run(odd, None) == 0
+    url = ran[0].redis.url.reveal()
+    assert connection_options(url)["path"] == str(odd / "redis.sock")
+    assert f"Redis    {url}\n" in capsys.readouterr().out
 
 
 def test_it_says_where_it_listens_and_how_to_try_it(directory, ran, capsys):
@@ -111,8 +136,9 @@ def test_a_port_that_only_the_daemon_knows_is_not_made_up(directory, ran, monkey
 
 
 def test_redis_is_stopped_whatever_becomes_of_the_daemon(directory, monkeypatch):
-    def run(_settings, *, on_ready):
+    def run(_settings, *, on_ready, watch):
         assert on_ready
+        assert watch
         assert (directory / "redis.sock").exists()
         raise StartError("no")
 
@@ -128,3 +154,28 @@ def test_a_wrong_configuration_starts_no_redis(directory, ran, monkeypatch):
     with pytest.raises(ConfigError):
         quickstart.run(directory, None)
     assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("number", "how"), [(signal.SIGKILL, "was ended by signal 9"), (signal.SIGTERM, "exit code 0")]
+)
+def test_the_daemon_ends_when_its_redis_does(directory, number, how):
+    environ = {"HTTP_PORT": "0", "WORKER_METRICS_PORT": "0", "WORKER_METRICS_HOST": "127.0.0.1", "LOG_FORMAT": "json"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "sploot_clusterd", "--embedded", str(directory)],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as clusterd:
+        try:
+            assert clusterd.stdout.readline().endswith("is ready\n")
+            (server,) = psutil.Process(clusterd.pid).children()
+            server.send_signal(number)
+            _, err = clusterd.communicate(timeout=40)
+        finally:
+            clusterd.kill()
+    assert clusterd.returncode == 1
+    assert err.splitlines()[-1].startswith("clusterd: the embedded redis-server ")
+    assert how in err.splitlines()[-1]
+    assert str(directory / "redis.log") in err.splitlines()[-1]

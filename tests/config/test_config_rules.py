@@ -71,11 +71,11 @@ def test_loopback(host, loopback):
     ("environ", "said"),
     [
         ({"HTTP_ENABLED": "0", "CLUSTER_CONSUMERS": "0"}, "nothing to do"),
-        ({"CLUSTER_DEAD_LETTER_STREAM": "s", "CLUSTER_STREAM_KEY": "s"}, "two different streams"),
         ({"MAX_CLUSTER_SIZE": "1"}, "engine.min_cluster_size = 2 (default): expected at most"),
         ({"WORKER_METRICS_PORT": "9007"}, "metrics.port = 9007 ($WORKER_METRICS_PORT) and http.port = 9007 (default)"),
         ({"REDIS_URL": "unix:///a", "REDIS_SSL": "1"}, "a unix socket has no TLS"),
         ({"REDIS_SSL_CA_CERTS": "/ca.pem"}, "expected redis.ssl = true or a rediss:// URL"),
+        ({"REDIS_URL": "redis://h?ssl_cert_reqs=none"}, "or a rediss:// URL with ssl_cert_reqs"),
         ({"REDIS_URL": "redis://:one@h", "REDIS_PASSWORD": "two"}, "two different passwords"),
         ({"INTERNAL_TOKEN": STRONG, "INTERNAL_TOKEN_FILE": "/dev/null"}, "expected only one of the two"),
         ({f"CLUSTER_ENGINE_HERO_{name}": "0" for name in ("QUALITY", "CLOSENESS", "RECENCY")}, "at least one weight"),
@@ -93,6 +93,7 @@ def test_contradictions_are_refused(tmp_path, environ, said):
         {"WORKER_METRICS_PORT": "9007", "WORKER_METRICS_HOST": "127.0.0.2"},
         {"WORKER_METRICS_PORT": "9007", "HTTP_ENABLED": "no"},
         {"REDIS_SSL_CA_CERTS": "/ca.pem", "REDIS_URL": "rediss://h"},
+        {"REDIS_SSL": "1", "REDIS_URL": "redis://h?ssl_cert_reqs=none"},
         {"REDIS_URL": "redis://:s%2Fame@h", "REDIS_PASSWORD": "s/ame"},
     ],
 )

@@ -1,6 +1,8 @@
 """Which images are served, and which one represents its cluster."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sploot_clusterd.engine import HeroWeights, Params
 from sploot_clusterd.engine.album import Member
@@ -107,6 +109,23 @@ def test_recency_is_of_the_time_taken_not_of_arrival():
     )
 
     assert pet.members()["pet_123-cluster-0"] == ["new", "old", "older"]
+
+
+@given(st.lists(st.none() | st.integers(-DAY_MS, 300_000 * DAY_MS), min_size=1, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_a_clock_that_runs_ahead_takes_recency_from_no_one(captured):
+    weights = HeroWeights(quality=0.0, closeness=0.0, recency=1.0, margin=0.0)
+    pet = Pet(Params(hero=weights, join_cosine=0.1, join_threshold=0.1))
+    odd = [insight(f"odd-{n}", direction(0), captured_ms=at) for n, at in enumerate(captured)]
+
+    pet.apply(job(1, insight("right", direction(0), captured_ms=START_MS), *odd))
+    pet.apply(job(2, insight("later", direction(0))))
+
+    (cluster,) = pet.clusters
+    scores = {member["image_id"]: member["score"] for member in cluster["members"]}
+    assert scores["later"] == 1.0
+    assert scores["right"] > 0.999
+    assert pet.album.newest_ms == START_MS + 2000
 
 
 def test_what_happens_elsewhere_leaves_a_hero_alone():

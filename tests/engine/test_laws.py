@@ -115,7 +115,23 @@ def test_an_album_read_back_shows_and_does_the_same(jobs, later):
     assert render(cold.album, SMALL) == render(warm.album, SMALL)
 
 
-@given(histories())
+def without_all_but_the_last_force(jobs):
+    last = max((number for number, each in enumerate(jobs) if each.force), default=None)
+    return [each._replace(force=number == last) for number, each in enumerate(jobs)]
+
+
+def grouping(pet):
+    """Which images with vectors are in a cluster together."""
+    home = {cell: key for key, cluster in pet.album.clusters.items() for cell in cluster.cells}
+    groups = {}
+    for name, raw in pet.rows().items():
+        if (vectors := decode_row(raw).vectors) is not None:
+            cell = pet.album.heirs.get(vectors.cell, vectors.cell)
+            groups.setdefault(home[cell], set()).add(name)
+    return sorted(map(sorted, groups.values()))
+
+
+@given(histories().map(without_all_but_the_last_force))
 @settings(max_examples=40, deadline=None)
 def test_what_is_folded_into_one_commit_makes_no_difference(jobs):
     single, folded = run(jobs), Pet(SMALL)
@@ -127,6 +143,19 @@ def test_what_is_folded_into_one_commit_makes_no_difference(jobs):
     assert all_at_once.pop("version") == 1
     assert one == all_at_once
     assert single.rows() == folded.rows()
+
+
+@given(histories(), st.sets(st.integers(0, 7)))
+@settings(max_examples=40, deadline=None)
+def test_in_one_commit_the_last_force_serves_all(jobs, forced):
+    jobs = [each._replace(force=each.force or number in forced) for number, each in enumerate(jobs)]
+    single, folded, last_only = run(jobs), Pet(SMALL), Pet(SMALL)
+
+    folded.apply(*jobs)
+    last_only.apply(*without_all_but_the_last_force(jobs))
+
+    assert folded.fields == last_only.fields
+    assert grouping(folded) == grouping(single)
 
 
 @given(histories())

@@ -85,6 +85,13 @@ def test_a_photo_without_a_time_is_as_old_as_its_vectors():
     assert take_attributes(row, Attributes(EntryId(56, 0), None, None, 7)).taken_ms == 7
 
 
+def test_no_photo_is_taken_after_its_insight_came():
+    row = take_attributes(EMPTY, Attributes(EntryId(56, 3), None, None, 253_402_300_799_000))
+
+    assert row.taken_ms == 56
+    assert row.attributes.captured_ms == 253_402_300_799_000
+
+
 def test_the_same_vector_again_leaves_the_image_in_its_cell():
     row = take_vectors(EMPTY, Vectors(EntryId(1, 0), 0, 3, b"ab", 9))
 

@@ -1,0 +1,94 @@
+"""`redis.url`: what is accepted opens connections, and what redis-py would pass over or fail at is refused."""
+
+import pytest
+
+from sploot_clusterd.config import Secret, SecretUrl, load
+from sploot_clusterd.config.redis_url import is_allowed, tls_options
+from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.store import Clients
+
+ACCEPTED = [
+    ("redis://h", 0),
+    ("redis://h/", 0),
+    ("redis://h:6380/2", 2),
+    ("redis://h/2/", 2),
+    ("redis:///3", 3),
+    ("redis://user:p%23ss@[::1]:6379/0", 0),
+    ("redis://h?db=4", 4),
+    ("redis://h/0?username=u&password=a+b%26c", 0),
+    ("rediss://h/1?ssl_cert_reqs=none&ssl_check_hostname=No", 1),
+    ("rediss://h?ssl_ca_certs=/ca.pem&ssl_ca_path=/ca&ssl_certfile=/c.pem&ssl_keyfile=/k.pem", 0),
+    ("unix:///run/redis.sock", 0),
+    ("unix://user@/run/redis.sock?db=1&password=hunter2", 1),
+]
+"""With the number of the database that each one means."""
+
+
+@pytest.mark.parametrize(("url", "database"), ACCEPTED)
+async def test_what_is_accepted_makes_connections(tmp_path, url, database):
+    settings = load(environ={"REDIS_URL": url}, directory=tmp_path).redis
+    assert settings.url == SecretUrl(url)
+    clients = Clients(settings)
+    connection = clients.commands.connection_pool.make_connection()
+    assert connection.db == database
+    await clients.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "h:6379",
+        "http://h",
+        "redis:h",
+        "REDIS://h",
+        "redis://h:0",
+        "redis://h:port",
+        "redis://h:99999",
+        "redis://h/notanumber",
+        "redis://h/-1",
+        "redis://h/1/2",
+        "redis://h/%31",
+        "redis://:12#hunter2@h",
+        "redis://h/0?bogus=1",
+        "redis://h?db=x",
+        "redis://h?db=",
+        "redis://h?db",
+        "redis://h?db=-1",
+        "redis://h?d%62=1",
+        "redis://h?db=\u0661",
+        "redis://h?socket_timeout=abc",
+        "redis://h?socket_timeout=1",
+        "redis://h?max_connections=5",
+        "redis://h?protocol=3",
+        "redis://h?decode_responses=1",
+        "redis://h?password=hunter2&bogus=1",
+        "rediss://h?ssl_cert_reqs=CERT_NONE",
+        "rediss://h?ssl_check_hostname=off",
+        "unix:///s?db=x",
+        "unix:///s?socket_timeout=abc",
+        "unix://relative/s",
+        "unix://",
+        "unix:///",
+    ],
+)
+def test_what_is_refused_says_what_is_allowed_and_shows_nothing(tmp_path, url):
+    with pytest.raises(ConfigError) as caught:
+        load(environ={"REDIS_URL": url}, directory=tmp_path)
+    text = str(caught.value)
+    assert text.startswith("redis.url = ******** ($REDIS_URL): expected redis://host, ")
+    assert "no options but db, username, password," in text
+    assert "hunter2" not in text
+
+
+def test_options_that_need_tls_are_told_apart():
+    url = "rediss://h?db=1&ssl_cert_reqs=none&ssl_keyfile=/k"
+    assert is_allowed(url)
+    assert tls_options(url) == ["ssl_cert_reqs", "ssl_keyfile"]
+    assert tls_options("redis://:ssl_x@h/0?db=1") == []
+
+
+def test_what_the_url_names_is_decoded_as_it_is_for_redis(tmp_path):
+    url = "redis://h/0?username=u&password=a+b%26c"
+    settings = load(environ={"REDIS_URL": url, "REDIS_PASSWORD": "other"}, directory=tmp_path).redis
+    assert settings.password == Secret("other")
+    assert Clients(settings).commands.connection_pool.connection_kwargs["password"] == "a b&c"

@@ -1,0 +1,95 @@
+"""`force`: one reclustering serves all jobs of a call that ask for it."""
+
+import pytest
+
+from sploot_clusterd.engine import NeedsAllRowsError, Params, Verdict, apply
+
+from .pet import Pet, direction, insight, job, photos
+
+QUIET = Params(rebuild_least=10**6)
+
+
+def album():
+    """Three groups, where only `force` rebuilds."""
+    pet = Pet(QUIET)
+    pet.apply(job(1, *photos([4, 4, 4])))
+    return pet
+
+
+def test_many_are_served_by_one_reclustering():
+    pet = album()
+    once = album()
+
+    applied = pet.apply(*(job(number, force=True) for number in range(2, 18)))
+    once.apply(job(2, force=True))
+
+    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED] * 16
+    assert applied.changes.rebuilt == 1
+    assert pet.clusters == once.clusters
+    assert pet.rows() == once.rows()
+
+
+def test_it_takes_the_place_of_the_last():
+    pet, apart = album(), album()
+    jobs = [job(2, force=True), job(3, *photos({3: 5})), job(4, force=True), job(5, *photos({4: 5}))]
+
+    applied = pet.apply(*jobs)
+    for each in jobs:
+        apart.apply(each)
+
+    assert applied.changes.rebuilt == 1
+    assert pet.members() == apart.members()
+    (space,) = pet.album.spaces.values()
+    assert (space.settled, space.moved) == (17, 5)
+
+
+def test_a_rejected_job_does_not_take_the_others_away():
+    pet = album()
+    cells = set(pet.album.cells)
+
+    applied = pet.apply(job(2, force=True), job(3, insight("bad", [1.0]), force=True))
+
+    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED, Verdict.REJECTED]
+    assert applied.changes.rebuilt == 1
+    assert cells.isdisjoint(pet.album.cells)
+
+
+def test_a_rejected_job_alone_forces_nothing():
+    pet = album()
+
+    applied = pet.apply(job(2, insight("bad", [1.0]), force=True))
+
+    assert applied.changes.rebuilt == 0
+    assert not applied.changed
+    assert pet.loaded_all == 0
+
+
+def test_a_copy_in_the_same_call_does_not_force_again():
+    pet = album()
+    first, other = job(2, force=True), job(3, *photos({3: 5}))
+
+    applied = pet.apply(first, other, first)
+
+    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED, Verdict.APPLIED, Verdict.REPEATED]
+    assert applied.changes.rebuilt == 1
+    (space,) = pet.album.spaces.values()
+    assert (space.settled, space.moved) == (12, 5)
+
+
+def test_a_second_copy_forces_where_the_first_was_rejected():
+    pet = Pet(QUIET)
+    pet.apply(job(1, insight("only", [1.0, 2.0])))
+    asked = job(2, insight("new", direction(0)), force=True)
+
+    applied = pet.apply(asked, job(3, removed=["only"]), asked)
+
+    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.REJECTED, Verdict.APPLIED, Verdict.APPLIED]
+    assert applied.changes.rebuilt == 1
+    assert pet.view["unclustered"] == ["new"]
+
+
+def test_it_needs_every_row_as_soon_as_one_job_asks():
+    pet = album()
+
+    with pytest.raises(NeedsAllRowsError):
+        apply(pet.album, [job(2, force=True), job(3, image_ids=["bare"])], {}, pet.params, 0)
