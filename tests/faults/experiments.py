@@ -18,6 +18,8 @@ from tests.faults.fleet import RETRY_IDLE_MS, Daemon, Fleet
 from tests.faults.proxy import LossyProxy
 
 _PETS = 40
+_LAST_HARM = 0.8
+"""Share of the load before which every harm begins, so that there is work left for it to hit."""
 _STREAM, _GROUP = "streams:media.cluster", "media-clustering-workers"
 
 
@@ -38,7 +40,7 @@ async def _harmed(fleet: Fleet, seed: int, size: Size, harm: Harm, *, pets: int 
     load = Load(fleet, seed, pets=pets, jobs=size.jobs, rate=size.rate)
     load.start()
     for n in range(size.harms):
-        await load.reaches((n + random.Random(seed + n).random()) / size.harms)
+        await load.reaches(_LAST_HARM * (n + random.Random(seed + n).random()) / size.harms)
         await harm(fleet, n)
     ledger = await load.ended()
     await fleet.settled()
