@@ -6,19 +6,11 @@ import json
 import zlib
 
 import pytest
-from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, raw, read_reply
+from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 from tests.conftest import eventually
 
 JOBS = "/internal/cluster-jobs"
-
-
-async def closed(reader: asyncio.StreamReader, seconds: float = 5.0) -> bytes:
-    """What still comes until the server ends the connection."""
-    try:
-        return await asyncio.wait_for(reader.read(), seconds)
-    except ConnectionResetError:
-        return b""  # closed while a byte of ours was on the way
 
 
 async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):

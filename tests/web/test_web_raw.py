@@ -1,10 +1,9 @@
 """Bytes that are no HTTP, or only nearly: a 4xx in our own form, one connection lost, and nothing else."""
 
-import asyncio
 import json
 
 import pytest
-from web_service import JOB, TOKEN, VIEW, Service, raw, read_reply
+from web_service import JOB, TOKEN, VIEW, Service, closed, raw, read_reply
 
 HOST = b"Host: x\r\n"
 AUTH = b"X-Internal-Token: " + TOKEN.encode() + b"\r\n"
@@ -46,7 +45,7 @@ async def test_malformed_requests_are_told_so(service: Service, caplog, data):
     answer = await read_reply(reader)
 
     assert (answer.status, list(json.loads(answer.body))) == (400, ["detail"])
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await closed(reader) == b""
     assert service.counted("http_bad_requests_total") == 1
     assert [record.exc_info for record in caplog.records] == [None]
     assert (await service.send(raw("GET", "/healthz"))).status == 200
@@ -88,7 +87,7 @@ async def test_badly_framed_bodies_end_the_connection(service: Service, caplog, 
     assert answer.status in {400, 401}
     assert json.loads(answer.body)["detail"]
     assert service.store.jobs == []
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await closed(reader) == b""
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
 
 

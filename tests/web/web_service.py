@@ -94,6 +94,14 @@ class Service:
         return self.metrics.registry.get_sample_value(f"media_cluster_{name}", labels) or 0.0
 
 
+async def closed(reader: asyncio.StreamReader, seconds: float = 5.0) -> bytes:
+    """What still comes until the server ends the connection."""
+    try:
+        return await asyncio.wait_for(reader.read(), seconds)
+    except ConnectionResetError:
+        return b""  # closed while a byte of ours was on the way
+
+
 async def read_reply(reader: asyncio.StreamReader) -> Reply:
     async with asyncio.timeout(10):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
