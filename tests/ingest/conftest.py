@@ -44,8 +44,8 @@ class Side:
     async def raw(self, payload: bytes, **fields: object) -> bytes:
         return await self.redis.xadd("jobs", {"payload": payload, **fields})
 
-    async def read(self, consumer: str = "me") -> list[Entry]:
-        reply = await self.redis.xreadgroup(GROUP, consumer, {"jobs": ">"}, count=100)
+    async def read(self, consumer: str = "me", count: int = 100) -> list[Entry]:
+        reply = await self.redis.xreadgroup(GROUP, consumer, {"jobs": ">"}, count=count)
         return [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
 
     async def run(self, consumer: str = "me") -> None:

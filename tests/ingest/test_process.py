@@ -96,11 +96,9 @@ async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
         await side.add(job_id=f"j{n}", payload=image(f"img-{n}", 1.0, n / 10))
 
     async def work(each: Side, name: str) -> None:
-        while entries := (await each.read_some(name)):
+        while entries := await each.read(name, count=3):
             await each.processor.run(name, entries)
 
-    for each in (side, other):
-        each.read_some = lambda name, e=each: _some(e, name)
     await asyncio.gather(work(side, "me"), work(other, "other"))
     while await side.pending():  # pets that were left for a moment
         for each, name in ((side, "me"), (other, "other")):
@@ -110,14 +108,6 @@ async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
     assert view["metrics"]["num_images"] == 60
     assert not await side.letters()
     assert not await side.redis.exists(side.keys.attempts)
-
-
-async def _some(side: Side, consumer: str):
-    reply = await side.redis.xreadgroup("workers", consumer, {"jobs": ">"}, count=3)
-    from sploot_clusterd.model import EntryId  # noqa: PLC0415
-    from sploot_clusterd.store import Entry  # noqa: PLC0415
-
-    return [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
 
 
 async def test_what_another_process_committed_is_seen_despite_the_memory_of_an_older_version(side: Side, new_side):
