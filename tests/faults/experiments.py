@@ -47,28 +47,23 @@ async def _harmed(fleet: Fleet, seed: int, size: Size, harm: Harm, *, pets: int 
     return await verdict(fleet, ledger)
 
 
+async def _kill(fleet: Fleet, n: int) -> None:
+    """Now the one, now the other; it starts again at once."""
+    victim = fleet.daemons[n % 2]
+    victim.kill()
+    await victim.start()
+
+
 async def kill_storm(directory: Path, seed: int, size: Size, code: Path | None = None) -> Verdict:
-    """Kill -9 of a daemon, now the one, now the other; it starts again at once."""
-
-    async def kill(fleet: Fleet, n: int) -> None:
-        victim = fleet.daemons[n % 2]
-        victim.kill()
-        await victim.start()
-
+    """Kill -9 of a daemon, again and again."""
     async with Fleet(directory, **({"code": code} if code else {})) as fleet:
-        return await _harmed(fleet, seed, size, kill)
+        return await _harmed(fleet, seed, size, _kill)
 
 
 async def hot_pet(directory: Path, seed: int, size: Size) -> Verdict:
     """Two daemons and one pet: every commit is contended, and each is killed now and then."""
-
-    async def kill(fleet: Fleet, n: int) -> None:
-        victim = fleet.daemons[n % 2]
-        victim.kill()
-        await victim.start()
-
     async with Fleet(directory) as fleet:
-        return await _harmed(fleet, seed, size, kill, pets=1)
+        return await _harmed(fleet, seed, size, _kill, pets=1)
 
 
 async def restarts(directory: Path, seed: int, size: Size) -> Verdict:

@@ -21,41 +21,22 @@ def directory() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.mark.parametrize("seed", [1])
-async def test_kills_lose_nothing_and_repeat_nothing(directory: Path, seed: int):
-    result = await experiments.kill_storm(directory, seed, Size(jobs=1500, rate=400, harms=4))
+@pytest.mark.parametrize(
+    ("experiment", "size"),
+    [
+        (experiments.kill_storm, Size(jobs=1500, rate=400, harms=4)),
+        (experiments.stopped_daemon, Size(jobs=1000, rate=300, harms=2)),
+        (experiments.hot_pet, Size(jobs=600, rate=200, harms=2)),
+        (experiments.restarts, Size(jobs=800, rate=300, harms=2)),
+        (experiments.lost_replies, Size(jobs=800, rate=300, harms=50)),
+        (experiments.full_memory, Size(jobs=800, rate=300, harms=1)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_each_job_has_its_effect_once(directory: Path, experiment, size: Size):
+    result = await experiment(directory, 1, size)
     assert result.clean, result
-    assert result.once == 1500
-
-
-async def test_a_daemon_that_was_stopped_overwrites_nothing(directory: Path):
-    result = await experiments.stopped_daemon(directory, 1, Size(jobs=1000, rate=300, harms=2))
-    assert result.clean, result
-    assert result.once == 1000
-
-
-async def test_what_is_contended_all_the_time_is_counted_once(directory: Path):
-    result = await experiments.hot_pet(directory, 1, Size(jobs=600, rate=200, harms=2))
-    assert result.clean, result
-    assert result.once == 600
-
-
-async def test_a_deploy_in_the_middle_of_the_load_is_not_noticed(directory: Path):
-    result = await experiments.restarts(directory, 1, Size(jobs=800, rate=300, harms=2))
-    assert result.clean, result
-    assert result.once == 800
-
-
-async def test_replies_that_never_arrive_lose_nothing_and_repeat_nothing(directory: Path):
-    result = await experiments.lost_replies(directory, 1, Size(jobs=800, rate=300, harms=50))
-    assert result.clean, result
-    assert result.once == 800
-
-
-async def test_a_redis_out_of_memory_uses_up_no_attempt(directory: Path):
-    result = await experiments.full_memory(directory, 1, Size(jobs=800, rate=300, harms=1))
-    assert result.clean, result
-    assert result.once == 800
+    assert result.once == size.jobs
 
 
 async def test_redis_comes_back_and_so_does_the_daemon(directory: Path):
