@@ -1,7 +1,7 @@
 """Learning a profile from the fleet's sample: without labels, from vectors alone."""
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 from scipy.linalg import eigh
@@ -82,7 +82,7 @@ def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
     """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns."""
     size = len(matrix)
     found = eigh(matrix.astype(np.float64), subset_by_index=(size - most, size - 1))
-    values, vectors = cast("tuple[Doubles, Doubles]", found)
+    values, vectors = found
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
@@ -94,7 +94,7 @@ def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
     left, right = draw.integers(0, len(vectors), (2, _PAIRS))
     apart = left != right
     cosines = [_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after)]
-    return float(np.clip(1.0 - np.corrcoef(cosines)[0, 1], 0.0, 1.0))
+    return float(np.clip(1.0 - np.asarray(np.corrcoef(cosines))[0, 1], 0.0, 1.0))
 
 
 def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:

@@ -13,8 +13,9 @@ from msgspec import structs
 from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
-from sploot_clusterd.engine.statistics import Ints, agglomerate, centred, cosines_to_sum
+from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
 
 Overlap = Mapping[tuple[int, int], int]
 """How many images an old cluster (by key) and a new group (by number) have in common."""
@@ -94,8 +95,9 @@ def condense(draft: Draft, block: Block) -> None:
     params = draft.params
     about = block.cells.about(params.mean_prior)
     target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
-    groups = agglomerate(block.cells, about, params.prior_ratio, params.merge_threshold, at_most=target).tolist()
     centroids = centred(block.cells, about)
+    weights = block.cells.weights
+    groups = agglomerate(centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target).tolist()
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):
         parts[into].append(at)
