@@ -26,6 +26,8 @@ from sploot_clusterd.engine.album import (
 )
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.engine.statistics import Floats
+from sploot_clusterd.engine.sums import Form, pack, unpack, whole
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
 
@@ -33,7 +35,6 @@ FORMAT: Final = 1
 HEAD: Final = b"head"
 HEIRS: Final = b"heirs"
 _NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
-_STORED: Final = np.dtype("<f4")
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class _CellRecord(Struct, array_like=True):
     cell: Cell
     weight: float
     sums: bytes
+    form: Form = "f4"
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -84,8 +86,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
         space = new.spaces[new.cells[cell_id].space]
         at = bisect_left(space.ids, cell_id)
-        record = _CellRecord(new.cells[cell_id], float(space.weights[at]), space.sums[at].astype(_STORED).tobytes())
-        writes[b"c%d" % cell_id] = _encode(record)
+        writes[b"c%d" % cell_id] = _encode(_cell_record(new.cells[cell_id], space.sums[at], float(space.weights[at])))
     deletes += [b"c%d" % cell_id for cell_id in old.cells.keys() - new.cells.keys()]
     for prefix, before, after in ((b"j", old.segments, new.segments), (b"p", old.chunks, new.chunks)):
         held = {prefix + b"%d" % part.number: part for part in before}
@@ -166,6 +167,11 @@ def _encode_head(album: Album) -> bytes:
     )
 
 
+def _cell_record(cell: Cell, sums: Floats, weight: float) -> _CellRecord:
+    form, raw = pack(sums, weight) if cell.count == 1 else whole(sums)
+    return _CellRecord(cell, weight, raw, form)
+
+
 def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
     try:
         return decoder.decode(raw)
@@ -180,11 +186,14 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
     for at, cell_id in enumerate(ids):
-        raw = cells[cell_id].sums
-        if len(raw) % 4 or len(raw) > 4 * dimension:
-            raise BadStateError(f"cell {cell_id} has {len(raw)} bytes in a space of {dimension} dimensions")
-        stored = np.frombuffer(raw, dtype=_STORED)
-        sums[at, : len(stored)] = stored
+        cell = cells[cell_id]
+        try:
+            stored = unpack(cell.sums, cell.weight, cell.form)
+            sums[at, : len(stored)] = stored
+        except ValueError:
+            raise BadStateError(
+                f"cell {cell_id} has {len(cell.sums)} bytes in a space of {dimension} dimensions"
+            ) from None
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
     return Space(
