@@ -21,7 +21,7 @@ MEANINGS: Final = {
     "hero_undegraded": "share of heroes that are undegraded",
     "churn": "share of earlier images, a job, that left their cluster",
     "churn_from_30_images": "the same for jobs into albums of 30 images or more",
-    "microseconds_an_image": "the engine's time, rendering included, on one core",
+    "microseconds_an_image": "the engine's CPU time, rendering included",
 }
 """Every figure, in the order in which they are shown."""
 

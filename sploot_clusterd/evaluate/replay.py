@@ -46,7 +46,7 @@ class Step(NamedTuple):
     """Images that had come before it."""
     brought: int
     seconds: float
-    """The engine's time, rendering included."""
+    """The engine's CPU time, rendering included; other work on the machine hardly shows in it."""
     moved: float
     """Share of the earlier images that were in a shown cluster and are now in another, or in none."""
 
@@ -65,7 +65,7 @@ class Result(NamedTuple):
 
     @property
     def microseconds(self) -> float:
-        """The engine's time for the whole album."""
+        """The engine's CPU time for the whole album."""
         return sum(step.seconds for step in self.steps) * 1e6
 
 
@@ -81,7 +81,7 @@ class Session:
 
     def run(self, job: Job) -> None:
         """Applies one job and renders the view."""
-        began = time.perf_counter()
+        began = time.thread_time()
         known = {image: self.rows[image] for image in images_named([job]) if image in self.rows}
         now_ms = job.sequence.ms
         try:
@@ -95,7 +95,7 @@ class Session:
         for field in applied.deletes:
             self.rows.pop(field.removeprefix(b"r:").decode(), None)
         self.view = render(self.album, self._params)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.thread_time() - began
 
     def clusters(self, images: Sequence[str]) -> Ints:
         """The cluster of each image, [n]; images in no shown cluster have numbers of their own below 0."""

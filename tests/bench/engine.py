@@ -1,4 +1,7 @@
-"""One image into albums of growing size: beside a numpy product of the same shape, and beside the smallest album."""
+"""One image into albums of growing size: beside a numpy product of the same shape, and beside the smallest album.
+
+The engine waits for nothing, so what is taken is its thread's CPU time: other work on the machine hardly shows in it.
+"""
 
 import time
 from typing import NamedTuple
@@ -63,9 +66,9 @@ def _pass(start: Album, photos: "_Photos") -> Pass:
         album, rebuilt = start, 0
         while not rebuilt:
             job = photos.job(1)
-            began = time.perf_counter()
+            began = time.thread_time()
             applied = _applied(album, job)
-            took = time.perf_counter() - began
+            took = time.thread_time() - began
             album, rebuilt = applied.album, applied.changes.rebuilt
             seconds, jobs = seconds + took, jobs + 1
         longest = max(longest, took)
@@ -102,7 +105,7 @@ def _applied(album: Album, job: Job) -> Applied:
 def _product(album: Album) -> float:
     (space,) = album.spaces.values()
     vector = np.ones(_DIMENSION, dtype=np.float32)
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(_MEASURED):
         (space.sums @ vector).argmax()
-    return (time.perf_counter() - began) / _MEASURED * 1e6
+    return (time.thread_time() - began) / _MEASURED * 1e6
