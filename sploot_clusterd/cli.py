@@ -193,8 +193,19 @@ def _eval(asked: argparse.Namespace) -> int:
     algorithms = asked.algorithm or [params.algorithm]
     for algorithm in algorithms:
         load_algorithm(algorithm)
-    chosen = Asked(asked.file, asked.composition, algorithms, slice(asked.first), asked.job_size, asked.seed)
-    return evaluate(chosen, params, asked.json)
+    chosen = Asked(
+        file=asked.file,
+        composition=asked.composition,
+        algorithms=algorithms,
+        sizes=asked.sizes,
+        first=asked.first,
+        most=asked.job_size,
+        seed=asked.seed,
+        shuffles=asked.shuffle,
+        json=asked.json,
+        report=asked.report,
+    )
+    return evaluate(chosen, params)
 
 
 def _run(asked: argparse.Namespace) -> int:
