@@ -75,7 +75,7 @@ def _chosen(asked: Asked) -> list[LabelledAlbum]:
     fitting = [album for album in albums if asked.sizes is None or len(album) in asked.sizes]
     if not fitting:
         least, most = min(map(len, albums)), max(map(len, albums))
-        raise ConfigError(f"--sizes: no album is as large; those of {asked.file} have {least} to {most} images")
+        raise ConfigError(f"--sizes: no album is of such a size; those of {asked.file} have {least} to {most} images")
     return fitting[: asked.first]
 
 

@@ -159,6 +159,13 @@ def test_odd_albums_can_be_drawn(page_of, album: LabelledAlbum):
     assert len(Page(page_of(album)).pictures) == 4
 
 
+def test_every_algorithm_has_its_panel(page_of):
+    picture = Page(page_of(labelled(0, 20), algorithms=("mixture", "average_linkage", "mixture"))).pictures[3]
+
+    assert picture.count("<!-- mixture: F1 ") == 2
+    assert picture.count("<!-- average_linkage: F1 ") == 1
+
+
 def test_vectors_that_lie_in_a_plane_keep_their_distances(drawn):
     plane_of = importlib.import_module("sploot_clusterd.evaluate.projections").principal_plane
     rng = np.random.default_rng(3)
