@@ -44,6 +44,9 @@ class _SpaceRecord(Struct, array_like=True):
     layout: tuple[tuple[str, int], ...]
     moved: int
     settled: int
+    profile: int = 0
+    dimension: int | None = None
+    """None: that of the layout."""
 
 
 class _Head(Struct, array_like=True):
@@ -145,7 +148,15 @@ def _encode_head(album: Album) -> bytes:
             counters=album.counters,
             job=album.job,
             spaces=[
-                _SpaceRecord(space.number, space.model_version, space.layout, space.moved, space.settled)
+                _SpaceRecord(
+                    space.number,
+                    space.model_version,
+                    space.layout,
+                    space.moved,
+                    space.settled,
+                    space.profile,
+                    space.dimension,
+                )
                 for space in album.spaces.values()
             ],
             clusters=sorted(album.clusters.values(), key=lambda cluster: cluster.key),
@@ -165,7 +176,7 @@ def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
 def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     """Stacks the cells' statistics. Kinds that came to the space after a cell was written are zeros in it."""
     ids = tuple(cell_id for cell_id, cell in cells.items() if cell.cell.space == record.number)
-    dimension = sum(length for _, length in record.layout)
+    dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
     for at, cell_id in enumerate(ids):
@@ -176,7 +187,17 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
         sums[at, : len(stored)] = stored
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
-    return Space(record.number, record.model_version, record.layout, ids, sums, weights, record.moved, record.settled)
+    return Space(
+        record.number,
+        record.model_version,
+        record.layout,
+        ids,
+        sums,
+        weights,
+        record.moved,
+        record.settled,
+        record.profile,
+    )
 
 
 def _check_references(head: _Head, cells: Mapping[int, _CellRecord]) -> None:
