@@ -104,13 +104,18 @@ class ProfileStore:
             },
         )
 
-    async def fetch(self, model_version: str, generation: int) -> bytes | None:
-        """A published profile."""
+    async def fetch(self, model_version: str, generation: int) -> bytes:
+        """A published profile. Raises BadStateError if it is not there."""
         key = self._keys.profile(model_version)
         self._round_trips.inc()
         profile: bytes | None = await once_more(
             lambda: send(self._clients.commands, "HGET", key, generation), enabled=self._retry_reads
         )
+        if profile is None:
+            raise BadStateError(
+                f"generation {generation} of the profile of {model_version!r} is not in Redis any more: albums were "
+                "computed with it, so restore it from a backup"
+            )
         return profile
 
     async def sample(self, model_version: str) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
@@ -31,16 +31,16 @@ class ViewStore:
         *,
         maxlen: int,
         group: str,
-        slots_a_pet: int,
+        slots: Callable[[str], Sequence[str]],
         retry_reads: bool,
     ) -> None:
-        """`slots_a_pet` are those of a pet in a sample of the fleet."""
+        """`slots` names those that a pet may have in a sample of the fleet."""
         self._clients = clients
         self._keys = keys
         self._health = health
         self._maxlen = maxlen
         self._group = group
-        self._slots_a_pet = slots_a_pet
+        self._slots = slots
         self._models: Sequence[bytes] = ()
         self._retry_reads = retry_reads
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in ("view", "submit", "erase")}
@@ -91,13 +91,13 @@ class ViewStore:
         """How much there was. The script has to be told the samples' keys: a model version that it knows and we do not
         is told to us, and we ask again.
         """
-        keys = self._keys
+        keys, slots = self._keys, self._slots(pet_id)
         while True:
             models = self._models
             samples = [key for model in models for key in keys.sample(model.decode())]
             named = (keys.stream, *keys.pet(pet_id), keys.erased, keys.dead_letters, keys.profiles, *samples)
             self._round_trips["erase"].inc()
-            what, *told = await scripts.ERASE(self._clients.commands, named, (pet_id, self._slots_a_pet, *models))
+            what, *told = await scripts.ERASE(self._clients.commands, named, (pet_id, len(slots), *slots, *models))
             if what == b"ok":
                 return int(told[0])
             self._models = told

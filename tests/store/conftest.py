@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
+from sploot_clusterd.engine import slots
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
@@ -69,7 +70,7 @@ def profiles(clients: Clients, keys: Keys, metrics: Metrics) -> ProfileStore:
 
 @pytest.fixture
 def views(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
-    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots_a_pet=8, retry_reads=True)
+    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
 
 
 class Producer:

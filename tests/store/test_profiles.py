@@ -170,7 +170,8 @@ async def test_only_one_of_two_publishes(profiles: ProfileStore):
     assert sum(replies) == 1
     assert await profiles.fetch("v1", 1) == b"one"
     assert await profiles.fetch("v1", 2) == b"%d" % replies.index(True)
-    assert await profiles.fetch("v1", 3) is None
+    with pytest.raises(BadStateError, match="generation 3 of the profile of 'v1' is not in Redis any more"):
+        await profiles.fetch("v1", 3)
     assert (await profiles.poll()).states == {"v1": State(2)}
 
 
