@@ -26,6 +26,8 @@ from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
 _MOST_KNOWN: Final = 32
 """Profiles in memory, about 1 MB each: those in use, and the old generations that albums asked for last."""
+_IMAGES_A_MOVE: Final = 200
+"""A move clusters an album from its images: one of more than these counts as several."""
 
 Key = tuple[str, int]
 """Model version and generation."""
@@ -100,7 +102,7 @@ class Book:
             return now
         # Where another process is ahead of this one, the album stays with what that one gave it.
         fit = {v for v, s in apart.items() if s.profile < adopt[v] and _fits(s, known[v, adopt[v]])}
-        movers = fit if fit and (at_once or self._moves.take()) else set()
+        movers = fit if fit and (at_once or self._moves.take(album.num_vector_images / _IMAGES_A_MOVE)) else set()
         adopt = {v: generation for v, generation in adopt.items() if v not in apart or v in movers}
         return now._replace(profiles=Profiles(known, adopt))
 
@@ -164,7 +166,10 @@ def _fits(space: Space, profile: Profile) -> bool:
 
 
 class _Allowance:
-    """A token bucket: `per_second` on average, at most a second's worth (or one) at a time."""
+    """A token bucket: `per_second` on average, at most a second's worth (or one) at a time.
+
+    What costs more than is left is let through all the same, or it never were, and the next ones wait the longer.
+    """
 
     def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
         self._per_second = per_second
@@ -174,12 +179,13 @@ class _Allowance:
         self._at = clock()
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
+    def take(self, cost: float = 1.0) -> bool:
+        """Whether it may be now; what costs less than 1 costs 1."""
         with self._lock:
             now = self._clock()
             self._left = min(self._most, self._left + (now - self._at) * self._per_second)
             self._at = now
             if self._left < 1.0:
                 return False
-            self._left -= 1.0
+            self._left -= max(cost, 1.0)
             return True

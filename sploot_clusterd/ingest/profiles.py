@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from sploot_clusterd.engine import Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.book import Book
@@ -78,8 +79,10 @@ class ProfileKeeper:
 
     async def _learn(self, version: str, state: State) -> bool:
         images = await self._store.sample(version)
-        previous = self._book.current(version)
-        (learned,) = await self._compute.each(lambda raw: _learned(version, raw, previous), [images], in_thread=True)
+        previous, full = self._book.current(version), self._book.sampled(version) >= SAMPLE_LIMIT
+        (learned,) = await self._compute.each(
+            lambda raw: _learned(version, raw, previous, full=full), [images], in_thread=True
+        )
         if learned is None:
             self._tried[version] = len(images)
             return False
@@ -108,14 +111,22 @@ class ProfileKeeper:
             )
 
 
-def _learned(version: str, raw: Mapping[str, bytes], previous: Profile | None) -> tuple[State, bytes] | None:
-    """The next profile, encoded; None if the sample gives none. Whatever a sample provokes must not stop the daemon."""
+def _learned(
+    version: str, raw: Mapping[str, bytes], previous: Profile | None, *, full: bool
+) -> tuple[State, bytes] | None:
+    """The next profile, encoded; None if the sample gives none. Whatever a sample provokes must not stop the daemon.
+
+    What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
+    """
     try:
         profile = learn(version, list(_readable(raw)), previous)
     except Exception:
         log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
         return None
-    return None if profile is None else (State(profile.generation, profile.settled), encode_profile(profile))
+    if profile is None:
+        return None
+    profile = replace(profile, settled=profile.settled or full)
+    return State(profile.generation, profile.settled), encode_profile(profile)
 
 
 def _readable(raw: Mapping[str, bytes]) -> Iterator[Sampled]:

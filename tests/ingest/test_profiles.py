@@ -104,6 +104,12 @@ def test_the_pace_is_so_many_a_second():
     assert [allowance.take() for _ in range(2)] == [True, False]
     now = 100.0
     assert [allowance.take() for _ in range(3)] == [True, True, False]
+    now = 110.0
+    assert allowance.take(9.0), "the largest album moves too ..."
+    now = 113.0
+    assert not allowance.take(), "... and the others wait for it"
+    now = 114.0
+    assert allowance.take()
     slow = _Allowance(0.1, lambda: now)
     assert [slow.take() for _ in range(2)] == [True, False]
     assert not _Allowance(0.0, lambda: now).take()
@@ -203,6 +209,22 @@ async def test_an_image_that_cannot_be_read_is_left_out(side: Side, caplog: pyte
     assert profile is not None
     assert profile.sampled == side.book.sampled("v1") - 1
     assert "a sampled image cannot be read" in caplog.text
+
+
+async def test_a_full_sample_settles_the_profile_whatever_is_wrong_with_an_image(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    await photographed(side, range(PETS))
+    await side.redis.hset("ns:sample:v1", (await side.redis.hkeys("ns:sample:v1"))[0], b"\xc1")
+    monkeypatch.setattr(profiles_module, "SAMPLE_LIMIT", await side.redis.zcard("ns:sampled:v1"))
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    assert await side.keeper.learn()
+    assert side.book.states == {"v1": State(1, settled=True)}
+    profile = side.book.current("v1")
+    assert profile is not None
+    assert profile.settled
+    assert not await side.redis.exists("ns:sample:v1", "ns:sampled:v1")
 
 
 async def test_a_redis_that_lost_a_profile_gets_no_albums_by_it(side: Side):
