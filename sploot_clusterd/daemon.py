@@ -209,7 +209,7 @@ class Daemon:
         self._supervisor.add("leases", leases.run)
         self.health.expect(reclaim_name)
         if self._settings.profiles.enabled:
-            keeper = ProfileKeeper(book, compute, self.metrics, self.health, self.stopping)
+            keeper = ProfileKeeper(book, self.metrics, self.health, self.stopping)
             self._supervisor.add("profiles", keeper.run)
 
     def _new_processor(self, leases: Leases, brake: Brake, book: Book, compute: Compute) -> Processor:

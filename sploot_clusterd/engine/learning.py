@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy.linalg import eigh
 
 from sploot_clusterd.engine.profile import KindProfile, Profile
 from sploot_clusterd.engine.sample import SAMPLE_LIMIT, Sampled
@@ -79,11 +78,12 @@ def learn_kind(vectors: Floats) -> KindProfile:
 
 
 def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
-    """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns."""
-    size = len(matrix)
-    found = eigh(matrix.astype(np.float64), subset_by_index=(size - most, size - 1))
-    values, vectors = found
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns.
+
+    All are computed, by numpy: scipy's `eigh` could leave the others out, but keeps the interpreter's lock meanwhile.
+    """
+    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
+    return np.maximum(values[::-1][:most], 0.0), vectors[:, ::-1][:, :most]
 
 
 def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:

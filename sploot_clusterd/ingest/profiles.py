@@ -10,7 +10,6 @@ from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sample
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.book import Book
-from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
@@ -28,10 +27,9 @@ _WARNING: Final = "profiles"
 class ProfileKeeper:
     """`run` is a root task of every process with consumers. What fails here stops no job: albums stay as they are."""
 
-    def __init__(self, book: Book, compute: Compute, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(self, book: Book, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
         self._book = book
         self._store = book.store
-        self._compute = compute
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
@@ -80,9 +78,8 @@ class ProfileKeeper:
     async def _learn(self, version: str, state: State) -> bool:
         images = await self._store.sample(version)
         previous, full = self._book.current(version), self._book.sampled(version) >= SAMPLE_LIMIT
-        (learned,) = await self._compute.each(
-            lambda raw: _learned(version, raw, previous, full=full), [images], in_thread=True
-        )
+        # In a thread of its own: no rebuild is to wait for the seconds that this may take.
+        learned = await asyncio.to_thread(_learned, version, images, previous, full=full)
         if learned is None:
             self._tried[version] = len(images)
             return False

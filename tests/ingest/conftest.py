@@ -121,7 +121,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
         profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
         book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
         compute = Compute(pool)
-        keeper = ProfileKeeper(book, compute, metrics, health, stopping)
+        keeper = ProfileKeeper(book, metrics, health, stopping)
         processor = Processor(
             stream=stream,
             albums=albums,
