@@ -79,7 +79,7 @@ class Params:
     absorbing: Absorbing = field(default_factory=Absorbing)
     prior_ratio: float = 0.13
     """Variance of the clusters' centres over the variance within a cluster."""
-    mean_prior: float = 32.0
+    mean_prior: float = 16.0
     """Weight of images, times noise over common part, at which half of the album's own mean is subtracted."""
     rebuild_growth: float = 0.15
     rebuild_least: int = 6

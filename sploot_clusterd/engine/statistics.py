@@ -18,6 +18,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 TINY = 1e-9
+_PROFILED = 2.0
+"""What a profile leaves in common is half as likely to say nothing: it may be what the album is about."""
 _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 
@@ -36,6 +38,8 @@ class Cells:
     """[k, d]"""
     weights: Doubles
     """[k]"""
+    profiled: bool = False
+    """Whether vectors are compared by a profile, which has taken out what all images of the encoder share."""
     _about: dict[float, Centring] = field(default_factory=dict, repr=False)
 
     def about(self, prior: float) -> Centring:
@@ -46,6 +50,7 @@ class Cells:
         1961) do, where prior is 1; an album needs more, for its images are no sample of all there are. So encoders
         that put all images close together are centred sooner than others.
         """
+        prior *= _PROFILED if self.profiled else 1.0
         if prior not in self._about:
             total = np.ones(len(self.sums), dtype=np.float32) @ self.sums
             weight = float(self.weights.sum())
@@ -57,7 +62,7 @@ class Cells:
         return self._about[prior]
 
     def part(self, indices: Sequence[int]) -> "Cells":
-        return Cells(self.sums[indices], self.weights[indices])
+        return Cells(self.sums[indices], self.weights[indices], self.profiled)
 
 
 def scales(cells: Cells, about: Centring) -> Doubles:
