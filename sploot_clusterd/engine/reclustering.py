@@ -54,13 +54,17 @@ def recluster(draft: Draft) -> None:
 
 
 def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
-    """Fills emptied spaces; the clusters that grow meanwhile only serve to do so. Returns each image's cell."""
+    """Fills emptied spaces; the clusters that grow meanwhile only serve to do so. Returns each image's cell.
+
+    An image takes its old cell's anchor along.
+    """
+    anchors = {image_id: draft.cells[draft.living(vectors.cell)].anchor for image_id, _, vectors in placed}
     draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, {}
     draft.blocks = {
         number: Block(new_space(number, block.model_version, block.layout)) for number, block in draft.blocks.items()
     }
     for image_id, row, vectors in placed:
-        draft.set_row(image_id, join(draft, image_id, row, vectors))
+        draft.set_row(image_id, join(draft, image_id, row, vectors, anchors[image_id]))
         keep_cap(draft, draft.blocks[vectors.space])
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}

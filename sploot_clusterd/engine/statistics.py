@@ -141,23 +141,41 @@ def _pair_scores(square: Doubles, weight: Doubles, products: Doubles, ratio: flo
     return np.asarray((both - apart - apart[:, None]) / (harmonic + 0.3) ** 0.75)
 
 
-def agglomerate(cells: Cells, about: Centring, ratio: float, threshold: float, at_most: int | None = None) -> Ints:
+def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
+    """Whether both have anchors, and not the same."""
+    return np.asarray((one >= 0) & (other >= 0) & (one != other))
+
+
+def agglomerate(
+    cells: Cells,
+    about: Centring,
+    ratio: float,
+    threshold: float,
+    *,
+    at_most: int | None = None,
+    anchors: Ints | None = None,
+) -> Ints:
     """Merges the best-scored pair again and again; returns for each cell the lowest cell of its group, [k].
 
     Stops below `threshold`; or, if `at_most` is given, as soon as no more than so many groups are left, whatever the
-    threshold. O(k) numpy calls on k x k arrays. Ties go to the lowest indices.
+    threshold. Cells of different `anchors` [k] (-1: none) never get into one group, even if more groups are left then.
+    O(k) numpy calls on k x k arrays. Ties go to the lowest indices.
     """
     sums = centred(cells, about)
     products = (sums @ sums.T).astype(np.float64)
     square, weight = products.diagonal().copy(), cells.weights.copy()
     count = len(weight)
-    scores = np.where(np.tri(count, dtype=bool), -np.inf, _pair_scores(square, weight, products, ratio))
+    barred = np.tri(count, dtype=bool)
+    if anchors is not None:
+        anchors = anchors.copy()
+        barred |= _rivals(anchors[:, None], anchors)
+    scores = np.where(barred, -np.inf, _pair_scores(square, weight, products, ratio))
     groups = np.arange(count)
     alive = np.ones(count, dtype=bool)
     left = count
     while left > (1 if at_most is None else max(at_most, 1)):
         a, b = divmod(int(scores.argmax()), count)
-        if at_most is None and scores[a, b] <= threshold:
+        if scores[a, b] <= (threshold if at_most is None else -np.inf):
             break
         groups[groups == b] = a
         products[a] += products[b]
@@ -166,7 +184,11 @@ def agglomerate(cells: Cells, about: Centring, ratio: float, threshold: float, a
         weight[a] += weight[b]
         alive[b] = False
         left -= 1
-        row = np.where(alive, merge_scores(square, weight, a, products[a], ratio), -np.inf)
+        open_to_a = alive
+        if anchors is not None:
+            anchors[a] = max(anchors[a], anchors[b])
+            open_to_a = alive & ~_rivals(anchors, anchors[a])
+        row = np.where(open_to_a, merge_scores(square, weight, a, products[a], ratio), -np.inf)
         scores[b], scores[:, b] = -np.inf, -np.inf
         scores[a, a + 1 :], scores[:a, a] = row[a + 1 :], row[:a]
     return groups
