@@ -37,6 +37,7 @@ contents = st.fixed_dictionaries(
     {
         "images": st.lists(images, max_size=5),
         "removed": st.lists(st.sampled_from(NAMES), max_size=3),
+        "image_ids": st.lists(st.sampled_from(["bare-0", "bare-1", *NAMES]), max_size=2),
         "model_version": st.sampled_from(["m@1", "m@1", "m@2"]),
         "force": st.integers(0, 5).map(lambda n: n == 0),
     }
