@@ -5,14 +5,27 @@ Everything raises `BadJobError` with reason `invalid`, and a text that names the
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import KINDS, FloatVector, ImageInsight, Insight, JobPayload, JobRequest, PackedVector
+from sploot_clusterd.model import (
+    KINDS,
+    Correction,
+    FloatVector,
+    ImageInsight,
+    Insight,
+    JobPayload,
+    JobRequest,
+    PackedVector,
+    cluster_id,
+    cluster_number,
+    clusters_named,
+    images_corrected,
+)
 
 
 class Limits(Protocol):
@@ -51,6 +64,24 @@ def check_limits(request: JobRequest, limits: Limits) -> None:
     _check_ids("payload.image_ids", payload.image_ids or (), limits.id_length)
     _check_ids("payload.removed_image_ids", payload.removed_image_ids or (), limits.id_length)
     _check_ids("payload.images", [image.image_id for image in images], limits.id_length)
+    check_corrections("payload.corrections", payload.corrections or (), request.pet_id, limits)
+
+
+def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str, limits: Limits) -> None:
+    """How many there are, of what length their lists and ids are, and that they name clusters of the pet."""
+    most, images = limits.images_per_job, 0  # each of these images is placed anew, as those of a job are
+    if len(corrections) > most:
+        raise BadJobError("invalid", f"{where}: at most {most} entries are allowed, got {len(corrections)}")
+    for n, correction in enumerate(corrections):
+        clusters, image_ids = clusters_named(correction), images_corrected(correction)
+        if len(clusters) > most:
+            raise BadJobError("invalid", f"{where}[{n}].clusters: at most {most} ids are allowed, got {len(clusters)}")
+        if any(cluster_number(pet_id, cluster) is None for cluster in clusters):
+            raise BadJobError("invalid", f"{where}[{n}]: a cluster's id is {cluster_id(pet_id[:128], '<number>')} here")
+        _check_ids(f"{where}[{n}]", image_ids, limits.id_length)
+        images += len(image_ids)
+    if images > most:
+        raise BadJobError("invalid", f"{where}: at most {most} images in all are allowed, got {images}")
 
 
 def insights(request: JobRequest, limits: Limits) -> Iterator[Insight]:

@@ -12,11 +12,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, check_limits, insights
+from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
+    CLUSTER_PATTERN,
     ID_PATTERN,
+    OPS,
     TEXT_PATTERN,
+    CorrectionsRequest,
     EntryId,
     Envelope,
     Job,
@@ -48,6 +51,7 @@ _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
 _PAYLOAD_KEYS: Final = frozenset(JobPayload.__struct_fields__)
 
 _request = msgspec.json.Decoder(JobRequest)
+_corrections = msgspec.json.Decoder(CorrectionsRequest)
 _envelope = msgspec.json.Decoder(Envelope)
 _form = msgspec.json.Decoder(_Form)
 _fields = msgspec.json.Decoder(_Fields)
@@ -61,6 +65,19 @@ def decode_request(body: bytes, limits: Limits) -> JobRequest:
     for _ in insights(request, limits):  # vectors are unpacked to be checked; the consumer does it again
         pass
     return request
+
+
+def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
+    """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+    request = _decode(_corrections, body)
+    check_corrections("corrections", request.corrections, pet_id, limits)
+    check_limits(JobRequest(pet_id, request.job_id), limits)
+    return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+
+
+def encode_request(request: JobRequest) -> bytes:
+    """The request as the body that says the same."""
+    return _encoder.encode(request)
 
 
 def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime) -> bytes:
@@ -88,6 +105,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         model_version=payload.model_version,
         images=tuple(insights(request, limits)),
         removed=payload.removed_image_ids or (),
+        corrections=payload.corrections or (),
         trace=_trace(request.metadata),
     )
 
@@ -227,7 +245,9 @@ def _must_be_json(raw: bytes) -> None:
 
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
+_ONE_OF_OPS: Final = f"expected {', '.join(OPS[:-1])} or {OPS[-1]}"
 _RULES: Final = {
+    CLUSTER_PATTERN: "a cluster's id as the view has it, pet_123-cluster-0",
     ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -",
     TEXT_PATTERN: "1 to 128 printable characters",
 }
@@ -239,6 +259,8 @@ def _explain(text: str) -> str:
     path, what = (found["path"], found["what"]) if found else ("", text)
     if missing := _MISSING.match(what):
         path, what = ".".join(filter(None, (path, missing["field"]))), "this field is required"
+    if path.endswith(".op"):
+        what = _ONE_OF_OPS
     for pattern, rule in _RULES.items():
         what = what.replace(f"`str` matching regex {pattern!r}", rule)
     return f"{path or 'the body'}: {what[:1].lower()}{what[1:]}"[:_LONGEST_ERROR]

@@ -97,7 +97,7 @@ class HttpSettings:
 class LimitsSettings:
     """How large a job may be. What is larger is refused (422), or a dead letter where it came by the stream."""
 
-    images_per_job: int = whole(256, "Insights in one job; labels and coverage keys too.", 1, 100_000)
+    images_per_job: int = whole(256, "Insights in one job; labels, coverage keys and corrections too.", 1, 100_000)
     image_ids_per_job: int = whole(10_000, "Ids in image_ids and in removed_image_ids.", 1, 1_000_000)
     vector_length: int = whole(4096, "Numbers in one vector.", 1, 65536)
     id_length: int = whole(128, "Characters in an id of a pet, a job or an image.", 1, 128)

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import Doubles, Floats, Ints
+from sploot_clusterd.engine.statistics import Doubles, Flags, Floats, Ints
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -94,11 +94,20 @@ class _Pairs:
         self._best[other] = -np.inf
 
 
-def agglomerate(sums: Floats, weights: Doubles, ratio: float, threshold: float, at_most: int | None = None) -> Ints:
+def agglomerate(
+    sums: Floats,
+    weights: Doubles,
+    ratio: float,
+    threshold: float,
+    *,
+    at_most: int | None = None,
+    anchors: Ints | None = None,
+) -> Ints:
     """Merges the best-scored pair again and again; returns for each cell the lowest cell of its group, [k].
 
     `sums` [k, d] are centred, `weights` [k]. Stops at `threshold`; or, if `at_most` is given, as soon as no more groups
-    are left than that, whatever the threshold.
+    are left than that, whatever the threshold. Cells of different `anchors` [k] (-1: none) never get into one group,
+    even if more groups are left then.
     """
     count = len(weights)
     found = np.arange(count)
@@ -106,17 +115,25 @@ def agglomerate(sums: Floats, weights: Doubles, ratio: float, threshold: float, 
         return found
     products = (sums @ sums.T).astype(np.float64)
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
-    pairs = _Pairs(groups.all_merge_scores(products))
+    anchors = np.full(count, -1) if anchors is None else anchors.copy()
+    pairs = _Pairs(np.where(_rivals(anchors[:, None], anchors), -np.inf, groups.all_merge_scores(products)))
     for _ in range(count - max(at_most or 1, 1)):
         score, a, b = pairs.best()
-        if at_most is None and score <= threshold:
+        if score <= (threshold if at_most is None else -np.inf):
             break
         found[found == b] = a
         products[a] += products[b]
         products[:, a] += products[:, b]
         groups.merge(a, b, float(products[a, a]))
-        pairs.merge(a, b, groups.merge_scores(a, products[a]))
+        anchors[a] = max(anchors[a], anchors[b])
+        scores = groups.merge_scores(a, products[a])
+        pairs.merge(a, b, np.where(_rivals(anchors, anchors[a]), -np.inf, scores))
     return found
+
+
+def _rivals(one: Ints, other: Ints) -> Flags:
+    """Whether both have anchors, and not the same."""
+    return np.asarray((one >= 0) & (other >= 0) & (one != other))
 
 
 def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Ints:

@@ -246,6 +246,8 @@ class Processor:
         self._metrics.merges.inc(changes.merged)
         self._metrics.splits.inc(changes.split)
         self._metrics.rebuilds.inc(changes.rebuilt)
+        for op, count in changes.corrections.items():
+            self._metrics.corrections.labels(op).inc(count)
         self._metrics.clusters.observe(album.shown_clusters)
         self._metrics.unclustered.observe(album.unclustered_images)
 

@@ -19,6 +19,7 @@ ROUTES: Final = (
     Route("/openapi.json", {"GET": openapi}, guarded=False),
     Route("/internal/cluster-jobs", {"POST": handlers.submit}),
     Route("/internal/pets/{pet_id:[^/]+}/clusters", {"GET": handlers.view}),
+    Route("/internal/pets/{pet_id:[^/]+}/corrections", {"POST": handlers.correct}),
     Route("/internal/pets/{pet_id:[^/]+}/invalidate", {"POST": handlers.invalidate}),
     Route("/internal/pets/{pet_id:[^/]+}", {"DELETE": handlers.erase}),
     Route("/internal/health/redis", {"GET": handlers.redis_health}),

@@ -39,6 +39,17 @@ async def submit(request: web.Request) -> web.Response:
     return answer({"status": "accepted"}, 202)
 
 
+async def correct(request: web.Request) -> web.Response:
+    """POST: a user's corrections, as a job for the stream. 202 means that Redis has it."""
+    pet_id = _pet_id(request)
+    job = wire.decode_corrections(pet_id, await _json_body(request), request.app[LIMITS])
+    if not await request.app[STORE].has_album(pet_id):
+        raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
+    job_id = job.job_id or uuid.uuid4().hex
+    await request.app[STORE].submit(wire.encode_envelope(job, wire.encode_request(job), job_id, datetime.now(UTC)))
+    return answer({"status": "accepted"}, 202)
+
+
 async def invalidate(request: web.Request) -> web.Response:
     """POST: drops the view; the album stays."""
     removed = await request.app[STORE].invalidate(_pet_id(request))

@@ -17,6 +17,9 @@ class Views(Protocol):
     async def submit(self, payload: bytes) -> None:
         """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
 
+    async def has_album(self, pet_id: str) -> bool:
+        """Whether a job of the pet was ever applied, and the pet not erased since."""
+
     async def invalidate(self, pet_id: str) -> bool:
         """True if there was a view."""
 

@@ -131,6 +131,11 @@ def _schemas(limits: LimitsSettings) -> dict[str, Any]:
     for name in ("image_ids", "removed_image_ids"):
         _given(payload[name])["maxItems"] = limits.image_ids_per_job
     _given(payload["coverage"])["maxProperties"] = limits.images_per_job
+    for corrections in (_given(payload["corrections"]), schemas["CorrectionsRequest"]["properties"]["corrections"]):
+        corrections["maxItems"] = limits.images_per_job
+    schemas["Merge"]["properties"]["clusters"]["maxItems"] = limits.images_per_job
+    for op in ("Split", "Move"):
+        schemas[op]["properties"]["image_ids"]["maxItems"] = limits.images_per_job
     for kind in ("embedding", "pose", "context"):
         _given(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."

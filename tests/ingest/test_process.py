@@ -76,6 +76,24 @@ async def test_a_vector_of_another_length_is_refused_and_the_rest_of_the_batch_i
     assert await side.pending() == 0
 
 
+async def test_a_stale_correction_is_set_aside_at_once_and_the_rest_of_the_batch_is_not(side: Side):
+    def rename(cluster: int) -> dict:
+        return {"corrections": [{"op": "rename", "cluster": f"pet-cluster-{cluster}", "label": "Beach"}]}
+
+    await side.add(payload={"images": image("a", 1.0, 0.0)["images"] + image("b", 1.0, 0.0)["images"]})
+    for cluster in (0, 7, 0):
+        await side.add(payload=rename(cluster))
+    await side.run()
+    (letter,) = await side.letters()
+    assert (letter[b"reason"], letter[b"attempts"]) == (b"stale_correction", b"0")
+    assert letter[b"error"] == b"payload.corrections[0]: the pet never had pet-cluster-7"
+    assert [cluster["label"] for cluster in (await side.view())["clusters"]] == ["Beach"]
+    assert side.count("jobs_processed_total", result="invalid") == 1
+    assert side.count("corrections_total", op="rename") == 2
+    assert side.count("corrections_total", op="merge") == 0
+    assert await side.pending() == 0
+
+
 async def test_a_repeated_job_changes_nothing_but_a_missing_view_is_rendered_again(side: Side):
     for _ in range(2):
         await side.add(job_id="same", payload=image("img"))

@@ -52,6 +52,7 @@ def test_an_empty_token_is_refused_and_changes_nothing(refused):
         ("GET", "/internal/cluster-jobs"),
         ("GET", "/internal/pets/pet_123/clusters"),
         ("HEAD", "/internal/pets/pet_123/clusters"),
+        ("POST", "/internal/pets/pet_123/corrections"),
         ("POST", "/internal/pets/pet_123/invalidate"),
         ("DELETE", "/internal/pets/pet_123"),
         ("GET", "/internal/health/redis"),

@@ -12,6 +12,12 @@ from sploot_clusterd.web import HttpServer, Tokens
 TOKEN = "0123456789abcdef-test"
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
+CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
+
+
+def body_for(path: str) -> bytes:
+    """What a POST to the path may send."""
+    return CORRECTIONS if path.endswith("/corrections") else JOB
 
 
 @dataclass
@@ -29,6 +35,10 @@ class FakeStore:
     async def submit(self, payload: bytes) -> None:
         self._fail()
         self.jobs.append(payload)
+
+    async def has_album(self, pet_id: str) -> bool:
+        self._fail()
+        return pet_id in self.views
 
     async def invalidate(self, pet_id: str) -> bool:
         self._fail()
