@@ -86,7 +86,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Submit a job: what is new about one pet's images.",
         {
             202: Answer("Redis has the job.", contract.Accepted, {"status": "accepted"}),
-            400: Answer("The body is not JSON (NaN and Infinity are not), or badly framed."),
+            400: Answer("The body is not JSON (NaN and Infinity are not), nests too deeply, or is badly framed."),
             408: Answer("The body did not arrive in time."),
             413: Answer("The body is too large."),
             415: Answer("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
