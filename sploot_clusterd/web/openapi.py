@@ -12,14 +12,16 @@ from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.model import ID_PATTERN
 from sploot_clusterd.web.answers import JSON
+from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.contract import Refusal
 from sploot_clusterd.web.operations import ANYWHERE, GUARDED, OPERATIONS, Answer, Operation
-from sploot_clusterd.web.routing import TOKEN_HEADER, Route
+from sploot_clusterd.web.routing import Route
 
 _SCHEMAS: Final = "#/components/schemas/"
 _CONTENT_TYPES: Final = {"json": JSON, "text": "text/plain"}
 _HEADERS: Final = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "How to present a token.", "schema": {"type": "string"}},
     "ETag": {"description": "A strong tag of the body's bytes.", "schema": {"type": "string"}},
 }
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}

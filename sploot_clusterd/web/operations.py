@@ -79,7 +79,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /metrics": Operation(
         "metrics",
         "Every metric, on the metrics port only.",
-        {200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text")},
+        {
+            200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text"),
+            401: Answer(
+                "A token is set (metrics.tokens) and none was given, or another; as X-Internal-Token or as a bearer.",
+                example={"detail": "invalid metrics token"},
+                headers=("WWW-Authenticate",),
+            ),
+        },
     ),
     "POST /internal/cluster-jobs": Operation(
         "submit",

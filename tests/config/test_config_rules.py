@@ -109,6 +109,31 @@ def test_token_files(tmp_path):
     assert [token.reveal() for token in settings.http.tokens] == [f"{STRONG}-old", f"{STRONG}-new"]
 
 
+def test_a_token_file_may_hold_a_token_a_line(tmp_path):
+    (tmp_path / "both").write_text(f"{STRONG}-old\n\n {STRONG}-new \n")
+    environ = {"INTERNAL_TOKEN_FILE": str(tmp_path / "both"), "WORKER_METRICS_TOKEN_FILE": str(tmp_path / "both")}
+    settings = load(environ=environ, directory=tmp_path)
+    for tokens in (settings.http.tokens, settings.metrics.tokens):
+        assert [token.reveal() for token in tokens] == [f"{STRONG}-old", f"{STRONG}-new"]
+
+
+def test_the_metrics_have_no_token_or_a_strong_one(tmp_path):
+    assert load(environ={}, directory=tmp_path).metrics.tokens is None
+    assert load(environ={"WORKER_METRICS_TOKEN": STRONG}, directory=tmp_path).metrics.tokens == (Secret(STRONG),)
+    text = "metrics.tokens ($WORKER_METRICS_TOKEN): expected tokens of at least 16 bytes"
+    assert refusal(tmp_path, WORKER_METRICS_TOKEN=f"{STRONG},short") == text
+    (tmp_path / "empty").write_text("\n")
+    file = str(tmp_path / "empty")
+    assert refusal(tmp_path, WORKER_METRICS_TOKEN_FILE=file).startswith(f"metrics.token_files: {file} is empty")
+    assert "only one of the two" in refusal(tmp_path, WORKER_METRICS_TOKEN_FILE=file, WORKER_METRICS_TOKEN=STRONG)
+
+
+def test_settings_can_be_kept_without_their_tokens(tmp_path):
+    environ = {"INTERNAL_TOKEN": STRONG, "WORKER_METRICS_TOKEN": STRONG, "HTTP_PORT": "1"}
+    kept = load(environ=environ, directory=tmp_path).without_tokens()
+    assert (kept.http.tokens, kept.metrics.tokens, kept.http.port) == ((), None, 1)
+
+
 def test_a_token_file_that_cannot_be_used(tmp_path):
     assert "cannot be read" in refusal(tmp_path, INTERNAL_TOKEN_FILE=str(tmp_path / "missing"))
     (tmp_path / "empty").write_text("\n")

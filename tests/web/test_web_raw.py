@@ -1,6 +1,7 @@
 """Bytes that are no HTTP, or only nearly: a 4xx in our own form, one connection lost, and nothing else."""
 
 import json
+import re
 
 import pytest
 from web_service import JOB, TOKEN, VIEW, Service, closed, raw, read_reply
@@ -89,6 +90,26 @@ async def test_badly_framed_bodies_end_the_connection(service: Service, caplog, 
     assert service.store.jobs == []
     assert await closed(reader) == b""
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        raw("GET", "/healthz"),
+        raw("GET", "/nowhere"),
+        GET + b"\r\n",
+        GET + b"If-None-Match: *\r\n\r\n",
+        POST + b"\r\n",
+        MALFORMED["garbage"],
+        b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /openapi.json HTTP/1.0\r\n\r\n",
+    ],
+)
+async def test_no_answer_names_libraries_or_versions(service: Service, data):
+    answer = await service.send(data)
+
+    assert answer.headers["server"] == "clusterd"
+    assert not {"aiohttp", "python"} & set(re.findall("[a-z]+", str(answer).lower()))
 
 
 async def test_chunks_are_as_good_as_a_length(service: Service):
