@@ -2,16 +2,16 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from sploot_clusterd.config import rules, sources
+from sploot_clusterd.config import redis_url, rules, sources
 from sploot_clusterd.config.kinds import Secret
 from sploot_clusterd.config.schema import build
-from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, Sections
+from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, RedisSettings, Sections
 from sploot_clusterd.config.sources import Given
 from sploot_clusterd.errors import ConfigError
 
@@ -51,7 +51,7 @@ def load(
     contradicts: a line each, with the key, the value, its source and what is allowed.
     """
     settings = read(file, environ=environ, directory=directory, overrides=overrides)
-    problems = list(rules.contradictions(settings, settings.sources))
+    problems = [*rules.contradictions(settings, settings.sources), *_unreadable(settings.redis)]
     _raise(problems)
     settings = dataclasses.replace(
         settings,
@@ -97,6 +97,17 @@ def read(
         overrides=overrides,
         warnings=tuple(sources.misspelt({**variables, **environ})),
     )
+
+
+def _unreadable(redis: RedisSettings) -> Iterator[str]:
+    """Files for TLS that are not there: at each connection they would only seem to be an outage."""
+    of_url = [("redis.url", file) for file in redis_url.tls_files(redis.url.reveal())]
+    for key, file in (("redis.ssl_ca_certs", redis.ssl_ca_certs), *of_url):
+        try:
+            if file:
+                Path(file).open("rb").close()
+        except OSError as error:
+            yield f"{key}: {file} cannot be read: {error.strerror}"
 
 
 def _with_token_files(section: S, name: str) -> S:

@@ -6,8 +6,9 @@ only the caller knows which ones may happen twice.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -49,6 +50,8 @@ _READ_MARGIN: Final = 5.0
 _POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
 _LONGEST: Final = 200
+_OTHER_NAME: Final = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
 
 _MEANINGS: Final[Sequence[tuple[tuple[type[RedisError], ...], tuple[str, ...], Callable[[str], Exception]]]] = (
     (
@@ -115,7 +118,7 @@ class Clients:
         """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
         refuses writes for ever.
         """
-        await self.commands.connection_pool.disconnect(inuse_connections=False)
+        await _ended(self.commands.connection_pool.disconnect(inuse_connections=False))
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with.
@@ -169,7 +172,27 @@ def translated() -> Iterator[None]:
     except AuthenticationError as error:
         raise StoreUnavailableError("redis refuses our username or password") from error
     except (ConnectionError, TimeoutError, OSError) as error:
-        raise StoreUnavailableError from error
+        raise _out_of_reach(error) from error
+
+
+def _out_of_reach(error: BaseException | None) -> StoreUnavailableError:
+    """Why there is no connection, where TLS is the reason: the library tells that by the error's context only."""
+    while error and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    match error:
+        case ssl.SSLCertVerificationError(verify_code=code, verify_message=said) if code in _OTHER_NAME:
+            return StoreUnavailableError(
+                f"redis shows a certificate of another host, write one that it names in redis.url: {said}"
+            )
+        case ssl.SSLCertVerificationError(verify_message=said):
+            return StoreUnavailableError(
+                f"redis shows a certificate that is not trusted, set redis.ssl_ca_certs to its CA: {said}"
+            )
+        case ssl.SSLError(reason=said):
+            return StoreUnavailableError(
+                f"redis and we find no common TLS, look at the port in redis.url and the ssl_ settings' files: {said}"
+            )
+    return StoreUnavailableError()
 
 
 def as_ours(error: RedisError) -> Exception:
@@ -204,5 +227,11 @@ async def once_more(call: Callable[[], Awaitable[T]], *, enabled: bool) -> T:
 
 
 async def _close(client: Redis) -> None:
-    await client.aclose()
-    await client.connection_pool.disconnect()
+    await _ended(client.aclose())
+    await _ended(client.connection_pool.disconnect())
+
+
+async def _ended(closing: Awaitable[None]) -> None:
+    """Over TLS a close waits for the other end. One that fell silent is given up after a while, and is no error."""
+    with suppress(TimeoutError):
+        await closing

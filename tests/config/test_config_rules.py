@@ -92,13 +92,23 @@ def test_contradictions_are_refused(tmp_path, environ, said):
         {"WORKER_METRICS_PORT": "0", "HTTP_PORT": "0"},
         {"WORKER_METRICS_PORT": "9007", "WORKER_METRICS_HOST": "127.0.0.2"},
         {"WORKER_METRICS_PORT": "9007", "HTTP_ENABLED": "no"},
-        {"REDIS_SSL_CA_CERTS": "/ca.pem", "REDIS_URL": "rediss://h"},
+        {"REDIS_SSL_CA_CERTS": __file__, "REDIS_URL": "rediss://h"},
         {"REDIS_SSL": "1", "REDIS_URL": "redis://h?ssl_cert_reqs=none"},
         {"REDIS_URL": "redis://:s%2Fame@h", "REDIS_PASSWORD": "s/ame"},
     ],
 )
 def test_what_only_looks_like_a_contradiction(tmp_path, environ):
     assert load(environ=environ, directory=tmp_path).sources.keys()
+
+
+def test_files_for_tls_have_to_be_there(tmp_path):
+    text = refusal(
+        tmp_path, REDIS_URL="rediss://h?ssl_certfile=/no/cert&ssl_keyfile=/no/key", REDIS_SSL_CA_CERTS="/no/ca"
+    )
+    assert text.splitlines() == [
+        f"{key}: /no/{file} cannot be read: No such file or directory"
+        for key, file in (("redis.ssl_ca_certs", "ca"), ("redis.url", "cert"), ("redis.url", "key"))
+    ]
 
 
 def test_token_files(tmp_path):
