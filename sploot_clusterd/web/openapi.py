@@ -24,6 +24,10 @@ _HEADERS: Final = {
     "WWW-Authenticate": {"description": "How to present a token.", "schema": {"type": "string"}},
     "ETag": {"description": "A strong tag of the body's bytes.", "schema": {"type": "string"}},
 }
+_BASE64: Final = {
+    "contentEncoding": "base64",
+    "description": "Finite numbers of 2 (f16) or 4 bytes (f32) each, as many as a vector may have, not all 0.",
+}
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
 _ABOUT: Final = (
     "Errors are always {detail}. A path that does not exist is a 404 (below /internal a 401 without the token), and "
@@ -136,7 +140,9 @@ def _schemas(limits: LimitsSettings) -> dict[str, Any]:
     for kind in ("embedding", "pose", "context"):
         _given(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."
+    _given(image["captured_at"])["format"] = "date-time"
     image["captured_at"]["description"] = "RFC 3339; without a zone it is taken as UTC."
+    schemas["PackedVector"]["properties"]["data"].update(_BASE64)
     return schemas
 
 

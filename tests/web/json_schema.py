@@ -14,6 +14,7 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
 }
 _SAYS_NOTHING = {"title", "description", "default", "type", "properties", "items", "additionalProperties"}
+_SAYS_NOTHING |= {"format", "contentEncoding"}  # of times and packed vectors: the daemon itself looks into those
 _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "enum": lambda allowed, value: value in allowed,
     "pattern": lambda pattern, value: re.search(pattern, value) is not None and not value.endswith("\n"),
