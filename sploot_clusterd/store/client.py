@@ -97,7 +97,7 @@ class Clients:
             if connected:
                 raise ConnectionError("the reader's connection was lost")
             connected = True
-            await connection.on_connect()
+            await _greet(connection)
 
         pool = self._pool(1, self._timeout(block_ms / 1000), redis_connect_func=connect_once)
         client = Redis(connection_pool=pool)
@@ -145,6 +145,7 @@ class Clients:
             "health_check_interval": s.healthcheck_interval,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,  # flat replies; nothing here needs RESP3's types
+            "redis_connect_func": _greet,
             **more,
             "username": s.username,
             "password": s.password.reveal() if s.password else None,
@@ -169,17 +170,17 @@ def translated() -> Iterator[None]:
         yield
     except ResponseError as error:
         raise as_ours(error) from error
-    except AuthenticationError as error:
-        raise StoreUnavailableError("redis refuses our username or password") from error
     except (ConnectionError, TimeoutError, OSError) as error:
         raise _out_of_reach(error) from error
 
 
 def _out_of_reach(error: BaseException | None) -> StoreUnavailableError:
-    """Why there is no connection, where TLS is the reason: the library tells that by the error's context only."""
-    while error and not isinstance(error, ssl.SSLError):
+    """Why there is no connection, as far as we can tell: the library says it here and there in the context only."""
+    while error and not isinstance(error, (AuthenticationError, ssl.SSLError)):
         error = error.__cause__ or error.__context__
     match error:
+        case AuthenticationError():
+            return StoreUnavailableError("redis refuses our username or password")
         case ssl.SSLCertVerificationError(verify_code=code, verify_message=said) if code in _OTHER_NAME:
             return StoreUnavailableError(
                 f"redis shows a certificate of another host, write one that it names in redis.url: {said}"
@@ -202,6 +203,16 @@ def as_ours(error: RedisError) -> Exception:
         if isinstance(error, classes) or text.startswith(prefixes):
             return ours(text)
     return error
+
+
+async def _greet(connection: AbstractConnection) -> None:
+    """Logs in. Raises what the library does, except where the reply of a server without AUTH repeats the password."""
+    try:
+        await connection.on_connect()
+    except ResponseError as error:
+        if not str(error).lower().startswith("unknown command"):
+            raise
+        raise AuthenticationError("the server does not know AUTH") from None
 
 
 async def send(client: Redis, *command: bytes | str | float) -> Any:
