@@ -61,8 +61,8 @@ _encoder = msgspec.json.Encoder()
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
-    request = _decode(_request, body)
     _check_nesting(body)
+    request = _decode(_request, body)
     check_limits(request, limits)
     for _ in insights(request, limits):  # vectors are unpacked to be checked; the consumer does it again
         pass
@@ -138,18 +138,19 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
     except (ValueError, RecursionError):
         form = _decode(_form, raw)
     else:
-        return _opened(envelope, raw)
+        _check_nesting(raw, around=1)
+        return _opened(envelope)
     if form.fields is not None:
         return _from_flat(_decode(_fields, raw).fields)
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
-        return _opened(_decode(_envelope, raw), raw)
-    request = _decode(_request, raw)
+        _check_nesting(raw, around=1)
+        return _opened(_decode(_envelope, raw))
     _check_nesting(raw)
+    request = _decode(_request, raw)
     return request, request.job_id
 
 
-def _opened(envelope: Envelope, raw: bytes) -> tuple[JobRequest, str | None]:
-    _check_nesting(raw, around=1)
+def _opened(envelope: Envelope) -> tuple[JobRequest, str | None]:
     request = envelope.payload
     if envelope.pet_id != request.pet_id:
         raise BadJobError(
@@ -167,8 +168,8 @@ def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:
         if home is not None:
             home[key] = text if key in _TEXTS else msgspec.Raw(_flat_json(key, text))
     raw = _encoder.encode({**request, "payload": payload})
-    decoded = _decode(_request, raw)
     _check_nesting(raw)
+    decoded = _decode(_request, raw)
     return decoded, decoded.job_id
 
 
