@@ -1,6 +1,6 @@
 """What a well-shaped job must also satisfy: the limits that are settings, and vectors that are vectors.
 
-Everything raises `BadJobError` with reason `invalid`, and a text that names the field and what is allowed.
+What raises raises `BadJobError` with reason `invalid`, and a text that names the field and what is allowed.
 """
 
 import base64
@@ -44,6 +44,25 @@ class Limits(Protocol):
 _DTYPES: Final[dict[str, np.dtype[Any]]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 _SAFE_SCALE: Final = (1e-30, 1e30)
 """Between these a float32 vector's squares neither vanish nor overflow once it is normalised in float32."""
+_QUOTE: Final = ord('"')
+_ALL_ELSE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_STEPS: Final = np.array([1 if byte in b"[{" else -1 if byte in b"]}" else 0 for byte in range(256)], np.int8)
+
+
+def is_deeper(raw: bytes, levels: int) -> bool:
+    """Whether the JSON in `raw` nests lists and objects more than `levels` deep. Where it says no, no decoder gets any
+    deeper, JSON or not.
+
+    Nearly all jobs have fewer brackets than that and are done with a count. For the others it takes about a quarter of
+    the time that decoding them took.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= levels:
+        return False
+    if b"\\" in raw:
+        raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+    marks = np.frombuffer(raw.translate(None, _ALL_ELSE), np.uint8)
+    in_strings = np.cumsum(marks == _QUOTE, dtype=np.uint8) & 1  # it wraps, but stays odd or even
+    return bool(np.where(in_strings, 0, _STEPS[marks]).cumsum(dtype=np.int32).max() > levels)
 
 
 def check_limits(request: JobRequest, limits: Limits) -> None:

@@ -220,11 +220,10 @@ def _eval(asked: argparse.Namespace) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
     _compute_in_one_thread()
     from sploot_clusterd import daemon
 
-    return daemon.run(settings)
+    return daemon.run(config.load(asked.config))  # not held here: there are tokens in it
 
 
 def _compute_in_one_thread() -> None:

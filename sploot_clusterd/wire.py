@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
+from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights, is_deeper
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
     CLUSTER_PATTERN,
@@ -45,6 +45,11 @@ class _Fields(msgspec.Struct):
 
 
 _LONGEST_ERROR: Final = 512
+_LEVELS: Final = 64
+"""How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
+on the interpreter and on who calls it. What one door takes the other must not refuse.
+"""
+_TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
 _TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
 _FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
@@ -60,6 +65,7 @@ _encoder = msgspec.json.Encoder()
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
+    _check_nesting(body)
     request = _decode(_request, body)
     check_limits(request, limits)
     for _ in insights(request, limits):  # vectors are unpacked to be checked; the consumer does it again
@@ -150,11 +156,14 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
     except (ValueError, RecursionError):
         form = _decode(_form, raw)
     else:
+        _check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
         return _from_flat(_decode(_fields, raw).fields)
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
+        _check_nesting(raw, around=1)
         return _opened(_decode(_envelope, raw))
+    _check_nesting(raw)
     request = _decode(_request, raw)
     return request, request.job_id
 
@@ -176,7 +185,9 @@ def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:
         home = request if key in _REQUEST_KEYS else payload if key in _PAYLOAD_KEYS else None
         if home is not None:
             home[key] = text if key in _TEXTS else msgspec.Raw(_flat_json(key, text))
-    decoded = _decode(_request, _encoder.encode({**request, "payload": payload}))
+    raw = _encoder.encode({**request, "payload": payload})
+    _check_nesting(raw)
+    decoded = _decode(_request, raw)
     return decoded, decoded.job_id
 
 
@@ -234,11 +245,17 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise
 
 
+def _check_nesting(raw: bytes, around: int = 0) -> None:
+    """`around`: the levels of what the request is wrapped in."""
+    if is_deeper(raw, _LEVELS + around):
+        raise BadJobError("malformed", _TOO_DEEP)
+
+
 def _must_be_json(raw: bytes) -> None:
     try:
         msgspec.json.decode(raw)
     except RecursionError:
-        raise BadJobError("malformed", "not JSON that can be read: nested too deeply") from None
+        raise BadJobError("malformed", _TOO_DEEP) from None
     except ValueError as error:  # DecodeError and UnicodeDecodeError among them
         raise BadJobError("malformed", f"not JSON: {error}"[:_LONGEST_ERROR]) from None
 

@@ -83,7 +83,7 @@ class HttpSettings:
         env="INTERNAL_TOKEN INTERNAL_SERVICE_TOKEN",
     )
     token_files: tuple[str, ...] | None = texts(
-        None, "Files with one token each, in place of tokens. Read again on SIGHUP.", env="INTERNAL_TOKEN_FILE"
+        None, "Files with a token a line, in place of tokens. Read again on SIGHUP.", env="INTERNAL_TOKEN_FILE"
     )
     max_body_bytes: int = whole(8 * 2**20, "The largest request body, in bytes.", 1024, 2**30)
     body_timeout_s: float = number(10.0, "How long a client may take to send a body, in seconds.", 0.1, 600.0)
@@ -237,6 +237,14 @@ class MetricsSettings:
     enabled: bool = switch(True, "Whether to serve metrics.", env="WORKER_METRICS_ENABLED")
     host: str = text("0.0.0.0", "The address to listen on.", r"\S+", "an address", env="WORKER_METRICS_HOST")  # noqa: S104 - scraped from elsewhere, as the reference was
     port: int = whole(9105, "The port to listen on; 0 takes any free one.", 0, _PORT, env="WORKER_METRICS_PORT")
+    tokens: tuple[Secret, ...] | None = secrets(
+        None,
+        "What a scraper has to present, as X-Internal-Token or as a bearer. Unset: nothing. Read again on SIGHUP.",
+        env="WORKER_METRICS_TOKEN",
+    )
+    token_files: tuple[str, ...] | None = texts(
+        None, "Files with a token a line, in place of tokens. Read again on SIGHUP.", env="WORKER_METRICS_TOKEN_FILE"
+    )
 
 
 @dataclass(frozen=True, slots=True)

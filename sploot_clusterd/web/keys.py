@@ -1,5 +1,6 @@
 """What handlers find in the application: typed keys, and what this room wants of a store."""
 
+import asyncio
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -34,4 +35,5 @@ STORE: Final = web.AppKey("store", Views)
 HTTP: Final = web.AppKey("http", HttpSettings)
 LIMITS: Final = web.AppKey("limits", LimitsSettings)
 HEALTH: Final = web.AppKey("health", Health)
+DECODING: Final = web.AppKey("decoding", asyncio.Lock)
 METRICS: Final = web.AppKey("metrics", Metrics)

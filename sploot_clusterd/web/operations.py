@@ -57,7 +57,7 @@ _BAD_ID: Final = Answer(
 )
 
 _REFUSED_BODIES: Final = {
-    400: Answer("The body is not JSON (NaN and Infinity are not), or badly framed."),
+    400: Answer("The body is not JSON (NaN and Infinity are not), nests too deeply, or is badly framed."),
     408: Answer("The body did not arrive in time."),
     413: Answer("The body is too large."),
     415: Answer("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
@@ -91,7 +91,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /metrics": Operation(
         "metrics",
         "Every metric, on the metrics port only.",
-        {200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text")},
+        {
+            200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text"),
+            401: Answer(
+                "A token is set (metrics.tokens) and none was given, or another; as X-Internal-Token or as a bearer.",
+                example={"detail": "invalid metrics token"},
+                headers=("WWW-Authenticate",),
+            ),
+        },
     ),
     "POST /internal/cluster-jobs": Operation(
         "submit",

@@ -23,6 +23,7 @@ _SAYS_NOTHING = {
     "additionalProperties",
     "discriminator",  # of alternatives that are all tried
 }
+_SAYS_NOTHING |= {"format", "contentEncoding"}  # of times and packed vectors: the daemon itself looks into those
 _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "enum": lambda allowed, value: value in allowed,
     "pattern": lambda pattern, value: re.search(pattern, value) is not None and not value.endswith("\n"),

@@ -123,7 +123,7 @@ async def test_a_job_without_an_id_gets_one(client: ClientSession, service: Serv
         (b'{"pet_id":"a","payload":{"quality_score":NaN}}', 400, "not JSON"),
         (b'{"pet_id":"a","payload":{"quality_score":Infinity}}', 400, "not JSON"),
         (b'{"pet_id":"\xff"}', 400, "not JSON"),
-        (b"[" * 100_000, 400, "nested too deeply"),
+        (b"[" * 100_000, 400, "nested more than 64 levels deep"),
         (b'{"x":' * 100_000, 400, "not JSON"),
         (b"[]", 422, ""),
         (b"null", 422, ""),

@@ -5,11 +5,12 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from raw_corpus import TOKEN
+
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import HttpServer, Tokens
 
-TOKEN = "0123456789abcdef-test"
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'

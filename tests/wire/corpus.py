@@ -30,6 +30,10 @@ def image(**fields: object) -> bytes:
     return payload(images=[{"image_id": "img", **fields}])
 
 
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
 NOT_JSON = {
     "empty": b"",
     "blank": b"  ",
@@ -58,6 +62,12 @@ NOT_JSON = {
     "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
     "deep in an ignored field": b'{"pet_id": "a", "else": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep in metadata": b'{"pet_id": "a", "metadata": {"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "65 levels in metadata": b'{"pet_id": "a", "metadata": {"x": ' + nested(63) + b"}}",
+    "65 levels in an ignored field": b'{"pet_id": "a", "else": ' + nested(64) + b"}",
+    "65 levels of objects": b'{"pet_id": "a", "else": ' + b'{"x":' * 64 + b"1" + b"}" * 65,
+    "980 levels in metadata": b'{"pet_id": "a", "metadata": {"x": ' + nested(978) + b"}}",
+    "65 levels behind brackets in texts": b'{"pet_id": "a", "reason": "]]]]", "else": ' + nested(64) + b"}",
+    "65 levels behind an escape": rb'{"pet_id": "a", "reason": "\\", "else": ' + nested(64) + b', "x": "\\"]]]"}',
     "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
     "msgpack": msgspec.msgpack.encode({"pet_id": "a"}),
     "form": b"pet_id=a&force=true",

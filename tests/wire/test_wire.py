@@ -254,7 +254,7 @@ def test_limits_are_the_settings():
 
 
 @given(st.integers(0, 2**63), st.integers(0, 2**63))
-def test_entry_ids_survive_and_are_ordered_by_number(ms: int, seq: int):
+def test_entry_some_idssurvive_and_are_ordered_by_number(ms: int, seq: int):
     one = EntryId(ms, seq)
     assert EntryId.parse(str(one)) == one
     assert (EntryId(9, 9) < EntryId(10, 0)) is True
