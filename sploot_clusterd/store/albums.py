@@ -172,11 +172,12 @@ def _load_arguments(wanted: Wanted) -> list[scripts.Argument]:
 
 
 def _next_token(commit: Commit) -> bytes:
-    """`incarnation.version`. A new album gets an incarnation of its own, so that no memory of an erased one fits it."""
+    """`nonce.version`. Versions come again: in an album after an erasure, and in one whose last commits were lost when a
+    replica took over. The nonce is new in each commit, so that no memory of the one fits the other.
+    """
     if commit.version is None:
         return commit.token
-    incarnation = commit.token.partition(b".")[0] or secrets.token_hex(8).encode()
-    return b"%s.%d" % (incarnation, commit.version)
+    return b"%s.%d" % (secrets.token_hex(8).encode(), commit.version)
 
 
 def _mark(erased: EntryId | None) -> str:

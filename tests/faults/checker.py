@@ -26,9 +26,9 @@ class Verdict:
     """Images of accepted jobs that are not there."""
     details: list[str] = field(default_factory=list)
 
-    def breaches(self, *, dead_letters: int = 0) -> list[str]:
-        """What speaks against "each job had its effect exactly once", with as many dead letters as are due."""
-        found = {"never": self.never, "twice": self.twice, "uninvited": self.uninvited}
+    def breaches(self, *, never: int = 0, dead_letters: int = 0) -> list[str]:
+        """What speaks against "each job had its effect exactly once", but for what has to be excused."""
+        found = {"never": self.never - never, "twice": self.twice, "uninvited": self.uninvited}
         breaches = [f"{count} {what}" for what, count in found.items() if count]
         if self.dead_letters != dead_letters:
             breaches.append(f"{self.dead_letters} dead letters, not {dead_letters}")

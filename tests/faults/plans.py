@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tests.faults import crashes, keyspace, kills, network, outages, poison
+from tests.faults import crashes, failover, keyspace, kills, network, outages, poison
 from tests.faults.harm import Experiment, Size
 
 
@@ -32,6 +32,9 @@ PLANS = (
     Plan("kill -9 of Redis", outages.redis_killed, Size(900, 300, 2), Size(10_000, 250, 20)),
     Plan("Redis away for long under 16 clients", outages.long_outage, Size(1000, 300, 1), Size(5000, 300, 8)),
     Plan("Redis out of memory for 1 s", outages.full_memory, Size(800, 300, 1), Size(5000, 250, 10)),
+    Plan("replica promoted after a cut", failover.promoted, Size(800, 300, 1), Size(5000, 300, 6)),
+    Plan("replica promoted by FAILOVER", failover.switched_over, Size(800, 300, 1), Size(5000, 300, 6)),
+    Plan("the price of WAIT 1", failover.wait_cost, Size(300, 0, 0), Size(3000, 0, 0)),
     Plan("disk of the append-only file full for 2 s", outages.full_disk, Size(800, 300, 1), Size(5000, 250, 5)),
     Plan("one reply in 50 lost: to any command", network.lost_replies, Size(800, 300, 50), Size(10_000, 300, 50)),
     Plan("one reply in 50 lost: to commits", network.lost_commits, Size(800, 300, 20), Size(5000, 300, 50)),
