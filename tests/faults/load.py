@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 from redis.exceptions import RedisError
 
 from tests.conftest import eventually
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Daemon, Fleet
 
 STREAM = "streams:media.cluster"
 _DIMENSIONS = 16
@@ -59,7 +59,7 @@ class Load:
     """Submits one-image jobs for `pets` pets, at `rate` a second, until `jobs` were accepted; longer while it is `held`.
 
     `over_http` is the share of them that is posted; the others are a producer's own stream entries. `marks` gives the
-    share of jobs whose id begins with that mark. `lanes` submits are under way at a time.
+    share of jobs whose id begins with that mark. `lanes` submits are under way at a time, to `doors` (all daemons).
     """
 
     def __init__(
@@ -74,11 +74,13 @@ class Load:
         marks: Mapping[str, float] | None = None,
         lanes: int = 1,
         prefix: str = "",
+        doors: Sequence[Daemon] | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.held = False
         self._accepted = 0
         self._fleet = fleet
+        self._doors = fleet.daemons if doors is None else doors
         self._random = random.Random(f"{seed}{prefix}")
         self._vectors = np.random.default_rng(seed)
         self._pets = pets
@@ -148,7 +150,7 @@ class Load:
         return ""
 
     async def _post(self, job: object) -> None:
-        daemon = self._random.choice(self._fleet.daemons)
+        daemon = self._random.choice(self._doors)
         began = time.monotonic()
         async with self._fleet.http.post(f"{daemon.url}/internal/cluster-jobs", json=job, timeout=_PATIENCE) as answer:
             if answer.status == 503:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tests.faults import crashes, failover, keyspace, kills, network, outages, poison
+from tests.faults import crashes, failover, keyspace, kills, network, outages, overload, poison, slow_clients
 from tests.faults.harm import Experiment, Size
 
 
@@ -49,6 +49,9 @@ PLANS = (
     Plan("jobs that always fail", poison.always_failing, Size(300, 300, 3), Size(3000, 300, 50)),
     Plan("jobs that kill the process", poison.killing, Size(800, 200, 1), Size(3000, 100, 4)),
     Plan("more poison than jobs", poison.flood, Size(300, 100, 1), Size(2000, 100, 2)),
+    Plan("full backlog", overload.full_backlog, Size(600, 1000, 1), Size(5000, 1000, 5)),
+    Plan("10,000 albums and 1,000 idle connections", overload.many_albums, Size(1500, 0, 1000), Size(10_000, 0, 1000)),
+    Plan("slow clients", slow_clients.slow_clients, Size(400, 100, 60), Size(3000, 100, 300)),
     Plan("SCRIPT FLUSH", keyspace.scripts_flushed, Size(800, 300, 10), Size(5000, 300, 100)),
     Plan("XGROUP DESTROY", keyspace.group_destroyed, Size(800, 300, 2), Size(5000, 300, 20)),
     Plan("stream deleted", keyspace.stream_deleted, Size(800, 300, 2), Size(5000, 300, 10)),
