@@ -118,6 +118,9 @@ class Daemon:
         """All that it has printed and logged."""
         return self._log.read_text()
 
+    def forget_log(self) -> None:
+        os.truncate(self._log, 0)
+
     def log(self) -> list[dict[str, object]]:
         return [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes())]
 

@@ -37,6 +37,8 @@ class Size:
     jobs: int
     rate: float
     harms: int
+    every: float = 0.0
+    """Seconds between two harms, where they do not depend on the load."""
 
 
 @dataclass

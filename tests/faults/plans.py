@@ -2,7 +2,19 @@
 
 from typing import NamedTuple
 
-from tests.faults import crashes, failover, keyspace, kills, network, outages, overload, poison, slow_clients
+from tests.faults import (
+    clock,
+    crashes,
+    failover,
+    keyspace,
+    kills,
+    network,
+    outages,
+    overload,
+    poison,
+    slow_clients,
+    soak,
+)
 from tests.faults.harm import Experiment, Size
 
 
@@ -11,6 +23,8 @@ class Plan(NamedTuple):
     run: Experiment
     small: Size
     full: Size
+    alone: bool = False
+    """Only runs in full where it is asked for by name: it takes an hour."""
 
 
 PLANS = (
@@ -52,6 +66,9 @@ PLANS = (
     Plan("full backlog", overload.full_backlog, Size(600, 1000, 1), Size(5000, 1000, 5)),
     Plan("10,000 albums and 1,000 idle connections", overload.many_albums, Size(1500, 0, 1000), Size(10_000, 0, 1000)),
     Plan("slow clients", slow_clients.slow_clients, Size(400, 100, 60), Size(3000, 100, 300)),
+    Plan("clock of Redis jumps by an hour", clock.clock_of_redis, Size(600, 200, 2), Size(3000, 200, 8)),
+    Plan("clock of the daemons jumps by an hour", clock.clock_of_daemons, Size(600, 200, 2), Size(3000, 200, 8)),
+    Plan("soak", soak.soak, Size(0, 200, 3, 2.0), Size(0, 60, 60, 60.0), alone=True),
     Plan("SCRIPT FLUSH", keyspace.scripts_flushed, Size(800, 300, 10), Size(5000, 300, 100)),
     Plan("XGROUP DESTROY", keyspace.group_destroyed, Size(800, 300, 2), Size(5000, 300, 20)),
     Plan("stream deleted", keyspace.stream_deleted, Size(800, 300, 2), Size(5000, 300, 10)),
