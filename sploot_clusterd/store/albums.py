@@ -172,8 +172,8 @@ def _load_arguments(wanted: Wanted) -> list[scripts.Argument]:
 
 
 def _next_token(commit: Commit) -> bytes:
-    """`nonce.version`. Versions come again: in an album after an erasure, and in one whose last commits were lost when a
-    replica took over. The nonce is new in each commit, so that no memory of the one fits the other.
+    """`nonce.version`. Versions come again: after an erasure, and where a replica took over without the last commits.
+    The nonce is new in each commit, so that no memory of the one album fits the other.
     """
     if commit.version is None:
         return commit.token

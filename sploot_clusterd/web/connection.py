@@ -122,7 +122,7 @@ class Connection(web.RequestHandler):
         super().resume_writing()
 
     def _reset(self) -> None:
-        """Without SO_LINGER the kernel would go on for minutes to offer what it holds, megabytes for each connection."""
+        """Without SO_LINGER the kernel would go on for minutes to offer what it holds: megabytes for a connection."""
         assert self._link is not None  # noqa: S101 - the timer ends with the connection
         self._link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.abort()

@@ -7,15 +7,18 @@ import asyncio
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from tests.faults.harm import Size
 from tests.faults.plans import PLANS, Plan
 from tests.faults.table import Row, refreshed
 
 _EXAMPLES = """examples:
   python -m tests.faults --only Redis          those about Redis, small
   python -m tests.faults --full --seeds 3 --table docs/reliability.md
-                                               all of them whole, into the page as they end
+                                               all but the soak, whole, into the page as they end
+  python -m tests.faults --full --only soak --soak-minutes 60 --table docs/reliability.md
 """
 
 
@@ -23,20 +26,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         "python -m tests.faults", epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--full", action="store_true", help="up to 10,000 jobs and 40 harms a run")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each experiment (default: 1)")
-    parser.add_argument(
-        "--only", action="append", metavar="TEXT", help="those whose name has TEXT in it; may be repeated"
-    )
-    parser.add_argument(
-        "--table", type=Path, metavar="FILE", help="refresh the rows of what was run in this page's table"
-    )
+    parser.add_argument("--full", action="store_true", help="up to 10,000 jobs and 40 kills a run")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each experiment (default: 1)")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="those with TEXT in their name; repeatable")
+    parser.add_argument("--soak-minutes", type=int, default=60, metavar="N", help="of the full soak (default: 60)")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="refresh the rows of what was run in that page")
     asked = parser.parse_args()
-    plans = [plan for plan in PLANS if not asked.only or any(text in plan.name for text in asked.only)]
+    plans = [plan for plan in PLANS if _is_asked_for(plan, asked)]
     print("\n".join(Row.HEAD))
     passed = True
     for number, plan in enumerate(plans, 1):
-        row = _row(plan, asked.seeds, full=asked.full, progress=f"{number} of {len(plans)}")
+        row = _row(plan, _size(plan, asked), asked.seeds, progress=f"{number} of {len(plans)}")
         passed &= row.passed
         print(row, flush=True)
         if asked.table:
@@ -44,13 +44,25 @@ def main() -> int:
     return 0 if passed else 1
 
 
-def _row(plan: Plan, seeds: int, *, full: bool, progress: str) -> Row:
+def _is_asked_for(plan: Plan, asked: argparse.Namespace) -> bool:
+    if asked.only:
+        return any(text in plan.name for text in asked.only)
+    return not plan.takes_an_hour if asked.full else plan.small is not None
+
+
+def _size(plan: Plan, asked: argparse.Namespace) -> Size:
+    if not asked.full and plan.small:
+        return plan.small
+    return replace(plan.full, harms=asked.soak_minutes) if plan.takes_an_hour else plan.full
+
+
+def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
     row = Row(plan.name)
     for seed in range(1, seeds + 1):
         print(f"running {progress}: {plan.name}, seed {seed}", file=sys.stderr, flush=True)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="faults-") as directory:
-            outcome = asyncio.run(plan.run(Path(directory), seed, plan.full if full else plan.small))
+            outcome = asyncio.run(plan.run(Path(directory), seed, size))
         row.add(outcome, time.monotonic() - began)
         for text in (*outcome.breaches, *outcome.verdict.details):
             print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)

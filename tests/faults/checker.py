@@ -1,7 +1,6 @@
 """Counts the effect that each accepted job had: once, twice, never, or a dead letter."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sploot_clusterd.engine import decode_album
@@ -65,7 +64,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
 
 async def letters_by_reason(fleet: Fleet) -> Counter[str]:
     """How many dead letters there are of each reason. No entry may have two."""
-    letters: Sequence[tuple[bytes, dict[bytes, bytes]]] = await fleet.redis.xrange(LETTERS)
+    letters = await fleet.redis.xrange(LETTERS)
     entries = Counter(fields[b"entry_id"] for _, fields in letters)
     assert all(count == 1 for count in entries.values()), "an entry became two dead letters"
     return Counter(fields[b"reason"].decode() for _, fields in letters)

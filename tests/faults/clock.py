@@ -1,7 +1,7 @@
 """A clock that jumps by an hour, forwards and back. Needs the Debian package faketime."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ async def jumping_clock(directory: Path, seed: int, size: Size, *, of_redis: boo
     Some jobs fail once, and are due again by a clock that is not the one by which they failed.
     """
     control = directory / "clock"
-    control.write_text("+0s")
+    _jump(control, 0)
     fake = {
         "LD_PRELOAD": str(LIBRARY),
         "FAKETIME_TIMESTAMP_FILE": str(control),
@@ -34,9 +34,9 @@ async def jumping_clock(directory: Path, seed: int, size: Size, *, of_redis: boo
     }
 
     async def jump(fleet: Fleet, n: int) -> None:
-        control.write_text(f"{(_HOUR, -_HOUR)[n % 2]:+d}s")
+        _jump(control, (_HOUR, -_HOUR)[n % 2])
         await wait_for_harm(_STAYS)
-        control.write_text("+0s")
+        _jump(control, 0)
 
     faked = []
     try:
@@ -48,9 +48,7 @@ async def jumping_clock(directory: Path, seed: int, size: Size, *, of_redis: boo
             await harmed(load, fleet, seed, size, jump)
             counts = await verdict(fleet, load.ledger)
     finally:
-        for pid in faked:  # the library leaves these behind
-            for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
-                Path("/dev/shm", name).unlink(missing_ok=True)
+        _clean_up(faked)
     return Outcome(counts, size.harms, counts.breaches())
 
 
@@ -65,3 +63,14 @@ async def _fleet(directory: Path, env: Mapping[str, str]) -> AsyncIterator[Fleet
         fleet = Fleet(directory, daemons=0)
     async with fleet:
         yield fleet
+
+
+def _jump(control: Path, seconds: int) -> None:
+    control.write_text(f"{seconds:+d}s")
+
+
+def _clean_up(pids: Iterable[int | None]) -> None:
+    """The library leaves two files behind for each process."""
+    for pid in pids:
+        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+            Path("/dev/shm", name).unlink(missing_ok=True)

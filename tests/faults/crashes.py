@@ -112,7 +112,7 @@ async def while_erasing(directory: Path, seed: int, size: Size) -> Outcome:
         pet = f"erased-{n}"
         await _fill(fleet, pet)
         victim = fleet.daemons[n % 2]
-        traps[n % 2].set(_ERASE[n // 2 % len(_ERASE)])
+        traps[n % 2].set(_ERASE[n % len(_ERASE)])
         assert await _erase(fleet, victim, pet) is None, "the victim was to die with the request"
         assert await _erase(fleet, fleet.daemons[1 - n % 2], pet) == 200
         await victim.start()

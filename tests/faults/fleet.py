@@ -1,5 +1,6 @@
 """Real daemons as processes over one real redis-server, to be killed, stopped and watched."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ class Daemon:
         instance: int,
         code: Path,
         env: Mapping[str, str],
+        *,
         module: str = "sploot_clusterd",
     ) -> None:
         self.instance = instance
@@ -149,8 +151,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         try:
-            for daemon in self.daemons:
-                await daemon.start()
+            await asyncio.gather(*(daemon.start() for daemon in self.daemons))
         except BaseException:
             await self.close()
             raise
@@ -161,7 +162,7 @@ class Fleet:
 
     def add_daemon(self, env: Mapping[str, str], module: str = "sploot_clusterd") -> Daemon:
         """One more, not started."""
-        daemon = Daemon(self.directory, self.redis_url, len(self.daemons), self._code, env, module)
+        daemon = Daemon(self.directory, self.redis_url, len(self.daemons), self._code, env, module=module)
         self.daemons.append(daemon)
         return daemon
 

@@ -34,7 +34,7 @@ async def group_destroyed(directory: Path, seed: int, size: Size) -> Outcome:
 
 
 async def stream_deleted(directory: Path, seed: int, size: Size) -> Outcome:
-    """The stream is deleted: jobs not yet applied are gone with it. What was applied stays, and so does all sent later."""
+    """The stream is deleted, and with it jobs not yet applied. What was applied stays, what is sent later is done."""
 
     async def delete(fleet: Fleet) -> None:
         await fleet.redis.delete(STREAM)

@@ -56,7 +56,7 @@ class Ledger:
 
 
 class Load:
-    """Submits one-image jobs for `pets` pets, at `rate` a second, until `jobs` were accepted; longer while it is `held`.
+    """Submits one-image jobs for `pets` pets, `rate` a second, until `jobs` were accepted; longer while it is `held`.
 
     `over_http` is the share of them that is posted; the others are a producer's own stream entries. `marks` gives the
     share of jobs whose id begins with that mark. `lanes` submits are under way at a time, to `doors` (all daemons).

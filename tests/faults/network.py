@@ -77,7 +77,7 @@ lost_reads = partial(lost_replies, command="XREADGROUP")
 
 
 async def slow_network(directory: Path, seed: int, size: Size) -> Outcome:
-    """All the time, 50 ms each way and 50 kB a second for each connection: a batch takes longer than the reclaim time."""
+    """All the time 50 ms each way, and 50 kB a second a connection: a batch takes longer than the reclaim time."""
     async with behind_proxies(directory, 2) as (fleet, proxies):
         for proxy in proxies:
             proxy.latency, proxy.bytes_per_second = 0.05, 50_000

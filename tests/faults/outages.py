@@ -1,10 +1,9 @@
 """A Redis that is killed, stopped, away for long, or without memory or disk."""
 
-import asyncio
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +60,7 @@ stopped_redis_15 = partial(stopped_redis, seconds=15.0)
 
 
 async def long_outage(directory: Path, seed: int, size: Size) -> Outcome:
-    """Redis is gone for `size.harms` times 4 s, and 16 clients go on submitting: 503, and 202 within 2 s of its return."""
+    """Redis is gone for `size.harms` times 4 s; 16 clients go on submitting: 503, and 202 within 2 s of its return."""
     slowest = 0.0
     async with Fleet(directory) as fleet:
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, over_http=1.0, lanes=16)
@@ -113,8 +112,9 @@ async def full_disk(directory: Path, seed: int, size: Size) -> Outcome:
         await eventually(lambda: _writes(fleet), what="Redis to write again")
         slowest = max(slowest, await recovered(fleet))
 
-    async with _disk(directory / "r"), Fleet(directory) as fleet:
-        outcome = await applied_once(fleet, seed, size, fill)
+    with _disk(directory / "r"):
+        async with Fleet(directory) as fleet:
+            outcome = await applied_once(fleet, seed, size, fill)
     outcome.recovers(slowest)
     return outcome
 
@@ -131,15 +131,15 @@ async def _refuses(fleet: Fleet) -> bool:
     return not await _writes(fleet)
 
 
-@asynccontextmanager
-async def _disk(at: Path) -> AsyncIterator[None]:
+@contextmanager
+def _disk(at: Path) -> Iterator[None]:
     """A small disk of its own. Needs root."""
     at.mkdir()
-    await asyncio.to_thread(subprocess.run, ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "faults", at], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "faults", at], check=True)
     try:
         yield
     finally:
-        await asyncio.to_thread(subprocess.run, ["umount", "--lazy", at], check=True)
+        subprocess.run(["umount", "--lazy", at], check=True)
 
 
 @contextmanager

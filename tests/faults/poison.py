@@ -33,7 +33,7 @@ async def undecodable(directory: Path, seed: int, size: Size) -> Outcome:
 
 
 async def always_failing(directory: Path, seed: int, size: Size) -> Outcome:
-    """Jobs that fail in every run are tried five times, and the other jobs of their pets are applied once."""
+    """Jobs that fail in every run are tried three times, and the other jobs of their pets are applied once."""
 
     async def poison(fleet: Fleet, n: int) -> None:
         await _add(fleet, f"{FAILS_ALWAYS}-{n}", n)
@@ -104,10 +104,10 @@ async def _poisoned(
 
 @asynccontextmanager
 async def _marked(directory: Path) -> AsyncIterator[Fleet]:
-    """Two daemons that do what job ids say."""
+    """Two daemons that do what job ids say, and try a job three times."""
     async with Fleet(directory, daemons=0) as fleet:
         for _ in range(2):
-            await fleet.add_daemon({}, "tests.faults.marked").start()
+            await fleet.add_daemon({"CLUSTER_MAX_ATTEMPTS": "3"}, "tests.faults.marked").start()
         yield fleet
 
 

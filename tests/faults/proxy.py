@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -88,8 +89,9 @@ class Proxy:
         try:
             await self._pair(reader, writer, talks)
         except (OSError, asyncio.CancelledError):
-            writer.transport.abort()
+            pass  # its end is all there is to say
         finally:
+            await _close(writer)
             del self._pairs[task]
 
     async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talks: asyncio.Event) -> None:
@@ -106,8 +108,7 @@ class Proxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for end in (writer, onward_writer):
-                end.transport.abort()
+            await _close(onward_writer)
 
     async def _pump(
         self,
@@ -140,6 +141,13 @@ class Proxy:
             await writer.drain()
             if self.bytes_per_second:
                 await asyncio.sleep(step / self.bytes_per_second)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """At once: what was not sent is lost."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def _asked(piece: bytes, asked: deque[str]) -> Message:

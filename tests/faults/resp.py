@@ -1,7 +1,5 @@
 """Redis' protocol as far as one in the middle has to know it: where a message ends, and which command it is."""
 
-from collections.abc import Sequence
-
 import hiredis
 
 from sploot_clusterd.store import scripts
@@ -35,7 +33,7 @@ def name_of(request: bytes) -> str:
     """The script's name where it is one of ours, else the command's first word."""
     reader = hiredis.Reader()
     reader.feed(request)
-    command: Sequence[bytes] = reader.gets()
+    command = reader.gets()
     word = command[0].upper()
     if word in {b"EVALSHA", b"EVAL"}:
         return _SCRIPTS.get(command[1], word.decode())

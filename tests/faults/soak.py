@@ -1,4 +1,4 @@
-"""An hour of running with a kill each minute: does anything grow?"""
+"""An hour of running with a kill each minute, to see whether anything grows."""
 
 import dataclasses
 import statistics
