@@ -33,14 +33,14 @@ _KILLS = (
     Plan("kill -9 of a daemon", kills.kill_storm, Size(1000, 400, 4), Size(10_000, 200, 40)),
     Plan("kill -9 of a daemon that does not come back", kills.taken_over, Size(300, 100, 1), Size(3000, 100, 10)),
     Plan("kill -9 of a daemon, all jobs of one pet", kills.hot_pet, Size(300, 200, 2), Size(3000, 150, 10)),
-    Plan("crash before or after a command", crashes.while_working, Size(500, 100, 11), Size(8000, 200, 44)),
+    Plan("crash before or after a command", crashes.while_working, Size(500, 100, 11), Size(5000, 200, 44)),
     Plan("crash at the count of a lone run", crashes.while_suspecting, Size(300, 100, 2), Size(2000, 150, 8)),
     Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
     Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
-    Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(6000, 250, 12)),
+    Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
 )
 _REDIS = (
-    Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(10_000, 250, 20)),
+    Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(5000, 250, 20)),
     Plan("Redis away for 32 s", outages.long_outage, Size(400, 300, 1), Size(5000, 300, 8)),
     Plan("SIGSTOP of Redis for 1 s", outages.stopped_redis_1, Size(300, 300, 1), Size(5000, 300, 10)),
     Plan("SIGSTOP of Redis for 6 s", outages.stopped_redis_6, Size(300, 300, 1), Size(3000, 300, 3)),
@@ -58,13 +58,13 @@ _REDIS = (
     Plan("clock of the daemons jumps", clock.clock_of_daemons, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
 )
 _NETWORK = (
-    Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(10_000, 300, 50)),
+    Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50)),
     Plan("reply lost, to a commit", network.lost_commits, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a retry", network.lost_retries, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a submit", network.lost_submits, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a claim", network.lost_claims, Size(300, 300, 5), Size(5000, 300, 50)),
     Plan("reply lost, to a read", network.lost_reads, Size(300, 300, 10), Size(5000, 300, 50)),
-    Plan("slow network", network.slow_network, Size(100, 100, 1), Size(2000, 100, 1)),
+    Plan("slow network", network.slow_network, Size(100, 100, 1), Size(1000, 100, 1)),
     Plan("silent network, and back", network.silent_and_back, Size(200, 200, 1), Size(2000, 200, 4)),
     Plan("silent network, for ever", network.silent_for_ever, Size(200, 200, 1), Size(2000, 200, 4)),
 )
@@ -76,6 +76,6 @@ _CALLERS = (
     Plan("full backlog", overload.full_backlog, Size(400, 1000, 1), Size(5000, 1000, 5)),
     Plan("10,000 albums, 1,000 connections", overload.many_albums, Size(4000, 0, 1000), Size(10_000, 0, 1000)),
     Plan("slow clients", slow_clients.slow_clients, Size(200, 100, 60), Size(3000, 100, 300)),
-    Plan("soak", soak.soak, Size(0, 200, 3, 1.0), Size(0, 60, 60, 60.0), takes_an_hour=True),
+    Plan("soak", soak.soak, Size(0, 200, 2, 1.0), Size(0, 60, 60, 60.0), takes_an_hour=True),
 )
 PLANS = (*_KILLS, *_REDIS, *_NETWORK, *_CALLERS)

@@ -84,7 +84,7 @@ async def flood(directory: Path, seed: int, size: Size) -> Outcome:
             await pipeline.execute()
         await eventually(lambda: _braked(fleet), what="the brake to trip")
         tripped += 1
-        await eventually(lambda: _goes_on(fleet), what="the brake to end", timeout=30)
+        await eventually(lambda: _goes_on(fleet), what="the brake to end", timeout=60)
 
     async with Fleet(directory, daemons=1) as fleet:
         outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_FLOOD * size.harms)
