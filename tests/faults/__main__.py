@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.faults.harm import Size
+from tests.faults.checker import Verdict
+from tests.faults.harm import Outcome, Size
 from tests.faults.plans import PLANS, Plan
 from tests.faults.table import Row, refreshed
 
@@ -36,6 +37,10 @@ def main() -> int:
     print("\n".join(Row.HEAD))
     passed = True
     for number, plan in enumerate(plans, 1):
+        if missing := plan.missing():
+            print(f"not run: {plan.name}: {missing}", file=sys.stderr)
+            passed = False
+            continue
         row = _row(plan, _size(plan, asked), asked.seeds, progress=f"{number} of {len(plans)}")
         passed &= row.passed
         print(row, flush=True)
@@ -61,8 +66,11 @@ def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
     for seed in range(1, seeds + 1):
         print(f"running {progress}: {plan.name}, seed {seed}", file=sys.stderr, flush=True)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="faults-") as directory:
-            outcome = asyncio.run(plan.run(Path(directory), seed, size))
+        try:
+            with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+                outcome = asyncio.run(plan.run(Path(directory), seed, size))
+        except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
+            outcome = Outcome(Verdict(), 0, [str(error)])
         row.add(outcome, time.monotonic() - began)
         for text in (*outcome.breaches, *outcome.verdict.details):
             print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)

@@ -1,8 +1,10 @@
 """A clock that jumps by an hour, forwards and back. Needs the Debian package faketime."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -36,6 +38,8 @@ async def jumping_clock(directory: Path, seed: int, size: Size, *, of_redis: boo
     async def jump(fleet: Fleet, n: int) -> None:
         _jump(control, (_HOUR, -_HOUR)[n % 2])
         await wait_for_harm(_STAYS)
+        clock = await _clock_of_redis(fleet) if of_redis else _clock_of_daemons(fleet)
+        assert abs(clock - time.time()) > _HOUR / 2, "the clock has not jumped"
         _jump(control, 0)
 
     faked = []
@@ -67,6 +71,16 @@ async def _fleet(directory: Path, env: Mapping[str, str]) -> AsyncIterator[Fleet
 
 def _jump(control: Path, seconds: int) -> None:
     control.write_text(f"{seconds:+d}s")
+
+
+async def _clock_of_redis(fleet: Fleet) -> float:
+    seconds, _ = await fleet.redis.time()
+    return float(seconds)
+
+
+def _clock_of_daemons(fleet: Fleet) -> float:
+    """As the last line of a log tells it."""
+    return datetime.fromisoformat(str(fleet.daemons[0].log()[-1]["time"])).timestamp()
 
 
 def _clean_up(pids: Iterable[int | None]) -> None:

@@ -1,5 +1,6 @@
 """Every experiment: what it is called, and how large it is in CI and in full."""
 
+import os
 from typing import Literal, NamedTuple
 
 from tests.faults import (
@@ -27,6 +28,14 @@ class Plan(NamedTuple):
     needs: Literal["", "root", "faketime"] = ""
     takes_an_hour: bool = False
     """In full it runs only where it is asked for by name."""
+
+    def missing(self) -> str:
+        """What it cannot run without here; empty if it can."""
+        if self.needs == "root" and os.geteuid() != 0:
+            return "only root may mount the small disk that is to fill"
+        if self.needs == "faketime" and clock.LIBRARY is None:
+            return "the Debian package faketime is not installed"
+        return ""
 
 
 _KILLS = (

@@ -1,7 +1,6 @@
 """Small runs of the fault experiments; `python -m tests.faults --full` has the large ones."""
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -31,12 +30,10 @@ def small_runs() -> Iterator[object]:
     for plan in PLANS:
         if plan.small is None:
             continue
-        marks = {
-            "": (),
-            "root": pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small disk that is to fill"),
-            "faketime": pytest.mark.system,
-        }
-        yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks[plan.needs])
+        marks = [pytest.mark.skipif(bool(plan.missing()), reason=plan.missing() or "nothing is missing")]
+        if plan.needs == "faketime":
+            marks.append(pytest.mark.system)
+        yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks)
 
 
 @pytest.mark.parametrize(("experiment", "size"), [*small_runs()])
