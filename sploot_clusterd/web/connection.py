@@ -6,6 +6,8 @@ not take its answer cut off.
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Coroutine
 from typing import Any, Final, cast
 
@@ -24,6 +26,8 @@ _LONGEST_DETAIL: Final = 200
 _SERVER: Final = "clusterd"
 _LINGERING_S: Final = 2.0
 """How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER, on, for no time: what the client has not taken is dropped, and it sees a reset."""
 _BUSY_BODY: Final = b'{"detail":"too many connections"}'
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
@@ -112,11 +116,17 @@ class Connection(web.RequestHandler):
     def pause_writing(self) -> None:
         """The client is slow in taking its answer: it has as long as an idle one."""
         super().pause_writing()
-        self._cut_off = self._loop.call_later(self.keepalive_timeout, self.abort)
+        self._cut_off = self._loop.call_later(self.keepalive_timeout, self._reset)
 
     def resume_writing(self) -> None:
         self._keep()
         super().resume_writing()
+
+    def _reset(self) -> None:
+        """Without SO_LINGER the kernel would go on for minutes to offer what it holds: megabytes for a connection."""
+        assert self._link is not None  # noqa: S101 - the timer ends with the connection
+        self._link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.abort()
 
     def _keep(self) -> None:
         if self._cut_off is not None:

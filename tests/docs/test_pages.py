@@ -19,6 +19,7 @@ from sploot_clusterd.store import Keys
 from sploot_clusterd.store.server import findings
 from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
+from tests.faults.plans import PLANS
 
 render = importlib.import_module("sploot_clusterd.engine.render")  # the package has a function of that name
 PACKAGE = Path(sploot_clusterd.__file__).parent
@@ -167,6 +168,13 @@ def test_every_status_is_explained():
     }
     assert len(given) >= 10
     assert {str(status) for status in given} <= explained
+
+
+def test_every_experiment_is_explained():
+    page = ROOT / "docs/reliability.md"
+    assert [cells[0] for cells in table_rows(page, "The experiments")] == [plan.name for plan in PLANS]
+    shown = [cells[0] for cells in table_rows(page, "What they counted")]
+    assert set(shown) <= {plan.name for plan in PLANS}, "one failed, or is there no more"
 
 
 VIEW_METRICS = {f"metrics.{field}" for field in render._Metrics.__struct_fields__}

@@ -191,7 +191,7 @@ async def test_room_comes_back(serve: Serve):
 
 async def test_a_client_that_does_not_take_its_answer_is_cut_off(serve: Serve):
     service = await serve(FakeStore(views={"pet_1": b"x" * 2**22}), keepalive_s=0.3)
-    _, writer = await service.connect()
+    reader, writer = await service.connect()
 
     writer.transport.pause_reading()
     writer.write(raw("GET", "/internal/pets/pet_1/clusters") * 8)
@@ -201,6 +201,9 @@ async def test_a_client_that_does_not_take_its_answer_is_cut_off(serve: Serve):
     )
 
     await eventually(lambda: service.counted("http_connections") == 0, what="the connection is cut")
+    writer.transport.resume_reading()
+    with pytest.raises(ConnectionResetError):  # and not what the kernel would still hold for it
+        await reader.read()
     writer.transport.abort()
 
 
