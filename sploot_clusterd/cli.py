@@ -20,11 +20,12 @@ from sploot_clusterd import __version__, config
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate import arguments as evaluation
+from sploot_clusterd.profile import arguments as profiles
 
 _FAILED: Final = 1
 _WRONG_USAGE: Final = 2
 _DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("config", "replay", "dlq", "eval")
+_COMMANDS: Final = ("config", "replay", "dlq", "profile", "eval")
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd --embedded                       try it: a private Redis, its data in ./clusterd-data
@@ -120,6 +121,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), shared, _rate)
+    profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 
@@ -146,7 +148,9 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _check
     if asked.embedded:
         return _run_embedded
-    return {"config": _config, "replay": _replay, "dlq": _dlq, "eval": _eval, None: _run}[asked.command]
+    return {"config": _config, "replay": _replay, "dlq": _dlq, "profile": _profile, "eval": _eval, None: _run}[
+        asked.command
+    ]
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -184,6 +188,13 @@ def _dlq(asked: argparse.Namespace) -> int:
     return run(config.read(asked.config), asked)
 
 
+def _profile(asked: argparse.Namespace) -> int:
+    _compute_in_one_thread()
+    from sploot_clusterd.profile.command import run
+
+    return run(config.read(asked.config), asked)
+
+
 def _eval(asked: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd.engine import Params, load_algorithm
@@ -193,8 +204,19 @@ def _eval(asked: argparse.Namespace) -> int:
     algorithms = asked.algorithm or [params.algorithm]
     for algorithm in algorithms:
         load_algorithm(algorithm)
-    chosen = Asked(asked.file, asked.composition, algorithms, slice(asked.first), asked.job_size, asked.seed)
-    return evaluate(chosen, params, asked.json)
+    chosen = Asked(
+        file=asked.file,
+        composition=asked.composition,
+        algorithms=algorithms,
+        sizes=asked.sizes,
+        first=asked.first,
+        most=asked.job_size,
+        seed=asked.seed,
+        shuffles=asked.shuffle,
+        json=asked.json,
+        report=asked.report,
+    )
+    return evaluate(chosen, params)
 
 
 def _run(asked: argparse.Namespace) -> int:

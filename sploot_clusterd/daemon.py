@@ -14,11 +14,12 @@ import uvloop
 
 from sploot_clusterd import __version__, config, logs
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import Params, load_algorithm
+from sploot_clusterd.engine import SAMPLE_LIMIT, Params, load_algorithm, slots
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import (
     AlbumCache,
+    Book,
     Brake,
     Compute,
     Consumer,
@@ -26,6 +27,7 @@ from sploot_clusterd.ingest import (
     Outcomes,
     Planner,
     Processor,
+    ProfileKeeper,
     Reclaimer,
     consumer_names,
 )
@@ -174,7 +176,9 @@ class Daemon:
         *names, reclaim_name = consumer_names(self._settings)
         leases = Leases(self._stream, self.health, self.stopping, stream.retry_idle_ms)
         brake = Brake(self.health)
-        processor = self._new_processor(leases, brake)
+        book = Book.of(self._settings, self._clients, self._keys, self.metrics)
+        compute = Compute(self._pool)
+        processor = self._new_processor(leases, brake, book, compute)
         named = asyncio.Event()
         for slot, name in enumerate(names):
             consumer = Consumer(
@@ -204,8 +208,11 @@ class Daemon:
         self._supervisor.add("reclaim", reclaimer.run)
         self._supervisor.add("leases", leases.run)
         self.health.expect(reclaim_name)
+        if self._settings.profiles.enabled:
+            keeper = ProfileKeeper(book, self.metrics, self.health, self.stopping)
+            self._supervisor.add("profiles", keeper.run)
 
-    def _new_processor(self, leases: Leases, brake: Brake) -> Processor:
+    def _new_processor(self, leases: Leases, brake: Brake, book: Book, compute: Compute) -> Processor:
         settings = self._settings
         albums = AlbumStore(
             self._clients,
@@ -214,17 +221,19 @@ class Daemon:
             group=settings.stream.group,
             view_seconds=settings.clusters.ttl_seconds,
             album_seconds=settings.albums.ttl_seconds,
+            most_sampled=SAMPLE_LIMIT,
             retry_reads=settings.redis.retry_on_timeout,
         )
         return Processor(
             stream=self._stream,
             albums=albums,
-            planner=Planner(self._params),
+            planner=Planner(self._params, book),
+            book=book,
             cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
             leases=leases,
             outcomes=Outcomes(self._stream, brake, self.metrics, settings.stream.max_attempts),
             brake=brake,
-            compute=Compute(self._pool),
+            compute=compute,
             health=self.health,
             limits=settings.limits,
             metrics=self.metrics,
@@ -264,6 +273,7 @@ class Daemon:
             self.health,
             maxlen=settings.stream.maxlen,
             group=settings.stream.group,
+            slots=slots,
             retry_reads=settings.redis.retry_on_timeout,
         )
         app = build_app(views, self._tokens, settings, self.metrics, self.health)

@@ -27,6 +27,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._ingest()
         self._albums()
+        self._profiles()
         self._process()
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -83,6 +84,16 @@ class Metrics:
         self.corrections = self._counter("corrections_total", "Users' corrections applied", "op")
         for op in OPS:
             self.corrections.labels(op)
+
+    def _profiles(self) -> None:
+        self.sampled_images = self._gauge("sampled_images", "Images in the fleet's samples, of all model versions")
+        self.profile_generation = self._gauge("profile_generation", "Highest generation of a profile in use")
+        self.profile_images = self._gauge("profile_images", "Images that a profile in use was learned from, at most")
+        self.profile_drift = self._gauge(
+            "profile_drift", "Drift of a profile in use from the generation before (0: none), at most"
+        )
+        self.profiles_learned = self._counter("profiles_learned_total", "Profiles learned and published")
+        self.profile_moves = self._counter("profile_moves_total", "Albums moved to a newer generation of their profile")
 
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")

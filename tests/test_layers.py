@@ -12,7 +12,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "check", "replay", "dlq", "embedded", "evaluate"},
+    {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
     {"ingest", "web", "pulse"},
     {"store", "engine"},
     {"supervisor", "notify", "looplag", "health"},

@@ -62,15 +62,17 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
         ("stream.key", stream.key),
         ("stream.key", attempts),
         ("stream.dead_letter", stream.dead_letter),
-        ("clusters.namespace", f"{namespace}:erased"),
+        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning")),
     )
     for (one, key), (other, same) in itertools.combinations(keys, 2):
         if key == same:
             yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
-    of_pets = tuple(f"{namespace}:{kind}:" for kind in ("album", "images", "state"))
+    kinds = ("album", "images", "state", "profile", "sample", "sampled")
+    of_others = tuple(f"{namespace}:{kind}:" for kind in kinds)
     for setting, key in (("stream.key", attempts), ("stream.dead_letter", stream.dead_letter)):
-        if key.startswith(of_pets):
-            yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be a pet's as well"
+        if key.startswith(of_others):
+            whose = "a pet's or a model version's"
+            yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
 
 
 def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | None, str | None]:

@@ -219,6 +219,18 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfilesSettings:
+    """What is learned of each encoder from the fleet, so that images compare better."""
+
+    enabled: bool = switch(
+        True, "Whether to sample, learn and adopt profiles; albums that have one keep it, whatever this says."
+    )
+    moves_per_second: float = number(
+        5.0, "Albums that move to a newer profile with their next job, a second; 0: none but by force.", 0.0, 1000.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSettings:
     """The port that Prometheus scrapes and that probes ask: one per process."""
 
@@ -238,5 +250,6 @@ class Sections:
     clusters: ClustersSettings = field(default_factory=ClustersSettings)
     albums: AlbumsSettings = field(default_factory=AlbumsSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
+    profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)

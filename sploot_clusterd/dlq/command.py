@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sploot_clusterd import errand
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Clients, Found, Keys, Letters, Replayed
+from sploot_clusterd.store import Found, Letters, Replayed
 
 _FAILED: Final = 1
 _PROGRESS_EVERY: Final = 0.2
@@ -198,23 +199,7 @@ async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[E
 
 
 def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
-    async def connected() -> int:
-        stream = settings.stream
-        clients = Clients(settings.redis)
-        try:
-            keys = Keys(settings.clusters.namespace, stream.key, stream.dead_letter)
-            return await work(Letters(clients, keys, most_jobs=stream.maxlen))
-        finally:
-            await clients.close()
-
-    try:
-        return asyncio.run(connected())
-    except StoreRefusesError:
-        raise  # it says what is wrong: nothing is wrong with where we asked
-    except StoreUnavailableError as error:
-        where = f"redis.url is {settings.redis.url!r}, from {settings.sources.get('redis.url', 'the default')}"
-        advice = "is Redis running there, and may this user in? A daemon's own settings: --config FILE or its variables"
-        raise ClusterdError(f"{error.detail} ({where}): {advice}") from error
+    return errand.run(settings, lambda clients, keys: work(Letters(clients, keys, most_jobs=settings.stream.maxlen)))
 
 
 def _head() -> str:

@@ -12,27 +12,63 @@ from sploot_clusterd.engine.codec import decode_album
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import work_estimate
 from sploot_clusterd.engine.fold import images_named
+from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, worth_learning
 from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
+from sploot_clusterd.engine.profile import (
+    NO_PROFILES,
+    NeedsProfileError,
+    Profile,
+    Profiles,
+    decode_profile,
+    encode_profile,
+)
 from sploot_clusterd.engine.render import render
 from sploot_clusterd.engine.rows import row_field
+from sploot_clusterd.engine.sample import (
+    SAMPLE_LIMIT,
+    SLOTS_A_PET,
+    Fresh,
+    Sampled,
+    decode_sampled,
+    encode_sampled,
+    slot,
+    slots,
+)
 
 __all__ = [
+    "LEAST_SAMPLE",
+    "NO_PROFILES",
+    "SAMPLE_LIMIT",
+    "SLOTS_A_PET",
     "Album",
     "Algorithm",
     "Applied",
     "Changes",
+    "Fresh",
     "HeroWeights",
     "KindWeights",
     "NeedsAllRowsError",
+    "NeedsProfileError",
     "Outcome",
     "Params",
+    "Profile",
+    "Profiles",
+    "Sampled",
     "Verdict",
     "apply",
     "decode_album",
+    "decode_profile",
+    "decode_sampled",
+    "encode_profile",
+    "encode_sampled",
     "images_named",
+    "learn",
     "load_algorithm",
     "new_album",
     "render",
     "row_field",
+    "slot",
+    "slots",
     "work_estimate",
+    "worth_learning",
 ]

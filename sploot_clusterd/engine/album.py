@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 from msgspec import Struct
 
 from sploot_clusterd.engine.params import Params, Serving
@@ -141,10 +140,13 @@ class Space:
     """Images that came or went since the last rebuild."""
     settled: int = 0
     """Images at the last rebuild."""
+    profile: int = 0
+    """The generation of its model version's profile that vectors are compared by; 0 without one."""
 
     @property
     def dimension(self) -> int:
-        return sum(length for _, length in self.layout)
+        """Length of a vector as it is compared."""
+        return int(self.sums.shape[1])
 
 
 class Segment(NamedTuple):
@@ -228,8 +230,3 @@ def sum_votes(cells: Iterable[Cell]) -> dict[str, int]:
         for label, count in cell.votes.items():
             votes[label] = votes.get(label, 0) + count
     return votes
-
-
-def new_space(number: int, model_version: str, layout: tuple[tuple[str, int], ...]) -> Space:
-    dimension = sum(length for _, length in layout)
-    return Space(number, model_version, layout, (), np.zeros((0, dimension), dtype=np.float32), np.zeros(0))

@@ -17,10 +17,12 @@ from sploot_clusterd.engine.label import label_of, relabel
 from sploot_clusterd.engine.maintain import rebuild_if_due
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import refill
+from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
 from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
 from sploot_clusterd.engine.rows import encode_row, row_field
+from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job
 
@@ -51,6 +53,8 @@ class Applied:
     deletes: list[bytes]
     changed: bool
     changes: Changes
+    fresh: Sequence[Fresh] = ()
+    """Images whose vectors were taken in: the fleet's sample may want them."""
 
 
 # BLAS may raise the flag for lanes that it reads past the end of a row and throws away. Vectors are checked to be
@@ -63,6 +67,7 @@ def apply(
     params: Params,
     now_ms: int,
     *,
+    profiles: Profiles = NO_PROFILES,
     complete: bool = False,
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
@@ -71,10 +76,13 @@ def apply(
     same, though ids, labels and heroes may go back to what was before, not to what the others would have made of it.
 
     `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
-    not changed. Raises NeedsAllRowsError if only `complete` will do, BadStateError if a row cannot be read, ConfigError
-    if the algorithm is not there.
+    not changed. A space whose model version has another generation in `profiles.adopt` moves to it first.
+
+    Raises NeedsAllRowsError if only `complete` will do, NeedsProfileError if a generation is not in `profiles`,
+    BadStateError if a row cannot be read, ConfigError if the algorithm is not there.
     """
-    draft, outcomes = _apply_jobs(Draft(album, rows, params, load_algorithm(params.algorithm), complete=complete), jobs)
+    draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
+    draft, outcomes = _apply_jobs(draft, jobs)
     if not draft.revision:
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
@@ -84,13 +92,16 @@ def apply(
         if image_id not in expired and (raw := encode_row(row)) != rows.get(image_id):
             writes[row_field(image_id)] = raw
     deletes += [row_field(image_id) for image_id in sorted(expired) if image_id in rows]
-    return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes)
+    return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes, fresh=draft.fresh)
 
 
 def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
     """One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway."""
     last = _last_force(draft, jobs)
     pending = False
+    if draft.outdated:
+        recluster(draft)
+        _settle(draft)
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
         new = remembered(draft, job) is None

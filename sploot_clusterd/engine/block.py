@@ -2,10 +2,13 @@
 
 from bisect import bisect_left
 from copy import copy
+from typing import Self
 
 import numpy as np
 
 from sploot_clusterd.engine.album import Space
+from sploot_clusterd.engine.encoding import Encoding
+from sploot_clusterd.engine.profile import Profile
 from sploot_clusterd.engine.statistics import Cells, Doubles, Floats
 from sploot_clusterd.errors import BadStateError
 
@@ -16,10 +19,10 @@ class Block:
     The space's own arrays are used until the first change and never written to.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, profile: Profile | None) -> None:
         self.number = space.number
         self.model_version = space.model_version
-        self.layout = space.layout
+        self.encoding = Encoding(space.layout, profile)
         self.moved = space.moved
         self.settled = space.settled
         self.ids = list(space.ids)
@@ -28,9 +31,12 @@ class Block:
         self._owned = False
         self._cells: Cells | None = None
 
-    @property
-    def dimension(self) -> int:
-        return int(self._sums.shape[1])
+    @classmethod
+    def empty(cls, number: int, model_version: str, encoding: Encoding) -> Self:
+        """A space without images."""
+        sums: Floats = np.zeros((0, encoding.dimension), dtype=np.float32)
+        space = Space(number, model_version, tuple(encoding.layout), (), sums, np.zeros(0))
+        return cls(space, encoding.profile)
 
     @property
     def cells(self) -> Cells:
@@ -46,10 +52,10 @@ class Block:
             raise BadStateError(f"cell {cell_id} is not in space {self.number}")
         return at
 
-    def extend(self, layout: tuple[tuple[str, int], ...]) -> None:
+    def extend(self, encoding: Encoding) -> None:
         """A kind seen for the first time: the images so far are zeros in it."""
-        self.layout = layout
-        wider = sum(length for _, length in layout) - self.dimension
+        self.encoding = encoding
+        wider = self.encoding.dimension - self._sums.shape[1]
         if wider:
             self._sums = np.pad(self._sums, ((0, 0), (0, wider)))
             self._weights = self._weights.copy()
@@ -93,12 +99,13 @@ class Block:
         return Space(
             self.number,
             self.model_version,
-            self.layout,
+            tuple(self.encoding.layout),
             tuple(self.ids),
             self.cells.sums,
             self.cells.weights,
             self.moved,
             self.settled,
+            self.encoding.generation,
         )
 
     def _own(self, rows: int) -> None:
@@ -108,7 +115,7 @@ class Block:
         if self._owned and rows <= room:
             return
         room = rows if rows <= room else max(rows, 2 * room if self._owned else rows)
-        sums = np.zeros((room, self.dimension), dtype=np.float32)
+        sums = np.zeros((room, self._sums.shape[1]), dtype=np.float32)
         weights = np.zeros(room)
         count = len(self.ids)
         sums[:count], weights[:count] = self._sums[:count], self._weights[:count]

@@ -28,6 +28,8 @@ from sploot_clusterd.engine.album import (
 )
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.engine.statistics import Floats
+from sploot_clusterd.engine.sums import Form, pack, unpack, whole
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
 
@@ -37,7 +39,6 @@ HEIRS: Final = b"heirs"
 ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
 _NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
-_STORED: Final = np.dtype("<f4")
 
 T = TypeVar("T")
 
@@ -48,6 +49,9 @@ class _SpaceRecord(Struct, array_like=True):
     layout: tuple[tuple[str, int], ...]
     moved: int
     settled: int
+    profile: int = 0
+    dimension: int | None = None
+    """None: that of the layout."""
 
 
 class _Head(Struct, array_like=True):
@@ -68,6 +72,7 @@ class _CellRecord(Struct, array_like=True):
     cell: Cell
     weight: float
     sums: bytes
+    form: Form = "f4"
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -86,8 +91,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
         space = new.spaces[new.cells[cell_id].space]
         at = bisect_left(space.ids, cell_id)
-        record = _CellRecord(new.cells[cell_id], float(space.weights[at]), space.sums[at].astype(_STORED).tobytes())
-        writes[b"c%d" % cell_id] = _encode(record)
+        writes[b"c%d" % cell_id] = _encode(_cell_record(new.cells[cell_id], space.sums[at], float(space.weights[at])))
     deletes += [b"c%d" % cell_id for cell_id in old.cells.keys() - new.cells.keys()]
     for prefix, before, after in ((b"j", old.segments, new.segments), (b"p", old.chunks, new.chunks)):
         held = {prefix + b"%d" % part.number: part for part in before}
@@ -160,7 +164,15 @@ def _encode_head(album: Album) -> bytes:
             counters=album.counters,
             job=album.job,
             spaces=[
-                _SpaceRecord(space.number, space.model_version, space.layout, space.moved, space.settled)
+                _SpaceRecord(
+                    space.number,
+                    space.model_version,
+                    space.layout,
+                    space.moved,
+                    space.settled,
+                    space.profile,
+                    space.dimension,
+                )
                 for space in album.spaces.values()
             ],
             clusters=sorted(album.clusters.values(), key=lambda cluster: cluster.key),
@@ -168,6 +180,11 @@ def _encode_head(album: Album) -> bytes:
             serving=album.serving,
         )
     )
+
+
+def _cell_record(cell: Cell, sums: Floats, weight: float) -> _CellRecord:
+    form, raw = pack(sums, weight) if cell.count == 1 else whole(sums)
+    return _CellRecord(cell, weight, raw, form)
 
 
 def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
@@ -180,18 +197,31 @@ def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
 def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     """Stacks the cells' statistics. Kinds that came to the space after a cell was written are zeros in it."""
     ids = tuple(cell_id for cell_id, cell in cells.items() if cell.cell.space == record.number)
-    dimension = sum(length for _, length in record.layout)
+    dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
     for at, cell_id in enumerate(ids):
-        raw = cells[cell_id].sums
-        if len(raw) % 4 or len(raw) > 4 * dimension:
-            raise BadStateError(f"cell {cell_id} has {len(raw)} bytes in a space of {dimension} dimensions")
-        stored = np.frombuffer(raw, dtype=_STORED)
-        sums[at, : len(stored)] = stored
+        cell = cells[cell_id]
+        try:
+            stored = unpack(cell.sums, cell.weight, cell.form)
+            sums[at, : len(stored)] = stored
+        except ValueError:
+            raise BadStateError(
+                f"cell {cell_id} has {len(cell.sums)} bytes in a space of {dimension} dimensions"
+            ) from None
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
-    return Space(record.number, record.model_version, record.layout, ids, sums, weights, record.moved, record.settled)
+    return Space(
+        record.number,
+        record.model_version,
+        record.layout,
+        ids,
+        sums,
+        weights,
+        record.moved,
+        record.settled,
+        record.profile,
+    )
 
 
 def _check_references(head: _Head, cells: Mapping[int, _CellRecord]) -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, Member, Segment, new_space
+from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, Member, Segment
 from sploot_clusterd.engine.algorithm import Algorithm
 from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.params import Params
+from sploot_clusterd.engine.profile import Profile, Profiles
 from sploot_clusterd.engine.rows import Row, decode_row
+from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.errors import BadStateError, ClusterdError
 
 
@@ -39,7 +42,14 @@ class Draft:
     """Copies of the album's tables (not of what is in them: those values are replaced, not written to)."""
 
     def __init__(
-        self, album: Album, raw_rows: Mapping[str, bytes], params: Params, algorithm: Algorithm, *, complete: bool
+        self,
+        album: Album,
+        raw_rows: Mapping[str, bytes],
+        params: Params,
+        algorithm: Algorithm,
+        profiles: Profiles,
+        *,
+        complete: bool,
     ) -> None:
         self.params = params
         self.algorithm = algorithm
@@ -47,7 +57,11 @@ class Draft:
         self.newest = album.newest
         self.newest_ms = album.newest_ms
         self.job = album.job
-        self.blocks = {number: Block(space) for number, space in album.spaces.items()}
+        self.profiles = profiles
+        self.blocks = {
+            number: Block(space, profiles.get(space.model_version, space.profile))
+            for number, space in album.spaces.items()
+        }
         self.cells: dict[int, Cell] = dict(album.cells)
         self.clusters: dict[int, Cluster] = dict(album.clusters)
         self.home = {cell_id: key for key, cluster in album.clusters.items() for cell_id in cluster.cells}
@@ -59,6 +73,7 @@ class Draft:
         self.provisional = album.provisional
         self.serving = album.serving
         self.changes = Changes()
+        self.fresh = list[Fresh]()
         self.rows: dict[str, Row] = {}
         self.touched: set[int] = set()
         self.served: dict[int, list[tuple[float, Member]]] = {}
@@ -74,6 +89,7 @@ class Draft:
         twin.cells, twin.clusters, twin.home = dict(self.cells), dict(self.clusters), dict(self.home)
         twin.anchors, twin.rows, twin.served = dict(self.anchors), dict(self.rows), dict(self.served)
         twin.segments, twin.chunks, twin.touched = list(self.segments), list(self.chunks), set(self.touched)
+        twin.fresh = list(self.fresh)
         twin.changes = replace(self.changes, corrections=Counter(self.changes.corrections))
         return twin
 
@@ -113,15 +129,30 @@ class Draft:
         """The cluster that the anchor's cells of this space are in."""
         return next((k for k, other in self.clusters.items() if (other.space, other.anchor) == (space, anchor)), None)
 
+    def adopted(self, model_version: str) -> Profile | None:
+        """The profile that spaces of this model version move to now. Raises NeedsProfileError."""
+        return self.profiles.get(model_version, self.profiles.adopt.get(model_version, 0))
+
+    def profile_of(self, block: Block) -> Profile | None:
+        """The profile that the space has once it is clustered again."""
+        if block.model_version in self.profiles.adopt:
+            return self.adopted(block.model_version)
+        return block.encoding.profile
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a space is to move to another profile."""
+        return any(self.profile_of(block) is not block.encoding.profile for block in self.blocks.values())
+
     def block_for(self, model_version: str) -> Block | None:
         return next((block for block in self.blocks.values() if block.model_version == model_version), None)
 
-    def open_block(self, model_version: str, layout: tuple[tuple[str, int], ...]) -> Block:
-        """The space of the model version, with room for every kind of the layout."""
+    def open_block(self, model_version: str, encoding: Encoding) -> Block:
+        """The space of the model version, with room for every kind of the encoding; a new one has this encoding."""
         block = self.block_for(model_version)
         if block is None:
-            block = Block(new_space(self.count_up("space"), model_version, layout))
+            block = Block.empty(self.count_up("space"), model_version, encoding)
             self.blocks[block.number] = block
-        elif len(layout) > len(block.layout):
-            block.extend(layout)
+        elif len(encoding.layout) > len(block.encoding.layout):
+            block.extend(encoding)
         return block

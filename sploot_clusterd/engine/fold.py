@@ -7,6 +7,7 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import NewestJob, Segment
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
 from sploot_clusterd.engine.provisional import enlist, strike
@@ -21,7 +22,7 @@ from sploot_clusterd.engine.rows import (
     take_listed,
     take_vectors,
 )
-from sploot_clusterd.engine.vectors import combine, extend_layout
+from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.model import EntryId, Job, images_corrected
 
 _PER_SEGMENT = 16
@@ -53,6 +54,7 @@ def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
         new = _fold_row(old, events, sequence)
         if new != old:
             _settle(draft, image_id, old, new)
+    _offer(draft, job)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
 
@@ -97,12 +99,12 @@ def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
         return {}
     model_version = job.model_version or ""
     block = draft.block_for(model_version)
-    layout = block.layout if block is not None else ()
+    encoding = block.encoding if block is not None else Encoding((), draft.adopted(model_version))
     for vectors in given.values():
-        layout = extend_layout(layout, vectors, model_version)
-    combined = {position: combine(vectors, layout, draft.params.weights) for position, vectors in given.items()}
-    space = draft.open_block(model_version, layout).number
-    return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in combined.items()}
+        encoding = encoding.with_kinds(vectors, model_version)
+    packed = {position: encoding.pack(vectors, draft.params.weights) for position, vectors in given.items()}
+    space = draft.open_block(model_version, encoding).number
+    return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in packed.items()}
 
 
 def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
@@ -138,6 +140,15 @@ def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     draft.changes.images_updated += new.exists and old.exists
     draft.changes.images_removed += old.exists and not new.exists
     draft.set_row(image_id, new)
+
+
+def _offer(draft: Draft, job: Job) -> None:
+    """Names the images whose vectors the job brought, for the fleet's sample."""
+    draft.fresh += [
+        Fresh(insight.image_id, job.model_version or "", insight.quality, insight.vectors)
+        for insight in job.images
+        if insight.vectors
+    ]
 
 
 def _take_job(draft: Draft, job: Job, sequence: EntryId) -> None:

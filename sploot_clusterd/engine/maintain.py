@@ -14,8 +14,9 @@ from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.constraints import obey
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
-from sploot_clusterd.engine.statistics import Ints, agglomerate, centred, cosines_to_sum
+from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
 
 Overlap = Mapping[tuple[int, int], int]
@@ -123,11 +124,12 @@ def condense(draft: Draft, block: Block) -> None:
     params = draft.params
     about = block.cells.about(params.mean_prior)
     target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
+    centroids = centred(block.cells, about)
+    weights = block.cells.weights
     anchors = _anchors(draft, block) if draft.anchors else None
     groups = agglomerate(
-        block.cells, about, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
+        centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
     ).tolist()
-    centroids = centred(block.cells, about)
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):
         parts[into].append(at)

@@ -6,8 +6,9 @@ its result hardly depends on the order of arrival.
 
 import numpy as np
 
+from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, alike
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import Cells, Ints, agglomerate, grouped, merge_scores
+from sploot_clusterd.engine.statistics import Cells, Ints, centred, grouped
 
 
 class Mixture:
@@ -17,17 +18,23 @@ class Mixture:
         return moved >= max(params.rebuild_least, params.rebuild_growth * settled)
 
     def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:
+        """The group that evidence speaks for, else the strong one that the image is clearly most like."""
         if not len(groups):
             return None
         count = int(groups.max()) + 1
-        about = cells.about(params.mean_prior)
-        sums, weights = grouped(cells, about, np.append(groups, count), count + 1)
-        square = np.einsum("ij,ij->i", sums, sums).astype(np.float64)
+        sums, weights = grouped(cells, cells.about(params.mean_prior), np.append(groups, count), count + 1)
         products = (sums @ sums[count]).astype(np.float64)
-        scores = merge_scores(square, weights, count, products, params.prior_ratio)[:count]
+        scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
         best = int(scores.argmax())
-        return best if scores[best] > params.merge_threshold else None
+        if scores[best] > params.threshold(float(cells.weights.sum())):
+            return best
+        means = sums / weights[:, None]
+        strong = np.flatnonzero(weights[:count] >= params.absorbing.weight)
+        likest = alike(means[count:], means[strong], params.absorbing)[0]
+        return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:
-        about = cells.about(params.mean_prior)
-        return agglomerate(cells, about, params.prior_ratio, params.merge_threshold)
+        sums = centred(cells, cells.about(params.mean_prior))
+        threshold = params.threshold(float(cells.weights.sum()))
+        groups = agglomerate(sums, cells.weights, params.prior_ratio, threshold)
+        return absorb(sums, cells.weights, groups, params.absorbing)

@@ -11,7 +11,7 @@ from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.rows import Row, Vectors
 from sploot_clusterd.engine.statistics import Floats, cosines
-from sploot_clusterd.engine.vectors import image_weight, restore
+from sploot_clusterd.engine.vectors import image_weight
 
 NOWHERE = -1
 """The cell of an image that is not placed yet."""
@@ -23,7 +23,7 @@ def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | 
     With an anchor only cells of that anchor will do.
     """
     block = draft.blocks[vectors.space]
-    vector = restore(vectors.data, block.dimension)
+    vector = block.encoding.compared(vectors.data)
     weight = image_weight(row.quality)
     cell_id = _near_cell(draft, block, vector, anchor) if draft.algorithm.micro_cells else None
     if cell_id is None:
@@ -52,7 +52,7 @@ def leave(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     if draft.cells[cell_id].count == 1:
         _drop(draft, block, at, cell_id)
         return
-    block.add(at, restore(vectors.data, block.dimension), -image_weight(row.quality))
+    block.add(at, block.encoding.compared(vectors.data), -image_weight(row.quality))
     _count_in(draft, cell_id, row, -1)
     cell = draft.cells[cell_id]
     members = tuple(member for member in cell.members if member.image_id != image_id)
@@ -68,7 +68,7 @@ def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     cell_id = draft.living(vectors.cell)
     change = image_weight(new.quality) - image_weight(old.quality)
     if change:
-        block.add(block.index(cell_id), restore(vectors.data, block.dimension), change)
+        block.add(block.index(cell_id), block.encoding.compared(vectors.data), change)
     _count_in(draft, cell_id, old, -1)
     _count_in(draft, cell_id, new, 1)
     cell = draft.cells[cell_id]
@@ -88,7 +88,7 @@ def relist(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     cell = draft.cells[cell_id]
     known = next((member.closeness for member in cell.members if member.image_id == image_id), None)
     if known is None:
-        known = _closeness(draft, block, block.index(cell_id), restore(vectors.data, block.dimension))
+        known = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
     others = (member for member in cell.members if member.image_id != image_id)
     members = _best(draft, (*others, _member(image_id, row, vectors, known)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
@@ -119,7 +119,7 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
         if row.vectors is None or (cell_id := draft.living(row.vectors.cell)) not in wanting:
             continue
         block = draft.blocks[row.vectors.space]
-        vector = restore(row.vectors.data, block.dimension)
+        vector = block.encoding.compared(row.vectors.data)
         closeness = _closeness(draft, block, block.index(cell_id), vector)
         found[cell_id].append(_member(image_id, row, row.vectors, closeness))
     for cell_id, members in found.items():

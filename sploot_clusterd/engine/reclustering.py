@@ -1,13 +1,17 @@
-"""`force`: the album clustered again from every image it holds, as if they had come in the order of their sequences."""
+"""The album clustered again from every image it holds, as if they had come in the order of their sequences.
+
+This is what `force` asks for, and how an album moves to another profile.
+"""
 
 from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 
-from sploot_clusterd.engine.album import new_space
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.maintain import keep_cap, partition, regroup
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import join
@@ -39,7 +43,7 @@ class _OneGroup:
 def recluster(draft: Draft) -> None:
     """Founds all cells anew, with new ids, and matches the clusters with the old ones by the images they share.
 
-    Raises NeedsAllRowsError.
+    Spaces take the profiles that they are to adopt. Raises NeedsAllRowsError, NeedsProfileError.
     """
     placed: _Placed = [(name, row, row.vectors) for name, row in draft.all_rows().items() if row.vectors is not None]
     placed.sort(key=lambda item: (item[2].at, item[2].position, item[0]))
@@ -60,12 +64,17 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     """
     anchors = {image_id: draft.cells[draft.living(vectors.cell)].anchor for image_id, _, vectors in placed}
     draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, {}
+    before = {number: block.encoding for number, block in draft.blocks.items()}
     draft.blocks = {
-        number: Block(new_space(number, block.model_version, block.layout)) for number, block in draft.blocks.items()
+        number: Block.empty(number, block.model_version, Encoding(block.encoding.layout, draft.profile_of(block)))
+        for number, block in draft.blocks.items()
     }
-    for image_id, row, vectors in placed:
-        draft.set_row(image_id, join(draft, image_id, row, vectors, anchors[image_id]))
-        keep_cap(draft, draft.blocks[vectors.space])
+    for image_id, row, held in placed:
+        old, new = before[held.space], draft.blocks[held.space].encoding
+        vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
+        moved = structs.replace(row, vectors=vectors)
+        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id]))
+        keep_cap(draft, draft.blocks[held.space])
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}
     return {image_id: draft.living(vectors.cell) for image_id, vectors in new_rows.items() if vectors is not None}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 TINY = 1e-9
 _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
@@ -106,89 +107,3 @@ def cosines_to_sum(sums: Floats) -> Doubles:
     total = sums.sum(axis=0)
     lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums) * float(total @ total))
     return np.asarray(np.clip((sums @ total) / np.maximum(lengths, TINY), -1.0, 1.0), dtype=np.float64)
-
-
-def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
-    """Log evidence, per dimension and without terms that cancel in differences, that images form one cluster.
-
-    Noise within a cluster is Gaussian of variance v and centres are Gaussian of variance ratio * v. Integrating the
-    centre out of n images gives -ln(1 + ratio n) / 2 + ratio |sum|^2 / (2 v (1 + ratio n)) (Murphy, "Conjugate Bayesian
-    analysis of the Gaussian distribution", 2007, section 2). Images of length 1 have v (1 + ratio) = 1 per dimension,
-    which puts 1 + ratio in the place of 1 / v; n is the weight; the common factor 1/2 is left out.
-    """
-    scaled = 1.0 + ratio * weight
-    return np.asarray(ratio * (1.0 + ratio) * square / scaled - np.log(scaled))
-
-
-def merge_scores(square: Doubles, weight: Doubles, one: int, products: Doubles, ratio: float) -> Doubles:
-    """Evidence for merging group `one` with each group, [k], over its size.
-
-    `square` [k] holds |sum|^2, `products` [k] the products of each sum with that of `one`. The evidence ratio grows
-    with the harmonic size of the pair; the power .75 was found on real albums.
-    """
-    both = evidence(square + square[one] + 2.0 * products, weight + weight[one], ratio)
-    apart = evidence(square, weight, ratio)
-    harmonic = weight * weight[one] / (weight + weight[one])
-    return np.asarray((both - apart - apart[one]) / (harmonic + 0.3) ** 0.75)
-
-
-def _pair_scores(square: Doubles, weight: Doubles, products: Doubles, ratio: float) -> Doubles:
-    """`merge_scores` of every pair at once, [k, k]."""
-    weights = weight + weight[:, None]
-    both = evidence(square + square[:, None] + 2.0 * products, weights, ratio)
-    apart = evidence(square, weight, ratio)
-    harmonic = weight * weight[:, None] / weights
-    return np.asarray((both - apart - apart[:, None]) / (harmonic + 0.3) ** 0.75)
-
-
-def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
-    """Whether both have anchors, and not the same."""
-    return np.asarray((one >= 0) & (other >= 0) & (one != other))
-
-
-def agglomerate(
-    cells: Cells,
-    about: Centring,
-    ratio: float,
-    threshold: float,
-    *,
-    at_most: int | None = None,
-    anchors: Ints | None = None,
-) -> Ints:
-    """Merges the best-scored pair again and again; returns for each cell the lowest cell of its group, [k].
-
-    Stops below `threshold`; or, if `at_most` is given, as soon as no more than so many groups are left, whatever the
-    threshold. Cells of different `anchors` [k] (-1: none) never get into one group, even if more groups are left then.
-    O(k) numpy calls on k x k arrays. Ties go to the lowest indices.
-    """
-    sums = centred(cells, about)
-    products = (sums @ sums.T).astype(np.float64)
-    square, weight = products.diagonal().copy(), cells.weights.copy()
-    count = len(weight)
-    barred = np.tri(count, dtype=bool)
-    if anchors is not None:
-        anchors = anchors.copy()
-        barred |= _rivals(anchors[:, None], anchors)
-    scores = np.where(barred, -np.inf, _pair_scores(square, weight, products, ratio))
-    groups = np.arange(count)
-    alive = np.ones(count, dtype=bool)
-    left = count
-    while left > (1 if at_most is None else max(at_most, 1)):
-        a, b = divmod(int(scores.argmax()), count)
-        if scores[a, b] <= (threshold if at_most is None else -np.inf):
-            break
-        groups[groups == b] = a
-        products[a] += products[b]
-        products[:, a] += products[:, b]
-        square[a] = products[a, a]
-        weight[a] += weight[b]
-        alive[b] = False
-        left -= 1
-        open_to_a = alive
-        if anchors is not None:
-            anchors[a] = max(anchors[a], anchors[b])
-            open_to_a = alive & ~_rivals(anchors, anchors[a])
-        row = np.where(open_to_a, merge_scores(square, weight, a, products[a], ratio), -np.inf)
-        scores[b], scores[:, b] = -np.inf, -np.inf
-        scores[a, a + 1 :], scores[:a, a] = row[a + 1 :], row[:a]
-    return groups

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -20,14 +21,22 @@ _BLURRED: Final = 0.48
 _SOFTNESS: Final = 0.05
 
 
-def extend_layout(layout: Layout, vectors: Mapping[str, Floats], model_version: str) -> tuple[tuple[str, int], ...]:
-    """The layout with the kinds it did not have. Raises BadJobError(dimension) where a length contradicts it."""
+def extend_layout(
+    layout: Layout,
+    vectors: Mapping[str, Floats],
+    model_version: str,
+    elsewhere: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[tuple[str, int], ...]:
+    """The layout with the kinds it did not have. Raises BadJobError(dimension) where a length contradicts it.
+
+    `elsewhere` says how long kinds are in other albums of the model version.
+    """
     lengths = dict(layout)
     for kind in KINDS:
         vector = vectors.get(kind)
         if vector is None:
             continue
-        expected = lengths.setdefault(kind, len(vector))
+        expected = lengths.setdefault(kind, elsewhere.get(kind, len(vector)))
         if len(vector) != expected:
             model = f"model version {model_version!r}" if model_version else "images without a model version"
             raise BadJobError("dimension", f"{kind}: {len(vector)} values where {model} has {expected} (expected)")
@@ -39,10 +48,8 @@ def combine(vectors: Mapping[str, Floats], layout: Layout, weights: KindWeights)
 
     A missing kind is zeros. Raises BadJobError(invalid) if nothing with a direction is left.
     """
-    parts = [
-        _unit(vectors[kind]) * weights.of(kind) if kind in vectors else np.zeros(length) for kind, length in layout
-    ]
-    whole = _unit(np.concatenate(parts))
+    parts = [unit(vectors[kind]) * weights.of(kind) if kind in vectors else np.zeros(length) for kind, length in layout]
+    whole = unit(np.concatenate(parts))
     if not whole.any() or not np.isfinite(whole).all():
         raise BadJobError("invalid", "the vectors of an image have no direction: all zeros, not finite or of weight 0")
     return whole.astype(_STORED).tobytes()
@@ -67,7 +74,7 @@ def image_weight(quality: float | None) -> float:
     return 0.2 + 0.8 / (1.0 + math.exp((_BLURRED - quality) / _SOFTNESS))
 
 
-def _unit(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def unit(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The vector at length 1 (or 0); scaled by its largest value first, so that squaring cannot overflow."""
     wide = vector.astype(np.float64)
     largest = float(np.abs(wide).max(initial=0.0))

@@ -7,7 +7,7 @@ from typing import Final
 
 ABOUT: Final = "measure how well the engine clusters labelled albums (their layout: docs/evaluation.md)"
 EXAMPLES: Final = """example:
-  clusterd eval albums.npz --algorithm mixture --algorithm average_linkage
+  clusterd eval albums.npz --algorithm mixture --algorithm average_linkage --report report.html
 """
 
 
@@ -22,10 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="may be repeated; columns side by side (default: configured)",
     )
-    parser.add_argument("--first", type=_count, metavar="N", help="only the first N albums")
+    parser.add_argument("--sizes", type=_sizes, metavar="MIN:MAX", help="only albums of MIN to MAX images")
+    parser.add_argument("--first", type=_count, metavar="N", help="only the first N albums (of these)")
     parser.add_argument("--job-size", type=_count, default=8, metavar="N", help="jobs of 1 to N images (default: 8)")
-    parser.add_argument("--seed", type=int, default=0, help="of the jobs' sizes (default: 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
+    parser.add_argument("--seed", type=int, default=0, help="of the jobs' sizes and the shuffles (default: 0)")
+    parser.add_argument(
+        "--shuffle",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="also in N shuffled orders of arrival: print the spread of F1",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, and each album's, to FILE")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a page with pictures to FILE (HTML; needs sploot-clusterd[report])",
+    )
 
 
 def _count(text: str) -> int:
@@ -33,3 +47,11 @@ def _count(text: str) -> int:
         if (count := int(text)) >= 1:
             return count
     raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of 1 or more")
+
+
+def _sizes(text: str) -> range:
+    least, colon, most = text.partition(":")
+    with contextlib.suppress(argparse.ArgumentTypeError):
+        if colon and _count(least) <= _count(most):
+            return range(_count(least), _count(most) + 1)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected MIN:MAX, two whole numbers of 1 or more, such as 30:200")

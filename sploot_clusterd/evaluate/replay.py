@@ -11,9 +11,9 @@ import numpy as np
 from sploot_clusterd.engine import Album, NeedsAllRowsError, Params, apply, images_named, new_album, render
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.engine.statistics import Ints
-from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id
 from sploot_clusterd.evaluate.scores import Scores, scores
-from sploot_clusterd.model import EntryId, Insight, Job
+from sploot_clusterd.model import EntryId, Job
 
 _FIRST_MS: Final = 1_700_000_000_000
 _JOB_EVERY_MS: Final = 1000
@@ -39,14 +39,34 @@ class Churn(NamedTuple):
     """Of jobs into albums of 30 images or more."""
 
 
+class Step(NamedTuple):
+    """One job."""
+
+    before: int
+    """Images that had come before it."""
+    brought: int
+    seconds: float
+    """The engine's CPU time, rendering included; other work on the machine hardly shows in it."""
+    moved: float
+    """Share of the earlier images that were in a shown cluster and are now in another, or in none."""
+
+
 class Result(NamedTuple):
-    """One album's figures. `microseconds` is the engine's time an image, rendering included."""
+    """What became of one album."""
 
     scores: Scores
     heroes: Heroes
     churn: Churn
-    images: int
-    microseconds: float
+    clusters: Ints
+    """[n], as `Session.clusters` gives them, after the last job."""
+    hero_images: list[int]
+    """Their places in the order of arrival."""
+    steps: list[Step]
+
+    @property
+    def microseconds(self) -> float:
+        """The engine's CPU time for the whole album."""
+        return sum(step.seconds for step in self.steps) * 1e6
 
 
 class Session:
@@ -61,7 +81,7 @@ class Session:
 
     def run(self, job: Job) -> None:
         """Applies one job and renders the view."""
-        began = time.perf_counter()
+        began = time.thread_time()
         known = {image: self.rows[image] for image in images_named([job]) if image in self.rows}
         now_ms = job.sequence.ms
         try:
@@ -75,7 +95,7 @@ class Session:
         for field in applied.deletes:
             self.rows.pop(field.removeprefix(b"r:").decode(), None)
         self.view = render(self.album, self._params)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.thread_time() - began
 
     def clusters(self, images: Sequence[str]) -> Ints:
         """The cluster of each image, [n]; images in no shown cluster have numbers of their own below 0."""
@@ -88,62 +108,47 @@ def replay(labelled: LabelledAlbum, params: Params, most: int, seed: int) -> Res
     """The figures of one album that comes in jobs of 1 to `most` images; `seed` draws their sizes."""
     session = Session(labelled.name, params)
     before: Ints = np.array([], dtype=np.int64)
-    moved: list[tuple[int, float]] = []
-    images = [f"img-{n}" for n in range(len(labelled))]
-    for job, seen in _jobs(labelled, images, most, seed):
+    steps: list[Step] = []
+    images = [image_id(at) for at in range(len(labelled))]
+    for job in _jobs(labelled, most, seed):
+        seconds = session.seconds
         session.run(job)
-        after = session.clusters(images[:seen])
-        if len(before):
-            moved.append((len(before), _moved(before, after[: len(before)])))
+        seen, brought = len(before), len(job.images)
+        after = session.clusters(images[: seen + brought])
+        steps.append(Step(seen, brought, session.seconds - seconds, _moved(before, after[:seen])))
         before = after
+    heroes = [images.index(cluster["hero_image_id"]) for cluster in msgspec.json.decode(session.view)["clusters"]]
     return Result(
-        scores(labelled.label, before),
-        _heroes(labelled, session.view, before),
-        _churn(moved),
-        len(labelled),
-        session.seconds / len(labelled) * 1e6,
+        scores(labelled.label, before), _judged(heroes, labelled, before), _churn(steps), before, heroes, steps
     )
 
 
-def _jobs(labelled: LabelledAlbum, images: Sequence[str], most: int, seed: int) -> Iterator[tuple[Job, int]]:
-    """Jobs in order of arrival, each with the number of images that have come by then."""
+def _jobs(labelled: LabelledAlbum, most: int, seed: int) -> Iterator[Job]:
+    """Jobs in order of arrival."""
     sizes = random.Random(seed)  # noqa: S311 - draws sizes, guards no secret
     at = number = 0
     while at < len(labelled):
         part = range(at, min(at + sizes.randint(1, most), len(labelled)))
-        quality = labelled.quality
-        insights = [
-            Insight(
-                images[n],
-                {"embedding": labelled.embedding[n]},
-                None if quality is None else float(quality[n]),
-                None,
-                None,
-            )
-            for n in part
-        ]
         at, number = part.stop, number + 1
         sequence = EntryId(_FIRST_MS + number * _JOB_EVERY_MS, 0)
-        yield Job(labelled.name, f"job-{number}", sequence, model_version="eval", images=insights), at
+        insights = [labelled.insight(n) for n in part]
+        yield Job(labelled.name, f"job-{number}", sequence, model_version="eval", images=insights)
 
 
 def _moved(before: Ints, after: Ints) -> float:
-    """Share of images that were in a shown cluster and are now in another, or in none."""
-    return float(((before >= 0) & (before != after)).mean())
+    return float(((before >= 0) & (before != after)).mean()) if len(before) else 0.0
 
 
-def _churn(moved: Sequence[tuple[int, float]]) -> Churn:
-    settled = [share for images, share in moved if images >= _SETTLED]
-    return Churn(
-        float(np.mean([share for _, share in moved])) if moved else None, float(np.mean(settled)) if settled else None
-    )
+def _churn(steps: Sequence[Step]) -> Churn:
+    later = [step.moved for step in steps if step.before]
+    settled = [step.moved for step in steps if step.before >= _SETTLED]
+    return Churn(float(np.mean(later)) if later else None, float(np.mean(settled)) if settled else None)
 
 
-def _heroes(labelled: LabelledAlbum, view: bytes, clusters: Ints) -> Heroes:
+def _judged(heroes: Sequence[int], labelled: LabelledAlbum, clusters: Ints) -> Heroes:
     degraded = np.zeros(len(labelled), bool) if labelled.degraded is None else labelled.degraded.astype(bool)
     counted = right = undegraded = 0
-    for cluster in msgspec.json.decode(view)["clusters"]:
-        hero = int(cluster["hero_image_id"].removeprefix("img-"))
+    for hero in heroes:
         members = np.flatnonzero(clusters == clusters[hero])
         values, counts = np.unique(labelled.label[members], return_counts=True)
         commonest = labelled.label[members] == values[counts.argmax()]

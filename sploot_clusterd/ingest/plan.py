@@ -9,7 +9,9 @@ from sploot_clusterd.engine import (
     Applied,
     Changes,
     NeedsAllRowsError,
+    NeedsProfileError,
     Params,
+    Profiles,
     Verdict,
     apply,
     decode_album,
@@ -18,6 +20,7 @@ from sploot_clusterd.engine import (
     work_estimate,
 )
 from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.outcomes import Failure
 from sploot_clusterd.model import EntryId, Job
 from sploot_clusterd.store import Commit, Entry, Loaded
@@ -45,7 +48,8 @@ class Task(NamedTuple):
 
 class Plan(NamedTuple):
     """What is to be committed for a pet, and which of its jobs failed. `applied` says, a work each, whether it changed
-    anything; `album` is the state after it, None where the pet has none, and `changes` what is new in it, if anything.
+    anything; `album` is the state after it, None where the pet has none, `changes` what is new in it, if anything, and
+    `moved` whether it moved to a newer profile. What it turned out to need is to be loaded, to plan again.
     """
 
     pet_id: str
@@ -54,15 +58,18 @@ class Plan(NamedTuple):
     applied: Sequence[bool] = ()
     album: Album | None = None
     changes: Changes | None = None
+    moved: bool = False
     failures: Sequence[Failure] = ()
     needs_all_rows: bool = False
+    needs_profile: tuple[str, int] | None = None
 
 
 class Planner:
-    """Applies jobs by one set of engine parameters."""
+    """Applies jobs by one set of engine parameters, and the profiles of the book."""
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, book: Book) -> None:
         self._params = params
+        self._book = book
 
     def estimate(self, task: Task) -> float:
         """Seconds that `plan` will take, roughly."""
@@ -76,6 +83,8 @@ class Planner:
             return self._planned(task)
         except NeedsAllRowsError:
             return Plan(task.pet_id, _commit(task, ()), needs_all_rows=True)
+        except NeedsProfileError as error:
+            return Plan(task.pet_id, _commit(task, ()), needs_profile=(error.model_version, error.generation))
         except BadStateError as error:
             errors: dict[EntryId, Exception] = {work.entry.id: error for work in _current(task)}
         except Exception as error:  # noqa: BLE001 - whatever a job provokes must not stop the others
@@ -96,7 +105,10 @@ class Planner:
         current = _current(task)
         if not current:  # all were accepted before the pet was erased
             return Plan(task.pet_id, _commit(task, task.works), task.works, [False] * len(task.works))
-        applied = self._apply(task, current)
+        album = _album(task)
+        # With every row at hand a move costs nothing more.
+        reading = self._book.read(album, at_once=task.all_rows is not None)
+        applied = self._apply(task, album, current, reading.profiles)
         outcomes = {work.entry.id: outcome for work, outcome in zip(current, applied.outcomes, strict=True)}
         rejected = {entry: outcome.error for entry, outcome in outcomes.items() if outcome.error is not None}
         works = [work for work in task.works if work.entry.id not in rejected]
@@ -107,6 +119,8 @@ class Planner:
             writes=applied.writes,
             deletes=applied.deletes,
             view=render(applied.album, self._params) if wants_view else b"",
+            foundations=reading.foundations(applied.album),
+            offers=self._book.offers(task.pet_id, applied.fresh) if applied.changed else (),
         )
         return Plan(
             task.pet_id,
@@ -115,31 +129,45 @@ class Planner:
             [work.entry.id in outcomes and outcomes[work.entry.id].verdict is Verdict.APPLIED for work in works],
             applied.album if has_album else None,
             applied.changes if applied.changed else None,
+            _has_moved(album, applied.album),
             [Failure(w.entry, rejected[w.entry.id], w.job) for w in task.works if w.entry.id in rejected],
         )
 
-    def _apply(self, task: Task, works: Sequence[Work]) -> Applied:
-        loaded = task.loaded
-        album = task.album
-        if album is None:
-            album = decode_album(task.pet_id, loaded.fields or {}) if loaded.token else new_album(task.pet_id)
-        rows = loaded.rows if task.all_rows is None else task.all_rows
-        complete = task.all_rows is not None or not loaded.token
+    def _apply(self, task: Task, album: Album, works: Sequence[Work], profiles: Profiles) -> Applied:
         return apply(
-            album, [work.job for work in works], rows, self._params, int(time.time() * 1000), complete=complete
+            album,
+            [work.job for work in works],
+            task.loaded.rows if task.all_rows is None else task.all_rows,
+            self._params,
+            int(time.time() * 1000),
+            profiles=profiles,
+            complete=task.all_rows is not None or not task.loaded.token,
         )
 
     def _culprits(self, task: Task) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""
+        album = _album(task)
+        profiles = self._book.read(album, at_once=True).profiles._replace(adopt={})
         culprits: dict[EntryId, Exception] = {}
         for work in _current(task):
             try:
-                self._apply(task, [work])
-            except NeedsAllRowsError:
+                self._apply(task, album, [work], profiles)
+            except (NeedsAllRowsError, NeedsProfileError):
                 continue
             except Exception as error:  # noqa: BLE001 - as above
                 culprits[work.entry.id] = error
         return culprits
+
+
+def _album(task: Task) -> Album:
+    """Raises BadStateError."""
+    if task.album is not None:
+        return task.album
+    return decode_album(task.pet_id, task.loaded.fields or {}) if task.loaded.token else new_album(task.pet_id)
+
+
+def _has_moved(before: Album, after: Album) -> bool:
+    return any(after.spaces[number].profile > space.profile for number, space in before.spaces.items())
 
 
 def _current(task: Task) -> list[Work]:

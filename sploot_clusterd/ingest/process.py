@@ -12,6 +12,7 @@ from sploot_clusterd.engine import Album, Changes, images_named
 from sploot_clusterd.errors import BadJobError, BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import policy
+from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.compute import Compute, Slices
@@ -38,6 +39,7 @@ class Processor:
         stream: Stream,
         albums: AlbumStore,
         planner: Planner,
+        book: Book,
         cache: AlbumCache,
         leases: Leases,
         outcomes: Outcomes,
@@ -50,6 +52,7 @@ class Processor:
         self._stream = stream
         self._albums = albums
         self._planner = planner
+        self._book = book
         self._cache = cache
         self._leases = leases
         self._outcomes = outcomes
@@ -161,7 +164,7 @@ class Processor:
         return tasks, failures
 
     async def _compute(self, consumer: str, tasks: Sequence[Task]) -> list[Plan]:
-        """In the pool, or in slices on the loop; a plan that turns out to need every row gets them, in the pool."""
+        """In the pool, or in slices on the loop; a plan that turns out to need more gets it, in the pool."""
         estimates = [self._planner.estimate(task) for task in tasks]
         plans: list[Plan] = []
         for hop in policy.hops(estimates):
@@ -169,17 +172,22 @@ class Processor:
             plans += await self._computing.each(self._planner.plan, tasks[hop], in_thread=in_thread)
             self._health.progress(consumer)
         for n, task in enumerate(tasks):
-            if plans[n].needs_all_rows:
-                plans[n] = await self._with_all_rows(task)
+            if plans[n].needs_all_rows or plans[n].needs_profile:
+                plans[n] = await self._with_what_it_needs(task, plans[n])
                 self._health.progress(consumer)
         return plans
 
-    async def _with_all_rows(self, task: Task) -> Plan:
+    async def _with_what_it_needs(self, task: Task, plan: Plan) -> Plan:
+        """Plans again until nothing is missing: one profile at a time, and every row."""
         try:
-            complete = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
+            while plan.needs_all_rows or plan.needs_profile:
+                if plan.needs_profile:
+                    await self._book.fetch(*plan.needs_profile)
+                else:
+                    task = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
+                (plan,) = await self._computing.each(self._planner.plan, [task], in_thread=True)
         except BadStateError as error:
             return self._planner.failed(task, error)
-        (plan,) = await self._computing.each(self._planner.plan, [complete], in_thread=True)
         return plan
 
     async def _commit(
@@ -205,6 +213,11 @@ class Processor:
         return again, refused
 
     def _left(self, plan: Plan, reply: Committed) -> list[Work]:
+        if reply.reply is Reply.UNFOUNDED:
+            log.warning("redis has not the profiles any more that were used", extra={"data": {"pet_id": plan.pet_id}})
+            self._book.forget(plan.commit.foundations)
+            self._cache.drop(plan.pet_id)
+            return list(plan.works)
         if reply.reply is Reply.CONFLICT:
             self._metrics.conflicts.inc()
             self._cache.drop(plan.pet_id)
@@ -219,6 +232,7 @@ class Processor:
             self._cache.put(plan.pet_id, reply.token, plan.album)
             if plan.changes is not None:
                 self._count(plan.album, plan.changes)
+            self._metrics.profile_moves.inc(plan.moved)
         took = time.perf_counter() - began
         for work, applied in zip(plan.works, plan.applied, strict=True):
             self._results["success" if applied else "skipped"].inc()

@@ -4,10 +4,12 @@ Belongs here: moving bytes and ids in and out of Redis, atomically where it matt
 bytes mean, and when to do what.
 """
 
-from sploot_clusterd.store.albums import AlbumStore, Commit, Committed, Loaded, Reply, Wanted
+from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.client import Clients
+from sploot_clusterd.store.commit import Commit, Committed, Reply
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Found, Letters, Replayed
+from sploot_clusterd.store.profiles import Foundation, Offer, Polled, ProfileStore, SampleSize, State
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.stream import Entry, How, Letter, LoneRun, Retry, Stats, Stream, Verdict
@@ -21,16 +23,22 @@ __all__ = [
     "Entry",
     "Finding",
     "Found",
+    "Foundation",
     "How",
     "Keys",
     "Letter",
     "Letters",
     "Loaded",
     "LoneRun",
+    "Offer",
+    "Polled",
+    "ProfileStore",
     "Reader",
     "Replayed",
     "Reply",
     "Retry",
+    "SampleSize",
+    "State",
     "Stats",
     "Stream",
     "Verdict",

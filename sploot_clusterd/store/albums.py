@@ -4,10 +4,7 @@ The store moves bytes. What they mean is the engine's: fields that begin with `r
 of their own, so that an album's small state can be read whole without its vectors.
 """
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
-from enum import Enum
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
@@ -17,9 +14,9 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.client import Clients, as_ours, once_more, send, translated
+from sploot_clusterd.store.commit import Commit, Committed, Reply, Terms, call, next_token
 from sploot_clusterd.store.keys import Keys
 
-_ROW: Final = b"r:"
 _TOKEN: Final = b"token"
 _ROWS_A_PAGE: Final = 500
 
@@ -47,33 +44,6 @@ class Loaded(NamedTuple):
     has_view: bool
 
 
-class Commit(NamedTuple):
-    """A pet's new state, and the entries that it settles. With `version` None the album stays as it is."""
-
-    pet_id: str
-    entries: Sequence[bytes]
-    token: bytes
-    erased: EntryId | None
-    version: int | None = None
-    writes: Mapping[bytes, bytes] = {}
-    deletes: Collection[bytes] = ()
-    view: bytes = b""
-
-
-class Reply(Enum):
-    COMMITTED = "ok"
-    CONFLICT = "conflict"
-    """The album or its erase mark moved on: load and apply again."""
-    LOST = "lost"
-    """Some entries are another consumer's now: nothing was written; `ours` are left."""
-
-
-class Committed(NamedTuple):
-    reply: Reply
-    token: bytes
-    ours: Collection[bytes] = ()
-
-
 class AlbumStore:
     """Loads and commits albums of one consumer group."""
 
@@ -86,13 +56,13 @@ class AlbumStore:
         group: str,
         view_seconds: int,
         album_seconds: int | None,
+        most_sampled: int,
         retry_reads: bool,
     ) -> None:
+        """`most_sampled` images make a full sample of the fleet."""
         self._clients = clients
         self._keys = keys
-        self._group = group
-        self._view_seconds = view_seconds
-        self._album_seconds = album_seconds or 0
+        self._terms = Terms(group, view_seconds, album_seconds or 0, most_sampled)
         self._retry_reads = retry_reads
         self._loads = metrics.redis_round_trips.labels("load")
         self._commits = metrics.redis_round_trips.labels("commit")
@@ -123,10 +93,9 @@ class AlbumStore:
 
         Raises StoreUnavailableError: then each may or may not have happened.
         """
-        tokens = [_next_token(c) for c in commits]
+        tokens = [next_token(each) for each in commits]
         calls = [
-            (self._commit_keys(c.pet_id), self._commit_arguments(consumer, c, token))
-            for c, token in zip(commits, tokens, strict=True)
+            call(self._keys, self._terms, consumer, each, token) for each, token in zip(commits, tokens, strict=True)
         ]
         self._commits.inc()
         with translated():
@@ -136,51 +105,9 @@ class AlbumStore:
     def _load_keys(self, pet_id: str) -> Sequence[str]:
         return (*self._keys.pet(pet_id), self._keys.erased)
 
-    def _commit_keys(self, pet_id: str) -> Sequence[str]:
-        return (self._keys.stream, self._keys.attempts, *self._keys.pet(pet_id), self._keys.erased)
-
-    def _commit_arguments(self, consumer: str, commit: Commit, token: bytes) -> list[scripts.Argument]:
-        row = len(_ROW)
-        fields = {f: v for f, v in commit.writes.items() if not f.startswith(_ROW)}
-        rows = {f[row:]: v for f, v in commit.writes.items() if f.startswith(_ROW)}
-        old_fields = [f for f in commit.deletes if not f.startswith(_ROW)]
-        old_rows = [f[row:] for f in commit.deletes if f.startswith(_ROW)]
-        lists: tuple[Collection[bytes], ...] = (
-            commit.entries,
-            list(chain.from_iterable(fields.items())),
-            list(chain.from_iterable(rows.items())),
-            old_fields,
-            old_rows,
-        )
-        return [
-            self._group,
-            consumer,
-            commit.pet_id,
-            commit.token,
-            b"" if commit.version is None else token,
-            _mark(commit.erased),
-            commit.view,
-            self._view_seconds,
-            self._album_seconds,
-            *map(len, lists),
-            *chain.from_iterable(lists),
-        ]
-
 
 def _load_arguments(wanted: Wanted) -> list[scripts.Argument]:
     return [wanted.pet_id, wanted.token, *wanted.images]
-
-
-def _next_token(commit: Commit) -> bytes:
-    """`incarnation.version`. A new album gets an incarnation of its own, so that no memory of an erased one fits it."""
-    if commit.version is None:
-        return commit.token
-    incarnation = commit.token.partition(b".")[0] or secrets.token_hex(8).encode()
-    return b"%s.%d" % (incarnation, commit.version)
-
-
-def _mark(erased: EntryId | None) -> str:
-    return str(erased) if erased else ""
 
 
 def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:

@@ -15,6 +15,13 @@ class PetKeys(NamedTuple):
     """STRING: the JSON that readers get, where the reference stored it. Expires after clusters.ttl_seconds."""
 
 
+class SampleKeys(NamedTuple):
+    images: str
+    """HASH slot -> one image of the fleet's sample, with its vectors. Deleted when the profile settles."""
+    slots: str
+    """ZSET of those slots by priority, to find the one that has to give way. Lives as long as the images."""
+
+
 class Keys:
     """The names for one namespace and stream."""
 
@@ -28,10 +35,22 @@ class Keys:
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
         self.erased = f"{namespace}:erased"
         """HASH pet id -> the stream's last id at its DELETE. A mark goes when nothing older is unsettled."""
+        self.profiles = f"{namespace}:profiles"
+        """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
+        self.learning = f"{namespace}:learning"
+        """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""
         return PetKeys(f"{self._namespace}:album:{pet_id}", f"{self._namespace}:images:{pet_id}", self.view(pet_id))
+
+    def profile(self, model_version: str) -> str:
+        """HASH generation -> profile, and the digest of each. Never expires: albums of old generations need theirs."""
+        return f"{self._namespace}:profile:{model_version}"
+
+    def sample(self, model_version: str) -> SampleKeys:
+        """The fleet's sample of one model version."""
+        return SampleKeys(f"{self._namespace}:sample:{model_version}", f"{self._namespace}:sampled:{model_version}")
 
     def view(self, pet_id: str) -> str:
         """Named alone for the read path, which wants nothing else."""

@@ -1,7 +1,7 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
@@ -31,13 +31,17 @@ class ViewStore:
         *,
         maxlen: int,
         group: str,
+        slots: Callable[[str], Sequence[str]],
         retry_reads: bool,
     ) -> None:
+        """`slots` names those that a pet may have in a sample of the fleet."""
         self._clients = clients
         self._keys = keys
         self._health = health
         self._maxlen = maxlen
         self._group = group
+        self._slots = slots
+        self._models: Sequence[bytes] = ()
         self._retry_reads = retry_reads
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in ("view", "submit", "erase")}
         self._refused = metrics.backlog_refused
@@ -77,11 +81,8 @@ class ViewStore:
 
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
-        pet = self._keys.pet(pet_id)
-        keys = (self._keys.stream, *pet, self._keys.erased, self._keys.dead_letters)
         with translated():
-            self._round_trips["erase"].inc()
-            gone = int(await scripts.ERASE(self._clients.commands, keys, (pet_id,)))
+            gone = await self._erase(pet_id)
             cursor: bytes = b""
             while True:
                 self._round_trips["erase"].inc()
@@ -91,6 +92,21 @@ class ViewStore:
                 gone += deleted
                 if not cursor:
                     return bool(gone)
+
+    async def _erase(self, pet_id: str) -> int:
+        """How much there was. The script has to be told the samples' keys: a model version that it knows and we do not
+        is told to us, and we ask again.
+        """
+        keys, slots = self._keys, self._slots(pet_id)
+        while True:
+            models = self._models
+            samples = [key for model in models for key in keys.sample(model.decode())]
+            named = (keys.stream, *keys.pet(pet_id), keys.erased, keys.dead_letters, keys.profiles, *samples)
+            self._round_trips["erase"].inc()
+            what, *told = await scripts.ERASE(self._clients.commands, named, (pet_id, len(slots), *slots, *models))
+            if what == b"ok":
+                return int(told[0])
+            self._models = told
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""

@@ -16,6 +16,7 @@ from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size, middle
 from tests.bench.http import reads, submits
 from tests.bench.jobs import jobs
+from tests.bench.memory import memory
 from tests.bench.process import process
 
 _EXAMPLES = """example:
@@ -26,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "reads": reads,
     "submits": submits,
     "jobs": jobs,
+    "memory": memory,
     "process": process,
 }
 

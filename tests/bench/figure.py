@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, seconds of idling."""
+    """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, pets whose albums are
+    weighed, seconds of idling, connections.
+    """
 
     seconds: float = 3.0
     jobs: int = 5000
     repeats: int = 3
     albums: tuple[int, ...] = (100, 1000, 10_000)
+    pets: int = 20
     idle_seconds: float = 10.0
     connections: int = 32
 

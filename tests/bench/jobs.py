@@ -16,7 +16,7 @@ from tests.bench.figure import Figure, Size
 from tests.bench.http import metrics
 from tests.faults.fleet import Fleet
 
-_STREAM = "streams:media.cluster"
+STREAM = "streams:media.cluster"
 _DIMENSION = 512
 _PETS = 200
 _BATCH = 64
@@ -33,7 +33,7 @@ async def _jobs(name: str, size: Size, *, vectors: bool) -> list[Figure]:
     ours, bare, lags, longest = [], [], [], []
     for _ in range(size.repeats):
         with tempfile.TemporaryDirectory(prefix="bench-") as path:
-            env = {"CLUSTER_STREAM_MAXLEN": "1000000"}
+            env = {"CLUSTERSTREAM_MAXLEN": "1000000"}
             fleet = Fleet(Path(path), daemons=1, env=env)
             try:
                 await _preload(fleet.redis, size.jobs, vectors=vectors)
@@ -64,14 +64,19 @@ def _payloads(count: int, *, vectors: bool) -> Iterator[bytes]:
             vector = centres[pet, random.integers(5)] + random.normal(size=_DIMENSION)
             packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
             image = {"images": [{"image_id": f"img-{number}", "embedding": {"dtype": "f16", "data": packed}}]}
-        names = {"pet_id": f"pet_{pet}", "job_id": f"job-{number}"}
-        yield msgspec.json.encode({**names, "payload": {**names, "payload": image}, "attempts": 0})
+        yield entry(f"pet_{pet}", f"job-{number}", image)
+
+
+def entry(pet_id: str, job_id: str, content: dict[str, object]) -> bytes:
+    """What the stream's field `payload` holds for a job."""
+    names = {"pet_id": pet_id, "job_id": job_id}
+    return msgspec.json.encode({**names, "payload": {**names, "payload": content}, "attempts": 0})
 
 
 async def _preload(redis: Redis, count: int, *, vectors: bool) -> None:
     pipe = redis.pipeline(transaction=False)
     for number, payload in enumerate(_payloads(count, vectors=vectors), 1):
-        pipe.xadd(_STREAM, {"payload": payload})
+        pipe.xadd(STREAM, {"payload": payload})
         if number % 500 == 0:
             await pipe.execute()
     await pipe.execute()
@@ -79,15 +84,15 @@ async def _preload(redis: Redis, count: int, *, vectors: bool) -> None:
 
 async def _serial(redis: Redis, count: int) -> float:
     """Jobs a second of the least that any worker has to do: two round trips a batch."""
-    await redis.xgroup_create(_STREAM, "bare", "0")
+    await redis.xgroup_create(STREAM, "bare", "0")
     began, done = time.perf_counter(), 0
     while done < count:
-        ((_, entries),) = await redis.xreadgroup("bare", "one", {_STREAM: ">"}, count=_BATCH)
+        ((_, entries),) = await redis.xreadgroup("bare", "one", {STREAM: ">"}, count=_BATCH)
         pipe = redis.pipeline(transaction=False)
         for entry, fields in entries:
             pipe.set(b"bare:" + entry, fields[b"payload"])
-            pipe.xack(_STREAM, "bare", entry)
-            pipe.xdel(_STREAM, entry)
+            pipe.xack(STREAM, "bare", entry)
+            pipe.xdel(STREAM, entry)
         await pipe.execute()
         done += len(entries)
     return done / (time.perf_counter() - began)
@@ -100,7 +105,7 @@ async def _drained(fleet: Fleet, count: int) -> float:
     began = time.perf_counter()
     deadline = began + 120
     while left:
-        left = await fleet.redis.xlen(_STREAM)
+        left = await fleet.redis.xlen(STREAM)
         if first == count and left < count:
             first, began = left, time.perf_counter()
         assert time.perf_counter() < deadline, f"{left} jobs are not settled"

@@ -6,7 +6,7 @@ import pytest
 from tests.bench.__main__ import MEASURES, main
 from tests.bench.figure import Figure, Size, middle
 
-_TINY = Size(seconds=0.2, jobs=400, repeats=1, albums=(20,), idle_seconds=0.1, connections=2)
+_TINY = Size(seconds=0.2, jobs=400, repeats=1, albums=(20, 40), pets=2, idle_seconds=0.1, connections=2)
 
 
 @pytest.mark.parametrize("name", MEASURES)

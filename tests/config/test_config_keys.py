@@ -18,6 +18,9 @@ NAMES = (
     "n:album",
     "n:images:a",
     "n:state:a",
+    "n:profiles",
+    "n:learning",
+    "n:sampled:a",
 )
 
 
@@ -52,10 +55,11 @@ def test_the_rule_knows_every_key_of_the_store():
     refused = 0
     for namespace, stream, dead_letter in itertools.product(NAMES, repeat=3):
         keys = Keys(namespace, stream, dead_letter)
-        fixed = [keys.stream, keys.attempts, keys.dead_letters, keys.erased]
+        fixed = [keys.stream, keys.attempts, keys.dead_letters, keys.erased, keys.profiles, keys.learning]
         assert fixed == [value for name, value in vars(keys).items() if not name.startswith("_")]
-        of_pets = tuple(name.removesuffix("pet_1") for name in keys.pet("pet_1"))
-        clash = len({*fixed}) < len(fixed) or any(key.startswith(of_pets) for key in fixed)
+        many = (*keys.pet("X"), keys.profile("X"), *keys.sample("X"))
+        others = tuple(name.removesuffix("X") for name in many)
+        clash = len({*fixed}) < len(fixed) or any(key.startswith(others) for key in fixed)
         settings = Settings(
             clusters=ClustersSettings(namespace=namespace), stream=StreamSettings(key=stream, dead_letter=dead_letter)
         )

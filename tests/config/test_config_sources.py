@@ -58,6 +58,8 @@ NAMES = {
     "stream.max_attempts": "CLUSTER_MAX_ATTEMPTS",
     "stream.consumers": "CLUSTER_CONSUMERS",
     "stream.partitions": "CLUSTER_PARTITIONS",
+    "profiles.enabled": "CLUSTERD_PROFILES_ENABLED",
+    "profiles.moves_per_second": "CLUSTERD_PROFILES_MOVES_PER_SECOND",
     "metrics.enabled": "WORKER_METRICS_ENABLED",
     "metrics.host": "WORKER_METRICS_HOST",
     "metrics.port": "WORKER_METRICS_PORT",

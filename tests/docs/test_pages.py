@@ -136,7 +136,8 @@ def test_every_script_is_explained():
 def test_every_key_is_explained():
     defaults = Settings()
     keys = Keys(defaults.clusters.namespace, defaults.stream.key, defaults.stream.dead_letter)
-    names = {keys.stream, keys.attempts, keys.dead_letters, keys.erased, *keys.pet("{pet_id}")}
+    names = {value for name, value in vars(keys).items() if not name.startswith("_")}
+    names |= {*keys.pet("{pet_id}"), keys.profile("{model_version}"), *keys.sample("{model_version}")}
     assert {cells[0].strip("`") for cells in table_rows(ARCHITECTURE, "Keys")} == names
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import NoPermissionError
 
 import sploot_clusterd
 from sploot_clusterd.cli import main
+from sploot_clusterd.engine import Profile, encode_profile
 from tests.conftest import eventually
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
@@ -105,6 +106,27 @@ async def test_they_are_enough_for_the_dead_letters(
     for words in (["list"], ["show", first], ["replay", first], ["drop", "--all"]):
         assert await asyncio.to_thread(main, ["dlq", *words]) == 0
     assert await redis.xlen("streams:media.cluster.deadletter") == 0
+    assert daemon.stop() == 0
+    assert await redis.execute_command("ACL", "LOG") == []
+
+
+async def test_they_are_enough_for_profiles(
+    daemon: Daemon, redis: Redis, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in (("URL", redis_url), ("USERNAME", "clusterd"), ("PASSWORD", "the-password")):
+        monkeypatch.setenv(f"REDIS_{name}", value)
+    file = tmp_path / "v1.profile"
+    file.write_bytes(encode_profile(Profile("v1", 1, 300, settled=False, drift=None, kinds={})))
+    for words in (
+        ["import", file],
+        ["list"],
+        ["show", "v1"],
+        ["export", "v1", file],
+        ["import", file],
+        ["freeze", "v1"],
+    ):
+        assert await asyncio.to_thread(main, ["profile", *map(str, words)]) == 0
+    assert await redis.hget("sploot.media.clusters:profiles", "v1") == b"2 settled"
     assert daemon.stop() == 0
     assert await redis.execute_command("ACL", "LOG") == []
 

@@ -1,4 +1,4 @@
-"""`force`: one reclustering serves all jobs of a call that ask for it."""
+"""`force`: it needs every row, and one reclustering serves all jobs of a call that ask for it."""
 
 import pytest
 
@@ -93,3 +93,19 @@ def test_it_needs_every_row_as_soon_as_one_job_asks():
 
     with pytest.raises(NeedsAllRowsError):
         apply(pet.album, [job(2, force=True), job(3, image_ids=["bare"])], {}, pet.params, 0)
+
+
+def test_force_needs_every_row_and_keeps_every_image():
+    pet = Pet()
+    pet.apply(job(1, *photos([5, 5, 5]), image_ids=["bare"]))
+    before = sorted(map(sorted, pet.members().values()))
+    with pytest.raises(NeedsAllRowsError):
+        apply(pet.album, [job(2, force=True)], {}, pet.params, 0)
+
+    applied = pet.apply(job(2, force=True))
+
+    assert applied.changes.rebuilt >= 1
+    assert sorted(map(sorted, pet.members().values())) == before
+    pet.reload()
+    pet.apply(job(3, removed=["g0-0", "g1-0"]))
+    assert pet.view["metrics"]["num_images"] == 14

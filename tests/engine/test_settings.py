@@ -1,4 +1,4 @@
-"""An album whose clusters were brought up to date by other settings than those of now."""
+"""The engine's settings, and albums that were brought up to date by other settings than those of now."""
 
 import json
 
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sploot_clusterd.config import ClustersSettings, EngineSettings, HeroSettings, Settings
 from sploot_clusterd.engine import HeroWeights, NeedsAllRowsError, Params, Verdict, apply, decode_album, render
 
 from .pet import START_MS, Pet, direction, insight, job, photos
@@ -177,3 +178,15 @@ def test_a_head_that_does_not_say_which_settings_it_follows_can_be_read():
     assert [cluster["size"] for cluster in pet.clusters] == [3, 3, 1]
     assert json.loads(render(pet.reload(), pet.params)) == pet.view
     assert pet.album.serving == pet.params.serving
+
+
+def test_the_settings_of_the_daemon_are_taken_over():
+    engine = EngineSettings(min_cluster_size=3, hero=HeroSettings(recency=0.5, margin=0.1))
+    settings = Settings(engine=engine, clusters=ClustersSettings(max_cluster_size=9))
+
+    params = Params.of(settings)
+
+    assert (params.min_cluster_size, params.max_cluster_size, params.algorithm) == (3, 9, "mixture")
+    assert params.weights == Params().weights
+    assert params.hero == HeroWeights(recency=0.5, margin=0.1)
+    assert Params.of(Settings()) == Params()

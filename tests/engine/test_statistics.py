@@ -2,18 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sploot_clusterd.engine.statistics import (
     Cells,
-    agglomerate,
     centred,
     cosines,
     cosines_to_sum,
-    evidence,
     grouped,
-    merge_scores,
 )
 
 RATIO = 0.15
@@ -88,44 +83,3 @@ def test_groups_are_sums_of_their_cells():
 def test_a_row_alone_is_its_own_sum():
     assert cosines_to_sum(units(1)) == pytest.approx([1.0], abs=1e-5)
     assert (cosines_to_sum(units(5)) <= 1.0).all()
-
-
-def test_evidence_is_the_marginal_likelihood_of_gaussians():
-    """Against the density itself: n values of one dimension whose covariance is v (1 + ratio * ones)."""
-    values = np.array([0.3, -0.2, 0.5])
-    variance = 1 / (1 + RATIO)
-    covariance = variance * (np.eye(3) + RATIO * np.ones((3, 3)))
-    together = -0.5 * (np.log(np.linalg.det(covariance)) + values @ np.linalg.inv(covariance) @ values)
-    apart = -0.5 * (3 * np.log(variance) + values @ values / variance)
-
-    assert evidence(np.array([values.sum() ** 2]), np.array([3.0]), RATIO)[0] == pytest.approx(2 * (together - apart))
-
-
-def test_merging_likes_is_worth_more_than_merging_strangers():
-    vectors = units(3)
-    vectors[1] = vectors[0]
-    products = (vectors @ vectors.T).astype(float)
-
-    scores = merge_scores(np.ones(3), np.ones(3), 0, products[0], RATIO)
-
-    assert scores[1] > 0
-    assert scores[1] > scores[2]
-
-
-@given(st.integers(1, 24), st.integers(0, 1000))
-def test_groups_are_named_by_their_lowest_cell(count, seed):
-    many = cells(units(count, seed=seed))
-
-    groups = agglomerate(many, many.about(5.0), RATIO, 0.0)
-
-    for group in set(groups.tolist()):
-        assert np.flatnonzero(groups == group)[0] == group
-
-
-@given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 1000))
-def test_at_most_so_many_groups_are_left_where_a_number_is_given(count, at_most, seed):
-    many = cells(units(count, seed=seed))
-
-    groups = agglomerate(many, many.about(5.0), RATIO, 9.0, at_most=at_most)
-
-    assert len(set(groups.tolist())) == min(count, at_most)

@@ -10,12 +10,22 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
-from sploot_clusterd.engine import Params
+from sploot_clusterd.engine import SAMPLE_LIMIT, Params
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import AlbumCache, Brake, Compute, Leases, Outcomes, Planner, Processor
+from sploot_clusterd.ingest import (
+    AlbumCache,
+    Book,
+    Brake,
+    Compute,
+    Leases,
+    Outcomes,
+    Planner,
+    Processor,
+    ProfileKeeper,
+)
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream
+from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -30,6 +40,9 @@ class Side:
     clients: Clients
     stream: Stream
     processor: Processor
+    profiles: ProfileStore
+    book: Book
+    keeper: ProfileKeeper
     cache: AlbumCache
     leases: Leases
     brake: Brake
@@ -72,7 +85,11 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
     """Makes ingest sides; two of them are two processes. `url` leads to a Redis of the test's own."""
     made: list[tuple[Clients, ThreadPoolExecutor, Redis]] = []
 
-    async def new(params: Params = Params(), url: str = redis_url) -> Side:  # noqa: B008 - immutable
+    async def new(
+        params: Params = Params(),  # noqa: B008 - immutable
+        url: str = redis_url,
+        moves_per_second: float = 5.0,
+    ) -> Side:
         metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
         keys = Keys("ns", "jobs", "jobs:dead")
         clients, pool = Clients(RedisSettings(url=SecretUrl(url))), ThreadPoolExecutor(1)
@@ -89,23 +106,52 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
             approximate_trim=True,
         )
         await stream.ensure_group()
-        albums = AlbumStore(clients, keys, metrics, group=GROUP, view_seconds=100, album_seconds=None, retry_reads=True)
+        albums = AlbumStore(
+            clients,
+            keys,
+            metrics,
+            group=GROUP,
+            view_seconds=100,
+            album_seconds=None,
+            most_sampled=SAMPLE_LIMIT,
+            retry_reads=True,
+        )
         cache, brake = AlbumCache(2**20, metrics), Brake(health)
         leases = Leases(stream, health, stopping, 60_000)
+        profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
+        book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
+        compute = Compute(pool)
+        keeper = ProfileKeeper(book, metrics, health, stopping)
         processor = Processor(
             stream=stream,
             albums=albums,
-            planner=Planner(params),
+            planner=Planner(params, book),
+            book=book,
             cache=cache,
             leases=leases,
             outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
             brake=brake,
-            compute=Compute(pool),
+            compute=compute,
             health=health,
             limits=LimitsSettings(),
             metrics=metrics,
         )
-        return Side(own, keys, clients, stream, processor, cache, leases, brake, health, metrics, stopping)
+        return Side(
+            own,
+            keys,
+            clients,
+            stream,
+            processor,
+            profiles,
+            book,
+            keeper,
+            cache,
+            leases,
+            brake,
+            health,
+            metrics,
+            stopping,
+        )
 
     yield new
     for clients, pool, own in made:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sploot_clusterd.engine import Params
+from sploot_clusterd.engine import Params, slots
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
 from sploot_clusterd.store import How, Verdict, ViewStore
@@ -286,7 +286,9 @@ async def test_a_mismatch_is_erased_with_either_pet(side: Side):
     await side.run()
     (letter,) = await side.letters()
     assert (letter[b"pet_id"], letter[b"other_pet_id"]) == (b"a", b"b")
-    views = ViewStore(side.clients, side.keys, side.metrics, side.health, maxlen=9, group="workers", retry_reads=True)
+    views = ViewStore(
+        side.clients, side.keys, side.metrics, side.health, maxlen=9, group="workers", slots=slots, retry_reads=True
+    )
     assert await views.erase("b") is True
     assert await side.letters() == []
 

@@ -6,12 +6,14 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
+from sploot_clusterd.engine import slots
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, Stream, ViewStore
+from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream, ViewStore
 
 GROUP = "workers"
+MOST_SAMPLED = 6
 
 
 @pytest.fixture
@@ -49,12 +51,26 @@ async def stream(clients: Clients, keys: Keys, metrics: Metrics) -> Stream:
 
 @pytest.fixture
 def albums(clients: Clients, keys: Keys, metrics: Metrics) -> AlbumStore:
-    return AlbumStore(clients, keys, metrics, group=GROUP, view_seconds=100, album_seconds=None, retry_reads=True)
+    return AlbumStore(
+        clients,
+        keys,
+        metrics,
+        group=GROUP,
+        view_seconds=100,
+        album_seconds=None,
+        most_sampled=MOST_SAMPLED,
+        retry_reads=True,
+    )
+
+
+@pytest.fixture
+def profiles(clients: Clients, keys: Keys, metrics: Metrics) -> ProfileStore:
+    return ProfileStore(clients, keys, metrics, most_sampled=MOST_SAMPLED, retry_reads=True)
 
 
 @pytest.fixture
 def views(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
-    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, retry_reads=True)
+    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
 
 
 class Producer:

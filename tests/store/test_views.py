@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
+from sploot_clusterd.engine import slots
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
@@ -71,7 +72,7 @@ async def test_ping_wants_the_group_too(views: ViewStore, stream: Stream, redis:
 
 async def test_without_redis_every_call_says_so(tmp_path, keys: Keys, metrics: Metrics):
     clients = Clients(RedisSettings(url=SecretUrl(f"unix://{tmp_path}/none.sock")))
-    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, retry_reads=True)
+    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
     reads = (views.view("p"), views.has_album("p"), views.ping())
     for call in (*reads, views.submit(b"x"), views.erase("p"), views.invalidate("p")):
         with pytest.raises(StoreUnavailableError, match="redis unavailable"):
@@ -81,7 +82,7 @@ async def test_without_redis_every_call_says_so(tmp_path, keys: Keys, metrics: M
 
 async def test_a_burst_beyond_the_pool_waits_for_its_turn(redis_url: str, redis: Redis, keys: Keys, metrics: Metrics):
     clients = Clients(RedisSettings(url=SecretUrl(redis_url), pool_max_connections=2))
-    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, retry_reads=True)
+    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
     gone = await asyncio.gather(*(views.invalidate(f"p{n}") for n in range(100)))
     assert gone == [False] * 100
     await clients.close()

@@ -37,6 +37,16 @@ local function put_record(attempts_key, id, r)
   redis.call('HSET', attempts_key, id, string.format('%d %.0f %d %d', r.attempts, r.due, r.lone, r.seen))
 end
 
+-- A profile's state is its generation, and ' settled' behind it if it is never learned anew.
+local function is_settled(state)
+  return string.find(state, ' settled', 1, true) ~= nil
+end
+
+-- Beside a generation's profile, for a commit to compare without reading the profile.
+local function digest_field(generation)
+  return generation .. ':sha1'
+end
+
 -- Last, always: a script is not rolled back, and what is acknowledged too early is lost.
 local function settle(stream, attempts_key, group, id)
   redis.call('HDEL', attempts_key, id)

@@ -1,0 +1,119 @@
+"""How the images of one space are stored and compared: as they are, or by the profile of their model version."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from sploot_clusterd.engine.params import KindWeights
+from sploot_clusterd.engine.profile import Profile
+from sploot_clusterd.engine.vectors import Floats, Layout, combine, extend_layout, restore, unit
+from sploot_clusterd.errors import BadStateError
+
+_WHOLE: Final = np.dtype("<f2")
+_STEP: Final = np.dtype("<f4")
+_LEVELS: Final = 127
+"""A reduced vector is stored as signed bytes, times one step: within 2 % of its length, at half the size of float16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Of the kinds of `layout` in their order.
+
+    Until its profile is settled, an album stores vectors whole, so that it can move to a better one; by a settled
+    profile it stores them reduced.
+    """
+
+    layout: Layout
+    profile: Profile | None = None
+
+    @property
+    def generation(self) -> int:
+        return self.profile.generation if self.profile is not None else 0
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector as it is compared."""
+        return sum(reduced for _, _, reduced in self._kinds())
+
+    def with_kinds(self, vectors: Mapping[str, Floats], model_version: str) -> "Encoding":
+        """This encoding with the kinds that it did not have. Raises BadJobError(dimension) where a length is wrong."""
+        known = self.profile.kinds if self.profile is not None else {}
+        lengths = {kind: profile.length for kind, profile in known.items()}
+        layout = extend_layout(self.layout, vectors, model_version, lengths)
+        return self if len(layout) == len(self.layout) else replace(self, layout=layout)
+
+    def pack(self, vectors: Mapping[str, Floats], weights: KindWeights) -> bytes:
+        """What is stored of an image. Raises BadJobError(invalid) if its vectors have no direction."""
+        return self.keep(combine(vectors, self.layout, weights))
+
+    def compared(self, stored: bytes) -> Floats:
+        """The image's vector as it is compared, of length 1 (0 if the fleet's mean is all there is to it).
+
+        float32 [dimension]. Kinds that came to the space later are zeros. Raises BadStateError.
+        """
+        if self.profile is None or not self.profile.settled:
+            return self._reduced(restore(stored, self._length))
+        if len(stored) < _STEP.itemsize or len(stored) - _STEP.itemsize > self.dimension:
+            raise BadStateError(f"a reduced vector of {len(stored)} bytes in a space of {self.dimension} dimensions")
+        vector = np.zeros(self.dimension, dtype=np.float32)
+        levels = np.frombuffer(stored, dtype=np.int8, offset=_STEP.itemsize)
+        vector[: len(levels)] = levels
+        return _at_length_one(vector)
+
+    def whole(self, stored: bytes) -> bytes:
+        """The vector before it was reduced, as float16; of a reduced one, nearly (`KindProfile.expand`)."""
+        if self.profile is None or not self.profile.settled:
+            return stored
+        vector, whole = self.compared(stored), np.zeros(self._length, dtype=np.float32)
+        before = after = 0
+        for kind, length, reduced in self._kinds():
+            part = vector[after : after + reduced]
+            known = self.profile.kinds.get(kind)
+            share = float(np.linalg.norm(part))
+            whole[before : before + length] = known.expand(part) * share if known is not None and share else part
+            before, after = before + length, after + reduced
+        return unit(whole).astype(_WHOLE).tobytes()
+
+    def keep(self, whole: bytes) -> bytes:
+        """What is stored of an image whose whole vector, as float16, is given."""
+        if self.profile is None or not self.profile.settled:
+            return whole
+        vector = self._reduced(restore(whole, self._length))
+        step = float(np.abs(vector).max()) / _LEVELS
+        levels = np.rint(vector / step) if step else vector
+        return np.float32(step).astype(_STEP).tobytes() + levels.astype(np.int8).tobytes()
+
+    @property
+    def _length(self) -> int:
+        return sum(length for _, length in self.layout)
+
+    def _kinds(self) -> Iterator[tuple[str, int, int]]:
+        """Name, length and reduced length of each kind."""
+        for kind, length in self.layout:
+            yield kind, length, self.profile.dimension(kind, length) if self.profile is not None else length
+
+    def _reduced(self, whole: Floats) -> Floats:
+        """Each kind reduced by the profile, at the length that its weight gave it."""
+        if self.profile is None:
+            return whole
+        vector = np.zeros(self.dimension, dtype=np.float32)
+        before = after = 0
+        for kind, length, reduced in self._kinds():
+            part = whole[before : before + length]
+            share = float(np.linalg.norm(part))
+            known = self.profile.kinds.get(kind)
+            if share:
+                vector[after : after + reduced] = (
+                    _at_length_one(known.reduce(part / np.float32(share))) * np.float32(share)
+                    if known is not None
+                    else part
+                )
+            before, after = before + length, after + reduced
+        return _at_length_one(vector)
+
+
+def _at_length_one(vector: Floats) -> Floats:
+    length = float(np.linalg.norm(vector))
+    return np.asarray(vector / np.float32(length)) if length else vector

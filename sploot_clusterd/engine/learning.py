@@ -1,0 +1,114 @@
+"""Learning a profile from the fleet's sample: without labels, from vectors alone."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from sploot_clusterd.engine.profile import KindProfile, Profile
+from sploot_clusterd.engine.sample import SAMPLE_LIMIT, Sampled
+from sploot_clusterd.engine.statistics import Doubles, Ints
+from sploot_clusterd.engine.vectors import Floats
+from sploot_clusterd.model import KINDS
+
+LEAST_SAMPLE: Final = 300
+"""Below this an album's own mean tells as much: on real albums profiles of 150 images were no better than none."""
+MOST_AXES: Final = 192
+_GROWTH: Final = 1.5
+_POWER: Final = 0.25
+_FLOOR: Final = 0.01
+"""Of the mean variance, added to each: an axis on which hardly anything varies is noise, not signal."""
+_NO_VARIANCE: Final = 1e-7
+_STABLE: Final = 0.01
+"""A drift below this, of a sample that has grown by half, says that more images would change nothing."""
+_PAIRS: Final = 4000
+_STORED: Final = np.dtype("<f2")
+
+
+def worth_learning(sampled: int, previous: Profile | None) -> bool:
+    """Whether a sample of that size can say more than the profile that is there."""
+    if previous is None:
+        return sampled >= LEAST_SAMPLE
+    return not previous.settled and sampled >= min(_GROWTH * previous.sampled, SAMPLE_LIMIT) > previous.sampled
+
+
+def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | None = None) -> Profile | None:
+    """The next generation; None if no kind has LEAST_SAMPLE images. Seconds of computing for a full sample.
+
+    It is settled when the sample is full, or when it sees the images as the generation before it did.
+    """
+    matrices = {kind: _matrix(kind, sample) for kind in KINDS}
+    kinds = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
+    if not kinds:
+        return None
+    drift = None
+    if previous is not None and previous.kinds.keys() == kinds.keys():
+        drift = max(_drift(matrices[kind], previous.kinds[kind], kinds[kind]) for kind in kinds)
+    stable = drift is not None and drift < _STABLE
+    return Profile(
+        model_version,
+        generation=previous.generation + 1 if previous is not None else 1,
+        sampled=len(sample),
+        settled=stable or len(sample) >= SAMPLE_LIMIT,
+        drift=drift,
+        kinds=kinds,
+    )
+
+
+def learn_kind(vectors: Floats) -> KindProfile:
+    """Mean, leading principal axes and their scales, of vectors [n, d] of length 1.
+
+    At most as many axes as the sample can tell (n - 1), and none without variance. Scales are variance^(-1/4).
+    """
+    mean = vectors.mean(axis=0)
+    shifted = vectors - mean
+    count, length = shifted.shape
+    most = min(MOST_AXES, length, count - 1)
+    if count < length:  # the same axes from the smaller of the two products
+        variances, sides = _leading(shifted @ shifted.T / count, most)
+        axes = (sides.T @ shifted) / np.sqrt(np.maximum(variances * count, _NO_VARIANCE))[:, None]
+    else:
+        variances, columns = _leading(shifted.T @ shifted / count, most)
+        axes = columns.T
+    kept = variances > _NO_VARIANCE * max(float(variances[0]), _NO_VARIANCE)
+    variances, axes = variances[kept], axes[kept]
+    scales = (variances + _FLOOR * variances.mean()) ** -_POWER
+    rest = float(np.einsum("ij,ij->", shifted, shifted)) / count - float(variances.sum())
+    return KindProfile(mean, axes.astype(np.float32), scales.astype(np.float32), max(rest, 0.0))
+
+
+def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
+    """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns.
+
+    All are computed, by numpy: scipy's `eigh` could leave the others out, but keeps the interpreter's lock meanwhile.
+    """
+    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
+    return np.maximum(values[::-1][:most], 0.0), vectors[:, ::-1][:, :most]
+
+
+def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
+    """1 - the correlation of the cosines that both give the same pairs of images; 1 where the length changed."""
+    if before.length != after.length:
+        return 1.0
+    draw = np.random.default_rng(len(vectors))
+    left, right = draw.integers(0, len(vectors), (2, _PAIRS))
+    apart = left != right
+    cosines = [_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after)]
+    return float(np.clip(1.0 - np.asarray(np.corrcoef(cosines))[0, 1], 0.0, 1.0))
+
+
+def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:
+    units = reduced / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), _FLOOR * 1e-6)
+    return np.asarray(np.einsum("ij,ij->i", units[left], units[right]), dtype=np.float64)
+
+
+def _matrix(kind: str, sample: Sequence[Sampled]) -> Floats:
+    """The sample's vectors of one kind, [n, d] at length 1; those of another length than most are left out."""
+    stored = [sampled.vectors[kind] for sampled in sample if kind in sampled.vectors]
+    lengths = [len(raw) for raw in stored]
+    if not lengths:
+        return np.zeros((0, 0), dtype=np.float32)
+    length = max(set(lengths), key=lambda each: (lengths.count(each), each))
+    rows = [np.frombuffer(raw, dtype=_STORED) for raw in stored if len(raw) == length]
+    matrix = np.array(rows, dtype=np.float32)
+    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-6))

@@ -1,0 +1,197 @@
+"""Encoder profiles: what all images of one model version have in common, taken out before they are compared.
+
+An encoder puts all images near one direction and spreads them far more along some axes than along others, whatever they
+show. A profile holds, for each kind of vector, the fleet's mean and its leading principal axes with their variances. An
+image is compared by its coordinates on these axes, each divided by the variance to the power 1/4: half way to
+whitening, in logarithms. Whitening in full would also take away what tells the fleet's own animals apart where they are
+few.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from sploot_clusterd.engine.vectors import Floats
+from sploot_clusterd.errors import BadStateError, ClusterdError
+
+FORMAT: Final = 1
+_TINY: Final = 1e-12
+
+
+class NeedsProfileError(ClusterdError):
+    """An album was built with a profile that is not at hand: get it and call again."""
+
+    def __init__(self, model_version: str, generation: int) -> None:
+        super().__init__(f"generation {generation} of the profile of model version {model_version!r} is not at hand")
+        self.model_version = model_version
+        self.generation = generation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindProfile:
+    """Of one kind of vector with d values, D axes of them."""
+
+    mean: Floats
+    """[d], of vectors of length 1"""
+    axes: Floats
+    """[D, d], orthonormal rows, by falling variance"""
+    scales: Floats
+    """[D], what coordinates are multiplied by"""
+    rest: float
+    """Mean squared length of what the axes leave out."""
+
+    @property
+    def length(self) -> int:
+        return int(self.mean.shape[0])
+
+    @property
+    def dimension(self) -> int:
+        return int(self.axes.shape[0])
+
+    def reduce(self, vectors: Floats) -> Floats:
+        """Scaled coordinates [..., D] of vectors [..., d] of length 1; not normalised."""
+        return np.asarray(((vectors - self.mean) @ self.axes.T) * self.scales, dtype=np.float32)
+
+    def expand(self, reduced: Floats) -> Floats:
+        """Nearly the vector [d] of length 1 whose reduced form has the direction of `reduced` [D].
+
+        The lost length is the one that, with the mean and what the axes leave out, gives length 1 again.
+        """
+        towards = (reduced / self.scales) @ self.axes
+        square, across = float(towards @ towards), float(towards @ self.mean)
+        missing = float(self.mean @ self.mean) + self.rest - 1.0
+        root = np.sqrt(max(across * across - square * missing, 0.0))
+        vector = self.mean + np.float32(max(root - across, 0.0) / max(square, _TINY)) * towards
+        return np.asarray(vector / max(float(np.linalg.norm(vector)), _TINY), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """One generation of a model version's profile. Kinds that the sample knows too little of are not in it."""
+
+    model_version: str
+    generation: int
+    sampled: int
+    """Images it was learned from."""
+    settled: bool
+    """It is final: nothing more is learned, and albums store reduced vectors."""
+    drift: float | None
+    """How differently the generation before it saw the same pairs of images, 0 to 1; None for a first one."""
+    kinds: Mapping[str, KindProfile]
+
+    def dimension(self, kind: str, length: int) -> int:
+        """How many values this kind, `length` long, has once reduced. Raises BadStateError if it does not fit."""
+        known = self.kinds.get(kind)
+        if known is None:
+            return length
+        if known.length != length:
+            raise BadStateError(f"{kind}: {length} values where the profile of its model version has {known.length}")
+        return known.dimension
+
+    def summary(self) -> dict[str, Any]:
+        """What a person wants to know of it."""
+        return {
+            "model_version": self.model_version,
+            "generation": self.generation,
+            "sampled": self.sampled,
+            "settled": self.settled,
+            "drift": self.drift,
+            "kinds": {
+                kind: {
+                    "length": known.length,
+                    "dimension": known.dimension,
+                    "mean_length": round(float(np.linalg.norm(known.mean)), 4),
+                    "left_out": round(known.rest, 4),
+                }
+                for kind, known in self.kinds.items()
+            },
+        }
+
+
+class Profiles(NamedTuple):
+    """The profiles at hand. `adopt` names, a model version each, the generation that albums move to now."""
+
+    known: Mapping[tuple[str, int], Profile] = {}
+    adopt: Mapping[str, int] = {}
+
+    def get(self, model_version: str, generation: int) -> Profile | None:
+        """None for generation 0, that of albums without a profile. Raises NeedsProfileError."""
+        if not generation:
+            return None
+        profile = self.known.get((model_version, generation))
+        if profile is None:
+            raise NeedsProfileError(model_version, generation)
+        return profile
+
+
+NO_PROFILES: Final = Profiles()
+
+
+class _KindRecord(Struct, array_like=True):
+    mean: bytes
+    axes: bytes
+    scales: bytes
+    rest: float
+
+
+class _Record(Struct, array_like=True):
+    format: int
+    model_version: str
+    generation: int
+    sampled: int
+    settled: bool
+    drift: float | None
+    kinds: dict[str, _KindRecord] = field(default_factory=dict)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(_Record)
+_AXES: Final = np.dtype("<f2")
+_EXACT: Final = np.dtype("<f4")
+
+
+def encode_profile(profile: Profile) -> bytes:
+    """Axes are stored as float16: a tenth of a per mille of an image's direction, at half the size."""
+    kinds = {
+        kind: _KindRecord(
+            known.mean.astype(_EXACT).tobytes(),
+            known.axes.astype(_AXES).tobytes(),
+            known.scales.astype(_EXACT).tobytes(),
+            known.rest,
+        )
+        for kind, known in profile.kinds.items()
+    }
+    head = profile.model_version, profile.generation, profile.sampled, profile.settled, profile.drift
+    return _encode(_Record(FORMAT, *head, kinds))
+
+
+def decode_profile(raw: bytes) -> Profile:
+    """Raises BadStateError for anything that is no profile or contradicts itself."""
+    try:
+        record = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadStateError(f"a profile cannot be read: {error}") from None
+    if record.format != FORMAT:
+        raise BadStateError(f"a profile has format {record.format}, not {FORMAT}")
+    return Profile(
+        record.model_version,
+        record.generation,
+        record.sampled,
+        record.settled,
+        record.drift,
+        {kind: _kind(kind, known) for kind, known in record.kinds.items()},
+    )
+
+
+def _kind(kind: str, record: _KindRecord) -> KindProfile:
+    if len(record.mean) % 4 or len(record.scales) % 4 or len(record.axes) != len(record.scales) * len(record.mean) // 8:
+        raise BadStateError(f"the profile's {kind} has arrays that do not fit together")
+    mean, scales = (np.frombuffer(raw, dtype=_EXACT).astype(np.float32) for raw in (record.mean, record.scales))
+    axes = np.frombuffer(record.axes, dtype=_AXES).astype(np.float32).reshape(len(scales), len(mean))
+    if not (np.isfinite(mean).all() and np.isfinite(axes).all() and np.isfinite(scales).all() and (scales > 0).all()):
+        raise BadStateError(f"the profile's {kind} has values that are not finite, or a scale that is not above 0")
+    return KindProfile(mean, axes, scales, record.rest)

@@ -1,0 +1,74 @@
+"""The fleet's sample: which images encoder profiles are learned from, without favour to pets with many photos.
+
+Each pet has a few slots. A slot's priority is a hash of its name, and the sample is the slots of lowest priority that
+have come up so far (bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", 2007). So it does
+not depend on the order in which pets come, and who submits more photos does not weigh more.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from sploot_clusterd.engine.vectors import Floats, unit
+from sploot_clusterd.errors import BadStateError
+
+SLOTS_A_PET: Final = 8
+SAMPLE_LIMIT: Final = 4000
+_STORED: Final = np.dtype("<f2")
+_PRIORITIES: Final = float(1 << 53)
+
+
+class Sampled(Struct, array_like=True, frozen=True, gc=False):
+    """One image of the sample."""
+
+    quality: float | None
+    vectors: dict[str, bytes]
+    """Each kind at length 1, as little endian float16."""
+
+
+class Fresh(NamedTuple):
+    """An image whose vectors a job brought: it may be sampled."""
+
+    image_id: str
+    model_version: str
+    quality: float | None
+    vectors: Mapping[str, Floats]
+
+    def sampled(self) -> Sampled:
+        stored = {kind: unit(vector).astype(_STORED).tobytes() for kind, vector in self.vectors.items()}
+        return Sampled(self.quality, stored)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Sampled)
+
+
+def encode_sampled(sampled: Sampled) -> bytes:
+    return _encode(sampled)
+
+
+def decode_sampled(raw: bytes) -> Sampled:
+    """Raises BadStateError."""
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadStateError(f"an image of the fleet's sample cannot be read: {error}") from None
+
+
+def slot(pet_id: str, image_id: str) -> tuple[str, float]:
+    """The slot that the image may take, and the slot's priority, 0 to 1: the lowest are sampled."""
+    name = f"{pet_id}#{_hash(image_id) % SLOTS_A_PET}"
+    return name, (_hash(name) >> 11) / _PRIORITIES
+
+
+def slots(pet_id: str) -> list[str]:
+    """Every slot of a pet."""
+    return [f"{pet_id}#{number}" for number in range(SLOTS_A_PET)]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

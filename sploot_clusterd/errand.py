@@ -1,0 +1,29 @@
+"""What a command does at Redis and is done with: connect, work, close, and say where we asked if nobody answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.store import Clients, Keys
+
+
+def run(settings: Settings, work: Callable[[Clients, Keys], Awaitable[int]]) -> int:
+    """The exit code that `work` gives. Raises ClusterdError, where Redis cannot be reached too."""
+
+    async def connected() -> int:
+        clients = Clients(settings.redis)
+        try:
+            keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
+            return await work(clients, keys)
+        finally:
+            await clients.close()
+
+    try:
+        return asyncio.run(connected())
+    except StoreRefusesError:
+        raise  # it says what is wrong: nothing is wrong with where we asked
+    except StoreUnavailableError as error:
+        where = f"redis.url is {settings.redis.url!r}, from {settings.sources.get('redis.url', 'the default')}"
+        advice = "is Redis running there, and may this user in? A daemon's own settings: --config FILE or its variables"
+        raise ClusterdError(f"{error.detail} ({where}): {advice}") from error

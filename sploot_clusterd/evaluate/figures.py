@@ -1,0 +1,100 @@
+"""The figures of one algorithm or several: as numbers, as a table, and for the file that `--json` names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.replay import Result
+
+Figures = Mapping[str, float | None]
+
+MEANINGS: Final = {
+    "purity": "share of images that carry the commonest label of their cluster",
+    "bcubed_precision": "for each image, how much of its cluster is like it",
+    "bcubed_recall": "for each image, how much of what is like it is in its cluster",
+    "bcubed_f1": "the harmonic mean of these two",
+    "ari": "adjusted Rand index: agreement over pairs of images, 0 by chance",
+    "k_ratio": "clusters for each label; images in no cluster count as clusters",
+    "hero_precision": "share of heroes that are undegraded and of their cluster's commonest label",
+    "hero_undegraded": "share of heroes that are undegraded",
+    "churn": "share of earlier images, a job, that left their cluster",
+    "churn_from_30_images": "the same for jobs into albums of 30 images or more",
+    "microseconds_an_image": "the engine's CPU time, rendering included",
+}
+"""Every figure, in the order in which they are shown."""
+
+
+class Measured(NamedTuple):
+    """What one algorithm made of the albums."""
+
+    algorithm: str
+    results: Sequence[Result]
+    """One for each album."""
+    shuffled: Sequence[float]
+    """B-cubed F1, mean over the albums, in each of the shuffled orders of arrival."""
+
+
+def figures(results: Sequence[Result]) -> Figures:
+    """Means over the albums; heroes are counted over all clusters, time over all images. None: nothing to count."""
+    clusters = sum(result.heroes.clusters for result in results)
+    means = {name: mean([getattr(result.scores, name) for result in results]) for name in results[0].scores._fields}
+    return {
+        **means,
+        "hero_precision": sum(result.heroes.right for result in results) / clusters if clusters else None,
+        "hero_undegraded": sum(result.heroes.undegraded for result in results) / clusters if clusters else None,
+        "churn": mean([result.churn.overall for result in results]),
+        "churn_from_30_images": mean([result.churn.settled for result in results]),
+        "microseconds_an_image": sum(r.microseconds for r in results) / sum(len(r.clusters) for r in results),
+    }
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are there; None if none is."""
+    given = [value for value in values if value is not None]
+    return float(np.mean(given)) if given else None
+
+
+def shown(figure: str, value: float | None) -> str:
+    """A figure as people read it."""
+    if value is None:
+        return "-"
+    if figure.startswith("churn"):
+        return f"{value:.1%}"
+    return f"{value:.0f}" if figure.startswith("microseconds") else f"{value:.3f}"
+
+
+def table(columns: Sequence[Measured]) -> str:
+    """The figures as Markdown: a row each, an algorithm a column."""
+    lines = [
+        f"| figure | {' | '.join(column.algorithm for column in columns)} |",
+        "|---|" + "---|" * len(columns),
+    ]
+    found = [figures(column.results) for column in columns]
+    for figure in MEANINGS:
+        cells = [shown(figure, values[figure]) for values in found]
+        lines.append(f"| {figure.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def spread(column: Measured) -> str:
+    """How much the order of arrival matters, in a sentence; `shuffled` holds a value at least."""
+    low, high = min(column.shuffled), max(column.shuffled)
+    orders = f"{len(column.shuffled)} shuffled orders of arrival"
+    return f"{column.algorithm}: B-cubed F1 {low:.4f} to {high:.4f} in {orders}, a spread of {high - low:.4f}"
+
+
+def as_json(albums: Sequence[LabelledAlbum], columns: Sequence[Measured]) -> dict[str, Any]:
+    """By algorithm: the figures, those of each album, and F1 in each shuffled order."""
+    return {
+        column.algorithm: {
+            "figures": figures(column.results),
+            "shuffled_bcubed_f1": column.shuffled,
+            "albums": [
+                {"name": album.name, "images": len(album), "labels": album.labels, **figures([result])}
+                for album, result in zip(albums, column.results, strict=True)
+            ],
+        }
+        for column in columns
+    }

@@ -1,0 +1,191 @@
+"""The profiles that this process knows, which of them albums move to, and what the fleet's samples have room for.
+
+Read by the planner on the loop and in the pool, so what it reads is replaced as a whole and never changed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, NamedTuple, Self
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.engine import (
+    SAMPLE_LIMIT,
+    Album,
+    Fresh,
+    Profile,
+    Profiles,
+    decode_profile,
+    encode_sampled,
+    slot,
+)
+from sploot_clusterd.engine.album import Space
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Clients, Foundation, Keys, Offer, Polled, ProfileStore, State
+from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
+
+_MOST_KNOWN: Final = 32
+"""Profiles in memory, about 1 MB each: those in use, and the old generations that albums asked for last."""
+_IMAGES_A_MOVE: Final = 200
+"""A move clusters an album from its images: one of more than these counts as several."""
+
+Key = tuple[str, int]
+"""Model version and generation."""
+
+
+class Reading(NamedTuple):
+    """What the book said at one moment: an album's foundations are told from what it was computed with."""
+
+    profiles: Profiles
+    digests: Mapping[Key, str]
+
+    def foundations(self, album: Album) -> list[Foundation]:
+        """The profiles that the album rests on."""
+        keys = [(space.model_version, space.profile) for space in album.spaces.values() if space.profile]
+        return [Foundation(*key, self.digests[key]) for key in keys]
+
+
+class Book:
+    """One process's profiles. What is not in it is fetched when an album needs it."""
+
+    def __init__(
+        self,
+        store: ProfileStore,
+        *,
+        sampling: bool,
+        moves_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`sampling`: whether images are offered to the samples."""
+        self.store = store
+        self._sampling = sampling
+        self._now = Reading(Profiles({}, {}), {})
+        self._polled = Polled({}, {})
+        self._moves = _Allowance(moves_per_second, clock)
+
+    @classmethod
+    def of(cls, settings: Settings, clients: Clients, keys: Keys, metrics: Metrics) -> Self:
+        """As the daemon's settings say."""
+        retry_reads = settings.redis.retry_on_timeout
+        store = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads)
+        profiles = settings.profiles
+        return cls(store, sampling=profiles.enabled, moves_per_second=profiles.moves_per_second)
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """By model version, as of the last `turn`."""
+        return self._polled.states
+
+    def sampled(self, model_version: str) -> int:
+        """Images in the model version's sample, as of the last `turn`."""
+        size = self._polled.samples.get(model_version)
+        return size.images if size else 0
+
+    def knows(self, model_version: str, generation: int) -> bool:
+        return (model_version, generation) in self._now.profiles.known
+
+    def current(self, model_version: str) -> Profile | None:
+        """The one that albums adopt, if there is one and it is known."""
+        known, adopt = self._now.profiles
+        return known.get((model_version, adopt.get(model_version, 0)))
+
+    def read(self, album: Album, *, at_once: bool) -> Reading:
+        """What applying jobs to the album may use. New spaces adopt the current profile; older ones move to it if
+        `at_once`, else as many albums a second as are allowed to.
+        """
+        now = self._now
+        known, adopt = now.profiles
+        apart = {
+            s.model_version: s for s in album.spaces.values() if s.profile != adopt.get(s.model_version, s.profile)
+        }
+        if not apart:
+            return now
+        # Where another process is ahead of this one, the album stays with what that one gave it.
+        fit = {v for v, s in apart.items() if s.profile < adopt[v] and _fits(s, known[v, adopt[v]])}
+        movers = fit if fit and (at_once or self._moves.take(album.num_vector_images / _IMAGES_A_MOVE)) else set()
+        adopt = {v: generation for v, generation in adopt.items() if v not in apart or v in movers}
+        return now._replace(profiles=Profiles(known, adopt))
+
+    def offers(self, pet_id: str, fresh: Collection[Fresh]) -> list[Offer]:
+        """Those of the images that may enter a sample, one for each slot: the first to come would keep it anyway."""
+        offers: dict[tuple[str, str], Offer] = {}
+        for each in fresh:
+            name, priority = slot(pet_id, each.image_id)
+            key = (each.model_version, name)
+            if key not in offers and self._has_room(each.model_version, priority):
+                offers[key] = Offer(each.model_version, name, priority, encode_sampled(each.sampled()))
+        return list(offers.values())
+
+    async def fetch(self, model_version: str, generation: int) -> None:
+        """Makes a published profile known. Raises StoreUnavailableError, or BadStateError if it cannot be had."""
+        raw = await self.store.fetch(model_version, generation)
+        profile = decode_profile(raw)
+        known, adopt = self._now.profiles
+        kept = {**known, (model_version, generation): profile}
+        for key in list(kept)[: max(0, len(kept) - _MOST_KNOWN)]:
+            if adopt.get(key[0]) != key[1]:
+                del kept[key]
+        digests = {**self._now.digests, (model_version, generation): digest(raw)}
+        self._now = Reading(Profiles(kept, adopt), {key: digests[key] for key in kept})
+
+    def forget(self, foundations: Collection[Foundation]) -> None:
+        """Redis does not hold these any more, or others in their place: albums are not to adopt them."""
+        gone = {(each.model_version, each.generation) for each in foundations}
+        known, adopt = self._now.profiles
+        self._now = Reading(
+            Profiles(
+                {key: profile for key, profile in known.items() if key not in gone},
+                {version: generation for version, generation in adopt.items() if (version, generation) not in gone},
+            ),
+            {key: each for key, each in self._now.digests.items() if key not in gone},
+        )
+
+    def turn(self, polled: Polled) -> None:
+        """From now on albums adopt the current generations, as far as they are known."""
+        known = self._now.profiles.known
+        current = {version: state.generation for version, state in polled.states.items()}
+        adopt = {version: generation for version, generation in current.items() if (version, generation) in known}
+        self._now = self._now._replace(profiles=Profiles(known, adopt))
+        self._polled = polled
+
+    def _has_room(self, model_version: str, priority: float) -> bool:
+        if not self._sampling:
+            return False
+        states, samples = self._polled
+        state = states.get(model_version)
+        if state is None:
+            return sum(not each.settled for each in states.values()) < SAMPLED_MODELS
+        highest = samples[model_version].highest if model_version in samples else None
+        return not state.settled and (highest is None or priority < highest)
+
+
+def _fits(space: Space, profile: Profile) -> bool:
+    """Whether the profile was learned from vectors of these lengths: two encoders may go by one model version."""
+    lengths = {kind: known.length for kind, known in profile.kinds.items()}
+    return all(lengths.get(kind, length) == length for kind, length in space.layout)
+
+
+class _Allowance:
+    """A token bucket: `per_second` on average, at most a second's worth (or one) at a time.
+
+    What costs more than is left is let through all the same, or it never were, and the next ones wait the longer.
+    """
+
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._most = max(per_second, 1.0) if per_second else 0.0
+        self._left = self._most
+        self._at = clock()
+        self._lock = threading.Lock()
+
+    def take(self, cost: float = 1.0) -> bool:
+        """Whether it may be now; what costs less than 1 costs 1."""
+        with self._lock:
+            now = self._clock()
+            self._left = min(self._most, self._left + (now - self._at) * self._per_second)
+            self._at = now
+            if self._left < 1.0:
+                return False
+            self._left -= max(cost, 1.0)
+            return True

@@ -1,0 +1,1 @@
+"""Encoder profiles, for those who run the daemon: `clusterd profile list | show | freeze | export | import`."""

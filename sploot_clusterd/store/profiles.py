@@ -1,0 +1,158 @@
+"""Encoder profiles in Redis: the fleet's samples that they are learned from, and every generation that was published.
+
+What a profile and a sampled image are is the engine's; here they are bytes.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple, Self
+
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.client import Clients, once_more, send, translated
+from sploot_clusterd.store.keys import Keys
+
+SAMPLED_MODELS: Final = 16
+"""Model versions that are sampled at a time: what a producer calls its encoder must not fill Redis."""
+LEARNING_MS: Final = 10_000
+"""How long others leave learning to the process that began: longer than it takes, as a rule."""
+_IMAGES_A_PAGE: Final = 100
+_SETTLED: Final = " settled"
+
+
+class State(NamedTuple):
+    """How far a model version's profile has come. Generation 0: there is only a sample."""
+
+    generation: int
+    settled: bool = False
+    """It is never learned anew, and nothing is sampled for it."""
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
+        """Raises BadStateError."""
+        digits = text.decode(errors="replace").removesuffix(_SETTLED)
+        if not (digits.isascii() and digits.isdecimal()):
+            raise BadStateError(f"{text[:64]!r} is not the state of a profile: a generation, settled or not")
+        return cls(int(digits), text.endswith(_SETTLED.encode()))
+
+    def __str__(self) -> str:
+        return f"{self.generation}{_SETTLED * self.settled}"
+
+
+class SampleSize(NamedTuple):
+    images: int
+    highest: float | None
+    """The priority below which a slot may still enter; None where there is room for all."""
+
+
+class Polled(NamedTuple):
+    """By model version: the states, and the sizes of those samples that were asked for."""
+
+    states: Mapping[str, State]
+    samples: Mapping[str, SampleSize]
+
+
+class Foundation(NamedTuple):
+    """A profile that an album was computed with; `digest` tells it from another of the same generation."""
+
+    model_version: str
+    generation: int
+    digest: str
+
+
+class Offer(NamedTuple):
+    """An image for the fleet's sample; `priority` is from 0 to 1, and the lowest ones stay."""
+
+    model_version: str
+    slot: str
+    priority: float
+    image: bytes
+
+
+def digest(profile: bytes) -> str:
+    """As publishing stores it."""
+    return hashlib.sha1(profile, usedforsecurity=False).hexdigest()
+
+
+class ProfileStore:
+    """Samples and profiles of all model versions. Every method raises StoreUnavailableError."""
+
+    def __init__(self, clients: Clients, keys: Keys, metrics: Metrics, *, most_sampled: int, retry_reads: bool) -> None:
+        """`most_sampled` images make a full sample."""
+        self._clients = clients
+        self._keys = keys
+        self._most_sampled = most_sampled
+        self._retry_reads = retry_reads
+        self._round_trips = metrics.redis_round_trips.labels("profiles")
+
+    async def poll(self, samples: Collection[str] = ()) -> Polled:
+        """All states, and the sizes of the samples of these model versions. Raises BadStateError too."""
+        keys = (self._keys.profiles, *(self._keys.sample(model_version).slots for model_version in samples))
+        self._round_trips.inc()
+        flat, *sizes = await once_more(
+            lambda: scripts.POLL_PROFILES(self._clients.commands, keys, (self._most_sampled,)),
+            enabled=self._retry_reads,
+        )
+        states = {name.decode(): State.parse(state) for name, state in zip(flat[::2], flat[1::2], strict=True)}
+        return Polled(
+            states,
+            {
+                model_version: SampleSize(count, float(highest) if highest else None)
+                for model_version, (count, highest) in zip(samples, sizes, strict=True)
+            },
+        )
+
+    async def fetch(self, model_version: str, generation: int) -> bytes:
+        """A published profile. Raises BadStateError if it is not there."""
+        key = self._keys.profile(model_version)
+        self._round_trips.inc()
+        profile: bytes | None = await once_more(
+            lambda: send(self._clients.commands, "HGET", key, generation), enabled=self._retry_reads
+        )
+        if profile is None:
+            raise BadStateError(
+                f"generation {generation} of the profile of {model_version!r} is not in Redis any more: albums were "
+                "computed with it, so restore it from a backup"
+            )
+        return profile
+
+    async def sample(self, model_version: str) -> dict[str, bytes]:
+        """The sampled images by slot. Read in pages: what comes and goes meanwhile may or may not be among them."""
+        images: dict[str, bytes] = {}
+        key, cursor = self._keys.sample(model_version).images, 0
+        with translated():
+            while True:
+                self._round_trips.inc()
+                cursor, page = await send(self._clients.commands, "HSCAN", key, cursor, "COUNT", _IMAGES_A_PAGE)
+                images.update((slot.decode(), image) for slot, image in page.items())
+                if not cursor:
+                    return images
+
+    async def may_learn(self) -> bool:
+        """Whether no process began to learn a profile within `LEARNING_MS`; if so, this one has begun.
+
+        It only spares work: who publishes is decided by `publish`.
+        """
+        self._round_trips.inc()
+        token = secrets.token_hex(8)
+        with translated():
+            return bool(await send(self._clients.commands, "SET", self._keys.learning, token, "NX", "PX", LEARNING_MS))
+
+    async def publish(self, model_version: str, seen: State | None, new: State, profile: bytes = b"") -> bool:
+        """Makes `new` the model version's state; False, with nothing changed, if that is not `seen` any more.
+
+        Without a profile the generation stays; what was published never changes. What settles loses its sample.
+        """
+        keys = (self._keys.profiles, self._keys.profile(model_version), *self._keys.sample(model_version))
+        arguments = (
+            model_version,
+            "" if seen is None else str(seen),
+            new.generation,
+            int(new.settled),
+            profile,
+        )
+        self._round_trips.inc()
+        with translated():
+            return bool(await scripts.PUBLISH_PROFILE(self._clients.commands, keys, arguments) == b"ok")

@@ -1,0 +1,57 @@
+"""What is filled up from the rows, merged for good and let go as an album lives on."""
+
+from sploot_clusterd.engine import Params
+from sploot_clusterd.engine.rows import decode_row, row_field
+from sploot_clusterd.model import EntryId
+
+from .pet import START_MS, Pet, direction, insight, job, photos
+
+DAY_MS = 86_400_000
+
+
+def test_a_list_of_best_members_that_runs_low_is_filled_up_from_the_rows():
+    pet = Pet(Params(max_cluster_size=2, join_cosine=0.1, join_threshold=0.1))
+    names = [f"img-{n}" for n in range(10)]
+    pet.apply(job(1, *(insight(name, direction(0, 0.1, n), n / 10) for n, name in enumerate(names))))
+    assert len(pet.album.cells) == 1
+
+    pet.apply(job(2, removed=["img-9", "img-8"]))
+    assert pet.loaded_all == 0
+    pet.apply(job(3, removed=["img-7"]))
+
+    assert pet.loaded_all == 1
+    assert [len(cell.members) for cell in pet.album.cells.values()] == [4]
+    (cluster,) = pet.clusters
+    assert (cluster["size"], len(cluster["members"])) == (7, 2)
+    assert {member["image_id"] for member in cluster["members"]} <= set(names[:7])
+
+
+def test_cells_are_capped_and_their_images_are_found_again():
+    pet = Pet(Params(max_cells=12))
+    everyone = photos([12, 12, 12], spread=0.8)
+    for number, image in enumerate(everyone):
+        pet.apply(job(number, image))
+        assert len(pet.album.cells) <= 12
+    assert pet.album.heirs
+    assert sum(cell.count for cell in pet.album.cells.values()) == 36
+
+    pet.reload()
+    for number, image in enumerate(everyone, start=100):
+        pet.apply(job(number, removed=[image.image_id]))
+
+    assert pet.album.cells == {}
+    assert pet.clusters == []
+
+
+def test_old_tombstones_go_when_all_rows_are_at_hand():
+    pet = Pet(Params(tombstone_days=1))
+    pet.apply(job(1, *photos([4])))
+    pet.apply(job(2, removed=["g0-0", "gone"]))
+    later = EntryId(START_MS + 3 * DAY_MS, 0)
+
+    pet.apply(job(3, removed=["g0-1"], sequence=later))
+    assert row_field("gone") in pet.fields
+    pet.apply(job(4, force=True, sequence=EntryId(later.ms + 1, 0)))
+
+    assert sorted(pet.rows()) == ["g0-1", "g0-2", "g0-3"]
+    assert not decode_row(pet.rows()["g0-1"]).exists

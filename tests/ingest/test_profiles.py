@@ -1,0 +1,350 @@
+"""Profiles on their way: sampled by commits, learned by one process, adopted by all, and never mixed up."""
+
+import asyncio
+import os
+import signal
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.engine import LEAST_SAMPLE, Album, decode_album, encode_profile
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.ingest import profiles as profiles_module
+from sploot_clusterd.ingest.book import _Allowance
+from sploot_clusterd.store import Offer, State
+from sploot_clusterd.store import profiles as store_module
+from tests.conftest import eventually
+from tests.ingest.conftest import Side
+
+LENGTH = 64
+LOOKS = np.random.default_rng(1).normal(size=(12, LENGTH))
+COMMON = 3 * np.random.default_rng(2).normal(size=LENGTH)
+PETS = 70
+
+
+def photos(pet: int, count: int = 12, *, begin: int = 0, length: int = LENGTH) -> dict:
+    """A job's payload: photos of three looks that other pets have as well, under what all photos have in common."""
+    draw = np.random.default_rng([pet, begin])
+    images = []
+    for n in range(begin, begin + count):
+        vector = COMMON + LOOKS[(pet + n % 3) % len(LOOKS)] + 0.2 * draw.normal(size=LENGTH)
+        images.append({"image_id": f"img-{n}", "embedding": vector[:length].tolist(), "quality": 0.8})
+    return {"images": images, "model_version": "v1"}
+
+
+async def photographed(side: Side, pets: range, **more: int) -> None:
+    """A job for each pet, applied."""
+    for pet in pets:
+        await side.add(f"pet-{pet}", payload=photos(pet, **more))
+    await side.run()
+
+
+async def learned(side: Side) -> None:
+    """A fleet large enough, and its first profile."""
+    await photographed(side, range(PETS))
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    assert side.book.sampled("v1") >= LEAST_SAMPLE
+    assert await side.keeper.learn()
+
+
+async def album(side: Side, pet: str) -> Album:
+    fields = await side.redis.hgetall(side.keys.pet(pet).album)
+    fields.pop(b"token")
+    return decode_album(pet, fields)
+
+
+async def generations(side: Side, pet: str) -> dict[str, int]:
+    return {space.model_version: space.profile for space in (await album(side, pet)).spaces.values()}
+
+
+def ids(view: dict) -> dict[str, set[str]]:
+    return {cluster["id"]: {member["image_id"] for member in cluster["members"]} for cluster in view["clusters"]}
+
+
+async def test_a_fleet_learns_its_profile_and_albums_move_with_their_ids(side: Side):
+    await learned(side)
+    assert side.book.states == {"v1": State(1)}
+    before = ids(await side.view("pet-3"))
+    assert await generations(side, "pet-3") == {"v1": 0}
+    assert len(before) == 3
+    await photographed(side, range(3, 4), begin=12, count=1)
+    await photographed(side, range(900, 901))
+    assert await generations(side, "pet-3") == await generations(side, "pet-900") == {"v1": 1}
+    after = ids(await side.view("pet-3"))
+    assert after.keys() == before.keys()
+    assert all(before[cluster] <= after[cluster] for cluster in before)
+    assert side.count("profile_moves_total") == side.count("profiles_learned_total") == 1
+    assert (side.count("profile_generation"), side.count("profile_images")) == (1, side.count("sampled_images"))
+    assert not await side.letters()
+
+
+async def test_moves_keep_to_their_pace_and_force_is_free(new_side):
+    side = await new_side(moves_per_second=0.0)
+    await learned(side)
+    await photographed(side, range(3, 4), begin=12, count=1)
+    assert await generations(side, "pet-3") == {"v1": 0}
+    await side.add("pet-3", force=True, payload={})
+    await side.run()
+    assert await generations(side, "pet-3") == {"v1": 1}
+    await photographed(side, range(900, 901))
+    assert await generations(side, "pet-900") == {"v1": 1}, "new albums adopt at once"
+
+
+def test_the_pace_is_so_many_a_second():
+    now = 0.0
+    allowance = _Allowance(2.0, lambda: now)
+    assert [allowance.take() for _ in range(3)] == [True, True, False]
+    now = 0.5
+    assert [allowance.take() for _ in range(2)] == [True, False]
+    now = 100.0
+    assert [allowance.take() for _ in range(3)] == [True, True, False]
+    now = 110.0
+    assert allowance.take(9.0), "the largest album moves too ..."
+    now = 113.0
+    assert not allowance.take(), "... and the others wait for it"
+    now = 114.0
+    assert allowance.take()
+    slow = _Allowance(0.1, lambda: now)
+    assert [slow.take() for _ in range(2)] == [True, False]
+    assert not _Allowance(0.0, lambda: now).take()
+
+
+async def test_one_process_learns_and_another_reads_what_it_does_not_know_yet(side: Side, new_side):
+    other = await new_side()
+    await learned(side)
+    await photographed(side, range(900, 901))
+    await photographed(other, range(900, 901), begin=12, count=2)
+    assert other.book.knows("v1", 1)
+    assert await generations(side, "pet-900") == {"v1": 1}
+    assert (await side.view("pet-900"))["metrics"]["num_images"] == 14
+    await photographed(other, range(901, 902))
+    assert await generations(side, "pet-901") == {"v1": 0}, "to know it for an album is not to adopt it"
+    await other.keeper.refresh()
+    await photographed(other, range(901, 902), begin=12, count=1)
+    assert await generations(side, "pet-901") == {"v1": 1}
+    assert not await side.letters()
+
+
+async def test_an_album_ahead_of_this_process_is_not_moved_back(side: Side, new_side):
+    await learned(side)
+    other = await new_side()
+    profile = side.book.current("v1")
+    assert profile is not None
+    second = encode_profile(replace(profile, generation=2))
+    assert await other.profiles.publish("v1", State(1), State(2), second)
+    await other.keeper.refresh()
+    await photographed(other, range(900, 901))
+    await photographed(side, range(900, 901), begin=12, count=1)
+    assert side.book.states == {"v1": State(1)}
+    assert await generations(side, "pet-900") == {"v1": 2}
+
+
+async def test_of_two_that_could_learn_one_does(side: Side, new_side):
+    other = await new_side()
+    await photographed(side, range(PETS))
+    for each in (side, other):
+        await each.keeper.refresh()
+        await each.keeper.refresh()
+    assert sorted(await asyncio.gather(side.keeper.learn(), other.keeper.learn())) == [False, True]
+    await side.redis.delete(side.keys.learning)
+    later = other if side.book.states["v1"] == State(1) else side
+    assert not await later.keeper.learn(), "its publishing is refused, for the other was first"
+    assert side.count("profiles_learned_total") + other.count("profiles_learned_total") == 1
+    await later.keeper.refresh()
+    assert later.book.states == {"v1": State(1)}
+
+
+async def test_learning_is_off_the_loop(side: Side, monkeypatch: pytest.MonkeyPatch):
+    threads = []
+    real = profiles_module.learn
+
+    def learn(*args: object):
+        threads.append(threading.current_thread())
+        return real(*args)
+
+    monkeypatch.setattr(profiles_module, "learn", learn)
+    await learned(side)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+async def test_what_cannot_be_learned_is_left_until_the_sample_has_grown(
+    side: Side, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    asked = []
+
+    def learn(version: str, sample: list, previous: object) -> None:
+        asked.append(len(sample))
+        raise FloatingPointError("boom")
+
+    async def tries() -> int:
+        await side.redis.delete(side.keys.learning)
+        await side.keeper.refresh()
+        assert not await side.keeper.learn()
+        return len(asked)
+
+    monkeypatch.setattr(profiles_module, "learn", learn)
+    await photographed(side, range(PETS))
+    await side.keeper.refresh()
+    assert [await tries(), await tries()] == [1, 1]
+    assert "no profile could be learned" in caplog.text
+    await photographed(side, range(PETS, PETS + 20))
+    assert await tries() == 2
+
+
+async def test_an_image_that_cannot_be_read_is_left_out(side: Side, caplog: pytest.LogCaptureFixture):
+    await photographed(side, range(PETS))
+    slot = (await side.redis.hkeys("ns:sample:v1"))[0]
+    await side.redis.hset("ns:sample:v1", slot, b"\xc1")
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    assert await side.keeper.learn()
+    profile = side.book.current("v1")
+    assert profile is not None
+    assert profile.sampled == side.book.sampled("v1") - 1
+    assert "a sampled image cannot be read" in caplog.text
+
+
+async def test_a_full_sample_settles_the_profile_whatever_is_wrong_with_an_image(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    await photographed(side, range(PETS))
+    await side.redis.hset("ns:sample:v1", (await side.redis.hkeys("ns:sample:v1"))[0], b"\xc1")
+    monkeypatch.setattr(profiles_module, "SAMPLE_LIMIT", await side.redis.zcard("ns:sampled:v1"))
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    assert await side.keeper.learn()
+    assert side.book.states == {"v1": State(1, settled=True)}
+    profile = side.book.current("v1")
+    assert profile is not None
+    assert profile.settled
+    assert not await side.redis.exists("ns:sample:v1", "ns:sampled:v1")
+
+
+async def test_a_redis_that_lost_a_profile_gets_no_albums_by_it(side: Side):
+    await learned(side)
+    await side.redis.delete("ns:profiles", "ns:profile:v1")
+    await photographed(side, range(900, 901))
+    assert await generations(side, "pet-900") == {"v1": 0}
+    assert await side.pending() == 0
+    assert not await side.letters()
+
+
+async def test_a_profile_that_was_learned_again_after_a_loss_is_not_taken_for_the_first(side: Side, new_side):
+    await learned(side)
+    mine = await side.redis.hget("ns:profile:v1", "1")
+    await side.redis.delete("ns:profiles", "ns:profile:v1", "ns:sample:v1", "ns:sampled:v1", "ns:learning")
+    other = await new_side()
+    await photographed(other, range(200, 200 + PETS), count=11)
+    await other.keeper.refresh()
+    await other.keeper.refresh()
+    assert await other.keeper.learn()
+    theirs = await side.redis.hget("ns:profile:v1", "1")
+    assert theirs != mine
+    await photographed(other, range(900, 901))
+    await photographed(side, range(900, 901), begin=12, count=1)
+    assert side.book._now.digests["v1", 1] == store_module.digest(theirs)
+    assert (await side.view("pet-900"))["metrics"]["num_images"] == 13
+
+
+async def test_an_album_whose_profile_is_lost_is_a_bad_state(side: Side, new_side):
+    await learned(side)
+    await photographed(side, range(900, 901))
+    await side.redis.delete("ns:profiles", "ns:profile:v1")
+    other = await new_side()
+    await photographed(other, range(900, 901), begin=12, count=1)
+    (letter,) = await other.letters()
+    assert letter[b"reason"] == b"bad_state"
+    assert b"generation 1 of the profile of 'v1' is not in Redis any more" in letter[b"error"]
+    assert (await generations(side, "pet-900")) == {"v1": 1}
+
+
+async def test_a_new_model_version_begins_without_a_profile_and_gets_its_own(side: Side):
+    await learned(side)
+    await side.add("pet-3", payload={**photos(3, begin=20), "model_version": "v2"})
+    await side.run()
+    assert await generations(side, "pet-3") == {"v1": 1, "v2": 0}
+    for pet in range(PETS):
+        await side.add(f"pet-{pet}", payload={**photos(pet, begin=20), "model_version": "v2"})
+    await side.run()
+    await side.redis.delete("ns:learning")
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    assert await side.keeper.learn()
+    assert side.book.states == {"v1": State(1), "v2": State(1)}
+
+
+async def test_albums_of_other_lengths_under_the_same_name_stay_as_they_are(side: Side):
+    await side.add("odd", payload=photos(5, length=32))
+    await side.run()
+    await learned(side)
+    await side.add("odd", payload=photos(5, begin=12, count=1, length=32))
+    await side.run()
+    assert await generations(side, "odd") == {"v1": 0}
+    assert not await side.letters()
+
+
+async def test_what_is_settled_or_full_is_offered_nothing(side: Side, monkeypatch: pytest.MonkeyPatch):
+    await photographed(side, range(2))
+    await side.keeper.refresh()
+    await side.keeper.refresh()
+    sampled = await side.profiles.sample("v1")
+    await side.profiles.publish("v1", State(0), State(0, settled=True))
+    await side.keeper.refresh()
+    offered: list[Offer] = []
+    real = side.book.offers
+
+    def offers(*args: object) -> list[Offer]:
+        offered.extend(found := real(*args))
+        return found
+
+    monkeypatch.setattr(side.book, "offers", offers)
+    await photographed(side, range(3, 5))
+    assert sampled
+    assert offered == []
+    assert not await side.redis.exists("ns:sample:v1")
+
+
+async def test_sixteen_model_versions_are_a_warning(side: Side):
+    for n in range(17):
+        await side.add(f"pet-{n}", payload={**photos(n, 1), "model_version": f"v{n}"})
+    await side.run()
+    await side.keeper.refresh()
+    assert len(side.book.states) == 16
+    (warning,) = side.health.warnings()
+    assert warning == "16 model versions are sampled, and no other one will get a profile"
+    await side.profiles.publish("v3", State(0), State(0, settled=True))
+    await side.keeper.refresh()
+    assert side.health.warnings() == []
+
+
+async def test_the_keeper_outlives_its_redis(new_side):
+    with tempfile.TemporaryDirectory(prefix="keeper-") as directory, EmbeddedRedis(Path(directory)) as server:
+        side = await new_side(url=f"unix://{server.socket}")
+        await photographed(side, range(PETS))
+        os.kill(server.pid, signal.SIGKILL)
+        server.stop()
+        task = asyncio.create_task(side.keeper.run())
+        await asyncio.sleep(0)
+        server.start()
+        await eventually(lambda: side.book.current("v1"), what="the profile to be learned after all", timeout=30)
+        side.stopping.set()
+        async with asyncio.timeout(10):
+            await task
+
+
+async def test_a_state_that_cannot_be_read_is_logged_and_ends_nothing(side: Side, caplog: pytest.LogCaptureFixture):
+    await side.redis.hset("ns:profiles", "v1", "rubbish")
+    with pytest.raises(BadStateError):
+        await side.keeper.refresh()
+    task = asyncio.create_task(side.keeper.run())
+    await eventually(lambda: "profiles cannot be read" in caplog.text, what="the log line")
+    side.stopping.set()
+    async with asyncio.timeout(10):
+        await task
