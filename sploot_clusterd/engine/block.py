@@ -42,7 +42,8 @@ class Block:
     def cells(self) -> Cells:
         """The statistics as they stand; not to be kept over a change."""
         if self._cells is None:
-            self._cells = Cells(self._sums[: len(self.ids)], self._weights[: len(self.ids)])
+            count = len(self.ids)
+            self._cells = Cells(self._sums[:count], self._weights[:count], self.encoding.profile is not None)
         return self._cells
 
     def index(self, cell_id: int) -> int:

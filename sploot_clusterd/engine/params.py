@@ -66,7 +66,7 @@ class Params:
     max_cluster_size: int = 24
     dedupe_jobs: int = 256
     tombstone_days: int = 30
-    max_cells: int = 256
+    max_cells: int = 512
     """Micro-clusters per space; what a job costs at most grows with it."""
     join_cosine: float = 0.95
     """Plain cosine from which an image joins a micro-cluster for good: only near copies do ..."""
@@ -79,7 +79,7 @@ class Params:
     absorbing: Absorbing = field(default_factory=Absorbing)
     prior_ratio: float = 0.13
     """Variance of the clusters' centres over the variance within a cluster."""
-    mean_prior: float = 32.0
+    mean_prior: float = 16.0
     """Weight of images, times noise over common part, at which half of the album's own mean is subtracted."""
     rebuild_growth: float = 0.15
     rebuild_least: int = 6

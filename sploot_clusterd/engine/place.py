@@ -10,7 +10,7 @@ from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.rows import Row, Vectors
-from sploot_clusterd.engine.statistics import Floats, cosines
+from sploot_clusterd.engine.statistics import Floats, closeness, cosines
 from sploot_clusterd.engine.vectors import image_weight
 
 NOWHERE = -1
@@ -27,15 +27,15 @@ def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | 
     weight = image_weight(row.quality)
     cell_id = _near_cell(draft, block, vector, anchor) if draft.algorithm.micro_cells else None
     if cell_id is None:
-        cell_id, closeness = _found(draft, block, vector, weight, anchor), 1.0
+        cell_id, near = _found(draft, block, vector, weight, anchor), 1.0
     else:
         at = block.index(cell_id)
         block.add(at, vector, weight)
-        closeness = _closeness(draft, block, at, vector)
+        near = _closeness(draft, block, at, vector)
     block.moved += 1
     _count_in(draft, cell_id, row, 1)
     cell = draft.cells[cell_id]
-    members = _best(draft, (*cell.members, _member(image_id, row, vectors, closeness)))
+    members = _best(draft, (*cell.members, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
     draft.newest_ms = max(draft.newest_ms, row.taken_ms)
     _touch(draft, cell_id)
@@ -86,11 +86,11 @@ def relist(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     block = draft.blocks[vectors.space]
     cell_id = draft.living(vectors.cell)
     cell = draft.cells[cell_id]
-    known = next((member.closeness for member in cell.members if member.image_id == image_id), None)
-    if known is None:
-        known = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
+    near = next((member.closeness for member in cell.members if member.image_id == image_id), None)
+    if near is None:
+        near = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
     others = (member for member in cell.members if member.image_id != image_id)
-    members = _best(draft, (*others, _member(image_id, row, vectors, known)))
+    members = _best(draft, (*others, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
     _touch(draft, cell_id)
 
@@ -120,8 +120,8 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
             continue
         block = draft.blocks[row.vectors.space]
         vector = block.encoding.compared(row.vectors.data)
-        closeness = _closeness(draft, block, block.index(cell_id), vector)
-        found[cell_id].append(_member(image_id, row, row.vectors, closeness))
+        near = _closeness(draft, block, block.index(cell_id), vector)
+        found[cell_id].append(_member(image_id, row, row.vectors, near))
     for cell_id, members in found.items():
         draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
 
@@ -129,14 +129,12 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
 def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None) -> int | None:
     if not block.ids:
         return None
-    cells = block.cells
-    params = draft.params
-    plain, centred = cosines(cells, vector, cells.about(params.mean_prior))
+    plain = cosines(block.cells, vector)
     if anchor is not None:
         plain = np.where([draft.cells[cell_id].anchor == anchor for cell_id in block.ids], plain, -np.inf)
     best = int(plain.argmax())
-    near = plain[best] >= params.join_cosine and centred[best] >= params.join_threshold
-    return block.ids[best] if near else None
+    near = plain[best] >= draft.params.join_cosine
+    return block.ids[best] if near and _closeness(draft, block, best, vector) >= draft.params.join_threshold else None
 
 
 def _found(draft: Draft, block: Block, vector: Floats, weight: float, anchor: int | None) -> int:
@@ -180,8 +178,7 @@ def _drop(draft: Draft, block: Block, at: int, cell_id: int) -> None:
 def _closeness(draft: Draft, block: Block, at: int, vector: Floats) -> float:
     """Centred cosine between an image and the centroid of its cell."""
     cells = block.cells
-    _, centred = cosines(cells.part([at]), vector, cells.about(draft.params.mean_prior))
-    return float(centred[0])
+    return closeness(cells, at, vector, cells.about(draft.params.mean_prior))
 
 
 def _count_in(draft: Draft, cell_id: int, row: Row, sign: int) -> None:
@@ -205,8 +202,8 @@ def _stated(row: Row) -> tuple[object, ...]:
     return row.quality, row.label, row.taken_ms, row.vectors and row.vectors.at
 
 
-def _member(image_id: str, row: Row, vectors: Vectors, closeness: float) -> Member:
-    return Member(image_id, vectors.at, vectors.position, row.quality, closeness, row.taken_ms, row.pinned)
+def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:
+    return Member(image_id, vectors.at, vectors.position, row.quality, near, row.taken_ms, row.pinned)
 
 
 def _best(draft: Draft, members: tuple[Member, ...]) -> tuple[Member, ...]:

@@ -5,6 +5,7 @@ leaving and merging are sums. Directions are compared *centred*: real encoders p
 direction, which says nothing of what tells images apart.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 TINY = 1e-9
+_PROFILED = 2.0
+"""What a profile leaves in common is half as likely to say nothing: it may be what the album is about."""
 _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 
@@ -36,6 +39,8 @@ class Cells:
     """[k, d]"""
     weights: Doubles
     """[k]"""
+    profiled: bool = False
+    """Whether vectors are compared by a profile, which has taken out what all images of the encoder share."""
     _about: dict[float, Centring] = field(default_factory=dict, repr=False)
 
     def about(self, prior: float) -> Centring:
@@ -46,6 +51,7 @@ class Cells:
         1961) do, where prior is 1; an album needs more, for its images are no sample of all there are. So encoders
         that put all images close together are centred sooner than others.
         """
+        prior *= _PROFILED if self.profiled else 1.0
         if prior not in self._about:
             total = np.ones(len(self.sums), dtype=np.float32) @ self.sums
             weight = float(self.weights.sum())
@@ -57,7 +63,7 @@ class Cells:
         return self._about[prior]
 
     def part(self, indices: Sequence[int]) -> "Cells":
-        return Cells(self.sums[indices], self.weights[indices])
+        return Cells(self.sums[indices], self.weights[indices], self.profiled)
 
 
 def scales(cells: Cells, about: Centring) -> Doubles:
@@ -76,21 +82,18 @@ def centred(cells: Cells, about: Centring) -> Floats:
     return np.asarray(shifted * scales(cells, about).astype(np.float32)[:, None])
 
 
-def cosines(cells: Cells, vector: Floats, about: Centring) -> tuple[Doubles, Doubles]:
-    """Cosines between `vector` [d] and each cell's centroid: plain [k], and of both centred [k].
+def cosines(cells: Cells, vector: Floats) -> Doubles:
+    """Plain cosines between a vector [d] of length 1 and each cell's centroid, [k]."""
+    lengths = np.einsum("ij,ij->i", cells.sums, cells.sums)
+    return np.asarray((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY)), dtype=np.float64)
 
-    No temporary of k x d is made.
-    """
-    towards = cells.sums @ np.array((vector, about.mean)).T
-    on_vector, on_mean = towards.T / cells.weights
-    lengths = np.einsum("ij,ij->i", cells.sums, cells.sums) / cells.weights**2
-    across = float(vector @ about.mean)
-    length = float(vector @ vector)
-    plain = on_vector / np.sqrt(np.maximum(lengths * length, TINY))
-    centred = (on_vector - on_mean - across + about.square) / np.sqrt(
-        np.maximum(lengths - 2.0 * on_mean + about.square, TINY) * max(length - 2.0 * across + about.square, TINY)
-    )
-    return plain, np.clip(centred, -1.0, 1.0)
+
+def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
+    """Centred cosine between a vector [d] of length 1 and the centroid of cell `at`."""
+    centroid = cells.sums[at] / np.float32(cells.weights[at]) - about.mean
+    towards = vector - about.mean
+    lengths = float(centroid @ centroid) * float(towards @ towards)
+    return min(max(float(centroid @ towards) / math.sqrt(max(lengths, TINY)), -1.0), 1.0)
 
 
 def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Floats, Doubles]:
