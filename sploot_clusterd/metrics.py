@@ -80,6 +80,7 @@ class Metrics:
         self.merges = self._counter("cluster_merges_total", "Clusters that became part of another")
         self.splits = self._counter("cluster_splits_total", "Clusters that parted from another")
         self.rebuilds = self._counter("rebuilds_total", "Albums whose clusters were formed anew")
+
         self.corrections = self._counter("corrections_total", "Users' corrections applied", "op")
         for op in OPS:
             self.corrections.labels(op)

@@ -125,6 +125,10 @@ class Draft:
             raise BadStateError(f"an image is in cell {cell_id}, which is not there")
         return living
 
+    def anchored(self, space: int, anchor: int) -> int | None:
+        """The cluster that the anchor's cells of this space are in."""
+        return next((k for k, other in self.clusters.items() if (other.space, other.anchor) == (space, anchor)), None)
+
     def adopted(self, model_version: str) -> Profile | None:
         """The profile that spaces of this model version move to now. Raises NeedsProfileError."""
         return self.profiles.get(model_version, self.profiles.adopt.get(model_version, 0))
@@ -139,10 +143,6 @@ class Draft:
     def outdated(self) -> bool:
         """Whether a space is to move to another profile."""
         return any(self.profile_of(block) is not block.encoding.profile for block in self.blocks.values())
-
-    def anchored(self, space: int, anchor: int) -> int | None:
-        """The cluster that the anchor's cells of this space are in."""
-        return next((k for k, other in self.clusters.items() if (other.space, other.anchor) == (space, anchor)), None)
 
     def block_for(self, model_version: str) -> Block | None:
         return next((block for block in self.blocks.values() if block.model_version == model_version), None)

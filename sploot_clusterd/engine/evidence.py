@@ -3,9 +3,10 @@
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import Doubles, Flags, Floats, Ints
+from sploot_clusterd.engine.statistics import Doubles, Floats, Ints
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -115,8 +116,11 @@ def agglomerate(
         return found
     products = (sums @ sums.T).astype(np.float64)
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
-    anchors = np.full(count, -1) if anchors is None else anchors.copy()
-    pairs = _Pairs(np.where(_rivals(anchors[:, None], anchors), -np.inf, groups.all_merge_scores(products)))
+    scores = groups.all_merge_scores(products)
+    if anchors is not None:
+        anchors = anchors.copy()
+        scores[_rivals(anchors[:, None], anchors)] = -np.inf
+    pairs = _Pairs(scores)
     for _ in range(count - max(at_most or 1, 1)):
         score, a, b = pairs.best()
         if score <= (threshold if at_most is None else -np.inf):
@@ -125,13 +129,15 @@ def agglomerate(
         products[a] += products[b]
         products[:, a] += products[:, b]
         groups.merge(a, b, float(products[a, a]))
-        anchors[a] = max(anchors[a], anchors[b])
-        scores = groups.merge_scores(a, products[a])
-        pairs.merge(a, b, np.where(_rivals(anchors, anchors[a]), -np.inf, scores))
+        merged = groups.merge_scores(a, products[a])
+        if anchors is not None:
+            anchors[a] = max(anchors[a], anchors[b])
+            merged[_rivals(anchors, anchors[a])] = -np.inf
+        pairs.merge(a, b, merged)
     return found
 
 
-def _rivals(one: Ints, other: Ints) -> Flags:
+def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
     """Whether both have anchors, and not the same."""
     return np.asarray((one >= 0) & (other >= 0) & (one != other))
 

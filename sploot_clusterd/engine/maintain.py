@@ -124,10 +124,11 @@ def condense(draft: Draft, block: Block) -> None:
     params = draft.params
     about = block.cells.about(params.mean_prior)
     target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
-    anchors = _anchors(draft, block) if draft.anchors else None
     centroids = centred(block.cells, about)
+    weights = block.cells.weights
+    anchors = _anchors(draft, block) if draft.anchors else None
     groups = agglomerate(
-        centroids, block.cells.weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
+        centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
     ).tolist()
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):

@@ -86,11 +86,11 @@ def relist(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     block = draft.blocks[vectors.space]
     cell_id = draft.living(vectors.cell)
     cell = draft.cells[cell_id]
-    known = next((member.closeness for member in cell.members if member.image_id == image_id), None)
-    if known is None:
-        known = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
+    near = next((member.closeness for member in cell.members if member.image_id == image_id), None)
+    if near is None:
+        near = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
     others = (member for member in cell.members if member.image_id != image_id)
-    members = _best(draft, (*others, _member(image_id, row, vectors, known)))
+    members = _best(draft, (*others, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
     _touch(draft, cell_id)
 

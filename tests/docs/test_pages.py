@@ -13,6 +13,7 @@ import yaml
 import sploot_clusterd
 from sploot_clusterd.config import Settings
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
+from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import Reason
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Keys
@@ -69,6 +70,12 @@ def test_every_label_of_a_metric_is_explained():
 def test_every_reason_for_a_dead_letter_is_explained():
     explained = {cells[0].strip("`") for cells in table_rows(OPERATIONS, "Dead letters")}
     assert set(get_args(Reason)) <= explained
+
+
+def test_how_many_corrected_clusters_are_kept_is_as_told():
+    most = Params().max_cells // 2
+    assert f"up to {most} corrected clusters" in (ROOT / "docs/corrections.md").read_text()
+    assert f"as a space may have cells: {most}." in (ROOT / "docs/clustering.md").read_text()
 
 
 def test_every_field_of_a_dead_letter_is_explained():

@@ -1,13 +1,14 @@
 """Users' corrections: what each does at once, and what is left of it later."""
 
+import numpy as np
 import pytest
 
-from sploot_clusterd.engine import Params
+from sploot_clusterd.engine import Params, Profiles, Sampled, apply, learn
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
 
 from .corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, stir
-from .pet import Pet, direction, insight, job, photos
+from .pet import START_MS, Pet, direction, insight, job, photos
 
 ONE_CELL = Params(max_cluster_size=2, join_cosine=0.1, join_threshold=0.1)
 
@@ -158,6 +159,23 @@ def test_a_new_model_version_takes_the_corrections_along():
     assert next(c["hero_image_id"] for c in pet.clusters if "g1-3" in [m["image_id"] for m in c["members"]]) == "g1-3"
     corrected(pet, 31, Rename(off, "found by its old id"))
     assert next(c["label"] for c in pet.clusters if c["id"] == pet.cluster_of("g0-0")) == "found by its old id"
+
+
+def test_a_move_to_a_profile_takes_the_corrections_along():
+    pet = album()
+    corrected(pet, 2, Split(FIRST, ["g0-0", "g0-1"]), Merge([SECOND, THIRD]), SetHero(SECOND, "g2-2"))
+    fleet = [direction(n % 20, 0.3, n) for n in range(400)]
+    sample = [Sampled(None, {"embedding": (v / np.linalg.norm(v)).astype("<f2").tobytes()}) for v in fleet]
+    profile = learn("m@1", sample)
+    expected = images(pet)
+
+    jobs, profiles = [job(3, *photos({3: 2}))], Profiles({("m@1", 1): profile}, {"m@1": 1})
+    applied = apply(pet.album, jobs, pet.rows(), pet.params, START_MS, profiles=profiles, complete=True)
+
+    assert [space.profile for space in applied.album.spaces.values()] == [1]
+    pet.album = applied.album
+    assert images(pet) == expected
+    assert pet.clusters[1]["hero_image_id"] == "g2-2"
 
 
 def test_clusters_of_two_model_versions_become_one_when_their_images_are_of_one():
