@@ -7,7 +7,7 @@ import pytest
 from sploot_clusterd.engine import Params, slots
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
-from sploot_clusterd.store import How, Verdict, ViewStore
+from sploot_clusterd.store import AlbumStore, How, Verdict, ViewStore
 from sploot_clusterd.wire import flat_payload
 from tests.ingest.conftest import MAX_ATTEMPTS, Side
 
@@ -303,6 +303,29 @@ async def test_force_reads_every_row_and_forms_the_clusters_anew(side: Side):
     view = await side.view()
     assert (view["version"], view["metrics"]["num_images"]) == (2, 12)
     assert side.count("rebuilds_total") >= 1
+
+
+async def test_rows_of_an_album_that_moved_on_meanwhile_are_not_used(
+    side: Side, new_side, monkeypatch: pytest.MonkeyPatch
+):
+    other: Side = await new_side()
+    await side.add(payload=image("a"))
+    await side.run()
+    read = AlbumStore.all_rows
+
+    async def overtaken(store: AlbumStore, pet_id: str, token: bytes):
+        monkeypatch.undo()
+        await other.add(payload=image("b", 0.0, 1.0))
+        await other.run()
+        return await read(store, pet_id, token)
+
+    monkeypatch.setattr(AlbumStore, "all_rows", overtaken)
+    await side.add(force=True, payload={})
+    await side.run()
+    view = await side.view("pet")
+    assert (view["version"], view["metrics"]["num_images"]) == (3, 2)
+    assert not await side.letters()
+    assert side.count("conflicts_total") == 1
 
 
 async def test_the_exact_algorithm_runs_through_the_same_door(new_side):

@@ -60,7 +60,8 @@ async def test_what_was_committed_is_loaded(albums: AlbumStore, entry: bytes):
     current = await load(albums, token=done.token, images=["img"])
     assert current.fields is None
     assert current.rows == {"img": b"row\x00"}
-    assert await albums.all_rows(PET) == {"img": b"row\x00"}
+    assert await albums.all_rows(PET, done.token) == {"img": b"row\x00"}
+    assert await albums.all_rows(PET, b"another") is None
 
 
 async def test_a_second_commit_from_the_same_state_is_a_conflict(albums: AlbumStore, entry: bytes, producer: Producer):
