@@ -43,6 +43,8 @@ def learn_folds(file: Path, composition: Path | None) -> Folds:
         raise ConfigError(
             f"{composed}: album_fold: expected [{len(albums['album_offset']) - 1}], a fold for each album"
         )
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ConfigError(f"{file}: label: expected whole numbers, each the place of its fold in label_fold")
     if of_label.ndim != 1 or label.min() < 0 or label.max() >= len(of_label):
         raise ConfigError(f"{composed}: label_fold: expected a fold for each label, those from 0 to {label.max()}")
     profiles: dict[int, Profile] = {}

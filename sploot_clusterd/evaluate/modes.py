@@ -126,7 +126,7 @@ def _from_file(file: Path, album: LabelledAlbum) -> Given:
 def _from_folds(file: Path, composition: Path | None) -> Given:
     folds = learn_folds(file, composition)
     profiles = {fold: adopted(profile) for fold, profile in folds.profiles.items()}
-    images = ", ".join(f"{profile.sampled:,}" for profile in folds.profiles.values())
+    images = " and ".join(f"{profile.sampled:,}" for profile in folds.profiles.values())
     told = f"{len(profiles)} profiles, of {images} images; {folds.seconds:.1f} seconds of learning"
     return Given(
         "profiles learned on the other folds",
