@@ -24,6 +24,7 @@ class Block:
         self.encoding = Encoding(space.layout, profile)
         self.moved = space.moved
         self.settled = space.settled
+        self.silhouette = space.silhouette
         self.ids = list(space.ids)
         self._sums: Floats = space.sums
         self._weights: Doubles = space.weights
@@ -99,6 +100,7 @@ class Block:
             self.moved,
             self.settled,
             self.encoding.generation,
+            self.silhouette,
         )
 
     def _own(self, rows: int) -> None:

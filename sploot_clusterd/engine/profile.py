@@ -178,8 +178,8 @@ def decode_profile(raw: bytes) -> Profile:
         raise BadStateError(f"a profile cannot be read: {error}") from None
     if record.format != FORMAT:
         raise BadStateError(f"a profile has format {record.format}, not {FORMAT}")
-    if record.generation < 1 or not record.kinds or not math.isfinite(record.drift or 0.0):
-        raise BadStateError("a profile has no generation, no kind or a drift that is not finite")
+    if record.generation < 1 or not math.isfinite(record.drift or 0.0):
+        raise BadStateError("a profile has no generation, or a drift that is not finite")
     return Profile(
         record.model_version,
         record.generation,
