@@ -3,6 +3,7 @@
 An album is a value: `apply` makes a new one, which shares with the old one whatever did not change.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -142,6 +143,8 @@ class Space:
     """Images at the last rebuild."""
     profile: int = 0
     """The generation of its model version's profile that vectors are compared by; 0 without one."""
+    silhouette: float | None = None
+    """How well its shown clusters were set apart at the last rebuild: see `quality`."""
 
     @property
     def dimension(self) -> int:
@@ -199,6 +202,18 @@ class Album:
     @property
     def unclustered_images(self) -> int:
         return sum(cluster.size for cluster in self.clusters.values() if not cluster.shown)
+
+    @property
+    def silhouette(self) -> float | None:
+        """The mean over spaces, by their images, of those with two shown clusters; None without such a space."""
+        shown = Counter(cluster.space for cluster in self.clusters.values() if cluster.shown)
+        known = [
+            (space.silhouette, space.settled)
+            for space in self.spaces.values()
+            if space.silhouette is not None and shown[space.number] > 1
+        ]
+        total = sum(images for _, images in known)
+        return sum(value * images for value, images in known) / total if total else None
 
     @property
     def num_vector_images(self) -> int:

@@ -25,6 +25,7 @@ class Block:
         self.encoding = Encoding(space.layout, profile)
         self.moved = space.moved
         self.settled = space.settled
+        self.silhouette = space.silhouette
         self.ids = list(space.ids)
         self._sums: Floats = space.sums
         self._weights: Doubles = space.weights
@@ -107,6 +108,7 @@ class Block:
             self.moved,
             self.settled,
             self.encoding.generation,
+            self.silhouette,
         )
 
     def _own(self, rows: int) -> None:

@@ -52,6 +52,7 @@ class _SpaceRecord(Struct, array_like=True):
     profile: int = 0
     dimension: int | None = None
     """None: that of the layout."""
+    silhouette: float | None = None
 
 
 class _Head(Struct, array_like=True):
@@ -172,6 +173,7 @@ def _encode_head(album: Album) -> bytes:
                     space.settled,
                     space.profile,
                     space.dimension,
+                    space.silhouette,
                 )
                 for space in album.spaces.values()
             ],
@@ -221,6 +223,7 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
         record.moved,
         record.settled,
         record.profile,
+        record.silhouette,
     )
 
 

@@ -54,7 +54,7 @@ def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
         new = _fold_row(old, events, sequence)
         if new != old:
             _settle(draft, image_id, old, new)
-    _offer(draft, job)
+    _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
 
@@ -142,12 +142,13 @@ def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     draft.set_row(image_id, new)
 
 
-def _offer(draft: Draft, job: Job) -> None:
-    """Names the images whose vectors the job brought, for the fleet's sample."""
+def _offer(draft: Draft, job: Job, sequence: EntryId) -> None:
+    """Names the images whose vectors are the job's now, for the fleet's sample: those of a removed one are gone."""
+    held = {insight.image_id: draft.row(insight.image_id).vectors for insight in job.images}
     draft.fresh += [
         Fresh(insight.image_id, job.model_version or "", insight.quality, insight.vectors)
-        for insight in job.images
-        if insight.vectors
+        for position, insight in enumerate(job.images)
+        if (vectors := held[insight.image_id]) and (vectors.at, vectors.position) == (sequence, position)
     ]
 
 

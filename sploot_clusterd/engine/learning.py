@@ -39,12 +39,13 @@ def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bo
 
 
 def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | None = None) -> Profile | None:
-    """The next generation; None if no kind has LEAST_SAMPLE images. Seconds of computing for a full sample.
+    """The next generation; None if no kind has LEAST_SAMPLE images that differ. Seconds of computing for a full sample.
 
     It is settled when the sample is full, or when it sees the images as the generation before it did.
     """
     matrices = {kind: _matrix(kind, sample) for kind in KINDS}
-    kinds = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
+    known = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
+    kinds = {kind: each for kind, each in known.items() if each.dimension}
     if not kinds:
         return None
     drift = None
@@ -66,7 +67,7 @@ def learn_kind(vectors: Floats) -> KindProfile:
 
     At most as many axes as the sample can tell (n - 1), and none without variance. Scales are variance^(-1/4).
     """
-    mean = vectors.mean(axis=0)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     shifted = vectors - mean
     count, length = shifted.shape
     most = min(MOST_AXES, length, count - 1)
@@ -78,7 +79,7 @@ def learn_kind(vectors: Floats) -> KindProfile:
         axes = columns.T
     kept = variances > _NO_VARIANCE * max(float(variances[0]), _NO_VARIANCE)
     variances, axes = variances[kept], axes[kept]
-    scales = (variances + _FLOOR * variances.mean()) ** -_POWER
+    scales = (variances + _FLOOR * variances.sum() / max(len(variances), 1)) ** -_POWER
     rest = float(np.einsum("ij,ij->", shifted, shifted)) / count - float(variances.sum())
     return KindProfile(mean, axes.astype(np.float32), scales.astype(np.float32), max(rest, 0.0))
 

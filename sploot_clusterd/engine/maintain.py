@@ -16,6 +16,7 @@ from sploot_clusterd.engine.constraints import obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
+from sploot_clusterd.engine.quality import silhouette
 from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
 
@@ -92,7 +93,10 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
     draft.touched |= gone
     draft.changes.merged += len(gone)
     draft.changes.rebuilt += 1
-    block.moved, block.settled = 0, sum(draft.cells[cell_id].count for cell_id in block.ids)
+    counts = np.array([draft.cells[cell_id].count for cell_id in block.ids], dtype=np.int64)
+    block.moved, block.settled = 0, int(counts.sum())
+    about = block.cells.about(draft.params.mean_prior)
+    block.silhouette = silhouette(block.cells, counts, groups, about, draft.params.min_cluster_size)
 
 
 def inherit(overlap: Overlap) -> dict[int, int]:

@@ -7,6 +7,7 @@ whitening, in logarithms. Whitening in full would also take away what tells the 
 few.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -173,10 +174,12 @@ def decode_profile(raw: bytes) -> Profile:
     """Raises BadStateError for anything that is no profile or contradicts itself."""
     try:
         record = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadStateError(f"a profile cannot be read: {error}") from None
     if record.format != FORMAT:
         raise BadStateError(f"a profile has format {record.format}, not {FORMAT}")
+    if record.generation < 1 or not math.isfinite(record.drift or 0.0):
+        raise BadStateError("a profile has no generation, or a drift that is not finite")
     return Profile(
         record.model_version,
         record.generation,
@@ -190,6 +193,8 @@ def decode_profile(raw: bytes) -> Profile:
 def _kind(kind: str, record: _KindRecord) -> KindProfile:
     if len(record.mean) % 4 or len(record.scales) % 4 or len(record.axes) != len(record.scales) * len(record.mean) // 8:
         raise BadStateError(f"the profile's {kind} has arrays that do not fit together")
+    if not record.axes or not 0.0 <= record.rest < math.inf:
+        raise BadStateError(f"the profile's {kind} has no axes, or leaves out what is not a length")
     mean, scales = (np.frombuffer(raw, dtype=_EXACT).astype(np.float32) for raw in (record.mean, record.scales))
     axes = np.frombuffer(record.axes, dtype=_AXES).astype(np.float32).reshape(len(scales), len(mean))
     if not (np.isfinite(mean).all() and np.isfinite(axes).all() and np.isfinite(scales).all() and (scales > 0).all()):

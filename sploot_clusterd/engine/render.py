@@ -41,6 +41,7 @@ class _Metrics(Struct):
     num_clusters: int
     num_images: int
     num_unclustered: int
+    silhouette: float | None
 
 
 class _View(Struct):
@@ -75,6 +76,7 @@ def render(album: Album, params: Params) -> bytes:
             fragment = ready[number][1] if number in ready else None
             parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
     loose = _unclustered(album)
+    silhouette = album.silhouette
     stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
     stamp = stamp.replace("+00:00", "Z")
     return _encode(
@@ -88,6 +90,7 @@ def render(album: Album, params: Params) -> bytes:
                 num_clusters=len(parts),
                 num_images=album.num_vector_images + album.num_provisional,
                 num_unclustered=len(loose),
+                silhouette=None if silhouette is None else round(silhouette, _DIGITS),
             ),
             updated_at=stamp,
             version=album.version,

@@ -97,7 +97,7 @@ def decode_row(raw: bytes | None) -> Row:
         return EMPTY
     try:
         return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadStateError(f"an image's row cannot be read: {error}") from None
 
 

@@ -55,9 +55,12 @@ def encode_sampled(sampled: Sampled) -> bytes:
 def decode_sampled(raw: bytes) -> Sampled:
     """Raises BadStateError."""
     try:
-        return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        sampled = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadStateError(f"an image of the fleet's sample cannot be read: {error}") from None
+    if not all(map(_is_whole, sampled.vectors.values())):
+        raise BadStateError("an image of the fleet's sample has a vector that is empty, cut off or not finite")
+    return sampled
 
 
 def slot(pet_id: str, image_id: str) -> tuple[str, float]:
@@ -105,6 +108,10 @@ class Sample:
     def images(self) -> list[Sampled]:
         """In the order of the slots: what is learned does not depend on the order in which images came."""
         return [self._images[name] for name in sorted(self._images)]
+
+
+def _is_whole(raw: bytes) -> bool:
+    return len(raw) > 0 and len(raw) % _STORED.itemsize == 0 and bool(np.isfinite(np.frombuffer(raw, _STORED)).all())
 
 
 def _hash(text: str) -> int:

@@ -21,7 +21,7 @@ def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
     """The smallest form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
     for form, packed in _PACKED.items():
         raw = packed(sums, weight)
-        if np.array_equal(unpack(raw, weight, form), sums):
+        if unpack(raw, weight, form).tobytes() == sums.tobytes():
             return form, raw
     return whole(sums)
 

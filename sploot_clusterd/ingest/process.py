@@ -257,6 +257,10 @@ class Processor:
             self._metrics.corrections.labels(op).inc(count)
         self._metrics.clusters.observe(album.shown_clusters)
         self._metrics.unclustered.observe(album.unclustered_images)
+        if album.num_vector_images:
+            self._metrics.unclustered_share.observe(album.unclustered_images / album.num_vector_images)
+        if album.silhouette is not None:
+            self._metrics.silhouette.observe(album.silhouette)
 
     def _spent(self, stage: str, since: float) -> float:
         now = time.perf_counter()

@@ -82,6 +82,7 @@ class ViewMetrics(Struct):
     num_clusters: Count
     num_images: Count
     num_unclustered: Count
+    silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
 
 
 class View(Struct):
@@ -152,6 +153,7 @@ VIEW: Final[dict[str, Any]] = {
         "num_clusters": 1,
         "num_images": 32,
         "num_unclustered": 1,
+        "silhouette": None,
     },
     "updated_at": "2025-10-30T12:34:56.789Z",
     "version": 7,

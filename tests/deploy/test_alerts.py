@@ -8,7 +8,8 @@ import yaml
 
 from sploot_clusterd.metrics import Metrics
 
-FUNCTIONS = {"absent", "by", "histogram_quantile", "increase", "max", "or", "rate", "sum"}
+CASES = ("tests/deploy/alerts_test.yml", "tests/deploy/alerts_of_weeks_test.yml")
+FUNCTIONS = {"abs", "absent", "and", "by", "histogram_quantile", "increase", "max", "or", "rate", "sum"}
 FOREIGN = {"up"}
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
@@ -21,7 +22,7 @@ def rules(root):
 
 @pytest.fixture(scope="module")
 def cases(root):
-    return yaml.safe_load((root / "tests/deploy/alerts_test.yml").read_text())["tests"]
+    return [case for file in CASES for case in yaml.safe_load((root / file).read_text())["tests"]]
 
 
 def exposed():
@@ -37,7 +38,7 @@ def exposed():
 
 def names_in(expression):
     """The metric names of an expression: what is left without selectors, groupings, durations and functions."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)", " ", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|offset \w+", " ", expression)
     return set(re.findall(r"[a-z_][a-z0-9_]*", bare)) - FUNCTIONS
 
 
@@ -102,7 +103,7 @@ def test_each_alert_is_shown_to_fire_and_to_stay_quiet(rules, cases):
     [
         ("check", "config", "docs/prometheus.yml"),
         ("check", "rules", "docs/alerts.yml"),
-        ("test", "rules", "tests/deploy/alerts_test.yml"),
+        ("test", "rules", *CASES),
     ],
     ids=" ".join,
 )

@@ -47,10 +47,13 @@ def head_with(place, value):
     return change
 
 
-def cell_with(place, value):
+def cell_with(place, value, form=None):
+    """The first cell with one of its values replaced, and its form where that matters."""
+
     def change(tables):
         cell = msgspec.msgpack.decode(tables[CELL])
         cell[place] = value
+        cell[3] = form or cell[3]
         return {**tables, CELL: msgspec.msgpack.encode(cell)}
 
     return change
@@ -64,9 +67,13 @@ def cell_with(place, value):
         (head_with(8, []), "do not hold the cells"),
         (cell_with(1, float("nan")), "not finite"),
         (cell_with(1, 0.0), "above 0"),
-        (cell_with(2, b"\0\0\xc0\x7f" * 32), "not finite"),
-        (cell_with(2, b"\0" * 7), "7 bytes in a space of 32 dimensions"),
-        (cell_with(2, b"\0" * 400), "400 bytes"),
+        (cell_with(2, b"\0\0\xc0\x7f" * 32, "f4"), "not finite"),
+        (cell_with(2, b"\0\x7e" * 32, "f2"), "not finite"),
+        (cell_with(2, b"\0" * 7, "f4"), "7 bytes in a space of 32 dimensions"),
+        (cell_with(2, b"\0" * 7, "f2"), "7 bytes"),
+        (cell_with(2, b"\0" * 400, "f4"), "400 bytes"),
+        (cell_with(2, b"\0" * 33, "i1"), "33 bytes"),
+        (cell_with(3, "f8"), "cannot be read"),
     ],
 )
 def test_an_album_that_contradicts_itself_is_bad_state(change, text):

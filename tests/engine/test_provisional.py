@@ -50,6 +50,7 @@ def test_todays_jobs_get_what_they_always_got():
         "num_clusters": 2,
         "num_images": 3,
         "num_unclustered": 0,
+        "silhouette": None,
     }
     assert view["updated_at"] == "2025-10-30T12:34:56.789Z"
     assert (view["pet_id"], view["version"], view["model_version"], view["unclustered"]) == ("pet_123", 1, None, [])

@@ -17,7 +17,7 @@ def test_the_size_in_memory_grows_with_the_album():
 
 def test_the_metrics_figures_are_those_of_the_view():
     pet = Pet()
-    pet.apply(job(1, *photos([3, 3, 1]), image_ids=["bare"]))
+    pet.apply(job(1, *photos([3, 3]), insight("loner", -direction(0)), image_ids=["bare"]))
 
     metrics = pet.view["metrics"]
 

@@ -328,6 +328,19 @@ async def test_rows_of_an_album_that_moved_on_meanwhile_are_not_used(
     assert side.count("conflicts_total") == 1
 
 
+async def test_commits_tell_how_well_clusters_are_set_apart_and_how_many_images_are_in_none(side: Side):
+    looks = {"a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0)}
+    images = [{"image_id": f"{look}-{n}", "embedding": [*looks[look], 0.1 * n]} for look in "ab" for n in range(4)]
+    await side.add(payload={"images": [*images, {"image_id": "loner", "embedding": [-1.0, -1.0, 1.0, 0.0]}]})
+    await side.add("bare", payload={"image_ids": ["img"]})
+    await side.run()
+    silhouette = (await side.view("pet"))["metrics"]["silhouette"]
+    assert side.count("silhouette_count") == side.count("unclustered_share_count") == 1
+    assert silhouette > 0.6
+    assert side.count("silhouette_bucket", le="0.6") == 0
+    assert side.count("unclustered_share_sum") == pytest.approx(1 / 9)
+
+
 async def test_the_exact_algorithm_runs_through_the_same_door(new_side):
     side = await new_side(Params(algorithm="average_linkage"))
     for n in range(6):
