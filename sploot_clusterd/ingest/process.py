@@ -19,6 +19,7 @@ from sploot_clusterd.ingest.compute import Compute, Slices
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
+from sploot_clusterd.ingest.turns import Turns
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Stream, Verdict, Wanted
 from sploot_clusterd.wire import decode_entry
@@ -63,6 +64,7 @@ class Processor:
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
+        self._turns = Turns()
         self._harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
 
@@ -72,10 +74,12 @@ class Processor:
         Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
         """
         with self._leases.held(consumer, [entry.key for entry in entries]):
-            await self._batch(consumer, [entry for entry in entries if entry.verdict is Verdict.RUN])
+            async with self._turns.together():
+                await self._batch(consumer, [entry for entry in entries if entry.verdict is Verdict.RUN])
             for entry in entries:
                 if entry.verdict is Verdict.ALONE:
-                    await self._alone(consumer, entry)
+                    async with self._turns.alone():
+                        await self._alone(consumer, entry)
                 elif entry.verdict is Verdict.GONE:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._outcomes.set_aside(consumer, entry, "payload_lost", text)

@@ -106,6 +106,7 @@ async def while_suspecting(directory: Path, seed: int, size: Size) -> Outcome:
 
 async def while_erasing(directory: Path, seed: int, size: Size) -> Outcome:
     """Around both scripts of DELETE. Its caller asks again, and then nothing is left of the pet, or comes back."""
+    erased: list[str] = []
     left: list[str] = []
 
     async def crash(fleet: Fleet, traps: Sequence[_Trap], n: int) -> None:
@@ -118,7 +119,6 @@ async def while_erasing(directory: Path, seed: int, size: Size) -> Outcome:
         await victim.start()
         erased.append(pet)
 
-    erased: list[str] = []
     outcome = await _crashes(directory, seed, size, crash, check=lambda fleet: _left_of(fleet, erased, left))
     outcome.expect(not left, f"left of erased pets: {left}")
     return outcome

@@ -71,9 +71,9 @@ class Daemon:
         began = self.launch()
 
         def listening() -> bool:
-            assert self.alive(), f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
             lines = [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes()[began:])]
             if not any(line["message"] == "started" for line in lines):
+                assert self.alive(), f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
                 return False
             self.ports = {line["server"]: line["port"] for line in lines if line["message"] == "listening"}
             return True

@@ -24,8 +24,6 @@ SOON = 2.0
 """Seconds after Redis' return within which all works again."""
 _LAST_HARM = 0.8
 """Share of the load before which every harm begins, so that there is work left for it to hit."""
-
-
 _PATIENCE = aiohttp.ClientTimeout(total=12)
 _PROBES = itertools.count()
 
@@ -104,15 +102,13 @@ async def stopped(pid: int) -> AsyncIterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-async def becomes(fleet: Fleet, daemon: Daemon, status: int, timeout: float = 20.0) -> float:
-    """Waits until /readyz answers so; seconds that it took."""
-    began = time.monotonic()
+async def becomes(fleet: Fleet, daemon: Daemon, status: int) -> None:
+    """Waits until /readyz answers so."""
 
     async def is_so() -> bool:
         return (await fleet.readiness(daemon))[0] == status
 
-    await eventually(is_so, what=f"readiness {status}", timeout=timeout)
-    return time.monotonic() - began
+    await eventually(is_so, what=f"readiness {status}", timeout=20)
 
 
 async def recovered(fleet: Fleet, timeout: float = 30.0) -> float:

@@ -18,6 +18,8 @@ from tests.faults.fleet import Daemon, Fleet
 
 STREAM = "streams:media.cluster"
 _DIMENSIONS = 16
+_FORCED = 100
+"""One job in so many has its album clustered anew: every row is read while another process may commit."""
 _PATIENCE = aiohttp.ClientTimeout(total=12)
 
 
@@ -130,6 +132,7 @@ class Load:
         job = {
             "pet_id": pet,
             "job_id": f"{self._mark()}{self._prefix}job-{number}",
+            "force": number % _FORCED == 0 and self._pets > 1,  # one album of thousands would be at nothing else
             "payload": {"images": [{"image_id": image, "embedding": self._vectors.normal(size=_DIMENSIONS).tolist()}]},
         }
         sent = time.monotonic()

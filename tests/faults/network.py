@@ -1,6 +1,6 @@
 """A network between daemon and Redis that loses replies, is slow, or falls silent."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,6 @@ async def behind_proxies(
     directory: Path,
     daemons: int,
     rule: Rule | None = None,
-    env: Mapping[str, str] | None = None,
-    module: str = "tests.faults.marked",
 ) -> AsyncIterator[tuple[Fleet, list[Proxy]]]:
     """A fleet whose daemons each have a proxy of their own before Redis. The checker has none."""
     async with Fleet(directory, daemons=0) as fleet, AsyncExitStack() as open_proxies:
@@ -34,7 +32,7 @@ async def behind_proxies(
             proxy = Proxy(directory / f"p{number}.sock", fleet.server.socket, rule)
             proxies.append(await open_proxies.enter_async_context(proxy))
             url = f"unix://{proxy.path}"
-            await fleet.add_daemon({"REDIS_URL": url, **(env or {})}, module).start()
+            await fleet.add_daemon({"REDIS_URL": url}, "tests.faults.marked").start()
         yield fleet, proxies
         for daemon in fleet.daemons:  # before their proxies go, or they would see one more harm
             daemon.kill()

@@ -80,7 +80,7 @@ _NETWORK = (
 _CALLERS = (
     Plan("entries that are no jobs", poison.undecodable, Size(300, 300, 30), Size(5000, 300, 500)),
     Plan("jobs that always fail", poison.always_failing, Size(200, 200, 3), Size(3000, 300, 50)),
-    Plan("jobs that kill the process", poison.killing, Size(300, 100, 1), Size(3000, 100, 5)),
+    Plan("jobs that kill the process", poison.killing, Size(600, 400, 1), Size(3000, 400, 5)),
     Plan("more poison than jobs", poison.flood, Size(300, 100, 1), Size(2000, 100, 2)),
     Plan("full backlog", overload.full_backlog, Size(400, 1000, 1), Size(5000, 1000, 5)),
     Plan("10,000 albums, 1,000 connections", overload.many_albums, Size(4000, 0, 1000), Size(10_000, 0, 1000)),

@@ -1,0 +1,80 @@
+"""Batches run side by side; a suspect has the process to itself."""
+
+import asyncio
+
+import pytest
+
+from sploot_clusterd.ingest.turns import Turns
+from sploot_clusterd.store import Entry, Verdict
+from tests.conftest import eventually
+from tests.ingest.conftest import Side
+
+
+async def test_batches_run_side_by_side():
+    turns = Turns()
+    async with turns.together(), turns.together():
+        pass
+
+
+async def test_who_runs_alone_waits_for_the_others_and_keeps_new_ones_out():
+    turns, order, leave = Turns(), [], asyncio.Event()
+
+    async def first() -> None:
+        async with turns.together():
+            order.append("first")
+            await leave.wait()
+
+    async def alone() -> None:
+        async with turns.alone():
+            order.append("alone")
+            await asyncio.sleep(0)
+            order.append("alone still")
+
+    async def last() -> None:
+        async with turns.together():
+            order.append("last")
+
+    tasks = [asyncio.create_task(each()) for each in (first, alone, last)]
+    await eventually(lambda: order, what="the first to begin")
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert order == ["first", "alone", "alone still", "last"]
+
+
+async def test_a_turn_ends_with_an_error_too():
+    turns = Turns()
+    for take in (turns.together, turns.alone):
+        with pytest.raises(ZeroDivisionError):
+            async with take():
+                _ = 1 / 0
+    async with turns.alone():
+        pass
+
+
+async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side, monkeypatch):
+    await side.add("one")
+    batch = await side.read("me")
+    await side.add("another")
+    suspect = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read("other")]
+    loading, go_on, load = asyncio.Event(), asyncio.Event(), side.processor._albums.load
+
+    async def slow_load(wanted) -> list:
+        loading.set()
+        await go_on.wait()
+        return await load(wanted)
+
+    monkeypatch.setattr(side.processor._albums, "load", slow_load)
+    running = asyncio.create_task(side.processor.run("me", batch))
+    await loading.wait()
+    lone = asyncio.create_task(side.processor.run("other", suspect))
+    assert await _counted(side, suspect[0]) is None
+    go_on.set()
+    await asyncio.gather(running, lone)
+    assert await side.redis.xlen("jobs") == 0
+
+
+async def _counted(side: Side, entry: Entry) -> bytes | None:
+    """Its record, when it has had every chance to be written."""
+    for _ in range(20):
+        await side.redis.ping()
+    return await side.redis.hget(side.keys.attempts, entry.key)
