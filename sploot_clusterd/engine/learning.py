@@ -88,14 +88,18 @@ def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
 
 
 def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
-    """1 - the correlation of the cosines that both give the same pairs of images; 1 where the length changed."""
+    """1 - the correlation of the cosines that both give the same pairs of images; 1 where the length changed
+    or either sees no difference between pairs.
+    """
     if before.length != after.length:
         return 1.0
     draw = np.random.default_rng(len(vectors))
     left, right = draw.integers(0, len(vectors), (2, _PAIRS))
     apart = left != right
-    cosines = [_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after)]
-    return float(np.clip(1.0 - np.asarray(np.corrcoef(cosines))[0, 1], 0.0, 1.0))
+    one, other = (_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after))
+    one, other = one - one.mean(), other - other.mean()
+    spread = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.clip(1.0 - (one @ other) / spread, 0.0, 1.0)) if spread > _NO_VARIANCE * len(one) else 1.0
 
 
 def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:
