@@ -200,7 +200,8 @@ def _eval(asked: argparse.Namespace) -> int:
     from sploot_clusterd.engine import Params, load_algorithm
     from sploot_clusterd.evaluate.command import Asked, evaluate
 
-    params = Params.of(config.read(asked.config))
+    settings = config.read(asked.config)
+    params = Params.of(settings)
     algorithms = asked.algorithm or [params.algorithm]
     for algorithm in algorithms:
         load_algorithm(algorithm)
@@ -208,6 +209,7 @@ def _eval(asked: argparse.Namespace) -> int:
         file=asked.file,
         composition=asked.composition,
         algorithms=algorithms,
+        profile=asked.profile or ("online" if settings.profiles.enabled else "none"),
         sizes=asked.sizes,
         first=asked.first,
         most=asked.job_size,
@@ -220,11 +222,10 @@ def _eval(asked: argparse.Namespace) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
     _compute_in_one_thread()
     from sploot_clusterd import daemon
 
-    return daemon.run(settings)
+    return daemon.run(config.load(asked.config))  # not held here: there are tokens in it
 
 
 def _compute_in_one_thread() -> None:

@@ -63,15 +63,19 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch
     gc.freeze()  # what was imported stays, and need not be gone through
     for warning in settings.warnings:
         log.warning(warning)
+    daemon = Daemon(settings)
+    del settings  # the tokens in it, which the daemon keeps as digests
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Daemon(settings).run(on_ready, watch))
+        return runner.run(daemon.run(on_ready, watch))
 
 
 class Daemon:
     """One process's parts. `run` may be called once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._tokens = Tokens(settings.http.tokens)
+        self._scrapers = Tokens(settings.metrics.tokens or ())
+        self._settings = settings = settings.without_tokens()
         self._params = Params.of(settings)
         load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
         self.metrics = Metrics()
@@ -80,7 +84,6 @@ class Daemon:
         self._asked_at = 0.0
         self._supervisor = Supervisor(self.metrics, self.health)
         self._notifier = Notifier()
-        self._tokens = Tokens(settings.http.tokens)
         # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
@@ -149,6 +152,7 @@ class Daemon:
             log.error("not reloaded", extra={"data": {"error": str(error)}})  # noqa: TRY400 - the text says it all
         else:
             self._tokens.replace(settings.http.tokens)
+            self._scrapers.replace(settings.metrics.tokens or ())
             logs.set_level(settings.service.log_level)
             log.info("reloaded", extra={"data": {"tokens": len(settings.http.tokens)}})
         self._notifier.ready(f"running {__version__}")
@@ -281,5 +285,5 @@ class Daemon:
 
     def _new_ops(self) -> HttpServer:
         listening = Listening(self._settings.metrics.host, self._settings.metrics.port)
-        app = build_ops_app(self.metrics, self.health)
+        app = build_ops_app(self.metrics, self.health, self._scrapers)
         return HttpServer(app, listening, name="metrics", metrics=self.metrics, health=self.health)

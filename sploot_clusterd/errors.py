@@ -7,6 +7,7 @@ Reason = Literal[
     "invalid",
     "mismatch",
     "dimension",
+    "stale_correction",
     "max_attempts",
     "crash_loop",
     "bad_state",

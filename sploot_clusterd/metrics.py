@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sploot_clusterd import __version__
 from sploot_clusterd.errors import Reason
+from sploot_clusterd.model import OPS
 
 _PREFIX = "media_cluster_"
 # The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.
@@ -88,6 +89,10 @@ class Metrics:
         self.merges = self._counter("cluster_merges_total", "Clusters that became part of another")
         self.splits = self._counter("cluster_splits_total", "Clusters that parted from another")
         self.rebuilds = self._counter("rebuilds_total", "Albums whose clusters were formed anew")
+
+        self.corrections = self._counter("corrections_total", "Users' corrections applied", "op")
+        for op in OPS:
+            self.corrections.labels(op)
 
     def _profiles(self) -> None:
         self.sampled_images = self._gauge("sampled_images", "Images in the fleet's samples, of all model versions")

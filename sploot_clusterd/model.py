@@ -17,9 +17,11 @@ FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 # \Z, for $ would let a trailing newline through.
 ID_PATTERN = r"^[A-Za-z0-9._:-]+\Z"
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f]{1,128}\Z"
+CLUSTER_PATTERN = r"^[A-Za-z0-9._:-]+-cluster-(0|[1-9][0-9]{0,14})\Z"
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 """An id of a pet, a job or an image. How long it may be is a setting."""
+ClusterId = Annotated[str, Meta(pattern=CLUSTER_PATTERN)]
 Text = Annotated[str, Meta(pattern=TEXT_PATTERN)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -47,7 +49,44 @@ class ImageInsight(Struct, frozen=True, gc=False):
     captured_at: datetime | None = None
 
 
-class JobPayload(Struct, frozen=True, gc=False):
+class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False):
+    """These clusters are one."""
+
+    clusters: Annotated[list[ClusterId], Meta(min_length=2)]
+
+
+class Split(Struct, tag_field="op", tag="split", frozen=True, gc=False):
+    """These images of the cluster are a cluster of their own."""
+
+    cluster: ClusterId
+    image_ids: Annotated[list[Id], Meta(min_length=1)]
+
+
+class Move(Struct, tag_field="op", tag="move", frozen=True, gc=False):
+    """These images, wherever they are, belong to the cluster."""
+
+    image_ids: Annotated[list[Id], Meta(min_length=1)]
+    to: ClusterId
+
+
+class Rename(Struct, tag_field="op", tag="rename", frozen=True, gc=False):
+    cluster: ClusterId
+    label: Text
+
+
+class SetHero(Struct, tag_field="op", tag="set_hero", frozen=True, gc=False):
+    """This image of the cluster represents it."""
+
+    cluster: ClusterId
+    image_id: Id
+
+
+Correction = Merge | Split | Move | Rename | SetHero
+OPS = ("merge", "split", "move", "rename", "set_hero")
+"""What a correction's `op` may be."""
+
+
+class JobPayload(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a job says. Everything may be missing or null, as today's producers leave it."""
 
     image_ids: list[Id] | None = None
@@ -57,9 +96,10 @@ class JobPayload(Struct, frozen=True, gc=False):
     model_version: Text | None = None
     images: list[ImageInsight] | None = None
     removed_image_ids: list[Id] | None = None
+    corrections: list[Correction] | None = None
 
 
-class JobRequest(Struct, frozen=True, gc=False):
+class JobRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     """The body of POST /internal/cluster-jobs."""
 
     pet_id: Id
@@ -68,6 +108,13 @@ class JobRequest(Struct, frozen=True, gc=False):
     force: bool | None = None
     payload: JobPayload | None = None
     metadata: dict[str, Any] | None = None
+
+
+class CorrectionsRequest(Struct, frozen=True, gc=False):
+    """The body of POST /internal/pets/{pet_id}/corrections."""
+
+    corrections: Annotated[list[Correction], Meta(min_length=1)]
+    job_id: Id | None = None
 
 
 class Envelope(Struct, frozen=True, gc=False):
@@ -132,4 +179,36 @@ class Job(NamedTuple):
     model_version: str | None = None
     images: Sequence[Insight] = ()
     removed: Sequence[str] = ()
+    corrections: Sequence[Correction] = ()
     trace: str | None = None
+
+
+def cluster_id(pet_id: str, number: object) -> str:
+    """The public id of the pet's cluster of that number."""
+    return f"{pet_id}-cluster-{number}"
+
+
+def cluster_number(pet_id: str, cluster: str) -> int | None:
+    """The number in a cluster's public id; None if it is no cluster of this pet."""
+    number = cluster.removeprefix(f"{pet_id}-cluster-")
+    return int(number) if number != cluster and number.isdecimal() else None
+
+
+def clusters_named(correction: Correction) -> Sequence[str]:
+    match correction:
+        case Merge():
+            return correction.clusters
+        case Move():
+            return (correction.to,)
+        case _:
+            return (correction.cluster,)
+
+
+def images_corrected(correction: Correction) -> Sequence[str]:
+    match correction:
+        case Split() | Move():
+            return correction.image_ids
+        case SetHero():
+            return (correction.image_id,)
+        case _:
+            return ()

@@ -12,11 +12,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, check_limits, insights
+from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights, is_deeper
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
+    CLUSTER_PATTERN,
     ID_PATTERN,
+    OPS,
     TEXT_PATTERN,
+    CorrectionsRequest,
     EntryId,
     Envelope,
     Job,
@@ -42,12 +45,18 @@ class _Fields(msgspec.Struct):
 
 
 _LONGEST_ERROR: Final = 512
+_LEVELS: Final = 64
+"""How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
+on the interpreter and on who calls it. What one door takes the other must not refuse.
+"""
+_TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
 _TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
 _FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
 _PAYLOAD_KEYS: Final = frozenset(JobPayload.__struct_fields__)
 
 _request = msgspec.json.Decoder(JobRequest)
+_corrections = msgspec.json.Decoder(CorrectionsRequest)
 _envelope = msgspec.json.Decoder(Envelope)
 _form = msgspec.json.Decoder(_Form)
 _fields = msgspec.json.Decoder(_Fields)
@@ -56,11 +65,25 @@ _encoder = msgspec.json.Encoder()
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
+    _check_nesting(body)
     request = _decode(_request, body)
     check_limits(request, limits)
     for _ in insights(request, limits):  # vectors are unpacked to be checked; the consumer does it again
         pass
     return request
+
+
+def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
+    """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+    request = _decode(_corrections, body)
+    check_corrections("corrections", request.corrections, pet_id, limits)
+    check_limits(JobRequest(pet_id, request.job_id), limits)
+    return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+
+
+def encode_request(request: JobRequest) -> bytes:
+    """The request as the body that says the same."""
+    return _encoder.encode(request)
 
 
 def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime) -> bytes:
@@ -88,6 +111,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         model_version=payload.model_version,
         images=tuple(insights(request, limits)),
         removed=payload.removed_image_ids or (),
+        corrections=payload.corrections or (),
         trace=_trace(request.metadata),
     )
 
@@ -132,11 +156,14 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
     except (ValueError, RecursionError):
         form = _decode(_form, raw)
     else:
+        _check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
         return _from_flat(_decode(_fields, raw).fields)
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
+        _check_nesting(raw, around=1)
         return _opened(_decode(_envelope, raw))
+    _check_nesting(raw)
     request = _decode(_request, raw)
     return request, request.job_id
 
@@ -158,7 +185,9 @@ def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:
         home = request if key in _REQUEST_KEYS else payload if key in _PAYLOAD_KEYS else None
         if home is not None:
             home[key] = text if key in _TEXTS else msgspec.Raw(_flat_json(key, text))
-    decoded = _decode(_request, _encoder.encode({**request, "payload": payload}))
+    raw = _encoder.encode({**request, "payload": payload})
+    _check_nesting(raw)
+    decoded = _decode(_request, raw)
     return decoded, decoded.job_id
 
 
@@ -216,18 +245,26 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise
 
 
+def _check_nesting(raw: bytes, around: int = 0) -> None:
+    """`around`: the levels of what the request is wrapped in."""
+    if is_deeper(raw, _LEVELS + around):
+        raise BadJobError("malformed", _TOO_DEEP)
+
+
 def _must_be_json(raw: bytes) -> None:
     try:
         msgspec.json.decode(raw)
     except RecursionError:
-        raise BadJobError("malformed", "not JSON that can be read: nested too deeply") from None
+        raise BadJobError("malformed", _TOO_DEEP) from None
     except ValueError as error:  # DecodeError and UnicodeDecodeError among them
         raise BadJobError("malformed", f"not JSON: {error}"[:_LONGEST_ERROR]) from None
 
 
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
+_ONE_OF_OPS: Final = f"expected {', '.join(OPS[:-1])} or {OPS[-1]}"
 _RULES: Final = {
+    CLUSTER_PATTERN: "a cluster's id as the view has it, pet_123-cluster-0",
     ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -",
     TEXT_PATTERN: "1 to 128 printable characters",
 }
@@ -239,6 +276,8 @@ def _explain(text: str) -> str:
     path, what = (found["path"], found["what"]) if found else ("", text)
     if missing := _MISSING.match(what):
         path, what = ".".join(filter(None, (path, missing["field"]))), "this field is required"
+    if path.endswith(".op"):
+        what = _ONE_OF_OPS
     for pattern, rule in _RULES.items():
         what = what.replace(f"`str` matching regex {pattern!r}", rule)
     return f"{path or 'the body'}: {what[:1].lower()}{what[1:]}"[:_LONGEST_ERROR]

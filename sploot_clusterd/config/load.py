@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
-from sploot_clusterd.config import rules, sources
+from sploot_clusterd.config import redis_url, rules, sources
 from sploot_clusterd.config.kinds import Secret
 from sploot_clusterd.config.schema import build
-from sploot_clusterd.config.sections import HttpSettings, Sections
+from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, RedisSettings, Sections
 from sploot_clusterd.config.sources import Given
 from sploot_clusterd.errors import ConfigError
+
+S = TypeVar("S", HttpSettings, MetricsSettings)
 
 _NOTHING: Final[Mapping[str, Given]] = MappingProxyType({})
 
@@ -30,6 +32,11 @@ class Settings(Sections):
     warnings: tuple[str, ...] = ()
     """What an operator should read at start."""
 
+    def without_tokens(self) -> "Settings":
+        """The same, for who keeps it: tokens are kept as digests only."""
+        http, metrics = dataclasses.replace(self.http, tokens=()), dataclasses.replace(self.metrics, tokens=None)
+        return dataclasses.replace(self, http=http, metrics=metrics)
+
 
 def load(
     file: Path | None = None,
@@ -44,11 +51,15 @@ def load(
     contradicts: a line each, with the key, the value, its source and what is allowed.
     """
     settings = read(file, environ=environ, directory=directory, overrides=overrides)
-    problems = list(rules.contradictions(settings, settings.sources))
+    problems = [*rules.contradictions(settings, settings.sources), *_unreadable(settings.redis)]
     _raise(problems)
-    settings = dataclasses.replace(settings, http=_with_token_files(settings.http))
+    settings = dataclasses.replace(
+        settings,
+        http=_with_token_files(settings.http, "http"),
+        metrics=_with_token_files(settings.metrics, "metrics"),
+    )
     problem, warning = rules.weak_tokens(settings, settings.sources)
-    _raise([problem] if problem else [])
+    _raise([each for each in (problem, rules.weak_metrics_tokens(settings, settings.sources)) if each])
     return dataclasses.replace(settings, warnings=(*settings.warnings, *([warning] if warning else ())))
 
 
@@ -88,20 +99,33 @@ def read(
     )
 
 
-def _with_token_files(http: HttpSettings) -> HttpSettings:
-    if not http.token_files:
-        return http
-    return dataclasses.replace(http, tokens=tuple(map(_token_in, http.token_files)))
+def _unreadable(redis: RedisSettings) -> Iterator[str]:
+    """Files for TLS that are not there: at each connection they would only seem to be an outage."""
+    of_url = [("redis.url", file) for file in redis_url.tls_files(redis.url.reveal())]
+    for key, file in (("redis.ssl_ca_certs", redis.ssl_ca_certs), *of_url):
+        try:
+            if file:
+                Path(file).open("rb").close()
+        except OSError as error:
+            yield f"{key}: {file} cannot be read: {error.strerror}"
 
 
-def _token_in(name: str) -> Secret:
+def _with_token_files(section: S, name: str) -> S:
+    if not section.token_files:
+        return section
+    tokens = [token for file in section.token_files for token in _tokens_in(file, f"{name}.token_files")]
+    return dataclasses.replace(section, tokens=tuple(tokens))
+
+
+def _tokens_in(file: str, key: str) -> list[Secret]:
     try:
-        token = Path(name).read_text(errors="surrogateescape").strip()
+        lines = Path(file).read_text(errors="surrogateescape").splitlines()
     except OSError as error:
-        raise ConfigError(f"http.token_files: {name} cannot be read: {error.strerror}") from None
-    if not token:
-        raise ConfigError(f"http.token_files: {name} is empty; expected one token")
-    return Secret(token)
+        raise ConfigError(f"{key}: {file} cannot be read: {error.strerror}") from None
+    tokens = [Secret(line.strip()) for line in lines if line.strip()]
+    if not tokens:
+        raise ConfigError(f"{key}: {file} is empty; expected a token a line")
+    return tokens
 
 
 def _raise(problems: list[str]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 _TEXT: Final = r"[^\x00-\x1f\x7f]+"
 _TLS_PREFIX: Final = "ssl_"
+_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _OPTIONS: Final = {
     "db": "[0-9]{1,9}",
     "username": _TEXT,
@@ -41,6 +42,11 @@ def is_allowed(url: str) -> bool:
 def tls_options(url: str) -> list[str]:
     """The names of the options in `url` that mean something with TLS only."""
     return [name for name, _ in _options(urlsplit(url)) if name.startswith(_TLS_PREFIX)]
+
+
+def tls_files(url: str) -> Iterator[str]:
+    """The files that options in `url` name."""
+    return (value for name, value in _options(urlsplit(url)) if name in _FILES)
 
 
 def _is_place(parts: SplitResult) -> bool:

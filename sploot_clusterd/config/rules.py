@@ -35,8 +35,12 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         yield f"{named('engine.hero.quality')}, as closeness and recency: expected at least one weight above 0"
     if _ports_clash(settings):
         yield f"{named('metrics.port')} and {named('http.port')}: expected two different ports"
-    if settings.http.token_files and settings.http.tokens != HttpSettings().tokens:
-        yield f"{named('http.tokens')} and {named('http.token_files')}: expected only one of the two"
+    for section, given, default in (
+        ("http", settings.http, HttpSettings().tokens),
+        ("metrics", settings.metrics, None),
+    ):
+        if given.token_files and given.tokens != default:
+            yield f"{named(f'{section}.tokens')} and {named(f'{section}.token_files')}: expected only one of the two"
 
 
 def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
@@ -87,6 +91,14 @@ def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | N
     if not is_loopback(http.host):
         return f"{weak} allowed on a loopback address only, and http.host is {http.host!r}", None
     return None, f"{weak} for trying things out; this daemon must not be reachable from elsewhere"
+
+
+def weak_metrics_tokens(settings: Sections, sources: Mapping[str, str]) -> str | None:
+    """The problem with a token that can be guessed. None has to be set, so there is no place for a weak one."""
+    if not any(map(_is_weak, settings.metrics.tokens or ())):
+        return None
+    source = sources.get("metrics.token_files") or sources.get("metrics.tokens", "default")
+    return f"metrics.tokens ({source}): expected tokens of at least {_SHORTEST_TOKEN} bytes"
 
 
 def is_loopback(host: str) -> bool:

@@ -83,7 +83,7 @@ class HttpSettings:
         env="INTERNAL_TOKEN INTERNAL_SERVICE_TOKEN",
     )
     token_files: tuple[str, ...] | None = texts(
-        None, "Files with one token each, in place of tokens. Read again on SIGHUP.", env="INTERNAL_TOKEN_FILE"
+        None, "Files with a token a line, in place of tokens. Read again on SIGHUP.", env="INTERNAL_TOKEN_FILE"
     )
     max_body_bytes: int = whole(8 * 2**20, "The largest request body, in bytes.", 1024, 2**30)
     body_timeout_s: float = number(10.0, "How long a client may take to send a body, in seconds.", 0.1, 600.0)
@@ -97,7 +97,7 @@ class HttpSettings:
 class LimitsSettings:
     """How large a job may be. What is larger is refused (422), or a dead letter where it came by the stream."""
 
-    images_per_job: int = whole(256, "Insights in one job; labels and coverage keys too.", 1, 100_000)
+    images_per_job: int = whole(256, "Insights in one job; labels, coverage keys and corrections too.", 1, 100_000)
     image_ids_per_job: int = whole(10_000, "Ids in image_ids and in removed_image_ids.", 1, 1_000_000)
     vector_length: int = whole(4096, "Numbers in one vector.", 1, 65536)
     id_length: int = whole(128, "Characters in an id of a pet, a job or an image.", 1, 128)
@@ -237,6 +237,14 @@ class MetricsSettings:
     enabled: bool = switch(True, "Whether to serve metrics.", env="WORKER_METRICS_ENABLED")
     host: str = text("0.0.0.0", "The address to listen on.", r"\S+", "an address", env="WORKER_METRICS_HOST")  # noqa: S104 - scraped from elsewhere, as the reference was
     port: int = whole(9105, "The port to listen on; 0 takes any free one.", 0, _PORT, env="WORKER_METRICS_PORT")
+    tokens: tuple[Secret, ...] | None = secrets(
+        None,
+        "What a scraper has to present, as X-Internal-Token or as a bearer. Unset: nothing. Read again on SIGHUP.",
+        env="WORKER_METRICS_TOKEN",
+    )
+    token_files: tuple[str, ...] | None = texts(
+        None, "Files with a token a line, in place of tokens. Read again on SIGHUP.", env="WORKER_METRICS_TOKEN_FILE"
+    )
 
 
 @dataclass(frozen=True, slots=True)

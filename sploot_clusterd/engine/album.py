@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from sploot_clusterd.engine.params import Params, Serving
-from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
 from sploot_clusterd.model import EntryId
 
@@ -29,6 +29,7 @@ class Member(Struct, array_like=True, frozen=True, gc=False):
     closeness: float
     """Centred cosine to the cell's centroid when it joined."""
     taken_ms: int
+    pinned: Pin | None = None
 
 
 class Cell(Struct, array_like=True, frozen=True, gc=False):
@@ -41,10 +42,23 @@ class Cell(Struct, array_like=True, frozen=True, gc=False):
     quality_count: int = 0
     members: tuple[Member, ...] = ()
     """The best `Params.best_members`, best first."""
+    anchor: int | None = None
+
+
+class Anchor(Struct, array_like=True, frozen=True, gc=False):
+    """What a user's corrections made of a cluster: its cells stay together, and apart from those of other anchors.
+
+    Cells without an anchor come and go as the algorithm says.
+    """
+
+    label: str | None = None
+    named_at: Stamp | None = None
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
-    """A group of cells. All but its number, group, hero and matched label follows from them, as of its last change."""
+    """A group of cells. All but its number, group, hero, matched label and anchor follows from them, as of its last
+    change.
+    """
 
     key: int
     """Rises with age; never shown."""
@@ -63,6 +77,10 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """Centred cosine of each cell to the cluster."""
     newest_ms: int = 0
     """The album's newest photo when the cluster last changed: what recency is measured from."""
+    anchor: int | None = None
+    """That of its cells which have one."""
+    given: str | None = None
+    """The label that a user gave it: its anchor's."""
 
     @property
     def shown(self) -> bool:
@@ -103,6 +121,7 @@ class Counters(Struct, array_like=True, frozen=True, gc=False):
     group: int = 1
     segment: int = 0
     chunk: int = 0
+    anchor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,9 @@ class Album:
     cells: Mapping[int, Cell] = field(default_factory=dict)
     clusters: Mapping[int, Cluster] = field(default_factory=dict)
     heirs: Mapping[int, int] = field(default_factory=dict)
+    anchors: Mapping[int, Anchor] = field(default_factory=dict)
+    successors: Mapping[int, int] = field(default_factory=dict)
+    """Numbers of clusters that became part of others -> the numbers of those."""
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()
@@ -209,7 +231,8 @@ class Album:
         fragments = sum(len(fragment) for _, fragment in self.fragments.values())
         objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
         names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
-        return 4000 + arrays + fragments + objects + names + 100 * len(self.heirs)
+        corrected = 250 * len(self.anchors) + 100 * len(self.successors)
+        return 4000 + arrays + fragments + objects + names + corrected + 100 * len(self.heirs)
 
 
 def new_album(pet_id: str) -> Album:

@@ -9,6 +9,7 @@ import numpy as np
 from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.codec import encode_changes
+from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Changes, Draft
 from sploot_clusterd.engine.fold import fold, remember, remembered
 from sploot_clusterd.engine.groups import follow_settings, refresh
@@ -81,7 +82,7 @@ def apply(
     BadStateError if a row cannot be read, ConfigError if the algorithm is not there.
     """
     draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
-    outcomes = _apply_jobs(draft, jobs)
+    draft, outcomes = _apply_jobs(draft, jobs)
     if not draft.revision:
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
@@ -94,7 +95,7 @@ def apply(
     return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes, fresh=draft.fresh)
 
 
-def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> list[Outcome]:
+def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
     """One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway."""
     last = _last_force(draft, jobs)
     pending = False
@@ -104,7 +105,7 @@ def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
         new = remembered(draft, job) is None
-        outcome = _apply_job(draft, job)
+        draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
         if job.force and new and outcome.verdict is Verdict.APPLIED:
             draft.need_all_rows()
@@ -118,7 +119,7 @@ def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> list[Outcome]:
     if pending:  # asked for by the second copy of a job whose first copy was rejected
         recluster(draft)
         _settle(draft)
-    return outcomes
+    return draft, outcomes
 
 
 def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
@@ -130,17 +131,24 @@ def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
     return max((at for at in places.values() if jobs[at].force), default=None)
 
 
-def _apply_job(draft: Draft, job: Job) -> Outcome:
-    """A job that the album remembers takes its first place in the order, where nothing of it is new."""
+def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
+    """The draft after the job: the one given, unless corrections may yet turn out to be stale, when all is undone.
+
+    A job that the album remembers takes its first place in the order, where nothing of it is new.
+    """
     first = remembered(draft, job)
     before = draft.revision
+    corrects = first is None and len(job.corrections) > 0
+    tried = draft.fork() if corrects else draft
     try:
-        fold(draft, job, first or job.sequence)
+        fold(tried, job, first or job.sequence)
+        if corrects:
+            correct(tried, job)
     except BadJobError as error:
-        return Outcome(Verdict.REJECTED, error)
+        return draft, Outcome(Verdict.REJECTED, error)
     if first is None:
-        remember(draft, job.job_id, job.sequence)
-    return Outcome(Verdict.REPEATED if draft.revision == before else Verdict.APPLIED)
+        remember(tried, job.job_id, job.sequence)
+    return tried, Outcome(Verdict.REPEATED if tried.revision == before else Verdict.APPLIED)
 
 
 def _settle(draft: Draft) -> None:
@@ -169,6 +177,8 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         cells=draft.cells,
         clusters=draft.clusters,
         heirs=draft.heirs,
+        anchors=draft.anchors,
+        successors=draft.successors,
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,

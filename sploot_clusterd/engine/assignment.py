@@ -15,7 +15,7 @@ def assignment(album: Album, rows: Mapping[str, bytes], params: Params) -> dict[
     number_of_cell = {
         cell: cluster.number
         for cluster in album.clusters.values()
-        if cluster.size >= params.min_cluster_size and cluster.number is not None
+        if cluster.number is not None and (cluster.size >= params.min_cluster_size or cluster.anchor is not None)
         for cell in cluster.cells
     }
     assigned = {}

@@ -1,6 +1,7 @@
 """A space's statistics while jobs are applied: copied from the album once, then changed in place."""
 
 from bisect import bisect_left
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -88,6 +89,13 @@ class Block:
         self._own(len(self.ids))
         self._sums[into] += self._sums[other]
         self._weights[into] += self._weights[other]
+
+    def fork(self) -> "Block":
+        """A copy that shares the arrays until either of the two changes them."""
+        self._owned = False
+        twin = copy(self)
+        twin.ids = list(self.ids)
+        return twin
 
     def freeze(self) -> Space:
         return Space(

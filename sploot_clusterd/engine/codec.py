@@ -1,7 +1,8 @@
 """An album's tables as fields of its hash, and back. Rows have their own codec in `rows`.
 
 `head`: counters, spaces, clusters, the newest job. `c<id>`: one cell. `j<n>`: a segment of recent job ids. `p<n>`: a
-chunk of the provisional images. `heirs`: which cells took in which. Only fields whose value changed are written.
+chunk of the provisional images. `heirs`: which cells took in which. `anchors`: what users' corrections hold together,
+`successors`: which clusters took in which. Only fields whose value changed are written.
 """
 
 import re
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from sploot_clusterd.engine.album import (
     Album,
+    Anchor,
     Cell,
     Chunk,
     Cluster,
@@ -34,6 +36,8 @@ from sploot_clusterd.model import EntryId
 FORMAT: Final = 1
 HEAD: Final = b"head"
 HEIRS: Final = b"heirs"
+ANCHORS: Final = b"anchors"
+SUCCESSORS: Final = b"successors"
 _NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
 
 T = TypeVar("T")
@@ -77,7 +81,8 @@ _head = msgspec.msgpack.Decoder(_Head)
 _cell = msgspec.msgpack.Decoder(_CellRecord)
 _segment = msgspec.msgpack.Decoder(dict[str, Stamp])
 _chunk = msgspec.msgpack.Decoder(dict[str, float | None])
-_heirs = msgspec.msgpack.Decoder(Mapping[int, int])
+_numbers = msgspec.msgpack.Decoder(Mapping[int, int])
+_anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor])
 
 
 def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -94,11 +99,17 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         parts = {prefix + b"%d" % part.number: part for part in after}
         writes |= {name: _encode(part[1]) for name, part in parts.items() if held.get(name) is not part}
         deletes += held.keys() - parts.keys()
-    if new.heirs is not old.heirs:
-        if new.heirs:
-            writes[HEIRS] = _encode(new.heirs)
-        elif old.heirs:
-            deletes.append(HEIRS)
+    for name, was, now in (
+        (HEIRS, old.heirs, new.heirs),
+        (ANCHORS, old.anchors, new.anchors),
+        (SUCCESSORS, old.successors, new.successors),
+    ):
+        if now is was or now == was:
+            continue
+        if now:
+            writes[name] = _encode(now)
+        else:
+            deletes.append(name)
     return writes, sorted(deletes)
 
 
@@ -119,7 +130,9 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
     records = {cell_id: _read(_cell, b"c%d" % cell_id, raw) for cell_id, raw in sorted(numbered[b"c"].items())}
     segments = {number: _read(_segment, b"j%d" % number, raw) for number, raw in sorted(numbered[b"j"].items())}
     chunks = {number: _read(_chunk, b"p%d" % number, raw) for number, raw in sorted(numbered[b"p"].items())}
+    anchors = _read(_anchors, ANCHORS, fields[ANCHORS]) if ANCHORS in fields else {}
     _check_references(head, records)
+    _check_anchors(head, records, anchors)
     return Album(
         pet_id,
         version=head.version,
@@ -131,7 +144,9 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         spaces={record.number: _space(record, records) for record in head.spaces},
         cells={cell_id: record.cell for cell_id, record in records.items()},
         clusters={cluster.key: cluster for cluster in head.clusters},
-        heirs=_read(_heirs, HEIRS, fields[HEIRS]) if HEIRS in fields else {},
+        heirs=_read(_numbers, HEIRS, fields[HEIRS]) if HEIRS in fields else {},
+        anchors=anchors,
+        successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
         segments=tuple(Segment(n, {job: EntryId(*at) for job, at in jobs.items()}) for n, jobs in segments.items()),
         chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
         provisional=head.provisional,
@@ -222,3 +237,13 @@ def _check_references(head: _Head, cells: Mapping[int, _CellRecord]) -> None:
         raise BadStateError("a cell is in a space that the head does not know")
     if any(len(cluster.closeness) != len(cluster.cells) for cluster in head.clusters):
         raise BadStateError("a cluster of the head has not one closeness for each cell")
+
+
+def _check_anchors(head: _Head, cells: Mapping[int, _CellRecord], anchors: Mapping[int, Anchor]) -> None:
+    """A cell's anchor is its cluster's, each space has one cluster of an anchor, and each anchor has one somewhere."""
+    for cluster in head.clusters:
+        if {cells[cell_id].cell.anchor for cell_id in cluster.cells} - {None} != {cluster.anchor} - {None}:
+            raise BadStateError("a cluster of the head has not the anchor of its cells")
+    held = [(cluster.anchor, cluster.space) for cluster in head.clusters if cluster.anchor is not None]
+    if len(held) != len(set(held)) or {anchor for anchor, _ in held} != anchors.keys():
+        raise BadStateError("the anchors are not those of the clusters of the head")

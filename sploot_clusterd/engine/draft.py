@@ -1,11 +1,13 @@
 """The working copy of an album while jobs are applied. The album itself is never written to."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, Segment
+from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, Member, Segment
 from sploot_clusterd.engine.algorithm import Algorithm
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.encoding import Encoding
@@ -32,6 +34,8 @@ class Changes:
     images_added: int = 0
     images_updated: int = 0
     images_removed: int = 0
+    corrections: Counter[str] = field(default_factory=Counter)
+    """By their op."""
 
 
 class Draft:
@@ -62,6 +66,8 @@ class Draft:
         self.clusters: dict[int, Cluster] = dict(album.clusters)
         self.home = {cell_id: key for key, cluster in album.clusters.items() for cell_id in cluster.cells}
         self.heirs: Mapping[int, int] = album.heirs
+        self.anchors: dict[int, Anchor] = dict(album.anchors)
+        self.successors: Mapping[int, int] = album.successors
         self.segments: list[Segment] = list(album.segments)
         self.chunks: list[Chunk] = list(album.chunks)
         self.provisional = album.provisional
@@ -75,6 +81,17 @@ class Draft:
         self.provisional_changed = False
         self._raw_rows = raw_rows
         self._complete = complete
+
+    def fork(self) -> "Draft":
+        """A second draft in the state of this one: what is changed in it does not show here."""
+        twin = copy(self)
+        twin.blocks = {number: block.fork() for number, block in self.blocks.items()}
+        twin.cells, twin.clusters, twin.home = dict(self.cells), dict(self.clusters), dict(self.home)
+        twin.anchors, twin.rows, twin.served = dict(self.anchors), dict(self.rows), dict(self.served)
+        twin.segments, twin.chunks, twin.touched = list(self.segments), list(self.chunks), set(self.touched)
+        twin.fresh = list(self.fresh)
+        twin.changes = replace(self.changes, corrections=Counter(self.changes.corrections))
+        return twin
 
     def row(self, image_id: str) -> Row:
         """The image's row as it stands. Raises BadStateError."""
@@ -107,6 +124,10 @@ class Draft:
         if living not in self.cells:
             raise BadStateError(f"an image is in cell {cell_id}, which is not there")
         return living
+
+    def anchored(self, space: int, anchor: int) -> int | None:
+        """The cluster that the anchor's cells of this space are in."""
+        return next((k for k, other in self.clusters.items() if (other.space, other.anchor) == (space, anchor)), None)
 
     def adopted(self, model_version: str) -> Profile | None:
         """The profile that spaces of this model version move to now. Raises NeedsProfileError."""

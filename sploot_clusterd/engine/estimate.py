@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sploot_clusterd.engine.album import Album
-from sploot_clusterd.model import Job
+from sploot_clusterd.model import Job, images_corrected
 
 # Seconds, measured on one core with vectors of 512 values.
 _JOB = 150e-6
@@ -24,6 +24,7 @@ _FREED = 85
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     """Seconds, from sizes alone; within a factor of about three."""
     images = sum(len(job.images) + len(job.removed) for job in jobs)
+    images += sum(len(images_corrected(correction)) for job in jobs for correction in job.corrections)
     listed = sum(len(job.image_ids) for job in jobs)
     dimension = max((space.dimension for space in album.spaces.values()), default=0)
     cells = min(len(album.cells) + images, _CELLS)

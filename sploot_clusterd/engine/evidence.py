@@ -3,6 +3,7 @@
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from sploot_clusterd.engine.params import Absorbing
 from sploot_clusterd.engine.statistics import Doubles, Floats, Ints
@@ -94,11 +95,20 @@ class _Pairs:
         self._best[other] = -np.inf
 
 
-def agglomerate(sums: Floats, weights: Doubles, ratio: float, threshold: float, at_most: int | None = None) -> Ints:
+def agglomerate(
+    sums: Floats,
+    weights: Doubles,
+    ratio: float,
+    threshold: float,
+    *,
+    at_most: int | None = None,
+    anchors: Ints | None = None,
+) -> Ints:
     """Merges the best-scored pair again and again; returns for each cell the lowest cell of its group, [k].
 
     `sums` [k, d] are centred, `weights` [k]. Stops at `threshold`; or, if `at_most` is given, as soon as no more groups
-    are left than that, whatever the threshold.
+    are left than that, whatever the threshold. Cells of different `anchors` [k] (-1: none) never get into one group,
+    even if more groups are left then.
     """
     count = len(weights)
     found = np.arange(count)
@@ -106,17 +116,30 @@ def agglomerate(sums: Floats, weights: Doubles, ratio: float, threshold: float, 
         return found
     products = (sums @ sums.T).astype(np.float64)
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
-    pairs = _Pairs(groups.all_merge_scores(products))
+    scores = groups.all_merge_scores(products)
+    if anchors is not None:
+        anchors = anchors.copy()
+        scores[_rivals(anchors[:, None], anchors)] = -np.inf
+    pairs = _Pairs(scores)
     for _ in range(count - max(at_most or 1, 1)):
         score, a, b = pairs.best()
-        if at_most is None and score <= threshold:
+        if score <= (threshold if at_most is None else -np.inf):
             break
         found[found == b] = a
         products[a] += products[b]
         products[:, a] += products[:, b]
         groups.merge(a, b, float(products[a, a]))
-        pairs.merge(a, b, groups.merge_scores(a, products[a]))
+        merged = groups.merge_scores(a, products[a])
+        if anchors is not None:
+            anchors[a] = max(anchors[a], anchors[b])
+            merged[_rivals(anchors, anchors[a])] = -np.inf
+        pairs.merge(a, b, merged)
     return found
+
+
+def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
+    """Whether both have anchors, and not the same."""
+    return np.asarray((one >= 0) & (other >= 0) & (one != other))
 
 
 def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Ints:

@@ -23,7 +23,7 @@ from sploot_clusterd.engine.rows import (
     take_vectors,
 )
 from sploot_clusterd.engine.sample import Fresh
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.model import EntryId, Job, images_corrected
 
 _PER_SEGMENT = 16
 
@@ -43,6 +43,7 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
     names: set[str] = set()
     for job in jobs:
         names.update(job.image_ids, job.removed, (insight.image_id for insight in job.images))
+        names.update(*map(images_corrected, job.corrections))
     return names
 
 
@@ -119,13 +120,15 @@ def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
 
 
 def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
-    """Moves the image from where its old row had it to where the new one wants it."""
+    """Moves the image from where its old row had it to where the new one wants it, with its anchor."""
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
+    anchor = None
     if old.vectors is not None and not stays:
+        anchor = draft.cells[draft.living(old.vectors.cell)].anchor
         leave(draft, image_id, old, old.vectors)
     if new.vectors is not None and not stays:
         space = draft.blocks[new.vectors.space]
-        new = join(draft, image_id, new, new.vectors)
+        new = join(draft, image_id, new, new.vectors, anchor)
         keep_cap(draft, space)
     elif stays:
         restate(draft, image_id, old, new)

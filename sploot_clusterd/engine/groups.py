@@ -7,6 +7,7 @@ from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred, cosines_to_sum
+from sploot_clusterd.engine.succession import succeed
 
 
 def follow_settings(draft: Draft) -> None:
@@ -25,26 +26,36 @@ def follow_settings(draft: Draft) -> None:
 
 def refresh(draft: Draft) -> None:
     """Sizes, closeness, votes, numbers and heroes of touched clusters; empty ones are dropped. Others keep theirs."""
+    for key in sorted(key for key, cluster in draft.clusters.items() if not cluster.cells):
+        _drop(draft, draft.clusters.pop(key))
     for key in sorted(draft.touched):
         draft.served.pop(key, None)
         cluster = draft.clusters.get(key)
         if cluster is None:
-            continue
-        if not cluster.cells:
-            del draft.clusters[key]
             continue
         block = draft.blocks[cluster.space]
         at = [block.index(cell_id) for cell_id in cluster.cells]
         sums = centred(block.cells.part(at), block.cells.about(draft.params.mean_prior))
         _restate(draft, cluster, tuple(cosines_to_sum(sums).tolist()))
     draft.touched.clear()
+    held = {cluster.anchor for cluster in draft.clusters.values()}
+    for anchor in draft.anchors.keys() - held:
+        del draft.anchors[anchor]
+
+
+def _drop(draft: Draft, empty: Cluster) -> None:
+    """If its images went to another space, as with a new model version, the cluster of its anchor there goes on."""
+    for key in sorted(draft.clusters):
+        if empty.anchor is not None and draft.clusters[key].anchor == empty.anchor:
+            succeed(draft, empty, key)
+            return
 
 
 def _restate(draft: Draft, cluster: Cluster, closeness: tuple[float, ...]) -> None:
     cells = [draft.cells[cell_id] for cell_id in cluster.cells]
     votes = sum_votes(cells)
     size = sum(cell.count for cell in cells)
-    shown = size >= draft.params.min_cluster_size
+    shown = size >= draft.params.min_cluster_size or cluster.anchor is not None
     cluster = structs.replace(
         cluster,
         size=size,

@@ -26,14 +26,16 @@ def score(member: Member, closeness: float, newest_ms: int, weights: HeroWeights
     return weighted / (weights.quality + weights.closeness + weights.recency)
 
 
-def rank_in_cell(member: Member, params: Params) -> tuple[float, str]:
-    """Sorts a cell's members best first. Recency is left out: it depends on what comes later."""
-    return -score(member, member.closeness, member.taken_ms, params.hero), member.image_id
+def rank_in_cell(member: Member, params: Params) -> tuple[tuple[int, ...], float, str]:
+    """Sorts a cell's members best first, pinned ones before all. Recency is left out: it depends on what follows."""
+    pinned = (0, *(-part for part in member.pinned)) if member.pinned is not None else (1,)
+    return pinned, -score(member, member.closeness, member.taken_ms, params.hero), member.image_id
 
 
 def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) -> list[tuple[float, Member]]:
     """The cluster's best `max_cluster_size` with their scores, best first; equal scores by id.
 
+    The hero that a user chose is always among them.
     An image's closeness to the cluster is its closeness to its cell times the cell's to the cluster.
     """
     weights, newest_ms = params.hero, cluster.newest_ms
@@ -43,13 +45,26 @@ def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) ->
         for member in cells[cell_id].members
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].image_id))
-    return scored[: params.max_cluster_size]
+    served = scored[: params.max_cluster_size]
+    pinned = _newest_pin(scored)
+    return [*served[:-1], pinned] if pinned is not None and pinned not in served else served
 
 
 def choose_hero(current: str | None, served: Sequence[tuple[float, Member]], margin: float) -> str:
-    """The best of the served members, unless the present hero is among them and not clearly worse."""
+    """The one that a user pinned last, else the best of the served members, unless the present hero is among them and
+    not clearly worse.
+    """
+    pinned = _newest_pin(served)
+    if pinned is not None:
+        return pinned[1].image_id
     best_score, best = served[0]
     for member_score, member in served:
         if member.image_id == current:
             return current if best_score < member_score + margin else best.image_id
     return best.image_id
+
+
+def _newest_pin(scored: Sequence[tuple[float, Member]]) -> tuple[float, Member] | None:
+    return max(
+        (pair for pair in scored if pair[1].pinned is not None), key=lambda pair: pair[1].pinned or (), default=None
+    )

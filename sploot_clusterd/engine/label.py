@@ -1,4 +1,4 @@
-"""What clusters of images with vectors are called: by their images, else by the job's labels, else "Group N"."""
+"""What clusters of images with vectors are called: by their user, their images, the job's labels, or "Group N"."""
 
 import numpy as np
 from msgspec import structs
@@ -10,29 +10,42 @@ from sploot_clusterd.engine.provisional import shares
 
 
 def label_of(cluster: Cluster) -> str:
-    return cluster.vote or cluster.matched or f"Group {cluster.group}"
+    return cluster.given or cluster.vote or cluster.matched or f"Group {cluster.group}"
 
 
 def relabel(draft: Draft) -> None:
     """Gives every shown cluster a label. A matched one stays until votes outdo it or the newest labels lack it."""
     clusters = sorted(draft.clusters.values(), key=lambda cluster: cluster.key)
-    shown = [cluster for cluster in clusters if cluster.shown]
+    shown = [_with_given(draft, cluster) for cluster in clusters if cluster.shown]
     for cluster in shown:
-        if cluster.matched is not None and (cluster.vote is not None or cluster.matched not in draft.job.labels):
+        if cluster.matched is not None and (_is_called(cluster) or cluster.matched not in draft.job.labels):
             draft.clusters[cluster.key] = structs.replace(cluster, matched=None)
     _match(draft, [draft.clusters[cluster.key] for cluster in shown])
     for key in sorted(cluster.key for cluster in shown):
         cluster = draft.clusters[key]
-        if cluster.vote is None and cluster.matched is None and cluster.group is None:
+        if not _is_called(cluster) and cluster.matched is None and cluster.group is None:
             draft.clusters[key] = structs.replace(cluster, group=draft.count_up("group"))
+
+
+def _with_given(draft: Draft, cluster: Cluster) -> Cluster:
+    """The cluster with its anchor's label."""
+    given = draft.anchors[cluster.anchor].label if cluster.anchor is not None else None
+    if given != cluster.given:
+        cluster = draft.clusters[cluster.key] = structs.replace(cluster, given=given)
+    return cluster
+
+
+def _is_called(cluster: Cluster) -> bool:
+    """Whether its user or its images say what it is called."""
+    return cluster.given is not None or cluster.vote is not None
 
 
 def _match(draft: Draft, shown: list[Cluster]) -> None:
     """Matches free labels with unlabelled clusters so that shares of images and coverage differ least in sum."""
     labels = draft.job.labels
-    used = {cluster.vote or cluster.matched for cluster in shown}
+    used = {cluster.given or cluster.vote or cluster.matched for cluster in shown}
     free = [label for label in labels if label not in used]
-    unlabelled = [cluster for cluster in shown if cluster.vote is None and cluster.matched is None]
+    unlabelled = [cluster for cluster in shown if not _is_called(cluster) and cluster.matched is None]
     if not free or not unlabelled:
         return
     expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))

@@ -15,6 +15,7 @@ LEAST_SAMPLE: Final = 300
 """Below this an album's own mean tells as much: on real albums profiles of 150 images were no better than none."""
 MOST_AXES: Final = 192
 _GROWTH: Final = 1.5
+_RETRY_GROWTH: Final = 1.1
 _POWER: Final = 0.25
 _FLOOR: Final = 0.01
 """Of the mean variance, added to each: an axis on which hardly anything varies is noise, not signal."""
@@ -25,8 +26,13 @@ _PAIRS: Final = 4000
 _STORED: Final = np.dtype("<f2")
 
 
-def worth_learning(sampled: int, previous: Profile | None) -> bool:
-    """Whether a sample of that size can say more than the profile that is there."""
+def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bool:
+    """Whether a sample of that size can say more than the profile that is there.
+
+    `tried` is the size of a sample that nothing could be learned from: it is tried again when it has grown by a tenth.
+    """
+    if sampled < _RETRY_GROWTH * tried:
+        return False
     if previous is None:
         return sampled >= LEAST_SAMPLE
     return not previous.settled and sampled >= min(_GROWTH * previous.sampled, SAMPLE_LIMIT) > previous.sampled

@@ -5,18 +5,20 @@ good does a row's cell lead on, by `heirs`, to the one that took it in.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
+from sploot_clusterd.engine.constraints import obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.quality import silhouette
 from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
+from sploot_clusterd.engine.succession import succeed
 
 Overlap = Mapping[tuple[int, int], int]
 """How many images an old cluster (by key) and a new group (by number) have in common."""
@@ -33,33 +35,49 @@ def rebuild_if_due(draft: Draft) -> None:
 def keep_cap(draft: Draft, block: Block) -> None:
     """Called after each new image: what a job costs is bounded by the number of cells."""
     if draft.algorithm.micro_cells and len(block.ids) > draft.params.max_cells:
+        origins = _origins(draft, block)
         condense(draft, block)
-        rebuild(draft, block)
+        _rebuild(draft, block, origins)
 
 
 def rebuild(draft: Draft, block: Block) -> None:
     """Groups the space's cells anew."""
+    _rebuild(draft, block, _origins(draft, block))
+
+
+def _origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
+    """Each cell with its cluster and how many images it has."""
+    return [(cell_id, draft.home[cell_id], draft.cells[cell_id].count) for cell_id in block.ids]
+
+
+def _rebuild(draft: Draft, block: Block, origins: Iterable[tuple[int, int, int]]) -> None:
     groups = partition(draft, block)
+    group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)
-    for cell_id, group in zip(block.ids, groups.tolist(), strict=True):
-        overlap[draft.home[cell_id], group] += draft.cells[cell_id].count
+    for cell_id, key, count in origins:
+        overlap[key, group_of[draft.living(cell_id)]] += count
     regroup(draft, block, groups, overlap)
 
 
 def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
-    """Gives each group a cluster: one that `inherit` names, or a new one. Unchanged clusters stay as they are."""
-    heirs = inherit(overlap)
+    """Gives each group a cluster: one that `inherit` names, or a new one. Unchanged clusters stay as they are.
+
+    A cluster with an anchor goes on as the group that has it, whatever it shares with others.
+    """
     cells: dict[int, list[int]] = defaultdict(list)
     for cell_id, group in zip(block.ids, groups.tolist(), strict=True):
         cells[group].append(cell_id)
-    old = {key: cluster for key, cluster in draft.clusters.items() if cluster.space == block.number}
+    anchors = {group: _anchor_of(draft, cell_ids) for group, cell_ids in cells.items()}
+    old = {key: draft.clusters[key] for key in {key for key, _ in overlap}}
+    heirs = inherit({(k, group): n for (k, group), n in overlap.items() if old[k].anchor == anchors[group]})
+    keys: dict[int, int] = {}
     for key in old:
         del draft.clusters[key]
     for group, cell_ids in sorted(cells.items(), key=lambda item: item[1][0]):
         if group in heirs:
             cluster = old[heirs[group]]
         else:
-            cluster = Cluster(draft.count_up("cluster"), block.number, ())
+            cluster = Cluster(draft.count_up("cluster"), block.number, (), anchor=anchors[group])
             draft.changes.split += 1
         key = cluster.key
         if set(cluster.cells) != set(cell_ids):
@@ -67,7 +85,11 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
             draft.touched.add(key)
         draft.clusters[key] = cluster
         draft.home.update(dict.fromkeys(cell_ids, key))
+        keys[group] = key
     gone = old.keys() - draft.clusters.keys()
+    largest = largest_parts(overlap)
+    for key in sorted(gone & largest.keys()):
+        succeed(draft, old[key], keys[largest[key]])
     draft.touched |= gone
     draft.changes.merged += len(gone)
     draft.changes.rebuilt += 1
@@ -84,14 +106,21 @@ def inherit(overlap: Overlap) -> dict[int, int]:
     Groups are numbered in an order that settles ties: the lower one.
     """
     sizes: dict[int, int] = defaultdict(int)
-    largest: dict[int, tuple[int, int]] = {}
-    for (key, group), count in overlap.items():
+    for (key, _), count in overlap.items():
         sizes[key] += count
-        largest[key] = max(largest.get(key, (0, 0)), (count, -group))
+    largest = largest_parts(overlap)
     heirs: dict[int, int] = {}
     for key in sorted(largest, key=lambda key: (-sizes[key], key)):
-        heirs.setdefault(-largest[key][1], key)
+        heirs.setdefault(largest[key], key)
     return heirs
+
+
+def largest_parts(overlap: Overlap) -> dict[int, int]:
+    """The group that holds the largest part of each old cluster."""
+    largest: dict[int, tuple[int, int]] = {}
+    for (key, group), count in overlap.items():
+        largest[key] = max(largest.get(key, (0, 0)), (count, -group))
+    return {key: -group for key, (_, group) in largest.items()}
 
 
 def condense(draft: Draft, block: Block) -> None:
@@ -101,7 +130,10 @@ def condense(draft: Draft, block: Block) -> None:
     target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
     centroids = centred(block.cells, about)
     weights = block.cells.weights
-    groups = agglomerate(centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target).tolist()
+    anchors = _anchors(draft, block) if draft.anchors else None
+    groups = agglomerate(
+        centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
+    ).tolist()
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):
         parts[into].append(at)
@@ -118,14 +150,27 @@ def condense(draft: Draft, block: Block) -> None:
 
 
 def partition(draft: Draft, block: Block) -> Ints:
-    """The algorithm's groups, renumbered in the order of their first cells."""
+    """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells."""
     if not block.ids:
         return np.zeros(0, dtype=np.int64)
     groups = np.asarray(draft.algorithm.partition(block.cells, draft.params))
     if groups.shape != (len(block.ids),):
         raise ValueError(f"partition gave {groups.shape} groups for {len(block.ids)} cells")
+    if draft.anchors:
+        groups = obey(groups, _anchors(draft, block), block.cells, block.cells.about(draft.params.mean_prior))
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
+
+
+def _anchors(draft: Draft, block: Block) -> Ints:
+    """The anchor of each cell, [k]; -1 where there is none."""
+    anchors = (draft.cells[cell_id].anchor for cell_id in block.ids)
+    return np.array([-1 if anchor is None else anchor for anchor in anchors], dtype=np.int64)
+
+
+def _anchor_of(draft: Draft, cell_ids: Iterable[int]) -> int | None:
+    """The anchor of those of the cells that have one: in a group it is one and the same."""
+    return next((anchor for cell_id in cell_ids if (anchor := draft.cells[cell_id].anchor) is not None), None)
 
 
 def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[float]) -> None:
@@ -144,6 +189,7 @@ def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[flo
         quality_sum=sum(cell.quality_sum for cell in cells),
         quality_count=sum(cell.quality_count for cell in cells),
         members=tuple(members[: draft.params.best_members]),
+        anchor=_anchor_of(draft, [block.ids[at] for at in ats]),
     )
 
 

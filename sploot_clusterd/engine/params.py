@@ -66,7 +66,7 @@ class Params:
     max_cluster_size: int = 24
     dedupe_jobs: int = 256
     tombstone_days: int = 30
-    max_cells: int = 256
+    max_cells: int = 512
     """Micro-clusters per space; what a job costs at most grows with it."""
     join_cosine: float = 0.95
     """Plain cosine from which an image joins a micro-cluster for good: only near copies do ..."""

@@ -10,29 +10,32 @@ from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.rows import Row, Vectors
-from sploot_clusterd.engine.statistics import Floats, cosines
+from sploot_clusterd.engine.statistics import Floats, closeness, cosines
 from sploot_clusterd.engine.vectors import image_weight
 
 NOWHERE = -1
 """The cell of an image that is not placed yet."""
 
 
-def join(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> Row:
-    """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row."""
+def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | None = None) -> Row:
+    """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row.
+
+    With an anchor only cells of that anchor will do.
+    """
     block = draft.blocks[vectors.space]
     vector = block.encoding.compared(vectors.data)
     weight = image_weight(row.quality)
-    cell_id = _near_cell(draft, block, vector) if draft.algorithm.micro_cells else None
+    cell_id = _near_cell(draft, block, vector, anchor) if draft.algorithm.micro_cells else None
     if cell_id is None:
-        cell_id, closeness = _found(draft, block, vector, weight), 1.0
+        cell_id, near = _found(draft, block, vector, weight, anchor), 1.0
     else:
         at = block.index(cell_id)
         block.add(at, vector, weight)
-        closeness = _closeness(draft, block, at, vector)
+        near = _closeness(draft, block, at, vector)
     block.moved += 1
     _count_in(draft, cell_id, row, 1)
     cell = draft.cells[cell_id]
-    members = _best(draft, (*cell.members, _member(image_id, row, vectors, closeness)))
+    members = _best(draft, (*cell.members, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
     draft.newest_ms = max(draft.newest_ms, row.taken_ms)
     _touch(draft, cell_id)
@@ -78,6 +81,20 @@ def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     _touch(draft, cell_id)
 
 
+def relist(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
+    """Puts the image among its cell's members again, as its row is now."""
+    block = draft.blocks[vectors.space]
+    cell_id = draft.living(vectors.cell)
+    cell = draft.cells[cell_id]
+    near = next((member.closeness for member in cell.members if member.image_id == image_id), None)
+    if near is None:
+        near = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
+    others = (member for member in cell.members if member.image_id != image_id)
+    members = _best(draft, (*others, _member(image_id, row, vectors, near)))
+    draft.cells[cell_id] = structs.replace(cell, members=members)
+    _touch(draft, cell_id)
+
+
 def refill(draft: Draft) -> None:
     """Fills up the members of touched cells that could no longer serve as many images as they hold.
 
@@ -103,57 +120,65 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
             continue
         block = draft.blocks[row.vectors.space]
         vector = block.encoding.compared(row.vectors.data)
-        closeness = _closeness(draft, block, block.index(cell_id), vector)
-        found[cell_id].append(_member(image_id, row, row.vectors, closeness))
+        near = _closeness(draft, block, block.index(cell_id), vector)
+        found[cell_id].append(_member(image_id, row, row.vectors, near))
     for cell_id, members in found.items():
         draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
 
 
-def _near_cell(draft: Draft, block: Block, vector: Floats) -> int | None:
+def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None) -> int | None:
     if not block.ids:
         return None
-    cells = block.cells
-    params = draft.params
-    plain, centred = cosines(cells, vector, cells.about(params.mean_prior))
+    plain = cosines(block.cells, vector)
+    if anchor is not None:
+        plain = np.where([draft.cells[cell_id].anchor == anchor for cell_id in block.ids], plain, -np.inf)
     best = int(plain.argmax())
-    near = plain[best] >= params.join_cosine and centred[best] >= params.join_threshold
-    return block.ids[best] if near else None
+    near = plain[best] >= draft.params.join_cosine
+    return block.ids[best] if near and _closeness(draft, block, best, vector) >= draft.params.join_threshold else None
 
 
-def _found(draft: Draft, block: Block, vector: Floats, weight: float) -> int:
-    """A new cell, in the cluster that explains it or in a new one."""
-    numbers: dict[int, int] = {}
+def _found(draft: Draft, block: Block, vector: Floats, weight: float, anchor: int | None) -> int:
+    """A new cell, in the cluster of its anchor, else in the one that explains it, else in a new one."""
     homes = [draft.home[cell_id] for cell_id in block.ids]
-    groups = np.array([numbers.setdefault(key, len(numbers)) for key in homes], dtype=np.int64)
     cell_id = draft.count_up("cell")
     block.append(cell_id, vector, weight)
-    draft.cells[cell_id] = Cell(block.number)
-    group = draft.algorithm.attach(block.cells, groups, draft.params)
-    if group is None:
+    draft.cells[cell_id] = Cell(block.number, anchor=anchor)
+    key = _attached(draft, block, homes) if anchor is None else draft.anchored(block.number, anchor)
+    if key is None:
         key = draft.count_up("cluster")
-        draft.clusters[key] = Cluster(key, block.number, (cell_id,))
+        draft.clusters[key] = Cluster(key, block.number, (cell_id,), anchor=anchor)
         draft.changes.founded += 1
     else:
-        key = next(key for key, number in numbers.items() if number == group)
         cluster = draft.clusters[key]
         draft.clusters[key] = structs.replace(cluster, cells=(*cluster.cells, cell_id))
     draft.home[cell_id] = key
     return cell_id
 
 
+def _attached(draft: Draft, block: Block, homes: list[int]) -> int | None:
+    """The cluster that the algorithm gives the block's last cell; `homes` are those of the others."""
+    numbers: dict[int, int] = {}
+    groups = np.array([numbers.setdefault(key, len(numbers)) for key in homes], dtype=np.int64)
+    group = draft.algorithm.attach(block.cells, groups, draft.params)
+    return next((key for key, number in numbers.items() if number == group), None)
+
+
 def _drop(draft: Draft, block: Block, at: int, cell_id: int) -> None:
+    """Drops the cell. The last of its cluster with an anchor leaves that to the others, as the cluster's label is."""
     block.keep([index for index in range(len(block.ids)) if index != at])
-    del draft.cells[cell_id]
+    anchor = draft.cells.pop(cell_id).anchor
     key = draft.home.pop(cell_id)
     cluster = draft.clusters[key]
-    draft.clusters[key] = structs.replace(cluster, cells=tuple(other for other in cluster.cells if other != cell_id))
+    left = tuple(other for other in cluster.cells if other != cell_id)
+    draft.clusters[key] = structs.replace(cluster, cells=left)
+    if anchor is not None and all(draft.cells[other].anchor is None for other in left):
+        draft.cells.update({other: structs.replace(draft.cells[other], anchor=anchor) for other in left})
 
 
 def _closeness(draft: Draft, block: Block, at: int, vector: Floats) -> float:
     """Centred cosine between an image and the centroid of its cell."""
     cells = block.cells
-    _, centred = cosines(cells.part([at]), vector, cells.about(draft.params.mean_prior))
-    return float(centred[0])
+    return closeness(cells, at, vector, cells.about(draft.params.mean_prior))
 
 
 def _count_in(draft: Draft, cell_id: int, row: Row, sign: int) -> None:
@@ -177,8 +202,8 @@ def _stated(row: Row) -> tuple[object, ...]:
     return row.quality, row.label, row.taken_ms, row.vectors and row.vectors.at
 
 
-def _member(image_id: str, row: Row, vectors: Vectors, closeness: float) -> Member:
-    return Member(image_id, vectors.at, vectors.position, row.quality, closeness, row.taken_ms)
+def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:
+    return Member(image_id, vectors.at, vectors.position, row.quality, near, row.taken_ms, row.pinned)
 
 
 def _best(draft: Draft, members: tuple[Member, ...]) -> tuple[Member, ...]:

@@ -58,7 +58,11 @@ def recluster(draft: Draft) -> None:
 
 
 def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
-    """Fills emptied spaces; the clusters that grow meanwhile only serve to do so. Returns each image's cell."""
+    """Fills emptied spaces; the clusters that grow meanwhile only serve to do so. Returns each image's cell.
+
+    An image takes its old cell's anchor along.
+    """
+    anchors = {image_id: draft.cells[draft.living(vectors.cell)].anchor for image_id, _, vectors in placed}
     draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, {}
     before = {number: block.encoding for number, block in draft.blocks.items()}
     draft.blocks = {
@@ -68,7 +72,8 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     for image_id, row, held in placed:
         old, new = before[held.space], draft.blocks[held.space].encoding
         vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
-        draft.set_row(image_id, join(draft, image_id, structs.replace(row, vectors=vectors), vectors))
+        moved = structs.replace(row, vectors=vectors)
+        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id]))
         keep_cap(draft, draft.blocks[held.space])
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}

@@ -12,6 +12,7 @@ from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
+from sploot_clusterd.model import cluster_id
 
 _DIGITS = 4
 
@@ -113,7 +114,7 @@ def cluster_fragment(
     count = sum(cells[cell_id].quality_count for cell_id in cluster.cells)
     return _encode(
         _ClusterView(
-            id=f"{pet_id}-cluster-{cluster.number}",
+            id=cluster_id(pet_id, cluster.number),
             label=label_of(cluster),
             hero_image_id=choose_hero(cluster.hero, served, params.hero.margin),
             members=[
@@ -132,7 +133,7 @@ def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Seque
     best, qualities = best_images(chunks, cluster, params.max_cluster_size)
     return _encode(
         _ClusterView(
-            id=f"{pet_id}-cluster-{cluster.number}",
+            id=cluster_id(pet_id, cluster.number),
             label=provisional_label(cluster),
             hero_image_id=best[0][0],
             members=[

@@ -1,4 +1,4 @@
-"""What is stored of one image: a row of four registers in which the latest event wins.
+"""What is stored of one image: a row of five registers in which the latest event wins.
 
 Each register takes an event only if the event's sequence is newer than its own, and is alive unless a removal is
 newer than it. Dead registers are dropped at once: whatever they could still take is older than the removal as well. So
@@ -14,6 +14,8 @@ from sploot_clusterd.model import EntryId
 
 Stamp = tuple[int, int]
 """A sequence as stored: milliseconds and number of a stream entry."""
+Pin = tuple[int, int, int]
+"""A sequence, and the place of the correction in its job: of two pins the higher one counts."""
 
 
 class Listed(Struct, array_like=True, frozen=True, gc=False):
@@ -45,6 +47,8 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
     attributes: Attributes | None = None
     vectors: Vectors | None = None
     removed: Stamp | None = None
+    pinned: Pin | None = None
+    """The correction that made it a hero."""
 
     @property
     def exists(self) -> bool:
@@ -100,12 +104,14 @@ def decode_row(raw: bytes | None) -> Row:
 def remove(row: Row, sequence: EntryId) -> Row:
     if row.removed is not None and row.removed >= sequence:
         return row
-    return Row(
+    left = Row(
         listed=row.listed if row.listed and row.listed.at >= sequence else None,
         attributes=row.attributes if row.attributes and row.attributes.at >= sequence else None,
         vectors=row.vectors if row.vectors and row.vectors.at >= sequence else None,
         removed=sequence,
     )
+    stays = left.exists and row.pinned is not None and row.pinned[:2] >= sequence
+    return structs.replace(left, pinned=row.pinned) if stays else left
 
 
 def take_listed(row: Row, event: Listed) -> Row:
@@ -124,6 +130,10 @@ def take_vectors(row: Row, event: Vectors) -> Row:
     if held is not None and held.data == event.data and held.space == event.space:
         event = structs.replace(event, cell=held.cell)
     return structs.replace(row, vectors=event)
+
+
+def take_pin(row: Row, pin: Pin) -> Row:
+    return structs.replace(row, pinned=pin) if row.pinned is None or pin > row.pinned else row
 
 
 def _newer(row: Row, at: Stamp, register: Listed | Attributes | Vectors | None) -> bool:

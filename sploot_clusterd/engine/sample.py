@@ -6,6 +6,7 @@ not depend on the order in which pets come, and who submits more photos does not
 """
 
 import hashlib
+import heapq
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -71,6 +72,42 @@ def slot(pet_id: str, image_id: str) -> tuple[str, float]:
 def slots(pet_id: str) -> list[str]:
     """Every slot of a pet."""
     return [f"{pet_id}#{number}" for number in range(SLOTS_A_PET)]
+
+
+class Sample:
+    """The sample of one model version in memory, by the rules by which the daemons keep theirs in Redis.
+
+    The slots of lowest priority stay, `limit` of them, and the first image to come keeps its slot.
+    """
+
+    def __init__(self, limit: int = SAMPLE_LIMIT) -> None:
+        self._limit = limit
+        self._images: dict[str, Sampled] = {}
+        self._falling: list[tuple[float, str]] = []  # a heap: its first slot, the priority negated, gives way first
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def threshold(self) -> float | None:
+        """Priority below which a slot may enter; None while there is room for any."""
+        return -self._falling[0][0] if len(self) >= self._limit else None
+
+    def add(self, pet_id: str, image: Fresh) -> bool:
+        """Offers the image to its slot; whether it is in the sample now."""
+        name, priority = slot(pet_id, image.image_id)
+        if name in self._images or (self.threshold is not None and priority >= self.threshold):
+            return False
+        if self.threshold is not None:
+            _, evicted = heapq.heappop(self._falling)
+            del self._images[evicted]
+        heapq.heappush(self._falling, (-priority, name))
+        self._images[name] = image.sampled()
+        return True
+
+    def images(self) -> list[Sampled]:
+        """In the order of the slots: what is learned does not depend on the order in which images came."""
+        return [self._images[name] for name in sorted(self._images)]
 
 
 def _is_whole(raw: bytes) -> bool:

@@ -5,6 +5,7 @@ leaving and merging are sums. Directions are compared *centred*: real encoders p
 direction, which says nothing of what tells images apart.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -81,21 +82,18 @@ def centred(cells: Cells, about: Centring) -> Floats:
     return np.asarray(shifted * scales(cells, about).astype(np.float32)[:, None])
 
 
-def cosines(cells: Cells, vector: Floats, about: Centring) -> tuple[Doubles, Doubles]:
-    """Cosines between `vector` [d] and each cell's centroid: plain [k], and of both centred [k].
+def cosines(cells: Cells, vector: Floats) -> Doubles:
+    """Plain cosines between a vector [d] of length 1 and each cell's centroid, [k]."""
+    lengths = np.einsum("ij,ij->i", cells.sums, cells.sums)
+    return np.asarray((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY)), dtype=np.float64)
 
-    No temporary of k x d is made.
-    """
-    towards = cells.sums @ np.array((vector, about.mean)).T
-    on_vector, on_mean = towards.T / cells.weights
-    lengths = np.einsum("ij,ij->i", cells.sums, cells.sums) / cells.weights**2
-    across = float(vector @ about.mean)
-    length = float(vector @ vector)
-    plain = on_vector / np.sqrt(np.maximum(lengths * length, TINY))
-    centred = (on_vector - on_mean - across + about.square) / np.sqrt(
-        np.maximum(lengths - 2.0 * on_mean + about.square, TINY) * max(length - 2.0 * across + about.square, TINY)
-    )
-    return plain, np.clip(centred, -1.0, 1.0)
+
+def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
+    """Centred cosine between a vector [d] of length 1 and the centroid of cell `at`."""
+    centroid = cells.sums[at] / np.float32(cells.weights[at]) - about.mean
+    towards = vector - about.mean
+    lengths = float(centroid @ centroid) * float(towards @ towards)
+    return min(max(float(centroid @ towards) / math.sqrt(max(lengths, TINY)), -1.0), 1.0)
 
 
 def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Floats, Doubles]:

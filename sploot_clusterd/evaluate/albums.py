@@ -1,7 +1,7 @@
 """Reads labelled albums from an .npz file. docs/evaluation.md describes the layout."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -78,45 +78,46 @@ def read_albums(file: Path, composition: Path | None = None) -> list[LabelledAlb
 
     Raises ConfigError naming what is missing or does not fit.
     """
-    images = _arrays(file, _IMAGES)
-    albums = _arrays(composition, _COMPOSITION) if composition else images
-    _has(file if composition is None else composition, albums, _COMPOSITION)
+    images = read_arrays(file, _IMAGES)
+    composed, albums = (composition, read_arrays(composition, ())) if composition else (file, images)
+    require(composed, albums, _COMPOSITION)
     count = len(images["label"])
     for kind in ("embedding", *_OTHER_KINDS):
         if kind in images and (images[kind].ndim != 2 or len(images[kind]) != count):  # noqa: PLR2004 - a matrix
             raise ConfigError(f"{file}: {kind}: expected [{count}, d], a row for each label")
     members, offsets = albums["album_member"], albums["album_offset"]
     if len(offsets) < 2 or offsets[-1] > len(members) or (np.diff(offsets) < 1).any():  # noqa: PLR2004 - one album
-        raise ConfigError(f"{file}: album_offset: expected [albums + 1], rising, up to the length of album_member")
+        raise ConfigError(f"{composed}: album_offset: expected [albums + 1], rising, up to the length of album_member")
     if members.min() < 0 or members.max() >= count:
-        raise ConfigError(f"{file}: album_member: expected rows of embedding, 0 to {count - 1}")
-    return list(_albums(images, members, offsets))
+        raise ConfigError(f"{composed}: album_member: expected rows of embedding, 0 to {count - 1}")
+    return [album_of(images, number, members[begin:end]) for number, (begin, end) in enumerate(pairwise(offsets))]
 
 
-def _albums(images: Mapping[str, Any], members: Ints, offsets: Ints) -> Iterator[LabelledAlbum]:
-    for number, (begin, end) in enumerate(pairwise(offsets)):
-        rows = members[begin:end]
-        yield LabelledAlbum(
-            number,
-            images["embedding"][rows].astype(np.float32),
-            images["label"][rows],
-            images["quality"][rows].astype(np.float64) if "quality" in images else None,
-            images["degraded"][rows] if "degraded" in images else None,
-            {kind: images[kind][rows].astype(np.float32) for kind in _OTHER_KINDS if kind in images},
-        )
+def album_of(images: Mapping[str, Any], number: int, rows: Ints) -> LabelledAlbum:
+    """The album of these rows of the arrays, in this order of arrival."""
+    return LabelledAlbum(
+        number,
+        images["embedding"][rows].astype(np.float32),
+        images["label"][rows],
+        images["quality"][rows].astype(np.float64) if "quality" in images else None,
+        images["degraded"][rows] if "degraded" in images else None,
+        {kind: images[kind][rows].astype(np.float32) for kind in _OTHER_KINDS if kind in images},
+    )
 
 
-def _arrays(file: Path, wanted: tuple[str, ...]) -> dict[str, Any]:
+def read_arrays(file: Path, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """All arrays of the file, by name. Raises ConfigError if it is no .npz file or lacks one of those `wanted`."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, BadZipFile) as error:
         raise ConfigError(f"{file}: expected an .npz file: {error}") from None
-    _has(file, arrays, wanted)
+    require(file, arrays, wanted)
     return arrays
 
 
-def _has(file: Path, arrays: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
+def require(file: Path, arrays: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
+    """Raises ConfigError naming those of `wanted` that are not among the file's arrays."""
     missing = [name for name in wanted if name not in arrays]
     if missing:
         raise ConfigError(f"{file}: lacks {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'nothing'}")

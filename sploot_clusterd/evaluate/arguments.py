@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final
 
 ABOUT: Final = "measure how well the engine clusters labelled albums (their layout: docs/evaluation.md)"
-EXAMPLES: Final = """example:
+EXAMPLES: Final = """examples:
   clusterd eval albums.npz --algorithm mixture --algorithm average_linkage --report report.html
+  clusterd eval albums.npz --profile none     as if no profile were ever learned
 """
+_MODES: Final = ("none", "online", "folds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="may be repeated; columns side by side (default: configured)",
+    )
+    parser.add_argument(
+        "--profile",
+        type=_profile,
+        metavar="none|online|folds|FILE",
+        help="compare images without a profile; by one learned meanwhile, as the daemon does; by one learned from the "
+        "labels of other folds; or by one of `clusterd profile export` (default: online, if profiles.enabled)",
     )
     parser.add_argument("--sizes", type=_sizes, metavar="MIN:MAX", help="only albums of MIN to MAX images")
     parser.add_argument("--first", type=_count, metavar="N", help="only the first N albums (of these)")
@@ -47,6 +56,13 @@ def _count(text: str) -> int:
         if (count := int(text)) >= 1:
             return count
     raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of 1 or more")
+
+
+def _profile(text: str) -> str | Path:
+    """A file that has the name of a mode is `./online`."""
+    if not text:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(_MODES)}, or a file")
+    return text if text in _MODES else Path(text)
 
 
 def _sizes(text: str) -> range:

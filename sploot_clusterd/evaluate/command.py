@@ -6,7 +6,8 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,8 +16,9 @@ import msgspec
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
-from sploot_clusterd.evaluate.figures import Measured, as_json, figures, spread, table
-from sploot_clusterd.evaluate.replay import Result, replay
+from sploot_clusterd.evaluate.figures import Measured, as_json, figures, notes, table
+from sploot_clusterd.evaluate.modes import Mode, Ran, mode
+from sploot_clusterd.evaluate.replay import Replay
 
 _TICK: Final = 0.2
 
@@ -27,6 +29,8 @@ class Asked(NamedTuple):
     file: Path
     composition: Path | None
     algorithms: Sequence[str]
+    profile: str | Path
+    """`none`, `online`, `folds` or a file."""
     sizes: range | None
     first: int | None
     most: int
@@ -36,10 +40,6 @@ class Asked(NamedTuple):
     json: Path | None
     report: Path | None
 
-    @property
-    def terms(self) -> str:
-        return f"jobs of 1 to {self.most} images"
-
 
 def evaluate(asked: Asked, params: Params) -> int:
     """Prints the table and writes the files. Raises ConfigError for a file it cannot use."""
@@ -48,11 +48,12 @@ def evaluate(asked: Asked, params: Params) -> int:
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise ConfigError(f"{path}: cannot be written: name a file in a directory that is there and yours")
     albums = _chosen(asked)
-    columns = [_measured(algorithm, albums, params, asked) for algorithm in dict.fromkeys(asked.algorithms)]
-    title = f"{len(albums)} albums, {sum(map(len, albums))} images, {asked.terms}"
+    by = mode(asked.profile, asked.file, asked.composition, albums)
+    columns = [_measured(algorithm, albums, params, asked, by) for algorithm in dict.fromkeys(asked.algorithms)]
+    title = f"{len(albums)} albums, {sum(map(len, albums))} images, jobs of 1 to {asked.most} images, {by.about}"
     print(f"{title}\n\n{table(columns)}")
-    if asked.shuffles:
-        print("", *map(spread, columns), sep="\n")
+    if said := [note for column in columns for note in notes(column)]:
+        print("", *said, sep="\n")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(albums, columns))))
     if report and asked.report:
@@ -79,24 +80,35 @@ def _chosen(asked: Asked) -> list[LabelledAlbum]:
     return fitting[: asked.first]
 
 
-def _measured(algorithm: str, albums: Sequence[LabelledAlbum], params: Params, asked: Asked) -> Measured:
+def _measured(algorithm: str, albums: Sequence[LabelledAlbum], params: Params, asked: Asked, by: Mode) -> Measured:
+    def run(albums: Sequence[LabelledAlbum], seed: int, what: str) -> Ran:
+        replays = (Replay(album, chosen, asked.most, asked.seed + album.number) for album in albums)
+        with _progress(what, sum(map(len, albums))) as came:
+            return by.run(replays, seed, came)
+
     chosen = dataclasses.replace(params, algorithm=algorithm)
-    results = _run(albums, chosen, asked, algorithm)
+    results, learning = run(albums, asked.seed, algorithm)
     shuffled = []
     for number in range(1, asked.shuffles + 1):
         order = [album.shuffled(asked.seed + number) for album in albums]
-        f1 = figures(_run(order, chosen, asked, f"{algorithm}, order {number} of {asked.shuffles}"))["bcubed_f1"]
-        shuffled.append(f1 or 0.0)
-    return Measured(algorithm, results, shuffled)
+        found = run(order, asked.seed + number, f"{algorithm}, order {number} of {asked.shuffles}")
+        shuffled.append(figures(found.results)["bcubed_f1"] or 0.0)
+    return Measured(algorithm, results, shuffled, learning)
 
 
-def _run(albums: Sequence[LabelledAlbum], params: Params, asked: Asked, what: str) -> list[Result]:
-    results, told = [], 0.0
-    for number, album in enumerate(albums, start=1):
-        results.append(replay(album, params, asked.most, asked.seed + album.number))
-        if sys.stderr.isatty() and time.monotonic() - told > _TICK:
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Tells a terminal how many images have come; gives what is to be called with those of each job."""
+    done, told = 0, 0.0
+    shows = sys.stderr.isatty()
+
+    def came(images: int) -> None:
+        nonlocal done, told
+        done += images
+        if shows and time.monotonic() - told > _TICK:
             told = time.monotonic()
-            print(f"\r{what}: {number} of {len(albums)} albums", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
+            print(f"\r{what}: {done:,} of {total:,} images", end="", file=sys.stderr, flush=True)
+
+    yield came
+    if shows:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return results

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.modes import Learning
 from sploot_clusterd.evaluate.replay import Result
 
 Figures = Mapping[str, float | None]
@@ -34,6 +35,8 @@ class Measured(NamedTuple):
     """One for each album."""
     shuffled: Sequence[float]
     """B-cubed F1, mean over the albums, in each of the shuffled orders of arrival."""
+    learning: Learning | None = None
+    """In the order of arrival that the results are of."""
 
 
 def figures(results: Sequence[Result]) -> Figures:
@@ -85,16 +88,34 @@ def spread(column: Measured) -> str:
     return f"{column.algorithm}: B-cubed F1 {low:.4f} to {high:.4f} in {orders}, a spread of {high - low:.4f}"
 
 
+def notes(column: Measured) -> list[str]:
+    """What there is to say besides the table: of the profile, and of the shuffled orders."""
+    learned = [f"{column.algorithm}: {column.learning.told}"] if column.learning else []
+    return learned + ([spread(column)] if column.shuffled else [])
+
+
 def as_json(albums: Sequence[LabelledAlbum], columns: Sequence[Measured]) -> dict[str, Any]:
-    """By algorithm: the figures, those of each album, and F1 in each shuffled order."""
+    """By algorithm: the figures, those of each album, F1 in each shuffled order, and the profiles."""
     return {
         column.algorithm: {
             "figures": figures(column.results),
             "shuffled_bcubed_f1": column.shuffled,
-            "albums": [
-                {"name": album.name, "images": len(album), "labels": album.labels, **figures([result])}
-                for album, result in zip(albums, column.results, strict=True)
-            ],
+            "profiles": _profiles(column.learning),
+            "seconds_of_learning": column.learning.seconds if column.learning else 0.0,
+            "albums": [_album(album, result) for album, result in zip(albums, column.results, strict=True)],
         }
         for column in columns
     }
+
+
+def _profiles(learning: Learning | None) -> dict[str, Any]:
+    profiles = learning.profiles if learning else {}
+    return {
+        name: {"sampled": profile.sampled, "settled": profile.settled, "drift": profile.drift}
+        for name, profile in profiles.items()
+    }
+
+
+def _album(album: LabelledAlbum, result: Result) -> dict[str, Any]:
+    about = {"name": album.name, "images": len(album), "labels": album.labels, "profile_generation": result.generation}
+    return {**about, **figures([result])}

@@ -1,4 +1,4 @@
-"""Sends an album through the engine as jobs in order of arrival, as the daemon would, and watches it."""
+"""Sends albums through the engine as jobs in order of arrival, as the daemon would, and watches them."""
 
 import random
 import time
@@ -8,13 +8,26 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine import Album, NeedsAllRowsError, Params, apply, images_named, new_album, render
+from sploot_clusterd.engine import (
+    NO_PROFILES,
+    Album,
+    Fresh,
+    NeedsAllRowsError,
+    Params,
+    Profiles,
+    apply,
+    images_named,
+    new_album,
+    render,
+)
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.engine.statistics import Ints
 from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id
 from sploot_clusterd.evaluate.scores import Scores, scores
 from sploot_clusterd.model import EntryId, Job
 
+MODEL_VERSION: Final = "eval"
+"""Of all images, so that one profile is for all of them."""
 _FIRST_MS: Final = 1_700_000_000_000
 _JOB_EVERY_MS: Final = 1000
 _LEAST_HERO_CLUSTER: Final = 3
@@ -62,6 +75,8 @@ class Result(NamedTuple):
     hero_images: list[int]
     """Their places in the order of arrival."""
     steps: list[Step]
+    generation: int
+    """Of the profile that the album ended with; 0: none."""
 
     @property
     def microseconds(self) -> float:
@@ -79,15 +94,15 @@ class Session:
         self.view = b""
         self.seconds = 0.0
 
-    def run(self, job: Job) -> None:
-        """Applies one job and renders the view."""
+    def run(self, job: Job, profiles: Profiles = NO_PROFILES) -> Sequence[Fresh]:
+        """Applies one job and renders the view; the images that the fleet's sample may take."""
         began = time.thread_time()
         known = {image: self.rows[image] for image in images_named([job]) if image in self.rows}
         now_ms = job.sequence.ms
         try:
-            applied = apply(self.album, [job], known, self._params, now_ms)
+            applied = apply(self.album, [job], known, self._params, now_ms, profiles=profiles)
         except NeedsAllRowsError:
-            applied = apply(self.album, [job], self.rows, self._params, now_ms, complete=True)
+            applied = apply(self.album, [job], self.rows, self._params, now_ms, profiles=profiles, complete=True)
         self.album = applied.album
         for field, value in applied.writes.items():
             if field.startswith(b"r:"):
@@ -96,6 +111,12 @@ class Session:
             self.rows.pop(field.removeprefix(b"r:").decode(), None)
         self.view = render(self.album, self._params)
         self.seconds += time.thread_time() - began
+        return applied.fresh
+
+    @property
+    def generation(self) -> int:
+        """Of the profile that the album has now; 0: none."""
+        return max((space.profile for space in self.album.spaces.values()), default=0)
 
     def clusters(self, images: Sequence[str]) -> Ints:
         """The cluster of each image, [n]; images in no shown cluster have numbers of their own below 0."""
@@ -104,35 +125,64 @@ class Session:
         return np.array([-1 - n if number is None else number for n, number in enumerate(numbers)], dtype=np.int64)
 
 
-def replay(labelled: LabelledAlbum, params: Params, most: int, seed: int) -> Result:
-    """The figures of one album that comes in jobs of 1 to `most` images; `seed` draws their sizes."""
-    session = Session(labelled.name, params)
-    before: Ints = np.array([], dtype=np.int64)
-    steps: list[Step] = []
-    images = [image_id(at) for at in range(len(labelled))]
-    for job in _jobs(labelled, most, seed):
+class Replay:
+    """One album on its way, in jobs of 1 to `most` images; `seed` draws their sizes."""
+
+    def __init__(self, labelled: LabelledAlbum, params: Params, most: int, seed: int) -> None:
+        self.labelled = labelled
+        self.sizes = list(_sizes(len(labelled), most, seed))
+        """Images of each job."""
+        self._session = Session(labelled.name, params)
+        self._images = [image_id(at) for at in range(len(labelled))]
+        self._clusters: Ints = np.array([], dtype=np.int64)
+        self._steps: list[Step] = []
+
+    def step(self, profiles: Profiles) -> Sequence[Fresh]:
+        """The next job; the images that the fleet's sample may take. Raises IndexError after the last one."""
+        session, before = self._session, self._clusters
+        seen, brought = len(before), self.sizes[len(self._steps)]
         seconds = session.seconds
-        session.run(job)
-        seen, brought = len(before), len(job.images)
-        after = session.clusters(images[: seen + brought])
-        steps.append(Step(seen, brought, session.seconds - seconds, _moved(before, after[:seen])))
-        before = after
-    heroes = [images.index(cluster["hero_image_id"]) for cluster in msgspec.json.decode(session.view)["clusters"]]
-    return Result(
-        scores(labelled.label, before), _judged(heroes, labelled, before), _churn(steps), before, heroes, steps
-    )
+        fresh = session.run(_job(self.labelled, len(self._steps) + 1, range(seen, seen + brought)), profiles)
+        after = session.clusters(self._images[: seen + brought])
+        self._steps.append(Step(seen, brought, session.seconds - seconds, _moved(before, after[:seen])))
+        self._clusters = after
+        return fresh
+
+    def result(self) -> Result:
+        """After the last job."""
+        shown = msgspec.json.decode(self._session.view)["clusters"]
+        heroes = [self._images.index(cluster["hero_image_id"]) for cluster in shown]
+        return Result(
+            scores(self.labelled.label, self._clusters),
+            _judged(heroes, self.labelled, self._clusters),
+            _churn(self._steps),
+            self._clusters,
+            heroes,
+            self._steps,
+            self._session.generation,
+        )
 
 
-def _jobs(labelled: LabelledAlbum, most: int, seed: int) -> Iterator[Job]:
-    """Jobs in order of arrival."""
-    sizes = random.Random(seed)  # noqa: S311 - draws sizes, guards no secret
-    at = number = 0
-    while at < len(labelled):
-        part = range(at, min(at + sizes.randint(1, most), len(labelled)))
-        at, number = part.stop, number + 1
-        sequence = EntryId(_FIRST_MS + number * _JOB_EVERY_MS, 0)
-        insights = [labelled.insight(n) for n in part]
-        yield Job(labelled.name, f"job-{number}", sequence, model_version="eval", images=insights)
+def replay(labelled: LabelledAlbum, params: Params, most: int, seed: int, profiles: Profiles = NO_PROFILES) -> Result:
+    """The figures of one album that comes alone, by profiles that stay what they are."""
+    album = Replay(labelled, params, most, seed)
+    for _ in album.sizes:
+        album.step(profiles)
+    return album.result()
+
+
+def _sizes(images: int, most: int, seed: int) -> Iterator[int]:
+    """Of the jobs that bring so many images."""
+    draw = random.Random(seed)  # noqa: S311 - draws sizes, guards no secret
+    while images:
+        yield (size := min(draw.randint(1, most), images))
+        images -= size
+
+
+def _job(labelled: LabelledAlbum, number: int, part: range) -> Job:
+    sequence = EntryId(_FIRST_MS + number * _JOB_EVERY_MS, 0)
+    insights = [labelled.insight(at) for at in part]
+    return Job(labelled.name, f"job-{number}", sequence, model_version=MODEL_VERSION, images=insights)
 
 
 def _moved(before: Ints, after: Ints) -> float:

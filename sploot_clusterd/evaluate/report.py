@@ -8,7 +8,7 @@ from typing import Final
 from sploot_clusterd import __version__
 from sploot_clusterd.evaluate import drawings
 from sploot_clusterd.evaluate.albums import LabelledAlbum
-from sploot_clusterd.evaluate.figures import MEANINGS, Measured, figures, shown, spread
+from sploot_clusterd.evaluate.figures import MEANINGS, Measured, figures, notes, shown
 from sploot_clusterd.evaluate.projections import projection
 
 _WORST: Final = 6
@@ -48,7 +48,7 @@ def report(title: str, albums: Sequence[LabelledAlbum], columns: Sequence[Measur
     parts = [
         f"<h1>How well the albums were clustered</h1>\n<p>{escape(title)}; sploot-clusterd {__version__}</p>",
         _summary(columns),
-        *(f"<p>{escape(spread(column))}</p>" for column in columns if column.shuffled),
+        *(f"<p>{escape(note)}</p>" for column in columns for note in notes(column)),
         "<h2>Over the albums</h2>",
         _picture(drawings.distributions(columns), _DISTRIBUTIONS),
         "<h2>Small and large albums</h2>",

@@ -64,7 +64,7 @@ class Outcomes:
 
     async def set_aside(self, consumer: str, entry: Entry, reason: Reason, error: str, job: Job | None = None) -> None:
         """Makes the entry a dead letter. At first sight it counts as invalid, else as a failure too."""
-        at_first_sight = reason in {"malformed", "invalid", "mismatch", "dimension"}
+        at_first_sight = reason in {"malformed", "invalid", "mismatch", "dimension", "stale_correction"}
         pet_id, job_id = (job.pet_id, job.job_id) if job else claimed_ids(entry.fields)
         letter = Letter(
             entry=entry.key,

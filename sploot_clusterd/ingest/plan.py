@@ -49,7 +49,8 @@ class Task(NamedTuple):
 class Plan(NamedTuple):
     """What is to be committed for a pet, and which of its jobs failed. `applied` says, a work each, whether it changed
     anything; `album` is the state after it, None where the pet has none, `changes` what is new in it, if anything, and
-    `moved` whether it moved to a newer profile. What it turned out to need is to be loaded, to plan again.
+    `moved` whether it moved to a newer profile. What it turned out to need is to be loaded, to plan again. `overtaken`:
+    the album moved on meanwhile, and all has to begin anew.
     """
 
     pet_id: str
@@ -62,6 +63,7 @@ class Plan(NamedTuple):
     failures: Sequence[Failure] = ()
     needs_all_rows: bool = False
     needs_profile: tuple[str, int] | None = None
+    overtaken: bool = False
 
 
 class Planner:

@@ -139,6 +139,7 @@ class Processor:
         at = self._spent("compute", at)
         failures += [failure for plan in plans for failure in plan.failures]
         again, refused = await self._commit(consumer, [plan for plan in plans if plan.works], began)
+        again |= {plan.pet_id: self._overtaken(plan.pet_id, works[plan.pet_id]) for plan in plans if plan.overtaken}
         self._spent("commit", at)
         await self._outcomes.failed(consumer, failures + [f for f in refused if _is_jobs_fault(f)])
         for failure in refused:
@@ -184,7 +185,9 @@ class Processor:
                 if plan.needs_profile:
                     await self._book.fetch(*plan.needs_profile)
                 else:
-                    task = task._replace(all_rows=await self._albums.all_rows(task.pet_id))
+                    task = task._replace(all_rows=await self._albums.all_rows(task.pet_id, task.loaded.token))
+                    if task.all_rows is None:
+                        return plan._replace(needs_all_rows=False, overtaken=True)
                 (plan,) = await self._computing.each(self._planner.plan, [task], in_thread=True)
         except BadStateError as error:
             return self._planner.failed(task, error)
@@ -219,13 +222,17 @@ class Processor:
             self._cache.drop(plan.pet_id)
             return list(plan.works)
         if reply.reply is Reply.CONFLICT:
-            self._metrics.conflicts.inc()
-            self._cache.drop(plan.pet_id)
-            return list(plan.works)
+            return self._overtaken(plan.pet_id, plan.works)
         ours = set(reply.ours)
         left = [work for work in plan.works if work.entry.key in ours]
         self._metrics.lost_entries.inc(len(plan.works) - len(left))
         return left
+
+    def _overtaken(self, pet_id: str, works: Sequence[Work]) -> list[Work]:
+        """Another process committed meanwhile."""
+        self._metrics.conflicts.inc()
+        self._cache.drop(pet_id)
+        return list(works)
 
     def _committed(self, plan: Plan, reply: Committed, began: float) -> None:
         if plan.album is not None:
@@ -246,6 +253,8 @@ class Processor:
         self._metrics.merges.inc(changes.merged)
         self._metrics.splits.inc(changes.split)
         self._metrics.rebuilds.inc(changes.rebuilt)
+        for op, count in changes.corrections.items():
+            self._metrics.corrections.labels(op).inc(count)
         self._metrics.clusters.observe(album.shown_clusters)
         self._metrics.unclustered.observe(album.unclustered_images)
         if album.num_vector_images:

@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 _EVERY: Final = 2.0
 """Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
-_GROWTH: Final = 1.1
-"""A sample that nothing could be learned from is tried again when it has grown by a tenth."""
 _WARNING: Final = "profiles"
 
 
@@ -71,9 +69,9 @@ class ProfileKeeper:
 
     def _is_worth_it(self, version: str, state: State) -> bool:
         previous, size = self._book.current(version), self._book.sampled(version)
-        if state.settled or (state.generation and previous is None) or size < _GROWTH * self._tried.get(version, 0):
+        if state.settled or (state.generation and previous is None):
             return False
-        return worth_learning(size, previous)
+        return worth_learning(size, previous, self._tried.get(version, 0))
 
     async def _learn(self, version: str, state: State) -> bool:
         images = await self._store.sample(version)

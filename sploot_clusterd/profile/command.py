@@ -12,8 +12,9 @@ from typing import Any, Final
 from sploot_clusterd import errand
 from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, decode_profile, decode_sampled, encode_profile
-from sploot_clusterd.errors import BadStateError, ClusterdError
+from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.profile.file import read_profile
 from sploot_clusterd.store import Clients, Keys, ProfileStore, State
 
 _COLUMNS: Final = (("generation", 10), ("state", 8), ("learned from", 12), ("sampled", 7), ("drift", 6))
@@ -105,7 +106,7 @@ async def import_profile(store: ProfileStore, file: Path) -> None:
 
     Raises ClusterdError if the file holds none, or one for vectors of other lengths than those that are known.
     """
-    profile = _read(file)
+    profile = read_profile(file)
     version = profile.model_version
     state = (await store.poll()).states.get(version)
     await _check_lengths(store, profile, state)
@@ -114,15 +115,6 @@ async def import_profile(store: ProfileStore, file: Path) -> None:
     if not await store.publish(version, state, new, raw):
         raise ClusterdError(_CONFLICT.format(version))
     print(f"{version!r} has generation {new.generation} now, settled; albums move to it with their next jobs")
-
-
-def _read(file: Path) -> Profile:
-    try:
-        return decode_profile(file.read_bytes())
-    except OSError as error:
-        raise ClusterdError(f"{file}: {error.strerror}: give a file that can be read") from None
-    except BadStateError as error:
-        raise ClusterdError(f"{file}: {error}: give a file that `clusterd profile export` wrote") from None
 
 
 def _write(file: Path, raw: bytes) -> None:

@@ -76,17 +76,22 @@ class AlbumStore:
         )
         return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
 
-    async def all_rows(self, pet_id: str) -> dict[str, bytes]:
-        """Every row of an album, by image id. Read in pages: a commit in between is noticed by our own commit."""
+    async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
+        """Every row of an album, by image id; None if it is not the album of that token any more.
+
+        Read in pages. A commit in between would leave rows that do not fit the album.
+        """
         rows: dict[str, bytes] = {}
-        images, cursor = self._keys.pet(pet_id).images, 0
+        keys, cursor = self._keys.pet(pet_id), None
         with translated():
-            while True:
+            while cursor != 0:
                 self._loads.inc()
-                cursor, page = await send(self._clients.commands, "HSCAN", images, cursor, "COUNT", _ROWS_A_PAGE)
+                cursor, page = await send(
+                    self._clients.commands, "HSCAN", keys.images, cursor or 0, "COUNT", _ROWS_A_PAGE
+                )
                 rows.update((image.decode(errors="replace"), row) for image, row in page.items())
-                if not cursor:
-                    return rows
+            self._loads.inc()
+            return rows if await send(self._clients.commands, "HGET", keys.album, _TOKEN) == token else None
 
     async def commit(self, consumer: str, commits: Sequence[Commit]) -> list[Committed | Exception]:
         """All of them in one round trip, in order; what Redis refused of one stands in its place.

@@ -6,8 +6,9 @@ only the caller knows which ones may happen twice.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -49,6 +50,8 @@ _READ_MARGIN: Final = 5.0
 _POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
 _LONGEST: Final = 200
+_OTHER_NAME: Final = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
 
 _MEANINGS: Final[Sequence[tuple[tuple[type[RedisError], ...], tuple[str, ...], Callable[[str], Exception]]]] = (
     (
@@ -94,7 +97,7 @@ class Clients:
             if connected:
                 raise ConnectionError("the reader's connection was lost")
             connected = True
-            await connection.on_connect()
+            await _greet(connection)
 
         pool = self._pool(1, self._timeout(block_ms / 1000), redis_connect_func=connect_once)
         client = Redis(connection_pool=pool)
@@ -115,7 +118,7 @@ class Clients:
         """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
         refuses writes for ever.
         """
-        await self.commands.connection_pool.disconnect(inuse_connections=False)
+        await _ended(self.commands.connection_pool.disconnect(inuse_connections=False))
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with.
@@ -142,6 +145,7 @@ class Clients:
             "health_check_interval": s.healthcheck_interval,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,  # flat replies; nothing here needs RESP3's types
+            "redis_connect_func": _greet,
             **more,
             "username": s.username,
             "password": s.password.reveal() if s.password else None,
@@ -166,10 +170,30 @@ def translated() -> Iterator[None]:
         yield
     except ResponseError as error:
         raise as_ours(error) from error
-    except AuthenticationError as error:
-        raise StoreUnavailableError("redis refuses our username or password") from error
     except (ConnectionError, TimeoutError, OSError) as error:
-        raise StoreUnavailableError from error
+        raise _out_of_reach(error) from error
+
+
+def _out_of_reach(error: BaseException | None) -> StoreUnavailableError:
+    """Why there is no connection, as far as we can tell: the library says it here and there in the context only."""
+    while error and not isinstance(error, (AuthenticationError, ssl.SSLError)):
+        error = error.__cause__ or error.__context__
+    match error:
+        case AuthenticationError():
+            return StoreUnavailableError("redis refuses our username or password")
+        case ssl.SSLCertVerificationError(verify_code=code, verify_message=said) if code in _OTHER_NAME:
+            return StoreUnavailableError(
+                f"redis shows a certificate of another host, write one that it names in redis.url: {said}"
+            )
+        case ssl.SSLCertVerificationError(verify_message=said):
+            return StoreUnavailableError(
+                f"redis shows a certificate that is not trusted, set redis.ssl_ca_certs to its CA: {said}"
+            )
+        case ssl.SSLError(reason=said):
+            return StoreUnavailableError(
+                f"redis and we find no common TLS, look at the port in redis.url and the ssl_ settings' files: {said}"
+            )
+    return StoreUnavailableError()
 
 
 def as_ours(error: RedisError) -> Exception:
@@ -179,6 +203,16 @@ def as_ours(error: RedisError) -> Exception:
         if isinstance(error, classes) or text.startswith(prefixes):
             return ours(text)
     return error
+
+
+async def _greet(connection: AbstractConnection) -> None:
+    """Logs in. Raises what the library does, except where the reply of a server without AUTH repeats the password."""
+    try:
+        await connection.on_connect()
+    except ResponseError as error:
+        if not str(error).lower().startswith("unknown command"):
+            raise
+        raise AuthenticationError("the server does not know AUTH") from None
 
 
 async def send(client: Redis, *command: bytes | str | float) -> Any:
@@ -204,5 +238,11 @@ async def once_more(call: Callable[[], Awaitable[T]], *, enabled: bool) -> T:
 
 
 async def _close(client: Redis) -> None:
-    await client.aclose()
-    await client.connection_pool.disconnect()
+    await _ended(client.aclose())
+    await _ended(client.connection_pool.disconnect())
+
+
+async def _ended(closing: Awaitable[None]) -> None:
+    """Over TLS a close waits for the other end. One that fell silent is given up after a while, and is no error."""
+    with suppress(TimeoutError):
+        await closing

@@ -60,11 +60,12 @@ class Terms(NamedTuple):
 
 
 def next_token(commit: Commit) -> bytes:
-    """`incarnation.version`. A new album gets an incarnation of its own, so that no memory of an erased one fits it."""
+    """`nonce.version`. Versions come again: after an erasure, and where a replica took over without the last commits.
+    The nonce is new in each commit, so that no memory of the one album fits the other.
+    """
     if commit.version is None:
         return commit.token
-    incarnation = commit.token.partition(b".")[0] or secrets.token_hex(8).encode()
-    return b"%s.%d" % (incarnation, commit.version)
+    return b"%s.%d" % (secrets.token_hex(8).encode(), commit.version)
 
 
 def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) -> tuple[list[str], list[Argument]]:

@@ -64,6 +64,12 @@ class ViewStore:
             raise BacklogFullError(f"the backlog is full: {self._maxlen} jobs are waiting")
         self._health.settled("backlog")
 
+    async def has_album(self, pet_id: str) -> bool:
+        """Whether there is an album of the pet. Raises StoreUnavailableError."""
+        self._round_trips["view"].inc()
+        key = self._keys.pet(pet_id).album
+        return bool(await once_more(lambda: send(self._clients.commands, "EXISTS", key), enabled=self._retry_reads))
+
     async def invalidate(self, pet_id: str) -> bool:
         """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
         self._round_trips["view"].inc()

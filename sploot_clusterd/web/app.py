@@ -1,5 +1,6 @@
 """The application that internal callers talk to: its routes, in one list."""
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -9,7 +10,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
-from sploot_clusterd.web.keys import HEALTH, HTTP, LIMITS, METRICS, STORE, Views
+from sploot_clusterd.web.keys import DECODING, HEALTH, HTTP, LIMITS, METRICS, STORE, Views
 from sploot_clusterd.web.openapi import DOCUMENT, Document, openapi
 from sploot_clusterd.web.ops import METRICS_PAGE, NOWHERE, PROBES
 from sploot_clusterd.web.routing import Route, mount
@@ -19,6 +20,7 @@ ROUTES: Final = (
     Route("/openapi.json", {"GET": openapi}, guarded=False),
     Route("/internal/cluster-jobs", {"POST": handlers.submit}),
     Route("/internal/pets/{pet_id:[^/]+}/clusters", {"GET": handlers.view}),
+    Route("/internal/pets/{pet_id:[^/]+}/corrections", {"POST": handlers.correct}),
     Route("/internal/pets/{pet_id:[^/]+}/invalidate", {"POST": handlers.invalidate}),
     Route("/internal/pets/{pet_id:[^/]+}", {"DELETE": handlers.erase}),
     Route("/internal/health/redis", {"GET": handlers.redis_health}),
@@ -35,6 +37,7 @@ def build_app(store: Views, tokens: Tokens, settings: Settings, metrics: Metrics
     app[HTTP] = settings.http
     app[LIMITS] = settings.limits
     app[HEALTH] = health
+    app[DECODING] = asyncio.Lock()
     app[METRICS] = metrics
     app[DOCUMENT] = Document((*ROUTES, METRICS_PAGE), settings.limits)
     mount(app, ROUTES, tokens, metrics)

@@ -2,29 +2,37 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from aiohttp import hdrs
 
 from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import ConfigError
 
+TOKEN_HEADER: Final = "X-Internal-Token"  # noqa: S105 - a header's name
+
 
 class Tokens:
-    """The tokens that are live now; several while one is being replaced by another.
+    """The tokens that are live now; several while one is being replaced by another. Without any, nobody is let in.
 
-    Digests are compared, not tokens: equal lengths and bytes only, whatever a header holds.
+    Digests are kept and compared, not tokens: equal lengths and bytes only, whatever a header holds.
     """
 
-    def __init__(self, tokens: Iterable[Secret]) -> None:
-        """Raises ConfigError where there is none, or an empty one: nothing would equal nothing."""
+    def __init__(self, tokens: Iterable[Secret] = ()) -> None:
+        """Raises ConfigError where one is empty: nothing would equal nothing."""
         self._digests: tuple[bytes, ...] = ()
         self.replace(tokens)
+
+    def __bool__(self) -> bool:
+        return bool(self._digests)
 
     def replace(self, tokens: Iterable[Secret]) -> None:
         """From now on these, and no others. Raises ConfigError as the constructor does, and then changes nothing."""
         texts = [token.reveal() for token in tokens]
-        if not texts or not all(texts):
-            raise ConfigError("http.tokens: at least one token is needed, and none may be empty")
-        self._digests = tuple(_digest(text) for text in texts)
+        if not all(texts):
+            raise ConfigError("a token is empty: give each a text")
+        self._digests = tuple(map(_digest, texts))
 
     def slot(self, given: str | None) -> int | None:
         """The place of the live token that `given` equals, or None.
@@ -42,6 +50,12 @@ class Tokens:
             if hmac.compare_digest(digest, live):
                 found = slot
         return found
+
+
+def scraper_token(headers: Mapping[str, str]) -> str | None:
+    """The token that a scraper presents: as callers do, or as Prometheus can (`Authorization: Bearer`)."""
+    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get(TOKEN_HEADER)
 
 
 def _digest(text: str) -> bytes:

@@ -6,10 +6,12 @@ not take its answer cut off.
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Coroutine
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from sploot_clusterd.health import Health
@@ -21,8 +23,11 @@ log = logging.getLogger(__name__)
 
 _ALARM: Final = 0.8
 _LONGEST_DETAIL: Final = 200
+_SERVER: Final = "clusterd"
 _LINGERING_S: Final = 2.0
 """How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER, on, for no time: what the client has not taken is dropped, and it sees a reset."""
 _BUSY_BODY: Final = b'{"detail":"too many connections"}'
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
@@ -111,11 +116,17 @@ class Connection(web.RequestHandler):
     def pause_writing(self) -> None:
         """The client is slow in taking its answer: it has as long as an idle one."""
         super().pause_writing()
-        self._cut_off = self._loop.call_later(self.keepalive_timeout, self.abort)
+        self._cut_off = self._loop.call_later(self.keepalive_timeout, self._reset)
 
     def resume_writing(self) -> None:
         self._keep()
         super().resume_writing()
+
+    def _reset(self) -> None:
+        """Without SO_LINGER the kernel would go on for minutes to offer what it holds: megabytes for a connection."""
+        assert self._link is not None  # noqa: S101 - the timer ends with the connection
+        self._link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.abort()
 
     def _keep(self) -> None:
         if self._cut_off is not None:
@@ -145,9 +156,10 @@ class Connection(web.RequestHandler):
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Refusals by aiohttp itself (of targets that are no path, like `*`) take our form."""
+        """Refusals by aiohttp itself (of targets that are no path, like `*`) take our form. None tells versions."""
         if isinstance(resp, web.HTTPException):
             resp = RefusedError(resp.status, resp.reason.lower()).response()
+        resp.headers[hdrs.SERVER] = _SERVER
         return super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: Any, exc_info: BaseException | None = None, **_: Any) -> None:

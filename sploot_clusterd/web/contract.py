@@ -119,8 +119,19 @@ JOB: Final[dict[str, Any]] = {
             }
         ],
         "removed_image_ids": ["img_000"],
+        "corrections": [{"op": "rename", "cluster": "pet_123-cluster-0", "label": "On the beach"}],
     },
     "metadata": {"triggered_by": "insight-service"},
+}
+CORRECTIONS: Final[dict[str, Any]] = {
+    "job_id": "correction_789",
+    "corrections": [
+        {"op": "merge", "clusters": ["pet_123-cluster-0", "pet_123-cluster-2"]},
+        {"op": "split", "cluster": "pet_123-cluster-1", "image_ids": ["img_005", "img_006"]},
+        {"op": "move", "image_ids": ["img_077"], "to": "pet_123-cluster-1"},
+        {"op": "rename", "cluster": "pet_123-cluster-0", "label": "On the beach"},
+        {"op": "set_hero", "cluster": "pet_123-cluster-0", "image_id": "img_002"},
+    ],
 }
 VIEW: Final[dict[str, Any]] = {
     "pet_id": "pet_123",

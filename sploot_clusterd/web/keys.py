@@ -1,5 +1,6 @@
 """What handlers find in the application: typed keys, and what this room wants of a store."""
 
+import asyncio
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -17,6 +18,9 @@ class Views(Protocol):
     async def submit(self, payload: bytes) -> None:
         """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
 
+    async def has_album(self, pet_id: str) -> bool:
+        """Whether a job of the pet was ever applied, and the pet not erased since."""
+
     async def invalidate(self, pet_id: str) -> bool:
         """True if there was a view."""
 
@@ -31,4 +35,5 @@ STORE: Final = web.AppKey("store", Views)
 HTTP: Final = web.AppKey("http", HttpSettings)
 LIMITS: Final = web.AppKey("limits", LimitsSettings)
 HEALTH: Final = web.AppKey("health", Health)
+DECODING: Final = web.AppKey("decoding", asyncio.Lock)
 METRICS: Final = web.AppKey("metrics", Metrics)

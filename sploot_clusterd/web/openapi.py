@@ -12,15 +12,21 @@ from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.model import ID_PATTERN
 from sploot_clusterd.web.answers import JSON
+from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.contract import Refusal
 from sploot_clusterd.web.operations import ANYWHERE, GUARDED, OPERATIONS, Answer, Operation
-from sploot_clusterd.web.routing import TOKEN_HEADER, Route
+from sploot_clusterd.web.routing import Route
 
 _SCHEMAS: Final = "#/components/schemas/"
 _CONTENT_TYPES: Final = {"json": JSON, "text": "text/plain"}
 _HEADERS: Final = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "How to present a token.", "schema": {"type": "string"}},
     "ETag": {"description": "A strong tag of the body's bytes.", "schema": {"type": "string"}},
+}
+_BASE64: Final = {
+    "contentEncoding": "base64",
+    "description": "Finite numbers of 2 (f16) or 4 bytes (f32) each, as many as a vector may have, not all 0.",
 }
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
 _ABOUT: Final = (
@@ -131,10 +137,17 @@ def _schemas(limits: LimitsSettings) -> dict[str, Any]:
     for name in ("image_ids", "removed_image_ids"):
         _given(payload[name])["maxItems"] = limits.image_ids_per_job
     _given(payload["coverage"])["maxProperties"] = limits.images_per_job
+    for corrections in (_given(payload["corrections"]), schemas["CorrectionsRequest"]["properties"]["corrections"]):
+        corrections["maxItems"] = limits.images_per_job
+    schemas["Merge"]["properties"]["clusters"]["maxItems"] = limits.images_per_job
+    for op in ("Split", "Move"):
+        schemas[op]["properties"]["image_ids"]["maxItems"] = limits.images_per_job
     for kind in ("embedding", "pose", "context"):
         _given(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."
+    _given(image["captured_at"])["format"] = "date-time"
     image["captured_at"]["description"] = "RFC 3339; without a zone it is taken as UTC."
+    schemas["PackedVector"]["properties"]["data"].update(_BASE64)
     return schemas
 
 

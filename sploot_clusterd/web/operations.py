@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from sploot_clusterd.model import JobRequest
+from sploot_clusterd.model import CorrectionsRequest, JobRequest
 from sploot_clusterd.web import contract
 
 
@@ -56,6 +56,18 @@ _BAD_ID: Final = Answer(
     example={"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"},
 )
 
+_REFUSED_BODIES: Final = {
+    400: Answer("The body is not JSON (NaN and Infinity are not), nests too deeply, or is badly framed."),
+    408: Answer("The body did not arrive in time."),
+    413: Answer("The body is too large."),
+    415: Answer("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
+}
+_TRY_AGAIN: Final = Answer(
+    "The backlog is full; or Redis does not answer, and the job may have been accepted: submit it again.",
+    headers=_RETRY,
+    example={"detail": "the backlog is full: 10000 jobs are waiting"},
+)
+
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /healthz": Operation(
         "healthz", "Is the process alive?", {200: Answer("It is.", contract.Alive, {"status": "ok"})}
@@ -79,26 +91,26 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /metrics": Operation(
         "metrics",
         "Every metric, on the metrics port only.",
-        {200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text")},
+        {
+            200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", None, content_type="text"),
+            401: Answer(
+                "A token is set (metrics.tokens) and none was given, or another; as X-Internal-Token or as a bearer.",
+                example={"detail": "invalid metrics token"},
+                headers=("WWW-Authenticate",),
+            ),
+        },
     ),
     "POST /internal/cluster-jobs": Operation(
         "submit",
         "Submit a job: what is new about one pet's images.",
         {
             202: Answer("Redis has the job.", contract.Accepted, {"status": "accepted"}),
-            400: Answer("The body is not JSON (NaN and Infinity are not), or badly framed."),
-            408: Answer("The body did not arrive in time."),
-            413: Answer("The body is too large."),
-            415: Answer("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
+            **_REFUSED_BODIES,
             422: Answer(
                 "The JSON has the wrong shape or breaks a limit.",
                 example={"detail": "payload.quality_score: expected `float` <= 1.0"},
             ),
-            503: Answer(
-                "The backlog is full; or Redis does not answer, and the job may have been accepted: submit it again.",
-                headers=_RETRY,
-                example={"detail": "the backlog is full: 10000 jobs are waiting"},
-            ),
+            503: _TRY_AGAIN,
         },
         JobRequest,
         contract.JOB,
@@ -112,6 +124,25 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             404: Answer("There is no view, or it expired.", example={"detail": "cluster state not found"}),
             422: _BAD_ID,
         },
+    ),
+    "POST /internal/pets/{pet_id}/corrections": Operation(
+        "correct",
+        "Submit a user's corrections of a pet's clusters.",
+        {
+            202: Answer("Redis has them, as a job.", contract.Accepted, {"status": "accepted"}),
+            **_REFUSED_BODIES,
+            404: Answer(
+                "No job of this pet was applied yet.",
+                example={"detail": "no job of this pet was applied yet: there is nothing to correct"},
+            ),
+            422: Answer(
+                "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",
+                example={"detail": "corrections[0].op: expected merge, split, move, rename or set_hero"},
+            ),
+            503: _TRY_AGAIN,
+        },
+        CorrectionsRequest,
+        contract.CORRECTIONS,
     ),
     "POST /internal/pets/{pet_id}/invalidate": Operation(
         "invalidate",

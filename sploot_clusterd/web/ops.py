@@ -1,4 +1,4 @@
-"""For those who run the daemon: probes and metrics, without a token and without a secret."""
+"""For those who run the daemon: probes without a token, metrics with one where one is set; none shows a secret."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.answers import answer
+from sploot_clusterd.web.answers import RefusedError, answer
+from sploot_clusterd.web.auth import Tokens, scraper_token
 from sploot_clusterd.web.keys import HEALTH, METRICS
 from sploot_clusterd.web.routing import Route, mount
 
@@ -34,6 +35,9 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics_page(request: web.Request) -> web.Response:
     """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
+    scrapers = request.app[SCRAPERS]
+    if scrapers and scrapers.slot(scraper_token(request.headers)) is None:
+        raise RefusedError(401, "invalid metrics token", {hdrs.WWW_AUTHENTICATE: "Bearer"})
     encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
     # Milliseconds of work: on the loop every reader would wait for it.
     page = await asyncio.to_thread(encode, request.app[METRICS].registry)
@@ -56,9 +60,16 @@ NOWHERE: Final = Route("/{path:.*}", {}, guarded=False, label="(unknown)")
 """Any other path, under one label: a label a path would be a series that every scrape carries for ever."""
 
 
-def build_ops_app(metrics: Metrics, health: Health) -> web.Application:
-    """The application of the metrics port: one per process, also where processes share an HTTP port or serve none."""
+SCRAPERS: Final = web.AppKey("scrapers", Tokens)
+
+
+def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> web.Application:
+    """The application of the metrics port: one per process, also where processes share an HTTP port or serve none.
+
+    Without tokens in `scrapers` the metrics are open to all; they may be replaced while it runs.
+    """
     app = web.Application()
+    app[SCRAPERS] = scrapers
     app[HEALTH] = health
     app[METRICS] = metrics
     mount(app, (*PROBES, METRICS_PAGE, NOWHERE), None, metrics)

@@ -12,13 +12,12 @@ from aiohttp import web
 
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError, refusal_of
-from sploot_clusterd.web.auth import Tokens
+from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
 from sploot_clusterd.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("sploot_clusterd.access")
 
-TOKEN_HEADER: Final = "X-Internal-Token"  # noqa: S105 - a header's name
 _LONGEST_PATH: Final = 256
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

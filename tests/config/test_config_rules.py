@@ -92,7 +92,7 @@ def test_contradictions_are_refused(tmp_path, environ, said):
         {"WORKER_METRICS_PORT": "0", "HTTP_PORT": "0"},
         {"WORKER_METRICS_PORT": "9007", "WORKER_METRICS_HOST": "127.0.0.2"},
         {"WORKER_METRICS_PORT": "9007", "HTTP_ENABLED": "no"},
-        {"REDIS_SSL_CA_CERTS": "/ca.pem", "REDIS_URL": "rediss://h"},
+        {"REDIS_SSL_CA_CERTS": __file__, "REDIS_URL": "rediss://h"},
         {"REDIS_SSL": "1", "REDIS_URL": "redis://h?ssl_cert_reqs=none"},
         {"REDIS_URL": "redis://:s%2Fame@h", "REDIS_PASSWORD": "s/ame"},
     ],
@@ -101,12 +101,47 @@ def test_what_only_looks_like_a_contradiction(tmp_path, environ):
     assert load(environ=environ, directory=tmp_path).sources.keys()
 
 
+def test_files_for_tls_have_to_be_there(tmp_path):
+    text = refusal(
+        tmp_path, REDIS_URL="rediss://h?ssl_certfile=/no/cert&ssl_keyfile=/no/key", REDIS_SSL_CA_CERTS="/no/ca"
+    )
+    assert text.splitlines() == [
+        f"{key}: /no/{file} cannot be read: No such file or directory"
+        for key, file in (("redis.ssl_ca_certs", "ca"), ("redis.url", "cert"), ("redis.url", "key"))
+    ]
+
+
 def test_token_files(tmp_path):
     for name in ("old", "new"):
         (tmp_path / name).write_text(f"{STRONG}-{name}\n")
     files = f"{tmp_path / 'old'},{tmp_path / 'new'}"
     settings = load(environ={"INTERNAL_TOKEN_FILE": files, "ENVIRONMENT": "production"}, directory=tmp_path)
     assert [token.reveal() for token in settings.http.tokens] == [f"{STRONG}-old", f"{STRONG}-new"]
+
+
+def test_a_token_file_may_hold_a_token_a_line(tmp_path):
+    (tmp_path / "both").write_text(f"{STRONG}-old\n\n {STRONG}-new \n")
+    environ = {"INTERNAL_TOKEN_FILE": str(tmp_path / "both"), "WORKER_METRICS_TOKEN_FILE": str(tmp_path / "both")}
+    settings = load(environ=environ, directory=tmp_path)
+    for tokens in (settings.http.tokens, settings.metrics.tokens):
+        assert [token.reveal() for token in tokens] == [f"{STRONG}-old", f"{STRONG}-new"]
+
+
+def test_the_metrics_have_no_token_or_a_strong_one(tmp_path):
+    assert load(environ={}, directory=tmp_path).metrics.tokens is None
+    assert load(environ={"WORKER_METRICS_TOKEN": STRONG}, directory=tmp_path).metrics.tokens == (Secret(STRONG),)
+    text = "metrics.tokens ($WORKER_METRICS_TOKEN): expected tokens of at least 16 bytes"
+    assert refusal(tmp_path, WORKER_METRICS_TOKEN=f"{STRONG},short") == text
+    (tmp_path / "empty").write_text("\n")
+    file = str(tmp_path / "empty")
+    assert refusal(tmp_path, WORKER_METRICS_TOKEN_FILE=file).startswith(f"metrics.token_files: {file} is empty")
+    assert "only one of the two" in refusal(tmp_path, WORKER_METRICS_TOKEN_FILE=file, WORKER_METRICS_TOKEN=STRONG)
+
+
+def test_settings_can_be_kept_without_their_tokens(tmp_path):
+    environ = {"INTERNAL_TOKEN": STRONG, "WORKER_METRICS_TOKEN": STRONG, "HTTP_PORT": "1"}
+    kept = load(environ=environ, directory=tmp_path).without_tokens()
+    assert (kept.http.tokens, kept.metrics.tokens, kept.http.port) == ((), None, 1)
 
 
 def test_a_token_file_that_cannot_be_used(tmp_path):

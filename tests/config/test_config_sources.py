@@ -63,6 +63,8 @@ NAMES = {
     "metrics.enabled": "WORKER_METRICS_ENABLED",
     "metrics.host": "WORKER_METRICS_HOST",
     "metrics.port": "WORKER_METRICS_PORT",
+    "metrics.tokens": "WORKER_METRICS_TOKEN",
+    "metrics.token_files": "WORKER_METRICS_TOKEN_FILE",
 }
 
 

@@ -117,7 +117,7 @@ def comparable(text: str) -> object:
         return [line.rstrip() for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/producers.md", "docs/readers.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/producers.md", "docs/readers.md", "docs/corrections.md"])
 async def test_examples_answer_as_shown(reader: Reader, name: str):
     done, expected = None, None
     ran = compared = 0

@@ -13,12 +13,14 @@ import yaml
 import sploot_clusterd
 from sploot_clusterd.config import Settings
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
+from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import Reason
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Keys
 from sploot_clusterd.store.server import findings
 from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
+from tests.faults.plans import PLANS
 
 render = importlib.import_module("sploot_clusterd.engine.render")  # the package has a function of that name
 PACKAGE = Path(sploot_clusterd.__file__).parent
@@ -68,6 +70,12 @@ def test_every_label_of_a_metric_is_explained():
 def test_every_reason_for_a_dead_letter_is_explained():
     explained = {cells[0].strip("`") for cells in table_rows(OPERATIONS, "Dead letters")}
     assert set(get_args(Reason)) <= explained
+
+
+def test_how_many_corrected_clusters_are_kept_is_as_told():
+    most = Params().max_cells // 2
+    assert f"up to {most} corrected clusters" in (ROOT / "docs/corrections.md").read_text()
+    assert f"as a space may have cells: {most}." in (ROOT / "docs/clustering.md").read_text()
 
 
 def test_every_field_of_a_dead_letter_is_explained():
@@ -167,6 +175,13 @@ def test_every_status_is_explained():
     }
     assert len(given) >= 10
     assert {str(status) for status in given} <= explained
+
+
+def test_every_experiment_is_explained():
+    page = ROOT / "docs/reliability.md"
+    assert [cells[0] for cells in table_rows(page, "The experiments")] == [plan.name for plan in PLANS]
+    shown = [cells[0] for cells in table_rows(page, "What they counted")]
+    assert set(shown) <= {plan.name for plan in PLANS}, "one failed, or is there no more"
 
 
 VIEW_METRICS = {f"metrics.{field}" for field in render._Metrics.__struct_fields__}

@@ -6,6 +6,7 @@ import pytest
 from sploot_clusterd.engine.statistics import (
     Cells,
     centred,
+    closeness,
     cosines,
     cosines_to_sum,
     grouped,
@@ -57,10 +58,8 @@ def test_cosines_agree_with_subtracting_the_mean():
         for v in vectors
     ]
 
-    plain, both_centred = cosines(many, vectors[3], about)
-
-    assert plain == pytest.approx(vectors @ vectors[3], abs=1e-5)
-    assert both_centred == pytest.approx(expected, abs=1e-5)
+    assert cosines(many, vectors[3]) == pytest.approx(vectors @ vectors[3], abs=1e-5)
+    assert [closeness(many, at, vectors[3], about) for at in range(12)] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_cell_of_one_image_has_length_one_once_centred():

@@ -7,76 +7,74 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.faults import experiments
 from tests.faults.checker import Verdict
-from tests.faults.experiments import Recovery, Size
+from tests.faults.harm import Outcome, Size
+from tests.faults.plans import PLANS, Plan
+from tests.faults.table import Row, refreshed
 
-_EXAMPLES = """example:
-  python -m tests.faults --full --seeds 3     the figures of docs/reliability.md
+_EXAMPLES = """examples:
+  python -m tests.faults --only Redis          those about Redis, small
+  python -m tests.faults --full --seeds 3 --table docs/reliability.md
+                                               all but the soak, whole, into the page as they end
+  python -m tests.faults --full --only soak --soak-minutes 60 --table docs/reliability.md
 """
-
-Experiment = Callable[[Path, int, Size], Awaitable[Verdict | Recovery]]
-
-
-class Plan(NamedTuple):
-    """An experiment, and how large it is by default and in full."""
-
-    run: Experiment
-    small: Size
-    full: Size
-
-
-_SMALL, _FULL = Size(jobs=1500, rate=400, harms=4), Size(jobs=10_000, rate=250, harms=20)
-_EXPERIMENTS = {
-    "kill -9 of a daemon": Plan(experiments.kill_storm, _SMALL, _FULL),
-    "kill -9 of a daemon, all jobs of one pet": Plan(experiments.hot_pet, _SMALL, Size(3000, 150, 10)),
-    "SIGTERM of a daemon": Plan(experiments.restarts, _SMALL, Size(5000, 250, 20)),
-    "SIGSTOP of a daemon for twice the reclaim time": Plan(experiments.stopped_daemon, _SMALL, _FULL),
-    "SIGSTOP of Redis for 1 and 6 s": Plan(experiments.stopped_redis, Size(1500, 300, 2), Size(5000, 250, 8)),
-    "kill -9 of Redis": Plan(experiments.redis_killed, _SMALL, _FULL),
-    "one reply of Redis in 50 lost": Plan(experiments.lost_replies, Size(1500, 300, 50), Size(10_000, 300, 50)),
-    "Redis out of memory for 1 s": Plan(experiments.full_memory, Size(1500, 300, 2), Size(5000, 250, 10)),
-}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         "python -m tests.faults", epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--full", action="store_true", help="up to 10,000 jobs and 20 harms an experiment")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each experiment (default: 1)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="experiments whose name has TEXT in it")
+    parser.add_argument("--full", action="store_true", help="up to 10,000 jobs and 40 kills a run")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each experiment (default: 1)")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="those with TEXT in their name; repeatable")
+    parser.add_argument("--soak-minutes", type=int, default=60, metavar="N", help="of the full soak (default: 60)")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="refresh the rows of what was run in that page")
     asked = parser.parse_args()
-    print("| experiment | seed | harms | jobs | once | never | twice | dead letters | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    clean = [
-        _row(name, plan.run, seed, plan.full if asked.full else plan.small)
-        for name, plan in _EXPERIMENTS.items()
-        if asked.only in name
-        for seed in range(1, asked.seeds + 1)
-    ]
-    return 0 if all(clean) else 1
+    plans = [plan for plan in PLANS if _is_asked_for(plan, asked)]
+    print("\n".join(Row.HEAD))
+    passed = True
+    for number, plan in enumerate(plans, 1):
+        if missing := plan.missing():
+            print(f"not run: {plan.name}: {missing}", file=sys.stderr)
+            passed = False
+            continue
+        row = _row(plan, _size(plan, asked), asked.seeds, progress=f"{number} of {len(plans)}")
+        passed &= row.passed
+        print(row, flush=True)
+        if asked.table:
+            asked.table.write_text(refreshed(asked.table.read_text(), row, [plan.name for plan in PLANS]))
+    return 0 if passed else 1
 
 
-def _row(name: str, experiment: Experiment, seed: int, size: Size) -> bool:
-    print(f"running: {name}, seed {seed}", end="\r", file=sys.stderr, flush=True)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="faults-") as directory:
-        result = asyncio.run(experiment(Path(directory), seed, size))
-    counts = result.verdict if isinstance(result, Recovery) else result
-    more = f", ready again after {result.green_after:.2f} s at most" if isinstance(result, Recovery) else ""
-    print(
-        f"| {name}{more} | {seed} | {size.harms} | {size.jobs} | {counts.once} | {counts.never} | {counts.twice} "
-        f"| {counts.dead_letters} | {time.monotonic() - began:.0f} |",
-        flush=True,
-    )
-    for detail in counts.details:
-        print(f"  {detail}", file=sys.stderr)
-    return counts.clean if not isinstance(result, Recovery) else result.survived and result.red and counts.clean
+def _is_asked_for(plan: Plan, asked: argparse.Namespace) -> bool:
+    if asked.only:
+        return any(text in plan.name for text in asked.only)
+    return not plan.takes_an_hour if asked.full else plan.small is not None
+
+
+def _size(plan: Plan, asked: argparse.Namespace) -> Size:
+    if not asked.full and plan.small:
+        return plan.small
+    return replace(plan.full, harms=asked.soak_minutes) if plan.takes_an_hour else plan.full
+
+
+def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
+    row = Row(plan.name)
+    for seed in range(1, seeds + 1):
+        print(f"running {progress}: {plan.name}, seed {seed}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+                outcome = asyncio.run(plan.run(Path(directory), seed, size))
+        except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
+            outcome = Outcome(Verdict(), 0, [str(error)])
+        row.add(outcome, time.monotonic() - began)
+        for text in (*outcome.breaches, *outcome.verdict.details):
+            print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Real daemons as processes over one real redis-server, to be killed, stopped and watched."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,8 +26,18 @@ _ROOT = Path(__file__).parents[2]
 class Daemon:
     """One clusterd process. Its ports are its own; its instance number keeps its consumers' names apart."""
 
-    def __init__(self, directory: Path, redis_url: str, instance: int, code: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        redis_url: str,
+        instance: int,
+        code: Path,
+        env: Mapping[str, str],
+        *,
+        module: str = "sploot_clusterd",
+    ) -> None:
         self.instance = instance
+        self._module = module
         self._log = directory / f"daemon-{instance}.log"
         self._code = code
         self._env = {
@@ -47,12 +58,17 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
         self.ports: dict[str, int] = {}
 
-    async def start(self) -> None:
-        """Starts the process and waits until it listens."""
+    def launch(self) -> int:
+        """Starts the process; where its log begins."""
         began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
-            command = [sys.executable, "-P", "-m", "sploot_clusterd"]
+            command = [sys.executable, "-P", "-m", self._module]
             self._process = subprocess.Popen(command, env=self._env, stderr=log, stdout=log, cwd=self._log.parent)
+        return began
+
+    async def start(self) -> None:
+        """Starts the process and waits until it listens."""
+        began = self.launch()
 
         def listening() -> bool:
             assert self.alive(), f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
@@ -104,6 +120,9 @@ class Daemon:
         """All that it has printed and logged."""
         return self._log.read_text()
 
+    def forget_log(self) -> None:
+        os.truncate(self._log, 0)
+
     def log(self) -> list[dict[str, object]]:
         return [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes())]
 
@@ -112,11 +131,18 @@ class Fleet:
     """A redis-server and daemons over it. Leaves nothing running."""
 
     def __init__(
-        self, directory: Path, daemons: int = 2, *, code: Path = _ROOT, env: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        daemons: int = 2,
+        *,
+        code: Path = _ROOT,
+        env: Mapping[str, str] | None = None,
+        redis: Sequence[str] = (),
     ) -> None:
+        """`redis` are more arguments for the redis-server."""
         self.directory = directory
         self._code = code
-        self.server = EmbeddedRedis(directory / "r")
+        self.server = EmbeddedRedis(directory / "r", *redis)
         self.server.start()
         self.redis_url = f"unix://{self.server.socket}"
         self.redis = Redis.from_url(self.redis_url, protocol=2)
@@ -125,8 +151,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         try:
-            for daemon in self.daemons:
-                await daemon.start()
+            await asyncio.gather(*(daemon.start() for daemon in self.daemons))
         except BaseException:
             await self.close()
             raise
@@ -135,9 +160,9 @@ class Fleet:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None):
         await self.close()
 
-    def add_daemon(self, env: Mapping[str, str]) -> Daemon:
+    def add_daemon(self, env: Mapping[str, str], module: str = "sploot_clusterd") -> Daemon:
         """One more, not started."""
-        daemon = Daemon(self.directory, self.redis_url, len(self.daemons), self._code, env)
+        daemon = Daemon(self.directory, self.redis_url, len(self.daemons), self._code, env, module=module)
         self.daemons.append(daemon)
         return daemon
 

@@ -1,52 +1,106 @@
-"""Between a daemon and Redis: passes everything on, but now and then loses the reply to what was carried out."""
+"""Between a daemon and Redis: sees each command and its reply go by, and can lose one, be slow, or fall silent."""
 
 import asyncio
-import random
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
+
+from tests.faults.resp import end_of, name_of
 
 _CHUNK = 1 << 16
+Address = Path | int
+"""A unix socket, or a port of 127.0.0.1."""
 
 
-class LossyProxy:
-    """A unix socket before another. One piece of reply in `one_in` is thrown away, and its connection with it."""
+class Message(NamedTuple):
+    """A command on its way to Redis (`reply` is None), or its reply on its way back."""
 
-    def __init__(self, path: Path, target: Path, one_in: int, seed: int) -> None:
+    name: str
+    reply: bytes | None
+
+
+class Fate(Enum):
+    PASS = "pass"
+    CUT = "cut"
+    """Thrown away, and its connection with it: nobody can know what became of it."""
+
+
+Rule = Callable[[Message], Fate]
+
+
+class Proxy:
+    """Listens at `path` and passes on to `target`. Without a rule it looks into nothing and passes on bytes."""
+
+    def __init__(self, path: Address, target: Address, rule: Rule | None = None) -> None:
         self.path = path
-        self.lost = 0
-        self._target = target
-        self._one_in = one_in
-        self._random = random.Random(seed)
-        self._pairs: set[asyncio.Task[None]] = set()
+        self.target = target
+        self.rule = rule
+        self.latency = 0.0
+        """Seconds that each piece takes, either way."""
+        self.bytes_per_second = 0.0
+        """How much a connection carries, either way; 0 for any amount."""
+        self._silent = False
+        self._pairs: dict[asyncio.Task[None], asyncio.Event] = {}
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._accept, self.path)
+        if isinstance(self.path, Path):
+            self._server = await asyncio.start_unix_server(self._accept, self.path)
+        else:
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.path)
+            self.path = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for pair in tuple(self._pairs):
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Ends all connections."""
+        pairs = list(self._pairs)
+        for pair in pairs:
             pair.cancel()
-        if self._pairs:
-            await asyncio.wait(self._pairs)
+        if pairs:
+            await asyncio.wait(pairs)
+
+    def silence(self) -> None:
+        """From now on nothing is passed on and nothing is closed; new connections are taken and heard of no more."""
+        self._silent = True
+        for talks in self._pairs.values():
+            talks.clear()
+
+    def speak(self, *, old: bool) -> None:
+        """Passes on again; what went silent only if `old`, else those connections lead nowhere for ever."""
+        self._silent = False
+        if old:
+            for talks in self._pairs.values():
+                talks.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._pairs.add(task)
-        task.add_done_callback(self._pairs.discard)
+        talks = self._pairs[task] = asyncio.Event()
+        if not self._silent:
+            talks.set()
         try:
-            await self._pair(reader, writer)
+            await self._pair(reader, writer, talks)
         except (OSError, asyncio.CancelledError):
-            writer.transport.abort()
+            pass  # its end is all there is to say
+        finally:
+            await _close(writer)
+            del self._pairs[task]
 
-    async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward_reader, onward_writer = await asyncio.open_unix_connection(self._target)
+    async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talks: asyncio.Event) -> None:
+        await talks.wait()
+        onward_reader, onward_writer = await _connect(self.target)
+        asked: deque[str] = deque()
         pumps = {
-            asyncio.ensure_future(_pump(reader, onward_writer)),
-            asyncio.ensure_future(self._lossy_pump(onward_reader, writer)),
+            asyncio.ensure_future(self._pump(reader, onward_writer, talks, lambda piece: _asked(piece, asked))),
+            asyncio.ensure_future(self._pump(onward_reader, writer, talks, lambda piece: _answered(piece, asked))),
         }
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -54,19 +108,58 @@ class LossyProxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for end in (writer, onward_writer):
-                end.transport.abort()
+            await _close(onward_writer)
 
-    async def _lossy_pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        talks: asyncio.Event,
+        look: Callable[[bytes], Message],
+    ) -> None:
+        """Until one of the two ends closes, or the rule says so."""
+        rest = b""
         while data := await reader.read(_CHUNK):
-            if self._random.randrange(self._one_in) == 0:
-                self.lost += 1
-                return
-            writer.write(data)
+            await talks.wait()
+            if self.rule is None:
+                await self._carry(writer, data)
+                continue
+            rest += data
+            while (end := end_of(rest)) > 0:
+                piece, rest = rest[:end], rest[end:]
+                if self.rule(look(piece)) is Fate.CUT:
+                    return
+                writer.write(piece)
             await writer.drain()
 
+    async def _carry(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        """As slowly as this network is."""
+        await asyncio.sleep(self.latency)
+        step = max(1, int(self.bytes_per_second / 100)) if self.bytes_per_second else len(data)
+        for at in range(0, len(data), step):
+            writer.write(data[at : at + step])
+            await writer.drain()
+            if self.bytes_per_second:
+                await asyncio.sleep(step / self.bytes_per_second)
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_CHUNK):
-        writer.write(data)
-        await writer.drain()
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """At once: what was not sent is lost."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+def _asked(piece: bytes, asked: deque[str]) -> Message:
+    asked.append(name_of(piece))
+    return Message(asked[-1], None)
+
+
+def _answered(piece: bytes, asked: deque[str]) -> Message:
+    return Message(asked.popleft(), piece)
+
+
+async def _connect(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if isinstance(target, Path):
+        return await asyncio.open_unix_connection(target)
+    return await asyncio.open_connection("127.0.0.1", target)

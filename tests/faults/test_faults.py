@@ -1,15 +1,20 @@
 """Small runs of the fault experiments; `python -m tests.faults --full` has the large ones."""
 
+import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.faults import experiments
-from tests.faults.experiments import Size
+from tests.faults import kills
 from tests.faults.fleet import Fleet
+from tests.faults.harm import Outcome, Size
+from tests.faults.plans import PLANS
+from tests.faults.table import Row, refreshed
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -21,40 +26,53 @@ def directory() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.mark.parametrize(
-    ("experiment", "size"),
-    [
-        (experiments.kill_storm, Size(jobs=1500, rate=400, harms=4)),
-        (experiments.stopped_daemon, Size(jobs=1000, rate=300, harms=2)),
-        (experiments.hot_pet, Size(jobs=600, rate=200, harms=2)),
-        (experiments.restarts, Size(jobs=800, rate=300, harms=2)),
-        (experiments.lost_replies, Size(jobs=800, rate=300, harms=50)),
-        (experiments.full_memory, Size(jobs=800, rate=300, harms=1)),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_each_job_has_its_effect_once(directory: Path, experiment, size: Size):
-    result = await experiment(directory, 1, size)
-    assert result.clean, result
-    assert result.once == size.jobs
+def small_runs() -> Iterator[object]:
+    for plan in PLANS:
+        if plan.small is None:
+            continue
+        marks = [pytest.mark.skipif(bool(plan.missing()), reason=plan.missing() or "nothing is missing")]
+        if plan.needs == "faketime":
+            marks.append(pytest.mark.system)
+        yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks)
 
 
-async def test_redis_comes_back_and_so_does_the_daemon(directory: Path):
-    result = await experiments.redis_killed(directory, 1, Size(jobs=900, rate=300, harms=2))
-    assert result.survived
-    assert result.red
-    assert result.green_after < 2.0
-    assert not result.verdict.never, result
-    assert not result.verdict.twice, result
-    assert not result.verdict.dead_letters, result
+@pytest.mark.parametrize(("experiment", "size"), [*small_runs()])
+async def test_the_rule_holds_under(directory: Path, experiment, size: Size):
+    outcome: Outcome = await experiment(directory, 1, size)
+    assert not outcome.breaches, outcome
+    assert outcome.verdict.once + outcome.verdict.never > 0 or outcome.figures
 
 
 @pytest.mark.parametrize("concurrent", [32, 256])
 async def test_many_callers_get_no_server_error(directory: Path, concurrent: int):
     async with Fleet(directory, daemons=1) as fleet:
-        statuses = await experiments.callers(fleet, concurrent, 4000)
+        statuses = await answers_to_callers(fleet, concurrent, 4000)
     assert set(statuses) <= {200, 202, 404}, statuses
     assert sum(statuses.values()) == 4000
+
+
+async def answers_to_callers(fleet: Fleet, concurrent: int, requests: int) -> Counter[int]:
+    """`requests` GETs and POSTs by that many callers at once; how often each status came."""
+    statuses: Counter[int] = Counter()
+    left = iter(range(requests))
+    url = fleet.daemons[0].url
+
+    async def caller(session: aiohttp.ClientSession) -> None:
+        for n in left:
+            body = {"pet_id": f"pet-{n % 50}", "payload": {"image_ids": [f"img-{n}"]}}
+            request = (
+                session.post(f"{url}/internal/cluster-jobs", json=body)
+                if n % 2
+                else session.get(f"{url}/internal/pets/pet-{n % 50}/clusters")
+            )
+            async with request as answer:
+                await answer.read()
+                statuses[answer.status] += 1
+
+    connector = aiohttp.TCPConnector(limit=concurrent)
+    async with aiohttp.ClientSession(headers=fleet.http.headers, connector=connector) as session:
+        await asyncio.gather(*(caller(session) for _ in range(concurrent)))
+    return statuses
 
 
 # What the suite would show of a commit that is wrong: it has to be able to fail.
@@ -69,11 +87,22 @@ _NO_VERSION = ("if (redis.call('HGET', album, 'token') or '') ~= ARGV[4] then re
 )
 async def test_the_checker_catches_a_broken_commit(directory: Path, sound: str, broken: str):
     code = directory / "broken"
-    package = Path(experiments.__file__).parents[2] / "sploot_clusterd"
+    package = Path(kills.__file__).parents[2] / "sploot_clusterd"
     shutil.copytree(package, code / "sploot_clusterd", ignore=shutil.ignore_patterns("__pycache__"))
     script = code / "sploot_clusterd" / "store" / "lua" / "commit.lua"
     text = script.read_text()
     assert sound in text
     script.write_text(text.replace(sound, broken))
-    result = await experiments.kill_storm(directory, 1, Size(jobs=1500, rate=600, harms=2), code)
-    assert result.never + result.twice > 0, "two daemons on these pets must meet in conflicts"
+    outcome = await kills.kill_storm(directory, 1, Size(jobs=1500, rate=600, harms=2), code)
+    counts = outcome.verdict
+    assert counts.never + counts.twice > 0, "two daemons on these pets must meet in conflicts"
+    assert outcome.breaches
+
+
+def test_the_table_takes_the_rows_of_what_was_run_and_keeps_the_others():
+    old = "head\n---\n| b | old |\n| a (failed) | old |\n"
+    page = f"before\n<!-- table faults -->\n{old}<!-- end of table faults -->\nend\n"
+    lines = refreshed(page, Row("a", runs=3, once=5), order=["a", "b"]).splitlines()
+    assert lines[:4] == ["before", "<!-- table faults -->", *Row.HEAD]
+    assert lines[4:6] == ["| a | 3 | 0 | 5 | 5 | 0 | 0 | 0 | - | 0 |", "| b | old |"]
+    assert lines[6:] == ["<!-- end of table faults -->", "end"]

@@ -7,7 +7,7 @@ import pytest
 from sploot_clusterd.engine import Params, slots
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
-from sploot_clusterd.store import How, Verdict, ViewStore
+from sploot_clusterd.store import AlbumStore, How, Verdict, ViewStore
 from sploot_clusterd.wire import flat_payload
 from tests.ingest.conftest import MAX_ATTEMPTS, Side
 
@@ -73,6 +73,24 @@ async def test_a_vector_of_another_length_is_refused_and_the_rest_of_the_batch_i
     (letter,) = await side.letters()
     assert letter[b"reason"] == b"dimension"
     assert (await side.view())["metrics"]["num_images"] == 2
+    assert await side.pending() == 0
+
+
+async def test_a_stale_correction_is_set_aside_at_once_and_the_rest_of_the_batch_is_not(side: Side):
+    def rename(cluster: int) -> dict:
+        return {"corrections": [{"op": "rename", "cluster": f"pet-cluster-{cluster}", "label": "Beach"}]}
+
+    await side.add(payload={"images": image("a", 1.0, 0.0)["images"] + image("b", 1.0, 0.0)["images"]})
+    for cluster in (0, 7, 0):
+        await side.add(payload=rename(cluster))
+    await side.run()
+    (letter,) = await side.letters()
+    assert (letter[b"reason"], letter[b"attempts"]) == (b"stale_correction", b"0")
+    assert letter[b"error"] == b"payload.corrections[0]: the pet never had pet-cluster-7"
+    assert [cluster["label"] for cluster in (await side.view())["clusters"]] == ["Beach"]
+    assert side.count("jobs_processed_total", result="invalid") == 1
+    assert side.count("corrections_total", op="rename") == 2
+    assert side.count("corrections_total", op="merge") == 0
     assert await side.pending() == 0
 
 
@@ -285,6 +303,29 @@ async def test_force_reads_every_row_and_forms_the_clusters_anew(side: Side):
     view = await side.view()
     assert (view["version"], view["metrics"]["num_images"]) == (2, 12)
     assert side.count("rebuilds_total") >= 1
+
+
+async def test_rows_of_an_album_that_moved_on_meanwhile_are_not_used(
+    side: Side, new_side, monkeypatch: pytest.MonkeyPatch
+):
+    other: Side = await new_side()
+    await side.add(payload=image("a"))
+    await side.run()
+    read = AlbumStore.all_rows
+
+    async def overtaken(store: AlbumStore, pet_id: str, token: bytes):
+        monkeypatch.undo()
+        await other.add(payload=image("b", 0.0, 1.0))
+        await other.run()
+        return await read(store, pet_id, token)
+
+    monkeypatch.setattr(AlbumStore, "all_rows", overtaken)
+    await side.add(force=True, payload={})
+    await side.run()
+    view = await side.view("pet")
+    assert (view["version"], view["metrics"]["num_images"]) == (3, 2)
+    assert not await side.letters()
+    assert side.count("conflicts_total") == 1
 
 
 async def test_commits_tell_how_well_clusters_are_set_apart_and_how_many_images_are_in_none(side: Side):

@@ -60,7 +60,8 @@ async def test_what_was_committed_is_loaded(albums: AlbumStore, entry: bytes):
     current = await load(albums, token=done.token, images=["img"])
     assert current.fields is None
     assert current.rows == {"img": b"row\x00"}
-    assert await albums.all_rows(PET) == {"img": b"row\x00"}
+    assert await albums.all_rows(PET, done.token) == {"img": b"row\x00"}
+    assert await albums.all_rows(PET, b"another") is None
 
 
 async def test_a_second_commit_from_the_same_state_is_a_conflict(albums: AlbumStore, entry: bytes, producer: Producer):
@@ -77,16 +78,36 @@ async def test_a_second_commit_from_the_same_state_is_a_conflict(albums: AlbumSt
     assert loaded.fields[b"head"] == b"h\xff"
 
 
-async def test_an_album_keeps_its_incarnation_and_counts_versions(albums: AlbumStore, entry: bytes, producer: Producer):
+async def test_each_commit_makes_a_token_of_its_own(albums: AlbumStore, entry: bytes, producer: Producer):
     (first,) = await albums.commit("me", [commit([entry])])
     await producer.add()
     second = (await producer.read("me"))[0].key
     (done,) = await albums.commit("me", [commit([second], first.token, 2, deletes=[b"c1", b"r:img"], writes={})])
 
-    assert done.token == first.token[:-1] + b"2"
+    assert done.token.endswith(b".2")
+    assert done.token.partition(b".")[0] != first.token.partition(b".")[0]
     loaded = await load(albums, images=["img"])
     assert loaded.fields == {b"head": b"h\xff"}
     assert loaded.rows == {}
+
+
+async def test_a_memory_of_a_lost_commit_fits_not_the_one_in_its_place(
+    albums: AlbumStore, entry: bytes, producer: Producer, redis: Redis
+):
+    """As when a replica takes over that had not yet got the last commit."""
+    (first,) = await albums.commit("me", [commit([entry])])
+    replica = await redis.dump("ns:album:pet")
+    await producer.add()
+    await producer.add()
+    second, third = (each.key for each in await producer.read("me"))
+    (lost,) = await albums.commit("me", [commit([second], first.token, 2)])
+    await redis.restore("ns:album:pet", 0, replica, replace=True)
+    (done,) = await albums.commit("me", [commit([third], first.token, 2, writes={b"head": b"another"})])
+
+    assert done.reply is Reply.COMMITTED
+    loaded = await load(albums, token=lost.token)
+    assert loaded.fields is not None
+    assert loaded.fields[b"head"] == b"another"
 
 
 async def test_entries_of_another_consumer_stop_the_whole_pet(

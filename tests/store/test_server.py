@@ -1,9 +1,12 @@
 """What is held against a Redis server, by its own account."""
 
+import asyncio
+
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.errors import StartError
+from sploot_clusterd.config import RedisSettings, Secret, SecretUrl
+from sploot_clusterd.errors import StartError, StoreUnavailableError
 from sploot_clusterd.store import Clients
 from sploot_clusterd.store.server import findings
 
@@ -94,3 +97,30 @@ async def test_what_runs_already_goes_on(clients: Clients, redis: Redis):
         assert [(finding.name, finding.fatal) for finding in await clients.look()] == [("eviction", True)]
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["wrong password", "unknown user"])
+@pytest.mark.parametrize("over_tcp", [True, False], ids=["TCP", "unix"])
+async def test_a_wrong_password_is_told_however_it_is_connected(
+    redis: Redis, redis_url: str, over_tcp: bool, known: bool
+):
+    path = redis_url.removeprefix("unix://")
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_unix_connection(path)
+        server_writer.write(await reader.read(4096))
+        writer.write(await server_reader.read(4096))
+        writer.close()
+        server_writer.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}" if over_tcp else redis_url
+        user = "default" if known else "nobody"
+        clients = Clients(RedisSettings(url=SecretUrl(url), username=user, password=Secret("x" * 20)))
+        await redis.execute_command("ACL", "SETUSER", "default", ">another-password")
+        try:
+            with pytest.raises(StoreUnavailableError, match="redis refuses our username or password"):
+                await clients.look()
+        finally:
+            await redis.execute_command("ACL", "SETUSER", "default", "nopass")
+            await clients.close()

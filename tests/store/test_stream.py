@@ -58,6 +58,13 @@ async def test_a_failure_waits_until_it_is_due_and_keeps_its_count(stream: Strea
     assert await claimed(stream, How.DUE, "another") == [], "it is being run"
 
 
+async def test_what_seems_due_in_an_hour_is_due_for_the_clock_went_back(stream: Stream, producer: Producer):
+    await producer.add()
+    (entry,) = await producer.read("me")
+    await stream.retry("me", [Retry(entry.key, 1, 3_600_000)])
+    assert [again.key for again in await claimed(stream, How.DUE)] == [entry.key]
+
+
 async def test_a_failure_of_what_is_no_longer_ours_is_not_written(
     stream: Stream, producer: Producer, keys: Keys, redis: Redis
 ):

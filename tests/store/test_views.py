@@ -41,6 +41,14 @@ async def test_invalidate_drops_the_view_only(views: ViewStore, redis: Redis):
     assert await redis.exists("ns:album:pet")
 
 
+async def test_an_album_is_there_until_it_is_erased(views: ViewStore, redis: Redis):
+    assert await views.has_album("pet") is False
+    await redis.hset("ns:album:pet", "token", "t.1")
+    assert await views.has_album("pet") is True
+    await views.erase("pet")
+    assert await views.has_album("pet") is False
+
+
 async def test_erase_removes_every_key_and_the_dead_letters(views: ViewStore, redis: Redis, keys: Keys):
     pet = keys.pet("pet")
     await redis.set(pet.view, b"v")
@@ -65,7 +73,8 @@ async def test_ping_wants_the_group_too(views: ViewStore, stream: Stream, redis:
 async def test_without_redis_every_call_says_so(tmp_path, keys: Keys, metrics: Metrics):
     clients = Clients(RedisSettings(url=SecretUrl(f"unix://{tmp_path}/none.sock")))
     views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
-    for call in (views.view("p"), views.submit(b"x"), views.erase("p"), views.invalidate("p"), views.ping()):
+    reads = (views.view("p"), views.has_album("p"), views.ping())
+    for call in (*reads, views.submit(b"x"), views.erase("p"), views.invalidate("p")):
         with pytest.raises(StoreUnavailableError, match="redis unavailable"):
             await call
     await clients.close()

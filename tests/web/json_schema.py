@@ -13,7 +13,17 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "null": lambda value: value is None,
 }
-_SAYS_NOTHING = {"title", "description", "default", "type", "properties", "items", "additionalProperties"}
+_SAYS_NOTHING = {
+    "title",
+    "description",
+    "default",
+    "type",
+    "properties",
+    "items",
+    "additionalProperties",
+    "discriminator",  # of alternatives that are all tried
+}
+_SAYS_NOTHING |= {"format", "contentEncoding"}  # of times and packed vectors: the daemon itself looks into those
 _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "enum": lambda allowed, value: value in allowed,
     "pattern": lambda pattern, value: re.search(pattern, value) is not None and not value.endswith("\n"),

@@ -1,5 +1,7 @@
 """Who is let in, and how early the others are turned away."""
 
+from hashlib import sha256
+
 import pytest
 from aiohttp import ClientSession
 from web_service import JOB, TOKEN, Service, closed, raw, read_reply
@@ -34,15 +36,24 @@ def test_replacing_ends_the_old_ones():
     assert tokens.slot("new-token-new-token") == 0
 
 
-@pytest.mark.parametrize("refused", [[], [Secret("")], [NEW, Secret("")]])
+@pytest.mark.parametrize("refused", [[Secret("")], [NEW, Secret("")]])
 def test_an_empty_token_is_refused_and_changes_nothing(refused):
     tokens = Tokens([OLD])
 
-    with pytest.raises(ConfigError, match=r"http\.tokens"):
+    with pytest.raises(ConfigError, match="a token is empty"):
         tokens.replace(refused)
 
     assert tokens.slot("old-token-old-token") == 0
     assert tokens.slot("") is None
+
+
+@pytest.mark.parametrize("given", [None, "", "old-token-old-token"])
+def test_without_any_token_nobody_is_let_in(given):
+    assert Tokens().slot(given) is None
+
+
+def test_the_tokens_themselves_are_not_kept():
+    assert Tokens([OLD, NEW])._digests == tuple(sha256(t.reveal().encode()).digest() for t in (OLD, NEW))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +63,7 @@ def test_an_empty_token_is_refused_and_changes_nothing(refused):
         ("GET", "/internal/cluster-jobs"),
         ("GET", "/internal/pets/pet_123/clusters"),
         ("HEAD", "/internal/pets/pet_123/clusters"),
+        ("POST", "/internal/pets/pet_123/corrections"),
         ("POST", "/internal/pets/pet_123/invalidate"),
         ("DELETE", "/internal/pets/pet_123"),
         ("GET", "/internal/health/redis"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from aiohttp import ClientSession
-from web_service import JOB, VIEW, Service, raw
+from web_service import CORRECTIONS, JOB, VIEW, Service, body_for, raw
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 
@@ -14,6 +14,7 @@ ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . 
 EVERYWHERE = [
     ("POST", JOBS),
     ("GET", CLUSTERS.format("pet_123")),
+    ("POST", "/internal/pets/pet_123/corrections"),
     ("POST", "/internal/pets/pet_123/invalidate"),
     ("DELETE", "/internal/pets/pet_123"),
     ("GET", "/internal/health/redis"),
@@ -81,8 +82,8 @@ async def test_the_view_goes_out_byte_for_byte(client: ClientSession, service: S
 
 @pytest.mark.parametrize(
     "path",
-    [CLUSTERS, "/internal/pets/{}/invalidate", "/internal/pets/{}"],
-    ids=["clusters", "invalidate", "erase"],
+    [CLUSTERS, "/internal/pets/{}/corrections", "/internal/pets/{}/invalidate", "/internal/pets/{}"],
+    ids=["clusters", "corrections", "invalidate", "erase"],
 )
 @pytest.mark.parametrize(
     "pet_id",
@@ -122,7 +123,7 @@ async def test_a_job_without_an_id_gets_one(client: ClientSession, service: Serv
         (b'{"pet_id":"a","payload":{"quality_score":NaN}}', 400, "not JSON"),
         (b'{"pet_id":"a","payload":{"quality_score":Infinity}}', 400, "not JSON"),
         (b'{"pet_id":"\xff"}', 400, "not JSON"),
-        (b"[" * 100_000, 400, "nested too deeply"),
+        (b"[" * 100_000, 400, "nested more than 64 levels deep"),
         (b'{"x":' * 100_000, 400, "not JSON"),
         (b"[]", 422, ""),
         (b"null", 422, ""),
@@ -143,6 +144,58 @@ async def test_a_bad_body_is_told_why(client: ClientSession, service: Service, b
     assert got == status
     assert says in answer["detail"]
     assert service.store.jobs == []
+
+
+CORRECT = "/internal/pets/pet_123/corrections"
+
+
+async def test_corrections_travel_as_a_job(client: ClientSession, service: Service):
+    body = {**json.loads(CORRECTIONS), "job_id": "by_user_7"}
+    assert await ask(client, "POST", CORRECT, data=json.dumps(body)) == (202, {"status": "accepted"})
+    assert await ask(client, "POST", CORRECT, data=CORRECTIONS) == (202, {"status": "accepted"})
+
+    named, unnamed = map(json.loads, service.store.jobs)
+    assert (named["pet_id"], named["job_id"]) == ("pet_123", "by_user_7")
+    assert named["payload"] == {
+        "pet_id": "pet_123",
+        "job_id": "by_user_7",
+        "payload": {"corrections": [{"op": "rename", "cluster": "pet_123-cluster-0", "label": "On the beach"}]},
+    }
+    assert len(unnamed["job_id"]) == 32
+
+
+async def test_corrections_of_a_pet_without_an_album_are_a_404(client: ClientSession, service: Service):
+    status, answer = await ask(client, "POST", CORRECT.replace("123", "9"), data=CORRECTIONS.replace(b"123", b"9"))
+
+    assert (status, service.store.jobs) == (404, [])
+    assert answer == {"detail": "no job of this pet was applied yet: there is nothing to correct"}
+
+
+@pytest.mark.parametrize(
+    ("correction", "detail"),
+    [
+        ({}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
+        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
+        (
+            {"op": "merge", "clusters": ["pet_123-cluster-0"]},
+            "corrections[0].clusters: expected `array` of length >= 2",
+        ),
+        ({"op": "split", "cluster": "pet_123-cluster-0"}, "corrections[0].image_ids: this field is required"),
+        (
+            {"op": "rename", "cluster": "pet_1-cluster-0", "label": "x"},
+            "corrections[0]: a cluster's id is pet_123-cluster-<number> here",
+        ),
+        (
+            {"op": "rename", "cluster": "Portraits", "label": "x"},
+            "corrections[0].cluster: expected a cluster's id as the view has it, pet_123-cluster-0",
+        ),
+    ],
+)
+async def test_a_bad_correction_is_told_why(client: ClientSession, service: Service, correction, detail):
+    status, answer = await ask(client, "POST", CORRECT, data=json.dumps({"corrections": [correction]}))
+
+    assert (status, service.store.jobs) == (422, [])
+    assert answer == {"detail": detail}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +235,7 @@ async def test_the_content_type_may_be_missing_but_not_empty(service: Service):
 async def test_a_store_that_cannot_is_a_503(client: ClientSession, service: Service, method, path, error):
     service.store.error = error
 
-    async with client.request(method, path, data=JOB) as answer:
+    async with client.request(method, path, data=body_for(path)) as answer:
         assert (answer.status, await answer.json()) == (503, {"detail": str(error)})
         assert int(answer.headers["Retry-After"]) >= 1
 

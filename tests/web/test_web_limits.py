@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import json
+import threading
 import zlib
 
 import pytest
 from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
+from sploot_clusterd import wire
 from tests.conftest import eventually
 
 JOBS = "/internal/cluster-jobs"
@@ -68,6 +70,30 @@ async def test_a_body_announced_as_too_large_is_refused_unread(serve: Serve):
 
     assert (answer.status, json.loads(answer.body)) == (413, {"detail": "a body has at most 1024 bytes"})
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_large_bodies_are_decoded_beside_the_loop_one_at_a_time(service: Service, monkeypatch, large):
+    threads: list[threading.Thread] = []
+    decode, busy = wire.decode_request, threading.Lock()
+
+    def watched(body, limits):
+        threads.append(threading.current_thread())
+        assert busy.acquire(blocking=False)
+        try:
+            return decode(body, limits)
+        finally:
+            busy.release()
+
+    monkeypatch.setattr(wire, "decode_request", watched)
+    filler = b" " * (2**18 if large else 2**16)
+    bodies = {JOB + filler: 202, b"{}" + filler: 422, filler + b"[" * 70: 400, filler: 400}
+
+    answers = await asyncio.gather(*(service.send(raw("POST", JOBS, body)) for body in bodies))
+
+    assert [answer.status for answer in answers] == list(bodies.values())
+    assert {thread is threading.main_thread() for thread in threads} == {not large}
+    assert len(threads) == len(bodies)
 
 
 async def test_a_body_that_grows_too_large_is_413(serve: Serve):
@@ -165,7 +191,7 @@ async def test_room_comes_back(serve: Serve):
 
 async def test_a_client_that_does_not_take_its_answer_is_cut_off(serve: Serve):
     service = await serve(FakeStore(views={"pet_1": b"x" * 2**22}), keepalive_s=0.3)
-    _, writer = await service.connect()
+    reader, writer = await service.connect()
 
     writer.transport.pause_reading()
     writer.write(raw("GET", "/internal/pets/pet_1/clusters") * 8)
@@ -175,6 +201,9 @@ async def test_a_client_that_does_not_take_its_answer_is_cut_off(serve: Serve):
     )
 
     await eventually(lambda: service.counted("http_connections") == 0, what="the connection is cut")
+    writer.transport.resume_reading()
+    with pytest.raises(ConnectionResetError):  # and not what the kernel would still hold for it
+        await reader.read()
     writer.transport.abort()
 
 

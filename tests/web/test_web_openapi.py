@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 from json_schema import errors, resolved
-from web_service import JOB, TOKEN, Serve, Service, raw
+from web_service import CORRECTIONS, JOB, TOKEN, Serve, Service, body_for, raw
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
@@ -20,12 +20,12 @@ from sploot_clusterd.web.app import ROUTES
 from sploot_clusterd.web.openapi import Document, canonical
 from sploot_clusterd.web.operations import OPERATIONS
 from sploot_clusterd.web.ops import METRICS_PAGE
-from sploot_clusterd.wire import decode_request
+from sploot_clusterd.wire import decode_corrections, decode_request
 from tests.wire.corpus import CORPUS
 
 WEB = Path(sploot_clusterd.__file__).parent / "web"
 JOBS, PET = "/internal/cluster-jobs", "/internal/pets/{pet_id}"
-VIEWS = PET + "/clusters"
+VIEWS, CORRECT = PET + "/clusters", PET + "/corrections"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,18 @@ ANSWERS: list[tuple[str, int, tuple[bytes, Exception | None]]] = [
     (f"POST {JOBS}", 422, (b"", BadJobError("invalid", "too much"))),
     (f"POST {JOBS}", 500, (b"", KeyError())),
     (f"POST {JOBS}", 503, (b"", BacklogFullError("full"))),
+    *(
+        (f"POST {CORRECT}", status, (raw("POST", CORRECT.format(pet_id=pet_id), body, **headers), None))
+        for status, pet_id, body, headers in (
+            (202, "pet_123", CORRECTIONS, {}),
+            (400, "pet_123", b"{", {}),
+            (404, "pet_9", CORRECTIONS.replace(b"pet_123", b"pet_9"), {}),
+            (408, "pet_123", b"{", {"Content_Length": "9"}),
+            (413, "pet_123", b"", {"Content_Length": "9999"}),
+            (415, "pet_123", CORRECTIONS, {"Content_Encoding": "gzip"}),
+            (422, "pet_123", b'{"corrections": []}', {}),
+        )
+    ),
     (f"GET {VIEWS}", 304, (raw("GET", VIEWS.format(pet_id="pet_123"), If_None_Match="*"), None)),
     (f"GET {VIEWS}", 404, (raw("GET", VIEWS.format(pet_id="pet_9")), None)),
     (f"DELETE {PET}", 200, (raw("DELETE", PET.format(pet_id="pet_9")), None)),
@@ -98,7 +110,7 @@ ANSWERS: list[tuple[str, int, tuple[bytes, Exception | None]]] = [
 
 def asked(operation: str, pet_id: str = "pet_123", **headers: str) -> bytes:
     method, _, path = operation.partition(" ")
-    return raw(method, path.format(pet_id=pet_id), JOB if method == "POST" else b"", **headers)
+    return raw(method, path.format(pet_id=pet_id), body_for(path) if method == "POST" else b"", **headers)
 
 
 @pytest.mark.parametrize(("operation", "status", "case"), ANSWERS)
@@ -185,10 +197,11 @@ def test_every_example_is_valid(document: dict[str, Any]):
                     assert errors(content["schema"], content["example"], document) == []
     assert found >= 15
     decode_request(json.dumps(contract.JOB).encode(), LimitsSettings())
+    decode_corrections("pet_123", json.dumps(contract.CORRECTIONS).encode(), LimitsSettings())
 
 
-BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range"}
-"""What is checked of a vector's numbers, and times; beside all that is in a packed vector."""
+BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all"}
+"""What is checked of a vector's numbers, times, whose clusters are corrected; beside all that is in a packed vector."""
 
 
 @pytest.mark.parametrize("bad", [bad for bad in CORPUS if bad.reason == "invalid"], ids=lambda bad: bad.name)
@@ -236,6 +249,10 @@ def test_limits_are_those_of_the_settings():
         {"images": [{"image_id": "i"}] * 8},
         {"images": [{"image_id": "i", "embedding": [1] * 10}]},
         {"images": [{"image_id": "i", "context": []}]},
+        {"corrections": [{"op": "rename", "cluster": "pet-cluster-0", "label": "x"}] * 8},
+        {"corrections": [{"op": "merge", "clusters": ["pet-cluster-0"] * 8}]},
+        {"corrections": [{"op": "split", "cluster": "pet-cluster-0", "image_ids": ["a"] * 8}]},
+        {"corrections": [{"op": "move", "to": "pet-cluster-0", "image_ids": ["a"] * 8}]},
     ):
         assert bad(**payload), payload
     assert errors(schema, {"pet_id": "a" * 11}, content)

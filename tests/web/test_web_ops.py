@@ -8,11 +8,12 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from web_service import Service
+from web_service import TOKEN, Service
 
+from sploot_clusterd.config import Secret
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web import HttpServer, Listening, build_ops_app
+from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app
 
 
 @pytest.fixture
@@ -21,11 +22,16 @@ async def health():
 
 
 @pytest.fixture
-async def ops(health):
+def scrapers():
+    """Whose tokens the metrics want: at first there are none, and everybody may read them."""
+    return Tokens()
+
+
+@pytest.fixture
+async def ops(health, scrapers):
     metrics = Metrics()
-    server = HttpServer(
-        build_ops_app(metrics, health), Listening("127.0.0.1", 0), name="metrics", metrics=metrics, health=health
-    )
+    app = build_ops_app(metrics, health, scrapers)
+    server = HttpServer(app, Listening("127.0.0.1", 0), name="metrics", metrics=metrics, health=health)
     await server.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
         yield session
@@ -65,6 +71,44 @@ async def test_probes_need_no_token_there_either(ops: ClientSession, health: Hea
         assert (answer.status, await answer.json()) == (200, {"status": "ok"})
     async with ops.get("/readyz") as answer:
         assert (answer.status, (await answer.json())["reasons"]) == (503, ["redis unavailable"])
+
+
+SCRAPER = "the-token-of-the-scraper"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"X-Internal-Token": SCRAPER}, 200),
+        ({"Authorization": f"Bearer {SCRAPER}"}, 200),
+        ({"Authorization": f"bearer  {SCRAPER} "}, 200),
+        ({"Authorization": SCRAPER}, 401),
+        ({"Authorization": f"Basic {SCRAPER}"}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"Authorization": "Bearer ", "X-Internal-Token": SCRAPER}, 401),
+        ({"Authorization": "Bearer \udcff"}, 401),
+        ({"Authorization": f"Bearer {SCRAPER}x"}, 401),
+        ({"X-Internal-Token": TOKEN}, 401),
+    ],
+)
+async def test_where_scrapers_have_a_token_the_metrics_want_it(ops: ClientSession, scrapers: Tokens, headers, status):
+    scrapers.replace([Secret("another-token-of-before"), Secret(SCRAPER)])
+
+    async with ops.get("/metrics", headers=headers) as answer:
+        assert answer.status == status
+        if status == 401:
+            assert await answer.json() == {"detail": "invalid metrics token"}
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert (await answer.text()).count("media_cluster") == 0
+
+
+async def test_probes_stay_open_where_scrapers_have_a_token(ops: ClientSession, scrapers: Tokens):
+    scrapers.replace([Secret(SCRAPER)])
+
+    for probe in ("/healthz", "/readyz"):
+        async with ops.get(probe) as answer:
+            assert answer.status == 200
 
 
 async def test_nothing_else_is_there(ops: ClientSession):

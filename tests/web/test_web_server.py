@@ -106,7 +106,7 @@ def test_without_the_c_parser_it_does_not_start():
 
 
 def test_the_real_store_fits_the_room():
-    for name in ("view", "submit", "invalidate", "erase", "ping"):
+    for name in ("view", "submit", "has_album", "invalidate", "erase", "ping"):
         assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
 
 
@@ -123,7 +123,7 @@ def test_building_needs_no_loop():
     settings = Settings()
     app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
 
-    assert len(app.router.routes()) == 10
+    assert len(app.router.routes()) == 11
 
 
 async def test_errors_that_no_endpoint_caught_say_nothing(caplog):

@@ -5,13 +5,20 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from raw_corpus import TOKEN
+
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import HttpServer, Tokens
 
-TOKEN = "0123456789abcdef-test"
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
+CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
+
+
+def body_for(path: str) -> bytes:
+    """What a POST to the path may send."""
+    return CORRECTIONS if path.endswith("/corrections") else JOB
 
 
 @dataclass
@@ -29,6 +36,10 @@ class FakeStore:
     async def submit(self, payload: bytes) -> None:
         self._fail()
         self.jobs.append(payload)
+
+    async def has_album(self, pet_id: str) -> bool:
+        self._fail()
+        return pet_id in self.views
 
     async def invalidate(self, pet_id: str) -> bool:
         self._fail()

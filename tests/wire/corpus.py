@@ -30,6 +30,10 @@ def image(**fields: object) -> bytes:
     return payload(images=[{"image_id": "img", **fields}])
 
 
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
 NOT_JSON = {
     "empty": b"",
     "blank": b"  ",
@@ -58,6 +62,12 @@ NOT_JSON = {
     "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
     "deep in an ignored field": b'{"pet_id": "a", "else": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep in metadata": b'{"pet_id": "a", "metadata": {"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "65 levels in metadata": b'{"pet_id": "a", "metadata": {"x": ' + nested(63) + b"}}",
+    "65 levels in an ignored field": b'{"pet_id": "a", "else": ' + nested(64) + b"}",
+    "65 levels of objects": b'{"pet_id": "a", "else": ' + b'{"x":' * 64 + b"1" + b"}" * 65,
+    "980 levels in metadata": b'{"pet_id": "a", "metadata": {"x": ' + nested(978) + b"}}",
+    "65 levels behind brackets in texts": b'{"pet_id": "a", "reason": "]]]]", "else": ' + nested(64) + b"}",
+    "65 levels behind an escape": rb'{"pet_id": "a", "reason": "\\", "else": ' + nested(64) + b', "x": "\\"]]]"}',
     "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
     "msgpack": msgspec.msgpack.encode({"pet_id": "a"}),
     "form": b"pet_id=a&force=true",
@@ -98,6 +108,7 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
         cases += [
             (f"{field} as {name}", payload(**{field: value}), f"payload.{field}") for name, value in _NOT_LIST.items()
         ]
+    cases += _wrong_corrections()
     for name, value in {"empty": "", "control": "a\x07", "129": "a" * 129, **_NOT_TEXT}.items():
         cases.append((f"label {name}", image(label=value), "payload.images[0].label"))
         cases.append((f"label in the list {name}", payload(labels=[value]), "payload.labels[0]"))
@@ -115,6 +126,45 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
         ("257 labels", payload(labels=["l"] * 257), "payload.labels: at most 256"),
     ]
     return cases
+
+
+def _wrong_corrections() -> list[tuple[str, bytes, str]]:
+    rename = {"op": "rename", "cluster": "pet-cluster-0", "label": "x"}
+    split = {"op": "split", "cluster": "pet-cluster-0", "image_ids": ["i"]}
+    wrong: dict[str, tuple[object, str]] = {
+        "no object": (3, ""),
+        "no op": ({"cluster": "pet-cluster-0"}, ".op: expected merge, split, move, rename or set_hero"),
+        "unknown op": ({**rename, "op": "undo"}, ".op: expected merge, split, move, rename or set_hero"),
+        "op no text": ({**rename, "op": 1}, ".op"),
+        "no label": ({"op": "rename", "cluster": "pet-cluster-0"}, ".label: this field is required"),
+        "empty label": ({**rename, "label": ""}, ".label"),
+        "no cluster": ({"op": "rename", "label": "x"}, ".cluster: this field is required"),
+        "cluster no text": ({**rename, "cluster": 0}, ".cluster"),
+        "cluster a number": ({**rename, "cluster": "0"}, ".cluster: expected a cluster's id"),
+        "cluster with a zero before": ({**rename, "cluster": "pet-cluster-01"}, ".cluster: expected a cluster's id"),
+        "cluster with a newline": ({**rename, "cluster": "pet-cluster-1\n"}, ".cluster: expected a cluster's id"),
+        "cluster of another pet": ({**rename, "cluster": "cat-cluster-1"}, ": a cluster's id is pet-cluster-<number>"),
+        "cluster of a longer pet": ({**rename, "cluster": "pet-cluster-1-cluster-1"}, ": a cluster's id is"),
+        "one to merge": ({"op": "merge", "clusters": ["pet-cluster-0"]}, ".clusters"),
+        "257 to merge": ({"op": "merge", "clusters": ["pet-cluster-0"] * 257}, ".clusters: at most 256"),
+        "none to split": ({**split, "image_ids": []}, ".image_ids"),
+        "a bad id to split": ({**split, "image_ids": ["a b"]}, ".image_ids"),
+        "a long id to split": ({**split, "image_ids": ["a" * 129]}, ": an id has at most 128"),
+        "none to move": ({"op": "move", "image_ids": [], "to": "pet-cluster-0"}, ".image_ids"),
+        "no target": ({"op": "move", "image_ids": ["i"]}, ".to: this field is required"),
+        "no hero": ({"op": "set_hero", "cluster": "pet-cluster-0"}, ".image_id: this field is required"),
+    }
+    at = "payload.corrections[0]"
+    return [
+        *((f"correction {name}", payload(corrections=[one]), at + says) for name, (one, says) in wrong.items()),
+        *((f"corrections {v}", payload(corrections=v), "payload.corrections") for v in ("x", {}, 1)),
+        ("257 corrections", payload(corrections=[rename] * 257), "payload.corrections: at most 256"),
+        (
+            "257 images in two corrections",
+            payload(corrections=[{**split, "image_ids": ["i"] * n} for n in (56, 201)]),
+            "payload.corrections: at most 256 images in all",
+        ),
+    ]
 
 
 def _wrong_vectors() -> list[tuple[str, bytes, str]]:

@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId, Job
-from sploot_clusterd.wire import claimed_ids, decode_entry, decode_request, encode_envelope, flat_payload
+from sploot_clusterd.model import ClusterId, EntryId, Job, Merge, cluster_id, cluster_number
+from sploot_clusterd.wire import (
+    claimed_ids,
+    decode_corrections,
+    decode_entry,
+    decode_request,
+    encode_envelope,
+    encode_request,
+    flat_payload,
+)
 from tests.wire.corpus import CORPUS, Bad, image, packed, payload, request
 
 LIMITS = LimitsSettings()
 AT = EntryId(1_700_000_000_000, 3)
+MERGE = [Merge(["pet-cluster-0", "pet-cluster-1"])]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -83,7 +92,14 @@ def test_no_json_gets_anything_but_a_refusal_through(value: object, where: str):
 
 
 def test_the_three_forms_of_an_entry_are_one_job():
-    inner = {"image_ids": ["a", "b"], "labels": ["L"], "coverage": {"l": 0.5}, "quality_score": 0.25}
+    corrections = [{"op": "merge", "clusters": ["pet-cluster-0", "pet-cluster-1"]}]
+    inner = {
+        "corrections": corrections,
+        "image_ids": ["a", "b"],
+        "labels": ["L"],
+        "coverage": {"l": 0.5},
+        "quality_score": 0.25,
+    }
     body = {"pet_id": "pet", "job_id": "job", "force": True, "payload": inner, "metadata": {"traceparent": "00-1"}}
     forms = [
         {"payload": msgspec.json.encode(body)},
@@ -99,7 +115,7 @@ def test_the_three_forms_of_an_entry_are_one_job():
     ]
     jobs = [entry(**form) for form in forms]
     assert jobs[0] == jobs[1] == jobs[2]
-    assert jobs[0] == Job("pet", "job", AT, True, ["a", "b"], ["L"], {"l": 0.5}, 0.25, trace="00-1")
+    assert jobs[0] == Job("pet", "job", AT, True, ["a", "b"], ["L"], {"l": 0.5}, 0.25, corrections=MERGE, trace="00-1")
 
 
 def test_what_we_submit_is_what_we_read():
@@ -108,6 +124,20 @@ def test_what_we_submit_is_what_we_read():
     assert msgspec.json.decode(written)["enqueued_at"] == "2025-01-02T00:00:00.000Z"
     job = entry(payload=written)
     assert (job.pet_id, job.job_id, list(job.image_ids)) == ("pet", "job-1", ["a"])
+
+
+def test_the_corrections_we_submit_are_those_we_read():
+    body = msgspec.json.encode({"corrections": MERGE, "unknown": 1})
+    asked = decode_corrections("pet", body, LIMITS)
+    job = entry(payload=encode_envelope(asked, encode_request(asked), "job-1", datetime(2025, 1, 2, tzinfo=UTC)))
+    assert (job.pet_id, job.job_id, job.corrections) == ("pet", "job-1", MERGE)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._:-]{1,30}", fullmatch=True), st.integers(0, 10**15 - 1))
+def test_a_clusters_id_tells_its_number_to_its_own_pet_alone(pet: str, number: int):
+    assert cluster_number(pet, cluster_id(pet, number)) == number
+    assert cluster_number(pet + "x", cluster_id(pet, number)) is None
+    msgspec.convert([cluster_id(pet, number)] * 2, list[ClusterId])
 
 
 def test_a_job_without_an_id_gets_its_first_entrys():
@@ -224,7 +254,7 @@ def test_limits_are_the_settings():
 
 
 @given(st.integers(0, 2**63), st.integers(0, 2**63))
-def test_entry_ids_survive_and_are_ordered_by_number(ms: int, seq: int):
+def test_entry_some_idssurvive_and_are_ordered_by_number(ms: int, seq: int):
     one = EntryId(ms, seq)
     assert EntryId.parse(str(one)) == one
     assert (EntryId(9, 9) < EntryId(10, 0)) is True

@@ -11,6 +11,11 @@ local group, consumer, how, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local abandoned, most = tonumber(ARGV[4]), tonumber(ARGV[6])
 local now = now_ms()
 
+-- Nothing is put off for more than a minute: what seems to be due later was written before the clock went back.
+local function is_due(due)
+  return due <= now or due > now + 120000
+end
+
 -- The entries to look at: {id, owner, idle, deliveries}, and where to go on.
 local function candidates()
   if how ~= 'due' then
@@ -28,7 +33,7 @@ local function candidates()
   for i = 1, #scan[2], 2 do
     local id = scan[2][i]
     local due = get_record(attempts_key, id).due
-    if due <= now then
+    if is_due(due) then
       local entry = pending_entry(stream, group, id)
       if not entry then
         redis.call('HDEL', attempts_key, id)  -- a leftover of a deleted stream or group
@@ -42,7 +47,7 @@ end
 
 local function take(entry)
   local id, record = entry[1], get_record(attempts_key, entry[1])
-  if record and record.due > now then return nil end
+  if record and not is_due(record.due) then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
   local verdict = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then

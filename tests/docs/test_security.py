@@ -1,0 +1,26 @@
+"""docs/security.md, held against the routes, the settings and the store."""
+
+import re
+
+from sploot_clusterd.config.schema import SCHEMA
+from sploot_clusterd.web.app import ROUTES
+from sploot_clusterd.web.ops import METRICS_PAGE, PROBES
+from tests.docs.pages import ROOT, table_rows
+
+PAGE = ROOT / "docs/security.md"
+
+
+def in_first_cells(under: str) -> list[str]:
+    return [name for cells in table_rows(PAGE, under) for name in re.findall(r"`([^`]+)`", cells[0])]
+
+
+def test_every_secret_setting_is_there():
+    secret = {key for key, setting in SCHEMA.items() if setting.secret}
+    assert secret == {name for name in in_first_cells("What each secret opens") if name in SCHEMA}
+
+
+def test_every_path_without_a_token_is_there():
+    named = {name for name in in_first_cells("Who reaches what") if name.startswith("/")}
+    unguarded = {route.path for route in ROUTES if route.methods and not route.guarded}
+    assert named == {"/internal/...", METRICS_PAGE.path, *unguarded, *(probe.path for probe in PROBES)}
+    assert all(route.path.startswith("/internal/") for route in ROUTES if route.methods and route.guarded)

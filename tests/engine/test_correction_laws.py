@@ -1,0 +1,279 @@
+"""What holds of corrected albums whatever comes later: a model of what users said, held against the engine.
+
+The model knows a token for each corrected cluster. Images of one token have to be in one cluster of their space, and
+those of different tokens never are; a token's label and the newest pin show.
+"""
+
+from dataclasses import dataclass, field, fields
+from itertools import combinations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sploot_clusterd.engine import Params, Verdict, apply, decode_album
+from sploot_clusterd.engine.rows import decode_row
+from sploot_clusterd.model import OPS, EntryId, Merge, Move, Rename, SetHero, Split, cluster_id
+
+from .pet import START_MS, Pet, direction, insight, job
+
+NAMES = [f"img-{n}" for n in range(16)]
+SETTINGS = [
+    Params(max_cells=12, rebuild_least=4, max_cluster_size=3),
+    Params(max_cells=40, rebuild_least=2, min_cluster_size=3, join_cosine=0.8, join_threshold=0.3),
+    Params(algorithm="average_linkage"),
+]
+LATER = EntryId(START_MS + 10**9, 0)
+
+images = st.builds(
+    lambda name, group, seed, quality: insight(name, direction(group, 0.3, seed, 12), quality),
+    st.sampled_from(NAMES),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.none() | st.floats(0, 1),
+)
+few = st.lists(st.integers(0, 15), min_size=1, max_size=5)
+contents = st.fixed_dictionaries(
+    {
+        "images": st.lists(images, max_size=5),
+        "removed": st.lists(st.sampled_from(NAMES), max_size=3),
+        "image_ids": st.lists(st.sampled_from(["bare-0", "bare-1", *NAMES]), max_size=2),
+        "model_version": st.sampled_from(["m@1", "m@1", "m@2"]),
+        "force": st.integers(0, 5).map(lambda n: n == 0),
+    }
+)
+orders = st.tuples(st.sampled_from(OPS), few, few)
+histories = st.lists(st.tuples(contents, orders | orders | st.none()), min_size=3, max_size=12)
+BEGINNING = job(0, *(insight(name, direction(n % 4, 0.3, n // 4, 12), n / 20) for n, name in enumerate(NAMES[:12])))
+
+
+@dataclass
+class Said:
+    """What users said that still holds."""
+
+    token: dict[str, int] = field(default_factory=dict)
+    label: dict[int, tuple[int, str]] = field(default_factory=dict)
+    pins: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+
+    def token_of(self, names) -> int:
+        """The token that images of one cluster have, a new one if none has any; then all of them have it."""
+        held = {self.token[name] for name in names if name in self.token}
+        assert len(held) <= 1
+        token = held.pop() if held else self.new_token()
+        self.token.update(dict.fromkeys(names, token))
+        return token
+
+    def new_token(self) -> int:
+        self.tokens += 1
+        return self.tokens
+
+    def unite(self, tokens) -> None:
+        into = min(tokens)
+        named = [self.label.pop(token) for token in tokens if token in self.label]
+        self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        if named:
+            self.label[into] = max(named)
+
+    def move(self, names, token) -> None:
+        self.token.update(dict.fromkeys(names, token))
+
+    def keep(self, pet) -> None:
+        """Forgets images that are gone. One that became a near copy of what a user placed belongs with it."""
+        there = cells(pet)
+        self.token = {name: token for name, token in self.token.items() if name in there}
+        self.pins = {name: at for name, at in self.pins.items() if name in there}
+        for anchor in pet.album.anchors:
+            self.token_of([name for name, cell in there.items() if pet.album.cells[cell].anchor == anchor])
+
+
+def cells(pet):
+    """The cell of each image that is in one."""
+    rows = {name: decode_row(raw).vectors for name, raw in sorted(pet.rows().items())}
+    return {name: pet.album.heirs.get(held.cell, held.cell) for name, held in rows.items() if held is not None}
+
+
+def clusters(pet):
+    """The images of each cluster, shown or not, by its key."""
+    home = {cell: key for key, cluster in pet.album.clusters.items() for cell in cluster.cells}
+    found = {}
+    for name, cell in cells(pet).items():
+        found.setdefault(home[cell], []).append(name)
+    return found
+
+
+def correction(pet, said, number, order):
+    """A correction of what the album has, and how the model learns of it once it is accepted."""
+    op, some, others = order
+    album, homes = pet.album, clusters(pet)
+    known = sorted(key for key in homes if album.clusters[key].number is not None)
+    ids = {key: cluster_id("pet_123", album.clusters[key].number) for key in known}
+    key, keys = known[some[0] % len(known)], {known[n % len(known)] for n in some}
+    inner = {homes[key][n % len(homes[key])] for n in others}
+    every = sorted(name for names in homes.values() for name in names)
+    anywhere = {every[n % len(every)] for n in others}
+
+    def learn() -> None:
+        token = said.token_of(homes[key])
+        match op:
+            case "merge":
+                said.unite({said.token_of(homes[each]) for each in keys})
+            case "split":
+                said.move(inner, said.new_token())
+            case "move":
+                for each, names in homes.items():
+                    if album.clusters[each].shown and anywhere & set(names):
+                        said.token_of(names)
+                said.move(anywhere, token)
+            case "rename":
+                said.label[token] = (number, f"label {number}")
+
+    def learn_hero() -> None:
+        said.pins[min(inner)] = number
+
+    made = {
+        "merge": lambda: Merge([ids[each] for each in sorted(keys)] * 2),
+        "split": lambda: Split(ids[key], sorted(inner)),
+        "move": lambda: Move(sorted(anywhere), ids[key]),
+        "rename": lambda: Rename(ids[key], f"label {number}"),
+        "set_hero": lambda: SetHero(ids[key], min(inner)),
+    }[op]()
+    return made, learn_hero if op == "set_hero" else learn
+
+
+def unchecked(pet, said):
+    """Asks nothing."""
+
+
+def play(history, params, check=unchecked):
+    """Plays jobs and corrections in turn, with a check after each; returns the pet and the jobs."""
+    pet, said, jobs = Pet(params), Said(), [BEGINNING]
+    pet.apply(BEGINNING)
+    check(pet, said)
+    for number, (content, order) in enumerate(history, start=1):
+        jobs.append(job(2 * number, *content["images"], **{k: v for k, v in content.items() if k != "images"}))
+        pet.apply(jobs[-1])
+        said.pins = {name: at for name, at in said.pins.items() if name not in content["removed"]}
+        said.keep(pet)
+        check(pet, said)
+        if order is None or all(cluster.number is None for cluster in pet.album.clusters.values()):
+            continue
+        made, learn = correction(pet, said, number, order)
+        jobs.append(job(2 * number + 1, corrections=[made], force=content["force"]))
+        (outcome,) = pet.apply(jobs[-1]).outcomes
+        if outcome.verdict is Verdict.APPLIED:
+            learn()
+        else:
+            assert outcome.error.reason == "invalid", outcome.error  # more anchors than are kept
+        said.keep(pet)
+        check(pet, said)
+    return pet, jobs
+
+
+def holds(pet, said):
+    """What users said shows."""
+    homes = {name: key for key, names in clusters(pet).items() for name in names}
+    spaces = {name: pet.album.clusters[homes[name]].space for name in homes}
+    for one, other in combinations(said.token, 2):
+        if spaces[one] == spaces[other]:
+            assert (homes[one] == homes[other]) == (said.token[one] == said.token[other])
+    shown = {cluster["id"]: cluster for cluster in pet.clusters}
+    for name, key in homes.items():
+        cluster = pet.album.clusters[key]
+        if not cluster.shown:
+            assert name not in said.token
+            continue
+        seen = shown[cluster_id("pet_123", cluster.number)]
+        pinned = [other for other in said.pins if homes[other] == key]
+        if pinned:
+            assert seen["hero_image_id"] == max(pinned, key=said.pins.__getitem__)
+        assert seen["hero_image_id"] in [member["image_id"] for member in seen["members"]]
+        if said.token.get(name) in said.label:
+            assert seen["label"] == said.label[said.token[name]][1]
+
+
+@given(histories, st.sampled_from(SETTINGS))
+@settings(max_examples=60, deadline=None)
+def test_what_users_said_holds_whatever_comes_later(history, params):
+    play(history, params, holds)
+
+
+@given(histories, st.sampled_from(SETTINGS))
+@settings(max_examples=30, deadline=None)
+def test_ids_are_never_given_twice_and_those_of_clusters_lead_to_clusters(history, params):
+    gone, before = set(), set()
+
+    def check(pet, said):
+        nonlocal before
+        numbers = [cluster.number for cluster in pet.album.clusters.values() if cluster.number is not None]
+        assert len(numbers) == len(set(numbers))
+        assert not gone & set(numbers)
+        gone.update(before - set(numbers))
+        before = set(numbers)
+        assert pet.album.successors.keys() <= gone
+        assert not pet.album.successors.keys() & set(pet.album.successors.values())
+
+    play(history, params, check)
+
+
+@given(histories, st.sampled_from(SETTINGS))
+@settings(max_examples=30, deadline=None)
+def test_a_corrected_album_is_read_back_as_it_was(history, params):
+    def check(pet, said):
+        held, read = pet.album, decode_album("pet_123", pet.tables())
+        for name in (each.name for each in fields(held)):
+            if name not in {"spaces", "fragments", "rendered_with"}:
+                assert getattr(read, name) == getattr(held, name), name
+        for number, space in held.spaces.items():
+            assert np.array_equal(read.spaces[number].sums, space.sums)
+            assert np.array_equal(read.spaces[number].weights, space.weights)
+        pet.reload()
+
+    play(history, params, check)
+
+
+@given(histories, st.sampled_from(SETTINGS), st.integers(0, 30))
+@settings(max_examples=30, deadline=None)
+def test_a_job_that_comes_again_corrects_nothing(history, params, which):
+    pet, jobs = play(history, params)
+    first = jobs[which % len(jobs)]
+    refused = first.corrections and first.job_id not in {i for part in pet.album.segments for i in part.jobs}
+
+    applied = pet.apply(first._replace(sequence=LATER, force=True))
+
+    assert refused or not applied.changed
+
+
+@given(histories, st.sampled_from(SETTINGS))
+@settings(max_examples=30, deadline=None)
+def test_a_refused_job_leaves_no_trace(history, params):
+    _, jobs = play(history, params)
+    clean, soiled = Pet(params), Pet(params)
+    never = Rename(cluster_id("pet_123", 10**9), "never")
+    mixed = []
+    for each in jobs:
+        mixed += [each._replace(job_id=f"bad-{each.job_id}", force=False, corrections=[*each.corrections, never]), each]
+
+    expected, applied = clean.apply(*jobs), soiled.apply(*mixed)
+
+    assert {outcome.verdict for outcome in applied.outcomes[::2]} == {Verdict.REJECTED}
+    assert soiled.fields == clean.fields
+    assert soiled.view == clean.view
+    assert applied.changes == expected.changes
+
+
+@given(histories, st.sampled_from(SETTINGS))
+@settings(max_examples=30, deadline=None)
+def test_the_same_jobs_give_the_same_bytes_together_too(history, params):
+    pet, jobs = play(history, params)
+    again, together = Pet(params), Pet(params)
+    for each in jobs:
+        rows, album = again.rows(), again.album
+        apply(album, [each], rows, params, START_MS, complete=True)  # its commit meets a conflict
+        again.apply(each)
+    assert again.fields == pet.fields
+
+    if sum(each.force for each in jobs) <= 1:
+        together.apply(*jobs)
+        assert together.rows() == pet.rows()
+        assert together.clusters == pet.clusters

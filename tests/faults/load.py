@@ -1,0 +1,164 @@
+"""Submits jobs to a fleet, and keeps book of what was accepted."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import aiohttp
+import msgspec
+import numpy as np
+from redis.exceptions import RedisError
+
+from tests.conftest import eventually
+from tests.faults.fleet import Daemon, Fleet
+
+STREAM = "streams:media.cluster"
+_DIMENSIONS = 16
+_PATIENCE = aiohttp.ClientTimeout(total=12)
+
+
+class When(NamedTuple):
+    """Monotonic seconds."""
+
+    sent: float
+    answered: float
+
+
+@dataclass
+class Ledger:
+    """What was accepted, by pet and image; each job brings one image. In `unsure` are those whose answer got lost: they
+    may or may not be there, but not twice.
+    """
+
+    accepted: dict[str, dict[str, When]] = field(default_factory=dict)
+    unsure: dict[str, set[str]] = field(default_factory=dict)
+    refused: int = 0
+    """Answered 503."""
+    slowest_refusal: float = 0.0
+
+    def total(self) -> int:
+        return sum(map(len, self.accepted.values()))
+
+    def doubt(self, *, sent_before: float) -> set[str]:
+        """What was sent before that moment may have been deleted by the harm, and need not be there: these images."""
+        doubted = set()
+        for pet, images in self.accepted.items():
+            gone = {image for image, when in images.items() if when.sent <= sent_before}
+            self.unsure.setdefault(pet, set()).update(gone)
+            doubted |= gone
+            for image in gone:
+                del images[image]
+        return doubted
+
+
+class Load:
+    """Submits one-image jobs for `pets` pets, `rate` a second, until `jobs` were accepted; longer while it is `held`.
+
+    `over_http` is the share of them that is posted; the others are a producer's own stream entries. `marks` gives the
+    share of jobs whose id begins with that mark. `lanes` submits are under way at a time, to `doors` (all daemons).
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        seed: int,
+        *,
+        pets: int,
+        jobs: int,
+        rate: float,
+        over_http: float = 0.5,
+        marks: Mapping[str, float] | None = None,
+        lanes: int = 1,
+        prefix: str = "",
+        doors: Sequence[Daemon] | None = None,
+    ) -> None:
+        self.ledger = Ledger()
+        self.held = False
+        self._accepted = 0
+        self._fleet = fleet
+        self._doors = fleet.daemons if doors is None else doors
+        self._random = random.Random(f"{seed}{prefix}")
+        self._vectors = np.random.default_rng(seed)
+        self._pets = pets
+        self._jobs = jobs
+        self._rate = rate
+        self._over_http = over_http
+        self._marks = marks or {}
+        self._lanes = lanes
+        self._prefix = prefix
+        self._numbers = itertools.count()
+
+    def start(self) -> None:
+        """Begins to submit."""
+        self._began = time.monotonic()
+        self._running = asyncio.gather(*(self._run() for _ in range(self._lanes)))
+
+    async def reaches(self, share: float) -> None:
+        """Waits until that share of the jobs was accepted."""
+        await eventually(
+            lambda: self._running.done() or self._accepted >= share * self._jobs,
+            what=f"{share:.0%} of the jobs to be accepted",
+            timeout=300,
+        )
+
+    async def ended(self) -> Ledger:
+        """What was accepted, once all of it was."""
+        self.held = False
+        await self._running
+        return self.ledger
+
+    async def cancel(self) -> None:
+        """Submits no more, when the experiment has failed."""
+        self._running.cancel()
+        await asyncio.wait({self._running})
+
+    async def _run(self) -> None:
+        while self._accepted < self._jobs or self.held:
+            number = next(self._numbers)
+            ahead = self._began + number / self._rate - time.monotonic()
+            if ahead > 0:
+                await asyncio.sleep(ahead)  # the rate, not a wait for anything
+            await self._submit(number)
+
+    async def _submit(self, number: int) -> None:
+        pet = f"{self._prefix}pet-{self._random.randrange(self._pets)}"
+        image = f"{self._prefix}img-{number}"
+        job = {
+            "pet_id": pet,
+            "job_id": f"{self._mark()}{self._prefix}job-{number}",
+            "payload": {"images": [{"image_id": image, "embedding": self._vectors.normal(size=_DIMENSIONS).tolist()}]},
+        }
+        sent = time.monotonic()
+        try:
+            await (self._post(job) if self._random.random() < self._over_http else self._add(job))
+        except (aiohttp.ClientError, OSError, TimeoutError, RedisError):
+            self.ledger.unsure.setdefault(pet, set()).add(image)
+        else:
+            self._accepted += 1
+            self.ledger.accepted.setdefault(pet, {})[image] = When(sent, time.monotonic())
+
+    def _mark(self) -> str:
+        point = self._random.random()
+        for mark, share in self._marks.items():
+            point -= share
+            if point < 0:
+                return f"{mark}-"
+        return ""
+
+    async def _post(self, job: object) -> None:
+        daemon = self._random.choice(self._doors)
+        began = time.monotonic()
+        async with self._fleet.http.post(f"{daemon.url}/internal/cluster-jobs", json=job, timeout=_PATIENCE) as answer:
+            if answer.status == 503:
+                assert "Retry-After" in answer.headers
+                self.ledger.refused += 1
+                self.ledger.slowest_refusal = max(self.ledger.slowest_refusal, time.monotonic() - began)
+                raise TimeoutError  # it says of itself that the job may have been accepted
+            assert answer.status == 202, (answer.status, await answer.text())
+
+    async def _add(self, job: object) -> None:
+        await self._fleet.redis.xadd(STREAM, {"payload": msgspec.json.encode(job)})

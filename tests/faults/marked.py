@@ -1,0 +1,37 @@
+"""The daemon with jobs that do harm: `python -m tests.faults.marked`. What a job does, its job id says.
+
+No production code has to know of it: the planner's one step that applies jobs is wrapped before the daemon starts.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from sploot_clusterd.cli import main
+from sploot_clusterd.engine import Applied
+from sploot_clusterd.ingest.plan import Planner, Task, Work
+
+FAILS_ONCE = "fails-once"
+"""Its first run raises, its second does not."""
+FAILS_ALWAYS = "fails-always"
+KILLS = "kills"
+"""Each run ends the process."""
+
+_apply = Planner._apply
+
+
+def _apply_marked(planner: Planner, task: Task, works: Sequence[Work]) -> Applied:
+    for work in works:
+        if work.job.job_id.startswith(KILLS):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if work.job.job_id.startswith(FAILS_ALWAYS):
+            raise ArithmeticError("a job that always fails")
+        if work.job.job_id.startswith(FAILS_ONCE) and work.entry.attempts == 0:
+            raise ArithmeticError("a job that fails once")
+    return _apply(planner, task, works)
+
+
+if __name__ == "__main__":
+    Planner._apply = _apply_marked  # type: ignore[method-assign]
+    sys.exit(main())

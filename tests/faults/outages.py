@@ -1,0 +1,158 @@
+"""A Redis that is killed, stopped, away for long, or without memory or disk."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from tests.conftest import eventually
+from tests.faults.checker import verdict
+from tests.faults.fleet import Fleet
+from tests.faults.harm import PETS, Outcome, Size, applied_once, becomes, harmed, recovered, stopped, wait_for_harm
+from tests.faults.load import Load
+
+_DISK = 24 * 2**20
+
+
+async def redis_killed(directory: Path, seed: int, size: Size) -> Outcome:
+    """Kill -9 of Redis and its restart on the same file: the daemon is red meanwhile, and works within 2 s after."""
+    slowest = 0.0
+
+    async def kill(fleet: Fleet, _: int) -> None:
+        nonlocal slowest
+        fleet.kill_redis()
+        await becomes(fleet, fleet.daemons[0], 503)
+        fleet.server.start()  # returns when it answers
+        slowest = max(slowest, await recovered(fleet))
+
+    async with Fleet(directory, daemons=1) as fleet:
+        outcome = await applied_once(fleet, seed, size, kill)
+        outcome.expect(fleet.daemons[0].alive(), "the daemon did not survive")
+    outcome.recovers(slowest)
+    return outcome
+
+
+async def stopped_redis(directory: Path, seed: int, size: Size, seconds: float) -> Outcome:
+    """SIGSTOP of Redis: it answers nothing and closes nothing; a command may take 5 s."""
+    slowest = 0.0
+
+    async def stop(fleet: Fleet, _: int) -> None:
+        nonlocal slowest
+        assert fleet.server.pid is not None
+        async with stopped(fleet.server.pid):
+            await wait_for_harm(seconds)
+        slowest = max(slowest, await recovered(fleet))
+
+    async with Fleet(directory) as fleet:
+        outcome = await applied_once(fleet, seed, size, stop)
+    outcome.recovers(slowest)
+    return outcome
+
+
+stopped_redis_1 = partial(stopped_redis, seconds=1.0)
+stopped_redis_6 = partial(stopped_redis, seconds=6.0)
+stopped_redis_15 = partial(stopped_redis, seconds=15.0)
+
+
+async def long_outage(directory: Path, seed: int, size: Size) -> Outcome:
+    """Redis is gone for `size.harms` times 4 s; 16 clients go on submitting: 503, and 202 within 2 s of its return."""
+    slowest = 0.0
+    async with Fleet(directory) as fleet:
+        load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, over_http=1.0, lanes=16)
+
+        async def kill(fleet: Fleet, _: int) -> None:
+            nonlocal slowest
+            fleet.kill_redis()
+            await wait_for_harm(4.0 * size.harms)
+            fleet.server.start()
+            slowest = max(slowest, await recovered(fleet))
+
+        await harmed(load, fleet, seed, replace(size, harms=1), kill)
+        counts = await verdict(fleet, load.ledger)
+    outcome = Outcome(counts, 1, counts.breaches())
+    ledger = load.ledger
+    outcome.recovers(slowest)
+    outcome.figures |= {"submits refused": ledger.refused, "slowest refusal, s": ledger.slowest_refusal}
+    outcome.expect(ledger.refused > 0, "no submit was refused")
+    return outcome
+
+
+async def full_memory(directory: Path, seed: int, size: Size) -> Outcome:
+    """Redis reaches maxmemory for a second and is then given more: it refuses writes and answers reads meanwhile."""
+    slowest = 0.0
+
+    async def fill(fleet: Fleet, _: int) -> None:
+        nonlocal slowest
+        await fleet.redis.config_set("maxmemory", 1)
+        await wait_for_harm(1.0)
+        await fleet.redis.config_set("maxmemory", 0)
+        slowest = max(slowest, await recovered(fleet))
+
+    async with Fleet(directory) as fleet:
+        outcome = await applied_once(fleet, seed, size, fill)
+    outcome.recovers(slowest)
+    return outcome
+
+
+async def full_disk(directory: Path, seed: int, size: Size) -> Outcome:
+    """The disk of the append-only file fills up and is freed after 2 s: Redis refuses all writes meanwhile."""
+    slowest = 0.0
+
+    async def fill(fleet: Fleet, _: int) -> None:
+        nonlocal slowest
+        with _filled(fleet.server.directory):
+            await eventually(lambda: _refuses(fleet), what="Redis to refuse writes")
+            await becomes(fleet, fleet.daemons[0], 503)
+            await wait_for_harm(2.0)
+        await eventually(lambda: _writes(fleet), what="Redis to write again")
+        slowest = max(slowest, await recovered(fleet))
+
+    with _disk(directory / "r"):
+        async with Fleet(directory) as fleet:
+            outcome = await applied_once(fleet, seed, size, fill)
+    outcome.recovers(slowest)
+    return outcome
+
+
+async def _writes(fleet: Fleet) -> bool:
+    try:
+        await fleet.redis.set("probe", "probe")
+    except RedisError:
+        return False
+    return True
+
+
+async def _refuses(fleet: Fleet) -> bool:
+    return not await _writes(fleet)
+
+
+@contextmanager
+def _disk(at: Path) -> Iterator[None]:
+    """A small disk of its own. Needs root."""
+    at.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "faults", at], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", at], check=True)
+
+
+@contextmanager
+def _filled(disk: Path) -> Iterator[None]:
+    """Not a byte is left on it."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            os.fsync(file.fileno())
+    try:
+        yield
+    finally:
+        filler.unlink()

@@ -1,0 +1,90 @@
+"""Every experiment: what it is called, and how large it is in CI and in full."""
+
+import os
+from typing import Literal, NamedTuple
+
+from tests.faults import (
+    clock,
+    crashes,
+    failover,
+    keyspace,
+    kills,
+    network,
+    outages,
+    overload,
+    poison,
+    slow_clients,
+    soak,
+)
+from tests.faults.harm import Experiment, Size
+
+
+class Plan(NamedTuple):
+    name: str
+    run: Experiment
+    small: Size | None
+    """None: too long for CI."""
+    full: Size
+    needs: Literal["", "root", "faketime"] = ""
+    takes_an_hour: bool = False
+    """In full it runs only where it is asked for by name."""
+
+    def missing(self) -> str:
+        """What it cannot run without here; empty if it can."""
+        if self.needs == "root" and os.geteuid() != 0:
+            return "only root may mount the small disk that is to fill"
+        if self.needs == "faketime" and clock.LIBRARY is None:
+            return "the Debian package faketime is not installed"
+        return ""
+
+
+_KILLS = (
+    Plan("kill -9 of a daemon", kills.kill_storm, Size(1000, 400, 4), Size(10_000, 200, 40)),
+    Plan("kill -9 of a daemon that does not come back", kills.taken_over, Size(300, 100, 1), Size(3000, 100, 10)),
+    Plan("kill -9 of a daemon, all jobs of one pet", kills.hot_pet, Size(300, 200, 2), Size(3000, 150, 10)),
+    Plan("crash before or after a command", crashes.while_working, Size(500, 100, 11), Size(5000, 200, 44)),
+    Plan("crash at the count of a lone run", crashes.while_suspecting, Size(300, 100, 2), Size(2000, 150, 8)),
+    Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
+    Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
+    Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
+)
+_REDIS = (
+    Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(5000, 250, 20)),
+    Plan("Redis away for 32 s", outages.long_outage, Size(400, 300, 1), Size(5000, 300, 8)),
+    Plan("SIGSTOP of Redis for 1 s", outages.stopped_redis_1, Size(300, 300, 1), Size(5000, 300, 10)),
+    Plan("SIGSTOP of Redis for 6 s", outages.stopped_redis_6, Size(300, 300, 1), Size(3000, 300, 3)),
+    Plan("SIGSTOP of Redis for 15 s", outages.stopped_redis_15, None, Size(2000, 300, 2)),
+    Plan("Redis out of memory for 1 s", outages.full_memory, Size(300, 300, 1), Size(5000, 250, 10)),
+    Plan("disk of the append-only file full", outages.full_disk, Size(300, 300, 1), Size(5000, 250, 5), "root"),
+    Plan("replica promoted after a cut", failover.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
+    Plan("replica promoted by FAILOVER", failover.switched_over, Size(400, 300, 1), Size(5000, 300, 6)),
+    Plan("the price of WAIT 1", failover.wait_cost, Size(200, 0, 0), Size(3000, 0, 0)),
+    Plan("SCRIPT FLUSH", keyspace.scripts_flushed, Size(400, 300, 10), Size(5000, 300, 100)),
+    Plan("XGROUP DESTROY", keyspace.group_destroyed, Size(400, 300, 2), Size(5000, 300, 20)),
+    Plan("stream deleted", keyspace.stream_deleted, Size(400, 300, 1), Size(5000, 300, 10)),
+    Plan("FLUSHALL", keyspace.flushed, Size(400, 300, 1), Size(5000, 300, 10)),
+    Plan("clock of Redis jumps", clock.clock_of_redis, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
+    Plan("clock of the daemons jumps", clock.clock_of_daemons, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
+)
+_NETWORK = (
+    Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50)),
+    Plan("reply lost, to a commit", network.lost_commits, Size(300, 300, 10), Size(5000, 300, 50)),
+    Plan("reply lost, to a retry", network.lost_retries, Size(300, 300, 10), Size(5000, 300, 50)),
+    Plan("reply lost, to a submit", network.lost_submits, Size(300, 300, 10), Size(5000, 300, 50)),
+    Plan("reply lost, to a claim", network.lost_claims, Size(300, 300, 5), Size(5000, 300, 50)),
+    Plan("reply lost, to a read", network.lost_reads, Size(300, 300, 10), Size(5000, 300, 50)),
+    Plan("slow network", network.slow_network, Size(100, 100, 1), Size(1000, 100, 1)),
+    Plan("silent network, and back", network.silent_and_back, Size(200, 200, 1), Size(2000, 200, 4)),
+    Plan("silent network, for ever", network.silent_for_ever, Size(200, 200, 1), Size(2000, 200, 4)),
+)
+_CALLERS = (
+    Plan("entries that are no jobs", poison.undecodable, Size(300, 300, 30), Size(5000, 300, 500)),
+    Plan("jobs that always fail", poison.always_failing, Size(200, 200, 3), Size(3000, 300, 50)),
+    Plan("jobs that kill the process", poison.killing, Size(300, 100, 1), Size(3000, 100, 5)),
+    Plan("more poison than jobs", poison.flood, Size(300, 100, 1), Size(2000, 100, 2)),
+    Plan("full backlog", overload.full_backlog, Size(400, 1000, 1), Size(5000, 1000, 5)),
+    Plan("10,000 albums, 1,000 connections", overload.many_albums, Size(4000, 0, 1000), Size(10_000, 0, 1000)),
+    Plan("slow clients", slow_clients.slow_clients, Size(200, 100, 60), Size(3000, 100, 300)),
+    Plan("soak", soak.soak, Size(0, 200, 2, 1.0), Size(0, 60, 60, 60.0), takes_an_hour=True),
+)
+PLANS = (*_KILLS, *_REDIS, *_NETWORK, *_CALLERS)

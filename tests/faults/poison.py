@@ -1,0 +1,126 @@
+"""Jobs that can never be applied, among jobs that can."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from tests.conftest import eventually
+from tests.faults.checker import letters_by_reason, verdict
+from tests.faults.fleet import Daemon, Fleet
+from tests.faults.harm import PETS, Harm, Outcome, Size, harmed
+from tests.faults.load import STREAM, Load
+from tests.faults.marked import FAILS_ALWAYS, KILLS
+
+_UNDECODABLE = (b"", b"{", b"no job", b'{"pet_id": 1}', b"\xff\xfe", b"[" * 2000, b'{"pet_id": "a/b"}')
+_FLOOD = 150
+"""Poison at a time: 100 dead letters among the last 200 outcomes trip the brake."""
+
+
+async def undecodable(directory: Path, seed: int, size: Size) -> Outcome:
+    """Entries that are no jobs become dead letters at first sight, and the jobs between them are applied once."""
+
+    async def poison(fleet: Fleet, n: int) -> None:
+        await fleet.redis.xadd(STREAM, {"payload": _UNDECODABLE[n % len(_UNDECODABLE)]})
+
+    async with Fleet(directory) as fleet:
+        outcome, reasons = await _poisoned(fleet, seed, size, poison)
+    outcome.expect(set(reasons) <= {"malformed", "invalid"}, f"reasons: {reasons}")
+    return outcome
+
+
+async def always_failing(directory: Path, seed: int, size: Size) -> Outcome:
+    """Jobs that fail in every run are tried three times, and the other jobs of their pets are applied once."""
+
+    async def poison(fleet: Fleet, n: int) -> None:
+        await _add(fleet, f"{FAILS_ALWAYS}-{n}", n)
+
+    async with _marked(directory) as fleet:
+        outcome, reasons = await _poisoned(fleet, seed, size, poison)
+    outcome.expect(reasons == {"max_attempts": size.harms}, f"reasons: {reasons}")
+    return outcome
+
+
+async def killing(directory: Path, seed: int, size: Size) -> Outcome:
+    """Jobs that end the process that runs them: a service manager starts it again, until they are found out."""
+    deaths = 0
+
+    async def poison(fleet: Fleet, n: int) -> None:
+        await _add(fleet, f"{KILLS}-{n}", n)
+
+    async with _marked(directory) as fleet:
+
+        async def keep_alive(daemon: Daemon) -> None:
+            nonlocal deaths
+            while True:
+                await eventually(lambda: not daemon.alive(), what="never", timeout=3600)
+                deaths += 1
+                await daemon.start()
+
+        keepers = [asyncio.ensure_future(keep_alive(daemon)) for daemon in fleet.daemons]
+        try:
+            outcome, reasons = await _poisoned(fleet, seed, size, poison)
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.wait(keepers)
+    outcome.figures["deaths of a daemon"] = deaths
+    outcome.expect(reasons == {"crash_loop": size.harms}, f"reasons: {reasons}")
+    return outcome
+
+
+async def flood(directory: Path, seed: int, size: Size) -> Outcome:
+    """More poison than jobs: the brake stops the one daemon from reading, says so, and ends by itself after 10 s."""
+    tripped = 0
+
+    async def poison(fleet: Fleet, n: int) -> None:
+        nonlocal tripped
+        async with fleet.redis.pipeline() as pipeline:
+            for _ in range(_FLOOD):
+                pipeline.xadd(STREAM, {"payload": _UNDECODABLE[n % len(_UNDECODABLE)]})
+            await pipeline.execute()
+        await eventually(lambda: _braked(fleet), what="the brake to trip")
+        tripped += 1
+        await eventually(lambda: _goes_on(fleet), what="the brake to end", timeout=60)
+
+    async with Fleet(directory, daemons=1) as fleet:
+        outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_FLOOD * size.harms)
+    outcome.figures["times the brake tripped and ended"] = tripped
+    return outcome
+
+
+async def _poisoned(
+    fleet: Fleet, seed: int, size: Size, poison: Harm, letters: int | None = None
+) -> tuple[Outcome, Counter[str]]:
+    load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
+    await harmed(load, fleet, seed, size, poison)
+    counts = await verdict(fleet, load.ledger)
+    breaches = counts.breaches(dead_letters=size.harms if letters is None else letters)
+    return Outcome(counts, size.harms, breaches), await letters_by_reason(fleet)
+
+
+@asynccontextmanager
+async def _marked(directory: Path) -> AsyncIterator[Fleet]:
+    """Two daemons that do what job ids say, and try a job three times."""
+    async with Fleet(directory, daemons=0) as fleet:
+        for _ in range(2):
+            await fleet.add_daemon({"CLUSTER_MAX_ATTEMPTS": "3"}, "tests.faults.marked").start()
+        yield fleet
+
+
+async def _add(fleet: Fleet, job_id: str, n: int) -> None:
+    """A job of one of the load's pets."""
+    job = {"pet_id": f"pet-{n % PETS}", "job_id": job_id, "payload": {"images": [{"image_id": job_id, "pose": [1.0]}]}}
+    await fleet.redis.xadd(STREAM, {"payload": msgspec.json.encode(job)})
+
+
+async def _braked(fleet: Fleet) -> bool:
+    _, reasons = await fleet.readiness(fleet.daemons[0])
+    return any("brake" in reason for reason in reasons)
+
+
+async def _goes_on(fleet: Fleet) -> bool:
+    return not await _braked(fleet)

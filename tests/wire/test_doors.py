@@ -1,0 +1,118 @@
+"""One contract, two doors: what HTTP takes the stream takes, in every form, and what one refuses the other does too."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sploot_clusterd.checks import is_deeper
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import Job
+from sploot_clusterd.wire import claimed_ids, decode_entry, decode_request, encode_envelope
+from tests.wire.corpus import nested, packed
+from tests.wire.entries import ENTRIES, BadEntry
+from tests.wire.test_wire import AT, LIMITS, entry, json_values
+
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
+some_ids = st.from_regex(r"\A[A-Za-z0-9._:-]{1,12}\Z")
+shares = st.floats(0.0, 1.0)
+times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(datetime.isoformat)  # noqa: DTZ001 - or none
+vectors = st.lists(st.floats(0.5, 1e6), min_size=1, max_size=4) | st.builds(
+    packed,
+    st.lists(st.floats(0.5, 60_000.0, width=16), min_size=1, max_size=4).map(lambda n: np.array(n, "<f4").tobytes()),
+)
+
+
+def some(**fields: st.SearchStrategy) -> st.SearchStrategy[dict[str, object]]:
+    return st.fixed_dictionaries({}, optional={name: st.none() | field for name, field in fields.items()})
+
+
+insights = some(embedding=vectors, pose=vectors, context=vectors, quality=shares, label=texts, captured_at=times)
+payloads = some(
+    image_ids=st.lists(some_ids, max_size=3),
+    labels=st.lists(texts, max_size=3),
+    coverage=st.dictionaries(texts, shares, max_size=3),
+    quality_score=shares,
+    model_version=texts,
+    images=st.lists(st.tuples(some_ids, insights).map(lambda pair: {"image_id": pair[0], **pair[1]}), max_size=2),
+    removed_image_ids=st.lists(some_ids, max_size=3),
+)
+more = some(
+    job_id=some_ids, reason=st.text(max_size=9), force=st.booleans(), payload=payloads, metadata=some(x=json_values)
+)
+requests = st.tuples(some_ids, more).map(lambda pair: {"pet_id": pair[0], **pair[1]})
+"""Jobs as a producer may send them."""
+
+
+def refusal(decode: Callable[[], object]) -> str | None:
+    """The reason for which it is refused; None where it is taken."""
+    try:
+        decode()
+    except BadJobError as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize("bad", ENTRIES, ids=lambda bad: bad.name)
+def test_broken_entries_are_refused_and_filed(bad: BadEntry):
+    with pytest.raises(BadJobError) as caught:
+        decode_entry(AT, bad.fields, LIMITS)
+    assert caught.value.reason in bad.reasons, caught.value.detail
+    assert 0 < len(caught.value.detail) <= 520
+    assert all(isinstance(claimed, str) for claimed in claimed_ids(bad.fields))
+
+
+@given(requests)
+def test_what_is_accepted_says_the_same_again(given_request: dict[str, object]):
+    accepted = decode_request(json.dumps(given_request).encode(), LIMITS)
+    assert decode_request(msgspec.json.encode(accepted), LIMITS) == accepted
+
+
+@given(requests | json_values)
+def test_both_doors_take_and_refuse_the_same(given_request: object):
+    body = json.dumps(given_request).encode()
+    if (reason := refusal(lambda: decode_request(body, LIMITS))) is not None:
+        assert refusal(lambda: entry(payload=body)) == reason
+        return
+    request, bare = decode_request(body, LIMITS), entry(payload=body)
+    wrapped = entry(payload=encode_envelope(request, body, bare.job_id, datetime.now(UTC)))
+    assert comparable(wrapped) == comparable(bare)
+    assert (bare.pet_id, bare.job_id) == (request.pet_id, request.job_id or str(AT))
+
+
+def comparable(job: Job) -> list[object]:
+    """A job's parts, vectors as their bytes."""
+    images = [image._replace(vectors={kind: v.tobytes() for kind, v in image.vectors.items()}) for image in job.images]
+    return [*job._replace(images=()), images]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"pet_id": "a", "metadata": {"x": ' + nested(62) + b"}}",
+        b'{"pet_id": "a", "else": ' + nested(63) + b"}",
+        b'{"pet_id": "a", "else": [' + b",".join([nested(62)] * 500) + b"]}",
+        b'{"pet_id": "a", "reason": "' + b"[{" * 500 + rb'\"\\", "metadata": {"[": "' + rb"\"[" * 100 + b'"}}',
+    ],
+    ids=["metadata", "ignored", "wide", "brackets in texts"],
+)
+def test_both_doors_take_what_is_64_levels_deep(body: bytes):
+    request = decode_request(body, LIMITS)
+    entry(payload=body)
+    entry(payload=encode_envelope(request, body, "job", datetime.now(UTC)))
+
+
+@given(json_values, st.integers(0, 30))
+def test_depth_is_counted_as_a_walk_would(value: object, levels: int):
+    def depth(inner: object) -> int:
+        below = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else None
+        return 0 if below is None else 1 + max(map(depth, below), default=0)
+
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        raw = text.encode(errors="replace")
+        assert is_deeper(raw, levels) == (depth(value) > levels)
