@@ -65,6 +65,17 @@ def test_it_does_not_matter_by_which_product_the_axes_are_found(seed):
     assert few.mean == pytest.approx(many.mean, abs=1e-6)
 
 
+@pytest.mark.parametrize("count", [30, 90])
+def test_axes_are_orthonormal_also_of_images_that_hardly_differ(count):
+    wide = vectors(count, 40)
+    rows = (wide[:1] + 1e-4 * wide).astype(np.float32)
+
+    known = learn_kind(rows)
+
+    assert known.dimension >= 20
+    assert known.axes @ known.axes.T == pytest.approx(np.eye(known.dimension), abs=1e-3)
+
+
 def test_no_more_axes_are_kept_than_are_worth_it_and_the_rest_is_told():
     rows = vectors(600, 400)
 
