@@ -19,8 +19,8 @@ _REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10
 _LAG_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SHARES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.9)
-# Narrow where real albums lie. A bucket below 0 tells clients that the sum may fall, so none is exposed.
-_SILHOUETTES = (-0.1, 0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8)
+# Narrow where real albums lie.
+_SILHOUETTES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8)
 
 
 class Metrics:
@@ -83,7 +83,7 @@ class Metrics:
             "unclustered_share", "Share of an album's images with vectors in no shown cluster, at its commit", _SHARES
         )
         self.silhouette = self._histogram(
-            "silhouette", "How well an album's clusters are set apart, -1 to 1, at its commit", _SILHOUETTES
+            "silhouette", "How well an album's clusters are set apart, 0 (or less) to 1, at its commit", _SILHOUETTES
         )
         self.hero_changes = self._counter("hero_changes_total", "Clusters that got another hero")
         self.merges = self._counter("cluster_merges_total", "Clusters that became part of another")

@@ -72,8 +72,10 @@ def learn_kind(vectors: Floats) -> KindProfile:
     count, length = shifted.shape
     most = min(MOST_AXES, length, count - 1)
     if count < length:  # the same axes from the smaller of the two products
-        variances, sides = _leading(shifted @ shifted.T / count, most)
-        axes = (sides.T @ shifted) / np.sqrt(np.maximum(variances * count, _NO_VARIANCE))[:, None]
+        wide = shifted.astype(np.float64)  # an axis of little variance is a small difference here
+        variances, sides = _leading(wide @ wide.T / count, most)
+        axes = sides.T @ wide
+        axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), _NO_VARIANCE)
     else:
         variances, columns = _leading(shifted.T @ shifted / count, most)
         axes = columns.T
@@ -84,7 +86,7 @@ def learn_kind(vectors: Floats) -> KindProfile:
     return KindProfile(mean, axes.astype(np.float32), scales.astype(np.float32), max(rest, 0.0))
 
 
-def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
+def _leading(matrix: Floats | Doubles, most: int) -> tuple[Doubles, Doubles]:
     """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns.
 
     All are computed, by numpy: scipy's `eigh` could leave the others out, but keeps the interpreter's lock meanwhile.
@@ -94,14 +96,18 @@ def _leading(matrix: Floats, most: int) -> tuple[Doubles, Doubles]:
 
 
 def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
-    """1 - the correlation of the cosines that both give the same pairs of images; 1 where the length changed."""
+    """1 - the correlation of the cosines that both give the same pairs of images; 1 where the length changed
+    or either sees no difference between pairs.
+    """
     if before.length != after.length:
         return 1.0
     draw = np.random.default_rng(len(vectors))
     left, right = draw.integers(0, len(vectors), (2, _PAIRS))
     apart = left != right
-    cosines = [_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after)]
-    return float(np.clip(1.0 - np.asarray(np.corrcoef(cosines))[0, 1], 0.0, 1.0))
+    one, other = (_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after))
+    one, other = one - one.mean(), other - other.mean()
+    spread = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.clip(1.0 - (one @ other) / spread, 0.0, 1.0)) if spread > _NO_VARIANCE * len(one) else 1.0
 
 
 def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:

@@ -264,7 +264,7 @@ class Processor:
         if album.num_vector_images:
             self._metrics.unclustered_share.observe(album.unclustered_images / album.num_vector_images)
         if album.silhouette is not None:
-            self._metrics.silhouette.observe(album.silhouette)
+            self._metrics.silhouette.observe(max(album.silhouette, 0.0))  # a histogram's sum must not fall
 
     def _spent(self, stage: str, since: float) -> float:
         now = time.perf_counter()

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sploot_clusterd.engine import (
+    NO_PROFILES,
     Album,
     Applied,
     NeedsAllRowsError,
     Params,
+    Profiles,
     apply,
     decode_album,
     images_named,
@@ -57,14 +59,16 @@ class Pet:
     album: Album = field(default_factory=lambda: new_album("pet_123"))
     fields: dict[bytes, bytes] = field(default_factory=dict)
     loaded_all: int = 0
+    profiles: Profiles = NO_PROFILES
 
     def apply(self, *jobs: Job, now_ms: int = START_MS) -> Applied:
         rows = self.rows(images_named(jobs))
         try:
-            applied = apply(self.album, jobs, rows, self.params, now_ms)
+            applied = apply(self.album, jobs, rows, self.params, now_ms, profiles=self.profiles)
         except NeedsAllRowsError:
             self.loaded_all += 1
-            applied = apply(self.album, jobs, self.rows(), self.params, now_ms, complete=True)
+            every = self.rows()
+            applied = apply(self.album, jobs, every, self.params, now_ms, profiles=self.profiles, complete=True)
         self.fields.update(applied.writes)
         for name in applied.deletes:
             del self.fields[name]

@@ -1,0 +1,64 @@
+"""A cell's vector sum takes as few bytes as give back the very numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from sploot_clusterd.engine.encoding import Encoding
+from sploot_clusterd.engine.sums import pack, unpack, whole
+
+from .fleets import profile, vectors
+
+weights = st.floats(0.2, 1.0)
+
+
+@given(npst.arrays(np.float32, st.integers(0, 12), elements=st.floats(-1, 1, width=32)), weights)
+def test_every_form_gives_back_the_very_numbers(sums, weight):
+    form, raw = pack(sums, weight)
+
+    again = unpack(raw, weight, form)
+
+    assert again.dtype == np.float32
+    assert again.tobytes() == sums.tobytes()
+    assert len(raw) <= 4 * len(sums)
+    assert unpack(whole(sums)[1], weight, "f4").tobytes() == sums.tobytes()
+
+
+@given(npst.arrays(np.float16, 8, elements=st.floats(-1, 1, width=16)).filter(np.any), weights)
+def test_a_whole_vector_of_one_image_takes_two_bytes_a_value_at_most(values, weight):
+    form, raw = pack(np.float32(weight) * values.astype(np.float32), weight)
+
+    assert form in {"i1", "f2"}
+    assert len(raw) <= 16
+
+
+@given(st.integers(0, 30), weights)
+def test_a_reduced_vector_of_one_image_takes_a_byte_a_value(seed, weight):
+    vector = ENCODING.compared(ENCODING.keep(vectors(1, 32, seed)[0].astype("<f2").tobytes()))
+
+    form, raw = pack(np.float32(weight) * vector, weight)
+
+    assert (form, len(raw)) == ("i1", ENCODING.dimension)
+
+
+ENCODING = Encoding((("embedding", 32),), profile(settled=True, embedding=32))
+
+
+def test_sums_of_several_images_take_four():
+    rows = vectors(2, 32).astype(np.float16).astype(np.float32)
+
+    assert pack(rows[0] + rows[1], 2.0)[0] == "f4"
+
+
+def test_a_sum_of_nothing_but_zeros_is_kept():
+    form, raw = pack(np.zeros(5, dtype=np.float32), 0.7)
+
+    assert unpack(raw, 0.7, form).tolist() == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("form", "size"), [("f2", 3), ("f4", 6)])
+def test_bytes_that_are_no_whole_values_are_a_value_error(form, size):
+    with pytest.raises(ValueError, match="multiple"):
+        unpack(b"\0" * size, 1.0, form)
