@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from sploot_clusterd.cli import main
-from sploot_clusterd.engine import Applied
+from sploot_clusterd.engine import Album, Applied, Profiles
 from sploot_clusterd.ingest.plan import Planner, Task, Work
 
 FAILS_ONCE = "fails-once"
@@ -21,7 +21,7 @@ KILLS = "kills"
 _apply = Planner._apply
 
 
-def _apply_marked(planner: Planner, task: Task, works: Sequence[Work]) -> Applied:
+def _apply_marked(planner: Planner, task: Task, album: Album, works: Sequence[Work], profiles: Profiles) -> Applied:
     for work in works:
         if work.job.job_id.startswith(KILLS):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -29,7 +29,7 @@ def _apply_marked(planner: Planner, task: Task, works: Sequence[Work]) -> Applie
             raise ArithmeticError("a job that always fails")
         if work.job.job_id.startswith(FAILS_ONCE) and work.entry.attempts == 0:
             raise ArithmeticError("a job that fails once")
-    return _apply(planner, task, works)
+    return _apply(planner, task, album, works, profiles)
 
 
 if __name__ == "__main__":
