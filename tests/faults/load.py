@@ -18,7 +18,7 @@ from tests.faults.fleet import Daemon, Fleet
 
 STREAM = "streams:media.cluster"
 _DIMENSIONS = 16
-_FORCED = 100
+_FORCED = 400
 """One job in so many has its album clustered anew: every row is read while another process may commit."""
 _PATIENCE = aiohttp.ClientTimeout(total=12)
 
