@@ -15,6 +15,7 @@ from tests.faults.harm import Outcome, Size
 from tests.faults.plans import PLANS, Plan
 from tests.faults.table import Row, refreshed
 
+_LAST_WORDS = 20
 _EXAMPLES = """examples:
   python -m tests.faults --only Redis          those about Redis, small
   python -m tests.faults --full --seeds 3 --table docs/reliability.md
@@ -66,15 +67,24 @@ def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
     for seed in range(1, seeds + 1):
         print(f"running {progress}: {plan.name}, seed {seed}", file=sys.stderr, flush=True)
         began = time.monotonic()
-        try:
-            with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+        with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+            try:
                 outcome = asyncio.run(plan.run(Path(directory), seed, size))
-        except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
-            outcome = Outcome(Verdict(), 0, [str(error)])
+            except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
+                outcome = Outcome(Verdict(details=_last_words(Path(directory))), 0, [str(error)])
         row.add(outcome, time.monotonic() - began)
         for text in (*outcome.breaches, *outcome.verdict.details):
             print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)
     return row
+
+
+def _last_words(directory: Path) -> list[str]:
+    """What the daemons logged last, but for each job's success."""
+    return [
+        line
+        for log in sorted(directory.glob("daemon-*.log"))
+        for line in [line for line in log.read_text().splitlines() if '"job done"' not in line][-_LAST_WORDS:]
+    ]
 
 
 if __name__ == "__main__":

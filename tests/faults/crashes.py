@@ -100,6 +100,7 @@ async def while_suspecting(directory: Path, seed: int, size: Size) -> Outcome:
             victim.launch()
         await _first_sprung(traps, _SUSPECT[n % 2])
         await victim.start()
+        await _worked_off(fleet)  # or some job would meet so many deaths that it is rightly set aside
 
     return await _crashes(directory, seed, size, crash, daemons=1, fail_once=0.0)
 
@@ -158,6 +159,16 @@ async def _first_sprung(traps: Sequence[_Trap], point: Point) -> Daemon:
     for trap in traps:
         trap.set(None)
     return victims[0]
+
+
+async def _worked_off(fleet: Fleet) -> None:
+    """Waits until all that is in the stream by now is settled."""
+    last = (await fleet.redis.xinfo_stream(STREAM))["last-generated-id"]
+
+    async def settled() -> bool:
+        return not await fleet.redis.xrange(STREAM, "-", last, count=1)
+
+    await eventually(settled, what="what was in hand to be settled", timeout=30)
 
 
 async def _fill(fleet: Fleet, pet: str) -> None:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -43,7 +44,9 @@ class Proxy:
         self.bytes_per_second = 0.0
         """How much a connection carries, either way; 0 for any amount."""
         self._silent = False
-        self._pairs: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._pairs: set[asyncio.Task[None]] = set()
+        self._talks: dict[asyncio.Task[None], asyncio.Event] = {}
+        """Of the pairs that are not ending."""
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -61,54 +64,54 @@ class Proxy:
 
     async def cut(self) -> None:
         """Ends all connections."""
-        pairs = list(self._pairs)
-        for pair in pairs:
+        for pair in list(self._talks):
             pair.cancel()
-        if pairs:
-            await asyncio.wait(pairs)
+        if self._pairs:
+            await asyncio.wait(self._pairs)
 
     def silence(self) -> None:
         """From now on nothing is passed on and nothing is closed; new connections are taken and heard of no more."""
         self._silent = True
-        for talks in self._pairs.values():
+        for talks in self._talks.values():
             talks.clear()
 
     def speak(self, *, old: bool) -> None:
         """Passes on again; what went silent only if `old`, else those connections lead nowhere for ever."""
         self._silent = False
         if old:
-            for talks in self._pairs.values():
+            for talks in self._talks.values():
                 talks.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        talks = self._pairs[task] = asyncio.Event()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pair = asyncio.ensure_future(self._pair(reader, writer))
+        self._pairs.add(pair)
+        pair.add_done_callback(self._pairs.discard)
+        talks = self._talks[pair] = asyncio.Event()
         if not self._silent:
             talks.set()
+
+    async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        this = asyncio.current_task()
+        assert this is not None
+        ends, pumps = [writer], []
         try:
-            await self._pair(reader, writer, talks)
+            await self._talks[this].wait()
+            onward_reader, onward_writer = await _connect(self.target)
+            ends.append(onward_writer)
+            asked: deque[str] = deque()
+            for source, sink, look in ((reader, onward_writer, _asked), (onward_reader, writer, _answered)):
+                pump = self._pump(source, sink, self._talks[this], partial(look, asked=asked))
+                pumps.append(asyncio.ensure_future(pump))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except (OSError, asyncio.CancelledError):
             pass  # its end is all there is to say
         finally:
-            await _close(writer)
-            del self._pairs[task]
-
-    async def _pair(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talks: asyncio.Event) -> None:
-        await talks.wait()
-        onward_reader, onward_writer = await _connect(self.target)
-        asked: deque[str] = deque()
-        pumps = {
-            asyncio.ensure_future(self._pump(reader, onward_writer, talks, lambda piece: _asked(piece, asked))),
-            asyncio.ensure_future(self._pump(onward_reader, writer, talks, lambda piece: _answered(piece, asked))),
-        }
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
+            del self._talks[this]  # from here on it ends by itself
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            await _close(onward_writer)
+            for end in ends:
+                await _close(end)
 
     async def _pump(
         self,
