@@ -6,7 +6,7 @@ its result hardly depends on the order of arrival.
 
 import numpy as np
 
-from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, alike
+from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.statistics import Cells, Ints, centred, grouped
 
@@ -28,9 +28,11 @@ class Mixture:
         best = int(scores.argmax())
         if scores[best] > params.threshold(float(cells.weights.sum())):
             return best
-        means = sums / weights[:, None]
         strong = np.flatnonzero(weights[:count] >= params.absorbing.weight)
-        likest = alike(means[count:], means[strong], params.absorbing)[0]
+        if not len(strong):
+            return None
+        likeness = products[strong] / (weights[strong] * weights[count])
+        likest = clearly_like(likeness[None], params.absorbing)[0]
         return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:
