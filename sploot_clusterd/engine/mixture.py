@@ -22,7 +22,8 @@ class Mixture:
         if not len(groups):
             return None
         count = int(groups.max()) + 1
-        sums, weights = grouped(cells, cells.about(params.mean_prior), np.append(groups, count), count + 1)
+        every = np.concatenate((groups, (count,)))
+        sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
         scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
         best = int(scores.argmax())

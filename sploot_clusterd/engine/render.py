@@ -187,6 +187,7 @@ def _quality(album: Album) -> float | None:
     if album.job.quality_score is not None:
         return album.job.quality_score
     known = [quality for chunk in album.chunks for quality in chunk.images.values() if quality is not None]
-    total = sum(known) + sum(cell.quality_sum for cell in album.cells.values())
-    count = len(known) + sum(cell.quality_count for cell in album.cells.values())
+    cells = album.cells.values()
+    total = sum(known) + sum([cell.quality_sum for cell in cells])
+    count = len(known) + sum([cell.quality_count for cell in cells])
     return round(total / count, _DIGITS) if count else None
