@@ -1,8 +1,8 @@
 """The view: the JSON that a reader gets, from the album alone."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import msgspec
 from msgspec import Raw, Struct
@@ -137,7 +137,7 @@ def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Seque
             label=provisional_label(cluster),
             hero_image_id=best[0][0],
             members=[
-                _MemberView(image_id, round(quality or 0.0, _DIGITS), position, quality)
+                _MemberView(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
                 for position, (image_id, quality) in enumerate(best)
             ],
             quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,
@@ -172,13 +172,15 @@ def _unclustered(album: Album) -> list[str]:
 
 def _coverage(album: Album, shown: Sequence[Cluster]) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
-    sizes: Counter[str] = Counter()
-    for cluster in sorted(shown, key=lambda cluster: cluster.key):
-        sizes[label_of(cluster)] += cluster.size
+    sizes: dict[str, int] = {}
+    for cluster in sorted(shown, key=attrgetter("key")):
+        label = label_of(cluster)
+        sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:
         if provisional.last > provisional.first:
-            sizes[provisional_label(provisional)] += provisional.last - provisional.first
-    total = sizes.total()
+            label = provisional_label(provisional)
+            sizes[label] = sizes.get(label, 0) + provisional.last - provisional.first
+    total = sum(sizes.values())
     return {label: round(size / total, _DIGITS) for label, size in sizes.items()}
 
 
