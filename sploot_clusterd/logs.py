@@ -3,15 +3,18 @@
 log.info("batch applied", extra={"data": {"pet_id": pet_id, "jobs": 3}})
 """
 
+import io
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 _HANDLER: Final = "clusterd"
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+_encode: Final = json.JSONEncoder(default=str, allow_nan=False).encode
 _PLAIN: Final = (bool, int, float, type(None))
 
 
@@ -36,6 +39,23 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(level)
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """Within it, lines are kept, and written in one go at its end. For some lines of one stretch of work."""
+    kept = io.StringIO()
+    ours = [handler for handler in logging.getLogger().handlers if handler.get_name() == _HANDLER]
+    handlers = [handler for handler in ours if isinstance(handler, logging.StreamHandler)]
+    streams = [handler.setStream(kept) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, streams, strict=True):
+            handler.setStream(stream)
+            with handler.lock or nullcontext(), suppress(OSError, ValueError):  # nobody is there to be told
+                handler.stream.write(kept.getvalue())
+                handler.flush()
+
+
 class JsonFormatter(logging.Formatter):
     """time (UTC), level, logger, message, the record's data, and the exception as one text `error`."""
 
@@ -55,7 +75,7 @@ class JsonFormatter(logging.Formatter):
             ours["error"] = error
         line = {**ours, **_data(record), **ours}  # ours come first, and win
         try:
-            return json.dumps(line, default=str, allow_nan=False)
+            return _encode(line)
         except ValueError:  # NaN and infinity are not JSON, and whoever reads the log would refuse the line
             return json.dumps({key: value if type(value) is int else str(value) for key, value in line.items()})
 

@@ -104,10 +104,10 @@ def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]
         _settle(draft)
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
-        new = remembered(draft, job) is None
+        forces = job.force and remembered(draft, job) is None
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
-        if job.force and new and outcome.verdict is Verdict.APPLIED:
+        if forces and outcome.verdict is Verdict.APPLIED:
             draft.need_all_rows()
             pending = True
         if pending and at == last:
@@ -124,6 +124,8 @@ def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]
 
 def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
     """The place of the last job that asks for a reclustering and was not applied before, in this call or another."""
+    if not any(job.force for job in jobs):
+        return None
     places: dict[str, int] = {}
     for at, job in enumerate(jobs):
         if remembered(draft, job) is None:

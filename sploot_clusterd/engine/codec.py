@@ -95,10 +95,11 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         writes[b"c%d" % cell_id] = _encode(_cell_record(new.cells[cell_id], space.sums[at], float(space.weights[at])))
     deletes += [b"c%d" % cell_id for cell_id in old.cells.keys() - new.cells.keys()]
     for prefix, before, after in ((b"j", old.segments, new.segments), (b"p", old.chunks, new.chunks)):
-        held = {prefix + b"%d" % part.number: part for part in before}
-        parts = {prefix + b"%d" % part.number: part for part in after}
-        writes |= {name: _encode(part[1]) for name, part in parts.items() if held.get(name) is not part}
-        deletes += held.keys() - parts.keys()
+        held = {part.number: part for part in before}
+        for part in after:
+            if held.pop(part.number, None) is not part:
+                writes[prefix + b"%d" % part.number] = _encode(part[1])
+        deletes += [prefix + b"%d" % number for number in held]
     for name, was, now in (
         (HEIRS, old.heirs, new.heirs),
         (ANCHORS, old.anchors, new.anchors),

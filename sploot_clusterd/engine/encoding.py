@@ -1,5 +1,6 @@
 """How the images of one space are stored and compared: as they are, or by the profile of their model version."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -8,7 +9,7 @@ import numpy as np
 
 from sploot_clusterd.engine.params import KindWeights
 from sploot_clusterd.engine.profile import Profile
-from sploot_clusterd.engine.vectors import Floats, Layout, combine, extend_layout, restore, unit
+from sploot_clusterd.engine.vectors import Floats, Layout, combine, extend_layout, padded, restore, unit
 from sploot_clusterd.errors import BadStateError
 
 _WHOLE: Final = np.dtype("<f2")
@@ -57,10 +58,8 @@ class Encoding:
             return self._reduced(restore(stored, self._length))
         if len(stored) < _STEP.itemsize or len(stored) - _STEP.itemsize > self.dimension:
             raise BadStateError(f"a reduced vector of {len(stored)} bytes in a space of {self.dimension} dimensions")
-        vector = np.zeros(self.dimension, dtype=np.float32)
-        levels = np.frombuffer(stored, dtype=np.int8, offset=_STEP.itemsize)
-        vector[: len(levels)] = levels
-        return _at_length_one(vector)
+        levels = np.frombuffer(stored, dtype=np.int8, offset=_STEP.itemsize).astype(np.float32)
+        return _at_length_one(padded(levels, self.dimension))
 
     def whole(self, stored: bytes) -> bytes:
         """The vector before it was reduced, as float16; of a reduced one, nearly (`KindProfile.expand`)."""
@@ -102,7 +101,7 @@ class Encoding:
         before = after = 0
         for kind, length, reduced in self._kinds():
             part = whole[before : before + length]
-            share = float(np.linalg.norm(part))
+            share = math.sqrt(float(part @ part))
             known = self.profile.kinds.get(kind)
             if share:
                 vector[after : after + reduced] = (
@@ -115,5 +114,5 @@ class Encoding:
 
 
 def _at_length_one(vector: Floats) -> Floats:
-    length = float(np.linalg.norm(vector))
+    length = math.sqrt(float(vector @ vector))
     return np.asarray(vector / np.float32(length)) if length else vector

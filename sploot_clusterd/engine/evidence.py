@@ -1,6 +1,6 @@
 """Which groups of images belong together, by the evidence of a mixture whose number of components is not known."""
 
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
     """
     scaled = 1.0 + ratio * weight
     return np.asarray(ratio * (1.0 + ratio) * square / scaled - np.log(scaled))
+
+
+_NOBODY: Final = -1
+"""The partner of a group that was merged away."""
 
 
 class Groups:
@@ -67,7 +71,8 @@ class _Pairs:
 
     def __init__(self, scores: Doubles) -> None:
         self._scores = scores
-        self._alive = np.ones(len(scores), dtype=bool)
+        self._gone = np.zeros(len(scores))
+        """-inf for groups that were merged away."""
         self._partner = scores.argmax(axis=1)
         self._best = scores[np.arange(len(scores)), self._partner]
 
@@ -78,21 +83,22 @@ class _Pairs:
         return float(self._best[one]), min(one, other), max(one, other)
 
     def merge(self, into: int, other: int, scores: Doubles) -> None:
-        """`scores` [k] are those of the merged group with the others."""
-        self._alive[other] = False
-        row = np.where(self._alive, scores, -np.inf)
-        row[into] = -np.inf
-        self._scores[into] = self._scores[:, into] = row
+        """`scores` [k] are those of the merged group with the others; they are used up."""
+        self._gone[other] = -np.inf
+        scores += self._gone
+        scores[into] = -np.inf
+        self._scores[into] = self._scores[:, into] = scores
         self._scores[other] = self._scores[:, other] = -np.inf
-        better = row > self._best
-        self._partner[better] = into
-        self._best[better] = row[better]
-        stale = (self._partner == other) | ((self._partner == into) & ~better)
-        stale[into] = True
-        rows = np.flatnonzero(stale & self._alive)
-        self._partner[rows] = self._scores[rows].argmax(axis=1)
-        self._best[rows] = self._scores[rows, self._partner[rows]]
+        self._partner[into], self._partner[other] = other, _NOBODY
         self._best[other] = -np.inf
+        stale = np.flatnonzero((self._partner == into) | (self._partner == other))
+        better = scores > self._best
+        self._partner[better] = into
+        self._best[better] = scores[better]
+        rows = self._scores[stale]
+        partners = rows.argmax(axis=1)
+        self._partner[stale] = partners
+        self._best[stale] = rows[np.arange(len(stale)), partners]
 
 
 def agglomerate(
@@ -126,10 +132,11 @@ def agglomerate(
         if score <= (threshold if at_most is None else -np.inf):
             break
         found[found == b] = a
-        products[a] += products[b]
-        products[:, a] += products[:, b]
-        groups.merge(a, b, float(products[a, a]))
-        merged = groups.merge_scores(a, products[a])
+        row = products[a] + products[b]
+        row[a] += row[b]
+        products[a] = products[:, a] = row
+        groups.merge(a, b, float(row[a]))
+        merged = groups.merge_scores(a, row)
         if anchors is not None:
             anchors[a] = max(anchors[a], anchors[b])
             merged[_rivals(anchors, anchors[a])] = -np.inf
@@ -153,20 +160,20 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
     totals = np.bincount(numbers, weights)
     strong = np.flatnonzero(totals >= rule.weight)
     weak = np.flatnonzero(totals[numbers] < rule.weight)
-    members = (numbers == strong[:, None]).astype(np.float32)
-    likest = alike(sums[weak] / weights[weak, None], (members @ sums) / totals[strong, None], rule)
     absorbed = groups.copy()
+    if not len(strong) or not len(weak):
+        return absorbed
+    members = (numbers == strong[:, None]).astype(np.float32)
+    products = (sums[weak] @ (members @ sums).T).astype(np.float64)
+    likest = clearly_like(products / weights[weak, None] / totals[strong], rule)
     absorbed[weak[likest >= 0]] = names[strong[likest[likest >= 0]]]
     return absorbed
 
 
-def alike(vectors: Doubles, centroids: Doubles, rule: Absorbing) -> Ints:
-    """For each vector [n, d] the centroid [k, d] that it is clearly most like, or -1."""
-    if not len(vectors) or not len(centroids):
-        return np.full(len(vectors), -1)
-    likeness = vectors @ centroids.T
+def clearly_like(likeness: Doubles, rule: Absorbing) -> Ints:
+    """For each of n cells the group that it is clearly most like, or -1. `likeness` [n, k] is used up."""
+    rows = np.arange(len(likeness))
     likest = likeness.argmax(axis=1)
-    rows = np.arange(len(vectors))
     most = likeness[rows, likest]
     likeness[rows, likest] = -np.inf
     clear = (most >= rule.likeness) & (most - likeness.max(axis=1) >= rule.lead)

@@ -33,14 +33,21 @@ def refresh(draft: Draft) -> None:
         cluster = draft.clusters.get(key)
         if cluster is None:
             continue
-        block = draft.blocks[cluster.space]
-        at = [block.index(cell_id) for cell_id in cluster.cells]
-        sums = centred(block.cells.part(at), block.cells.about(draft.params.mean_prior))
-        _restate(draft, cluster, tuple(cosines_to_sum(sums).tolist()))
+        _restate(draft, cluster, _closeness(draft, cluster))
     draft.touched.clear()
     held = {cluster.anchor for cluster in draft.clusters.values()}
     for anchor in draft.anchors.keys() - held:
         del draft.anchors[anchor]
+
+
+def _closeness(draft: Draft, cluster: Cluster) -> tuple[float, ...]:
+    """Of each cell to the cluster; a cell alone is the cluster."""
+    if len(cluster.cells) == 1:
+        return (1.0,)
+    block = draft.blocks[cluster.space]
+    at = [block.index(cell_id) for cell_id in cluster.cells]
+    sums = centred(block.cells.part(at), block.cells.about(draft.params.mean_prior))
+    return tuple(cosines_to_sum(sums).tolist())
 
 
 def _drop(draft: Draft, empty: Cluster) -> None:

@@ -15,13 +15,14 @@ def label_of(cluster: Cluster) -> str:
 
 def relabel(draft: Draft) -> None:
     """Gives every shown cluster a label. A matched one stays until votes outdo it or the newest labels lack it."""
-    clusters = sorted(draft.clusters.values(), key=lambda cluster: cluster.key)
-    shown = [_with_given(draft, cluster) for cluster in clusters if cluster.shown]
-    for cluster in shown:
+    keys = sorted(key for key, cluster in draft.clusters.items() if cluster.shown)
+    for key in keys:
+        cluster = _with_given(draft, draft.clusters[key])
         if cluster.matched is not None and (_is_called(cluster) or cluster.matched not in draft.job.labels):
-            draft.clusters[cluster.key] = structs.replace(cluster, matched=None)
-    _match(draft, [draft.clusters[cluster.key] for cluster in shown])
-    for key in sorted(cluster.key for cluster in shown):
+            draft.clusters[key] = structs.replace(cluster, matched=None)
+    if draft.job.labels:
+        _match(draft, [draft.clusters[key] for key in keys])
+    for key in keys:
         cluster = draft.clusters[key]
         if not _is_called(cluster) and cluster.matched is None and cluster.group is None:
             draft.clusters[key] = structs.replace(cluster, group=draft.count_up("group"))

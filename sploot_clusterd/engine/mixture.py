@@ -6,7 +6,7 @@ its result hardly depends on the order of arrival.
 
 import numpy as np
 
-from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, alike
+from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.statistics import Cells, Ints, centred, grouped
 
@@ -22,15 +22,18 @@ class Mixture:
         if not len(groups):
             return None
         count = int(groups.max()) + 1
-        sums, weights = grouped(cells, cells.about(params.mean_prior), np.append(groups, count), count + 1)
+        every = np.concatenate((groups, (count,)))
+        sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
         scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
         best = int(scores.argmax())
         if scores[best] > params.threshold(float(cells.weights.sum())):
             return best
-        means = sums / weights[:, None]
         strong = np.flatnonzero(weights[:count] >= params.absorbing.weight)
-        likest = alike(means[count:], means[strong], params.absorbing)[0]
+        if not len(strong):
+            return None
+        likeness = products[strong] / (weights[strong] * weights[count])
+        likest = clearly_like(likeness[None], params.absorbing)[0]
         return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:

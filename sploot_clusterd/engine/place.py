@@ -33,10 +33,9 @@ def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | 
         block.add(at, vector, weight)
         near = _closeness(draft, block, at, vector)
     block.moved += 1
-    _count_in(draft, cell_id, row, 1)
     cell = draft.cells[cell_id]
     members = _best(draft, (*cell.members, _member(image_id, row, vectors, near)))
-    draft.cells[cell_id] = structs.replace(cell, members=members)
+    draft.cells[cell_id] = _counted(cell, row, 1, members)
     draft.newest_ms = max(draft.newest_ms, row.taken_ms)
     _touch(draft, cell_id)
     return structs.replace(row, vectors=structs.replace(vectors, cell=cell_id))
@@ -53,10 +52,9 @@ def leave(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
         _drop(draft, block, at, cell_id)
         return
     block.add(at, block.encoding.compared(vectors.data), -image_weight(row.quality))
-    _count_in(draft, cell_id, row, -1)
     cell = draft.cells[cell_id]
     members = tuple(member for member in cell.members if member.image_id != image_id)
-    draft.cells[cell_id] = structs.replace(cell, members=members)
+    draft.cells[cell_id] = _counted(cell, row, -1, members)
 
 
 def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
@@ -69,14 +67,13 @@ def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     change = image_weight(new.quality) - image_weight(old.quality)
     if change:
         block.add(block.index(cell_id), block.encoding.compared(vectors.data), change)
-    _count_in(draft, cell_id, old, -1)
-    _count_in(draft, cell_id, new, 1)
     cell = draft.cells[cell_id]
     members = tuple(
         _member(image_id, new, vectors, member.closeness) if member.image_id == image_id else member
         for member in cell.members
     )
-    draft.cells[cell_id] = structs.replace(cell, members=_best(draft, members))
+    without = _counted(cell, old, -1, ())
+    draft.cells[cell_id] = _counted(without, new, 1, _best(draft, members))
     draft.newest_ms = max(draft.newest_ms, new.taken_ms)
     _touch(draft, cell_id)
 
@@ -181,9 +178,8 @@ def _closeness(draft: Draft, block: Block, at: int, vector: Floats) -> float:
     return closeness(cells, at, vector, cells.about(draft.params.mean_prior))
 
 
-def _count_in(draft: Draft, cell_id: int, row: Row, sign: int) -> None:
-    """Adds the image to (sign 1), or takes it from (-1), the cell's counts."""
-    cell = draft.cells[cell_id]
+def _counted(cell: Cell, row: Row, sign: int, members: tuple[Member, ...]) -> Cell:
+    """The cell with these members, and the image added to (sign 1), or taken from (-1), its counts."""
     votes = cell.votes
     if row.label is not None:
         votes = {**votes, row.label: votes.get(row.label, 0) + sign}
@@ -192,9 +188,7 @@ def _count_in(draft: Draft, cell_id: int, row: Row, sign: int) -> None:
     quality_sum, quality_count = cell.quality_sum, cell.quality_count
     if row.quality is not None:
         quality_sum, quality_count = quality_sum + sign * row.quality, quality_count + sign
-    draft.cells[cell_id] = structs.replace(
-        cell, count=cell.count + sign, votes=votes, quality_sum=quality_sum, quality_count=quality_count
-    )
+    return Cell(cell.space, cell.count + sign, votes, quality_sum, quality_count, members, cell.anchor)
 
 
 def _stated(row: Row) -> tuple[object, ...]:
@@ -207,6 +201,8 @@ def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:
 
 
 def _best(draft: Draft, members: tuple[Member, ...]) -> tuple[Member, ...]:
+    if len(members) == 1:
+        return members
     ranked = sorted(members, key=lambda member: rank_in_cell(member, draft.params))
     return tuple(ranked[: draft.params.best_members])
 

@@ -1,8 +1,8 @@
 """Images without vectors: a list in the order first listed, cut into clusters by the newest labels and coverage."""
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 
 from msgspec import structs
@@ -63,8 +63,9 @@ def best_images(
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
     every = chain.from_iterable(chunk.images.items() for chunk in chunks)
     images = list(islice(every, cluster.first, cluster.last))
-    best = heapq.nlargest(at_most, images, key=lambda image: image[1] or 0.0)
-    return best, [quality for _, quality in images if quality is not None]
+    scores = [quality or 0.0 for _, quality in images]
+    best = sorted(range(len(images)), key=scores.__getitem__, reverse=True)[:at_most]
+    return [images[at] for at in best], [quality for _, quality in images if quality is not None]
 
 
 def shares(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float]:
@@ -72,13 +73,19 @@ def shares(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float]:
 
     A label takes its coverage key's share; labels without one share what is left of 1, evenly.
     """
-    given = match_coverage(labels, coverage)
+    return list(_shares(tuple(labels), tuple(coverage.items())))
+
+
+@lru_cache(maxsize=256)
+def _shares(labels: tuple[str, ...], coverage: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
+    """Remembered: a pet's jobs tend to say the same."""
+    given = match_coverage(labels, dict(coverage))
     matched = math.fsum(share for share in given if share is not None)
     without = given.count(None)
     left = max(1.0 - matched, 0.0) / without if without else 0.0
     raw = [left if share is None else share for share in given]
     total = math.fsum(raw)
-    return [share / total for share in raw] if total > 0 else [1.0 / len(raw)] * len(raw)
+    return tuple(share / total for share in raw) if total > 0 else (1.0 / len(raw),) * len(raw)
 
 
 def split(total: int, parts: Sequence[float]) -> list[int]:

@@ -1,8 +1,8 @@
 """The view: the JSON that a reader gets, from the album alone."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import msgspec
 from msgspec import Raw, Struct
@@ -137,7 +137,7 @@ def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Seque
             label=provisional_label(cluster),
             hero_image_id=best[0][0],
             members=[
-                _MemberView(image_id, round(quality or 0.0, _DIGITS), position, quality)
+                _MemberView(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
                 for position, (image_id, quality) in enumerate(best)
             ],
             quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,
@@ -172,13 +172,15 @@ def _unclustered(album: Album) -> list[str]:
 
 def _coverage(album: Album, shown: Sequence[Cluster]) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
-    sizes: Counter[str] = Counter()
-    for cluster in sorted(shown, key=lambda cluster: cluster.key):
-        sizes[label_of(cluster)] += cluster.size
+    sizes: dict[str, int] = {}
+    for cluster in sorted(shown, key=attrgetter("key")):
+        label = label_of(cluster)
+        sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:
         if provisional.last > provisional.first:
-            sizes[provisional_label(provisional)] += provisional.last - provisional.first
-    total = sizes.total()
+            label = provisional_label(provisional)
+            sizes[label] = sizes.get(label, 0) + provisional.last - provisional.first
+    total = sum(sizes.values())
     return {label: round(size / total, _DIGITS) for label, size in sizes.items()}
 
 
@@ -187,6 +189,7 @@ def _quality(album: Album) -> float | None:
     if album.job.quality_score is not None:
         return album.job.quality_score
     known = [quality for chunk in album.chunks for quality in chunk.images.values() if quality is not None]
-    total = sum(known) + sum(cell.quality_sum for cell in album.cells.values())
-    count = len(known) + sum(cell.quality_count for cell in album.cells.values())
+    cells = album.cells.values()
+    total = sum(known) + sum([cell.quality_sum for cell in cells])
+    count = len(known) + sum([cell.quality_count for cell in cells])
     return round(total / count, _DIGITS) if count else None

@@ -4,6 +4,7 @@ Most cells of a small album hold one image, whose sum is its weight times a vect
 or one: their sums take no more. Each form gives back the very numbers that were put in, or it is not used.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -18,7 +19,7 @@ _LEVELS: Final = 127
 
 
 def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
-    """The smallest form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
+    """The short form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
     for form, packed in _PACKED.items():
         raw = packed(sums, weight)
         if unpack(raw, weight, form).tobytes() == sums.tobytes():
@@ -35,7 +36,7 @@ def unpack(raw: bytes, weight: float, form: Form) -> Floats:
     """float32 [d]. Raises ValueError for bytes that are not whole values."""
     if form == "i1":
         levels = np.frombuffer(raw, dtype=np.int8).astype(np.float32)
-        length = np.float32(np.linalg.norm(levels))
+        length = np.float32(math.sqrt(float(levels @ levels)))
         return np.asarray(np.float32(weight) * (levels / length if length else levels))
     if form == "f2":
         return np.asarray(np.float32(weight) * np.frombuffer(raw, dtype=_VALUE).astype(np.float32))
@@ -54,4 +55,4 @@ def _as_values(sums: Floats, weight: float) -> bytes:
     return (sums / np.float32(weight)).astype(_VALUE).tobytes()
 
 
-_PACKED: Final[dict[Form, Callable[[Floats, float], bytes]]] = {"i1": _as_levels, "f2": _as_values}
+_PACKED: Final[dict[Form, Callable[[Floats, float], bytes]]] = {"f2": _as_values, "i1": _as_levels}

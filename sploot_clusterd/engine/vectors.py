@@ -49,22 +49,28 @@ def combine(vectors: Mapping[str, Floats], layout: Layout, weights: KindWeights)
     A missing kind is zeros. Raises BadJobError(invalid) if nothing with a direction is left.
     """
     parts = [unit(vectors[kind]) * weights.of(kind) if kind in vectors else np.zeros(length) for kind, length in layout]
-    whole = unit(np.concatenate(parts))
-    if not whole.any() or not np.isfinite(whole).all():
+    whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    length = math.sqrt(float(whole @ whole))
+    if not 0.0 < length < math.inf:  # nor is it, if it is not a number
         raise BadJobError("invalid", "the vectors of an image have no direction: all zeros, not finite or of weight 0")
-    return whole.astype(_STORED).tobytes()
+    return (whole / length).astype(_STORED).tobytes()
 
 
 def restore(data: bytes, dimension: int) -> Floats:
     """A stored vector as float32 [dimension]; kinds that came to the space later are zeros. Raises BadStateError."""
     if len(data) % 2 or len(data) > 2 * dimension:
         raise BadStateError(f"a vector of {len(data)} bytes in a space of {dimension} dimensions")
-    vector = np.zeros(dimension, dtype=np.float32)
-    stored = np.frombuffer(data, dtype=_STORED)
-    vector[: len(stored)] = stored
-    if not np.isfinite(vector).all():
+    vector = padded(np.frombuffer(data, dtype=_STORED).astype(np.float32), dimension)
+    if not math.isfinite(vector @ vector):  # float16 squared is far from overflowing
         raise BadStateError("a stored vector is not finite")
     return vector
+
+
+def padded(vector: Floats, dimension: int) -> Floats:
+    """With zeros for the kinds that came to the space later, [dimension]."""
+    if len(vector) == dimension:
+        return vector
+    return np.concatenate([vector, np.zeros(dimension - len(vector), dtype=np.float32)])
 
 
 def image_weight(quality: float | None) -> float:
@@ -74,11 +80,8 @@ def image_weight(quality: float | None) -> float:
     return 0.2 + 0.8 / (1.0 + math.exp((_BLURRED - quality) / _SOFTNESS))
 
 
-def unit(vector: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The vector at length 1 (or 0); scaled by its largest value first, so that squaring cannot overflow."""
+def unit(vector: Floats) -> npt.NDArray[np.float64]:
+    """The vector at length 1 (or 0), in double precision: in which squares of single precision cannot overflow."""
     wide = vector.astype(np.float64)
-    largest = float(np.abs(wide).max(initial=0.0))
-    if largest == 0.0:
-        return wide
-    scaled = wide / largest
-    return scaled / math.sqrt(float(scaled @ scaled))
+    length = math.sqrt(float(wide @ wide))
+    return wide / length if length else wide

@@ -47,22 +47,24 @@ class AlbumCache:
 
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
-        self.drop(pet_id)
+        self._forget(pet_id)
         held = _Held(token, album, album.nbytes)
-        if held.nbytes > self._capacity:
-            return
-        self._albums[pet_id] = held
-        self._bytes += held.nbytes
+        if held.nbytes <= self._capacity:
+            self._albums[pet_id] = held
+            self._bytes += held.nbytes
         while self._bytes > self._capacity:
             _, oldest = self._albums.popitem(last=False)
             self._bytes -= oldest.nbytes
         self._gauge.set(self._bytes)
 
     def drop(self, pet_id: str) -> None:
+        self._forget(pet_id)
+        self._gauge.set(self._bytes)
+
+    def _forget(self, pet_id: str) -> None:
         held = self._albums.pop(pet_id, None)
         if held:
             self._bytes -= held.nbytes
-            self._gauge.set(self._bytes)
 
     @asynccontextmanager
     async def alone(self, pet_ids: Collection[str]) -> AsyncIterator[None]:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Final
 
 from sploot_clusterd.checks import Limits
-from sploot_clusterd.engine import Album, Changes, images_named
+from sploot_clusterd.engine import images_named
 from sploot_clusterd.errors import BadJobError, BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import policy
@@ -19,6 +19,7 @@ from sploot_clusterd.ingest.compute import Compute, Slices
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
+from sploot_clusterd.ingest.tally import Tally
 from sploot_clusterd.ingest.turns import Turns
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Stream, Verdict, Wanted
@@ -63,7 +64,7 @@ class Processor:
         self._limits = limits
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
-        self._results = {name: metrics.jobs_processed.labels(name) for name in ("success", "skipped")}
+        self._tally = Tally(metrics)
         self._turns = Turns()
         self._harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
@@ -205,18 +206,22 @@ class Processor:
         refused: list[Failure] = []
         commits = [plan.commit for plan in plans]
         replies = await self._albums.commit(consumer, commits) if plans else []
-        slices = Slices()
+        slices, done = Slices(), list[Plan]()
         for plan, reply in zip(plans, replies, strict=True):
             await slices.breathe()
             if isinstance(reply, Exception):
                 self._cache.drop(plan.pet_id)
                 refused += [Failure(work.entry, reply, work.job) for work in plan.works]
             elif reply.reply is Reply.COMMITTED:
-                self._committed(plan, reply, began)
+                if plan.album is not None:
+                    self._cache.put(plan.pet_id, reply.token, plan.album)
+                self._brake.good(len(plan.works))
+                done.append(plan)
             else:
                 left = self._left(plan, reply)
                 if left:
                     again[plan.pet_id] = left
+        await self._tally.committed(done, began)
         return again, refused
 
     def _left(self, plan: Plan, reply: Committed) -> list[Work]:
@@ -238,34 +243,6 @@ class Processor:
         self._cache.drop(pet_id)
         return list(works)
 
-    def _committed(self, plan: Plan, reply: Committed, began: float) -> None:
-        if plan.album is not None:
-            self._cache.put(plan.pet_id, reply.token, plan.album)
-            if plan.changes is not None:
-                self._count(plan.album, plan.changes)
-            self._metrics.profile_moves.inc(plan.moved)
-        took = time.perf_counter() - began
-        for work, applied in zip(plan.works, plan.applied, strict=True):
-            self._results["success" if applied else "skipped"].inc()
-            self._metrics.job_seconds.observe(took)
-            if log.isEnabledFor(logging.INFO):
-                log.info("job done" if applied else "job skipped", extra={"data": _about(work, took)})
-        self._brake.good(len(plan.works))
-
-    def _count(self, album: Album, changes: Changes) -> None:
-        self._metrics.hero_changes.inc(changes.hero_changes)
-        self._metrics.merges.inc(changes.merged)
-        self._metrics.splits.inc(changes.split)
-        self._metrics.rebuilds.inc(changes.rebuilt)
-        for op, count in changes.corrections.items():
-            self._metrics.corrections.labels(op).inc(count)
-        self._metrics.clusters.observe(album.shown_clusters)
-        self._metrics.unclustered.observe(album.unclustered_images)
-        if album.num_vector_images:
-            self._metrics.unclustered_share.observe(album.unclustered_images / album.num_vector_images)
-        if album.silhouette is not None:
-            self._metrics.silhouette.observe(max(album.silhouette, 0.0))  # a histogram's sum must not fall
-
     def _spent(self, stage: str, since: float) -> float:
         now = time.perf_counter()
         self._stage[stage].inc(now - since)
@@ -274,14 +251,3 @@ class Processor:
 
 def _is_jobs_fault(failure: Failure) -> bool:
     return not isinstance(failure.error, StoreUnavailableError)
-
-
-def _about(work: Work, took: float) -> dict[str, object]:
-    return {
-        "job_id": work.job.job_id,
-        "pet_id": work.job.pet_id,
-        "entry_id": str(work.entry.id),
-        "attempt": work.entry.attempts + 1,
-        "trace": work.job.trace,
-        "latency_ms": round(took * 1000, 3),
-    }

@@ -128,3 +128,51 @@ def test_handlers_of_others_stay(capsys):
     finally:
         logging.getLogger().removeHandler(other)
     assert capsys.readouterr().err == ""
+
+
+def test_lines_that_go_together_are_one_write_in_their_order(monkeypatch):
+    written = []
+    monkeypatch.setattr(sys, "stderr", Pipe(written))
+    logs.setup("INFO", "json")
+    with logs.together():
+        for number in range(3):
+            log.info("job done", extra={"data": {"number": number}})
+        assert written == []
+    log.info("after")
+    assert [[json.loads(line)["message"] for line in text.splitlines()] for text in written] == [
+        ["job done"] * 3,
+        ["after"],
+    ]
+
+
+def test_lines_go_out_though_the_work_failed(capsys):
+    def work() -> None:
+        with logs.together():
+            log.info("before it")
+            raise KeyError
+
+    logs.setup("INFO", "json")
+    with pytest.raises(KeyError):
+        work()
+    assert [line["message"] for line in lines_of(capsys)] == ["before it"]
+
+
+def test_a_pipe_that_nobody_reads_does_not_fail_the_work(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Pipe(None))
+    logs.setup("INFO", "json")
+    with logs.together():
+        log.info("job done")
+
+
+class Pipe:
+    """Keeps each write, or breaks."""
+
+    def __init__(self, written: list[str] | None) -> None:
+        self._written = written
+
+    def write(self, text: str) -> None:
+        if self._written is None:
+            raise BrokenPipeError
+        self._written.append(text)
+
+    def flush(self) -> None: ...

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, alike, evidence
+from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like, evidence
 from sploot_clusterd.engine.params import Absorbing
 
 RATIO = 0.15
@@ -79,11 +79,14 @@ def test_at_most_so_many_groups_are_left_where_a_number_is_given(count, at_most,
 
 
 def test_an_image_is_like_a_group_only_if_it_is_clearly_so():
-    east, north = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    between = (east + north) / np.sqrt(2)
+    east, between, west = [1.0, 0.0], [0.7, 0.7], [-1.0, 0.0]
 
-    assert alike(np.array([east, between, -east]), np.array([east, north]), RULE).tolist() == [0, -1, -1]
-    assert alike(np.array([east]), np.zeros((0, 2)), RULE).tolist() == [-1]
+    assert clearly_like(np.array([east, between, west]), RULE).tolist() == [0, -1, -1]
+    assert clearly_like(np.array([[1.0], [0.1]]), RULE).tolist() == [0, -1]
+
+
+def test_where_no_group_is_strong_none_is_dissolved():
+    assert absorb(units(2), np.ones(2), np.array([0, 1]), RULE).tolist() == [0, 1]
 
 
 def test_weak_groups_are_dissolved_into_strong_ones_that_their_cells_are_like():
