@@ -1,4 +1,4 @@
-"""What handlers find in the application: typed keys, and what this room wants of a store."""
+"""What handlers find in a request: typed keys, and what this room wants of a store."""
 
 import asyncio
 from typing import Final, Protocol
@@ -31,9 +31,11 @@ class Views(Protocol):
         """Milliseconds of a round trip."""
 
 
-STORE: Final = web.AppKey("store", Views)
-HTTP: Final = web.AppKey("http", HttpSettings)
-LIMITS: Final = web.AppKey("limits", LimitsSettings)
-HEALTH: Final = web.AppKey("health", Health)
-DECODING: Final = web.AppKey("decoding", asyncio.Lock)
-METRICS: Final = web.AppKey("metrics", Metrics)
+STORE: Final = web.RequestKey("store", Views)
+HTTP: Final = web.RequestKey("http", HttpSettings)
+LIMITS: Final = web.RequestKey("limits", LimitsSettings)
+HEALTH: Final = web.RequestKey("health", Health)
+DECODING: Final = web.RequestKey("decoding", asyncio.Lock)
+METRICS: Final = web.RequestKey("metrics", Metrics)
+PET_ID: Final = web.RequestKey("pet_id", str)
+"""The path's parameter, as it came."""

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.model import ID_PATTERN
-from sploot_clusterd.web.answers import JSON
+from sploot_clusterd.web.answers import JSON, Reply
 from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.contract import Refusal
 from sploot_clusterd.web.operations import ANYWHERE, GUARDED, OPERATIONS, Answer, Operation
@@ -50,9 +50,8 @@ class Document:
     def content(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         for route in self._routes:
-            path = canonical(route.path)
-            paths[path] = {
-                method.lower(): _operation(OPERATIONS[f"{method} {path}"], path, guarded=route.guarded)
+            paths[route.path] = {
+                method.lower(): _operation(OPERATIONS[f"{method} {route.path}"], route.path, guarded=route.guarded)
                 for method in route.methods
             }
         _bound(paths, self._limits)
@@ -67,17 +66,12 @@ class Document:
         }
 
 
-DOCUMENT: Final = web.AppKey("openapi", Document)
+DOCUMENT: Final = web.RequestKey("openapi", Document)
 
 
-async def openapi(request: web.Request) -> web.Response:
+async def openapi(request: web.BaseRequest) -> Reply:
     """GET: the document."""
-    return web.Response(body=request.app[DOCUMENT].encoded, headers={hdrs.CONTENT_TYPE: JSON})
-
-
-def canonical(path: str) -> str:
-    """A route's path without the patterns of its parameters."""
-    return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", path)
+    return Reply(200, request[DOCUMENT].encoded)
 
 
 def _operation(operation: Operation, path: str, *, guarded: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from aiohttp import ClientPayloadError, ClientSession, web
+from aiohttp import ClientPayloadError, ClientSession
 from web_service import FakeStore, Serve, Service, raw
 
 from sploot_clusterd.config import Secret, Settings
@@ -18,12 +18,13 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.keys import Views
+from sploot_clusterd.web.routing import App, Router
+
+NOTHING = App(Router((), None, Metrics()), {})
 
 
-def server_on(listening: Listening, app: web.Application | None = None) -> HttpServer:
-    return HttpServer(
-        app or web.Application(), listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60)
-    )
+def server_on(listening: Listening, app: App | None = None) -> HttpServer:
+    return HttpServer(app or NOTHING, listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60))
 
 
 async def test_port_0_becomes_a_real_one_and_0_again(service: Service):
@@ -81,13 +82,13 @@ async def test_too_little_room_is_said(serve: Serve, caplog, monkeypatch):
 def test_without_the_c_parser_it_does_not_start():
     program = (
         "import asyncio\n"
-        "from aiohttp import web\n"
         "from sploot_clusterd.errors import StartError\n"
         "from sploot_clusterd.health import Health\n"
         "from sploot_clusterd.metrics import Metrics\n"
-        "from sploot_clusterd.web import HttpServer, Listening\n"
-        "server = HttpServer(web.Application(), Listening('127.0.0.1', 0), name='x', metrics=Metrics(),\n"
-        "                    health=Health(60))\n"
+        "from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app\n"
+        "metrics, health = Metrics(), Health(60)\n"
+        "app = build_ops_app(metrics, health, Tokens())\n"
+        "server = HttpServer(app, Listening('127.0.0.1', 0), name='x', metrics=metrics, health=health)\n"
         "try:\n"
         "    asyncio.run(server.start())\n"
         "except StartError as error:\n"
@@ -123,23 +124,17 @@ def test_building_needs_no_loop():
     settings = Settings()
     app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
 
-    assert len(app.router.routes()) == 11
+    assert app.max_body_bytes == settings.http.max_body_bytes
 
 
 async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
-    async def fails(_request):
-        raise RuntimeError("secret words")
+    class Failing(Router):
+        async def handle(self, request):
+            if request.path == "/half":
+                await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+            raise RuntimeError("secret words")
 
-    async def fails_half_way(request):
-        response = web.StreamResponse(headers={"Content-Length": "10"})
-        await response.prepare(request)
-        await response.write(b"half")
-        raise RuntimeError("secret words")
-
-    app = web.Application()
-    app.router.add_get("/fails", fails)
-    app.router.add_get("/half", fails_half_way)
-    server = server_on(Listening("127.0.0.1", 0), app)
+    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics()), {}))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:
