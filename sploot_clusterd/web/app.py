@@ -1,16 +1,15 @@
 """The application that internal callers talk to: its routes, in one list."""
 
 import asyncio
-from typing import Any, Final
-
-from aiohttp import web
+from typing import Final
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
-from sploot_clusterd.web.keys import DECODING, HEALTH, HTTP, LIMITS, METRICS, STORE, Views
+from sploot_clusterd.web.keys import DECODING, HEALTH, HTTP, LIMITS, METRICS, STORE, Found, Views
 from sploot_clusterd.web.openapi import DOCUMENT, Document, openapi
 from sploot_clusterd.web.ops import METRICS_PAGE, NOWHERE, PROBES
 from sploot_clusterd.web.routing import App, Route, Router
@@ -30,9 +29,11 @@ ROUTES: Final = (
 )
 
 
-def build_app(store: Views, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health) -> App:
+def build_app(
+    store: Views, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health, *, traffic: Traffic
+) -> App:
     """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
-    found: dict[web.RequestKey[Any] | str, Any] = {
+    found: Found = {
         STORE: store,
         HTTP: settings.http,
         LIMITS: settings.limits,
@@ -41,4 +42,4 @@ def build_app(store: Views, tokens: Tokens, settings: Settings, metrics: Metrics
         METRICS: metrics,
         DOCUMENT: Document((*ROUTES, METRICS_PAGE), settings.limits),
     }
-    return App(Router(ROUTES, tokens, metrics), found, settings.http.max_body_bytes)
+    return App(Router(ROUTES, tokens, metrics, traffic), found, settings.http.max_body_bytes)

@@ -27,7 +27,7 @@ async def view(request: web.BaseRequest) -> Reply:
         raise RefusedError(404, "cluster state not found")
     etag = f'"{hashlib.sha256(stored).hexdigest()[:32]}"'
     known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
-    if known and _names(",".join(known), etag):
+    if etag in known or (known and _names(",".join(known), etag)):
         return Reply(304, fields=f"ETag: {etag}\r\n")
     return Reply(200, stored, f"Content-Type: {JSON}\r\nETag: {etag}\r\n")
 
@@ -93,6 +93,8 @@ async def _json_body(request: web.BaseRequest) -> bytes:
         request.writer.output_size = 0  # the answer itself has not begun
     seconds = request[HTTP].body_timeout_s
     try:
+        if request.content.is_eof():  # most bodies come with their head: there is nothing to wait for
+            return await request.read()
         async with asyncio.timeout(seconds):
             return await request.read()
     except TimeoutError:
@@ -112,10 +114,13 @@ async def _decoded(body: bytes, request: web.BaseRequest) -> JobRequest:
 
 
 def _check_type(request: web.BaseRequest) -> None:
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
-    if encoding != "identity":
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if encoding is not None and encoding.strip().lower() != "identity":
         raise RefusedError(415, "Content-Encoding: bodies are taken as they are, not encoded")
-    kind = request.headers.get(hdrs.CONTENT_TYPE, JSON).partition(";")[0].strip().lower()
+    kind = request.headers.get(hdrs.CONTENT_TYPE, JSON)
+    if kind == JSON:
+        return
+    kind = kind.partition(";")[0].strip().lower()
     if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
         raise RefusedError(415, f"Content-Type: expected {JSON}")
 

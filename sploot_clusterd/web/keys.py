@@ -1,7 +1,7 @@
 """What handlers find in a request: typed keys, and what this room wants of a store."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -31,6 +31,8 @@ class Views(Protocol):
         """Milliseconds of a round trip."""
 
 
+Found = dict[web.RequestKey[Any] | str, Any]
+"""What a request holds."""
 STORE: Final = web.RequestKey("store", Views)
 HTTP: Final = web.RequestKey("http", HttpSettings)
 LIMITS: Final = web.RequestKey("limits", LimitsSettings)

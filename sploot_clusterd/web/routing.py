@@ -6,14 +6,15 @@ A chain of middlewares would do the same and cost a call each.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web.answers import RefusedError, Reply, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
-from sploot_clusterd.web.keys import PET_ID
+from sploot_clusterd.web.keys import PET_ID, Found
 from sploot_clusterd.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,9 @@ class Route(NamedTuple):
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
-    def __init__(self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics) -> None:
+    def __init__(
+        self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics, traffic: Traffic
+    ) -> None:
         self._methods = dict(methods)
         if "GET" in self._methods:
             self._methods["HEAD"] = self._methods["GET"]
@@ -55,14 +58,18 @@ class Endpoint:
         self._by_status: dict[int, Callable[[], None]] = {}
         self._by_slot: dict[int, Callable[[], None]] = {}
         self._throttle = Throttle()
+        self._traffic = traffic
 
     async def handle(self, request: web.BaseRequest) -> Reply:
         began = perf_counter()
+        self._traffic.under_way += 1
         try:
             self._admit(request)
             response = await self._methods.get(request.method, self._refuse)(request)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
             response = (refusal_of(error) or self._unexpected(error)).answer()
+        finally:
+            self._traffic.under_way -= 1
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         self._record(request, response, perf_counter() - began)
@@ -118,13 +125,15 @@ class Router:
     aiohttp's own resolver tries patterns in turn and makes an object of each match, which costs what a handler does.
     """
 
-    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics) -> None:
+    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, traffic: Traffic) -> None:
         """Of the routes without methods the first that fits is taken."""
         self._exact: dict[str, Endpoint] = {}
         self._of_pet: dict[str, Endpoint] = {}
         self._nowhere: list[tuple[str, Endpoint]] = []
         for route in routes:
-            endpoint = Endpoint(route.methods, route.label or route.path, tokens if route.guarded else None, metrics)
+            endpoint = Endpoint(
+                route.methods, route.label or route.path, tokens if route.guarded else None, metrics, traffic
+            )
             if not route.methods:
                 self._nowhere.append((route.path, endpoint))
             elif route.path.startswith(_PETS):
@@ -151,6 +160,6 @@ class App(NamedTuple):
     """What a server serves."""
 
     router: Router
-    found: Mapping[web.RequestKey[Any] | str, Any]
-    """What every request has to hold."""
+    found: Found
+    """What every request is given."""
     max_body_bytes: int = 0

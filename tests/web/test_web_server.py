@@ -16,11 +16,12 @@ from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.keys import Views
 from sploot_clusterd.web.routing import App, Router
 
-NOTHING = App(Router((), None, Metrics()), {})
+NOTHING = App(Router((), None, Metrics(), Traffic()), {})
 
 
 def server_on(listening: Listening, app: App | None = None) -> HttpServer:
@@ -122,7 +123,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
+    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), traffic=Traffic())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 
@@ -134,7 +135,7 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
                 await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
             raise RuntimeError("secret words")
 
-    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics()), {}))
+    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), Traffic()), {}))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:
@@ -146,3 +147,20 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
 
     assert [record.data["error"] for record in caplog.records] == ["RuntimeError"]
     assert "secret" not in caplog.text
+
+
+async def test_requests_are_counted_until_they_are_answered(serve: Serve):
+    seen = []
+
+    class Watching(FakeStore):
+        async def view(self, pet_id: str) -> bytes | None:
+            seen.append(service.traffic.under_way)
+            if pet_id == "bad":
+                raise KeyError
+            return await super().view(pet_id)
+
+    service = await serve(Watching(views={"pet_1": b"{}"}))
+
+    statuses = [(await service.send(raw("GET", f"/internal/pets/{pet}/clusters"))).status for pet in ("pet_1", "bad")]
+
+    assert (statuses, seen, service.traffic.under_way) == ([200, 500], [1, 1], 0)

@@ -9,6 +9,7 @@ from raw_corpus import TOKEN
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens
 
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
@@ -74,6 +75,7 @@ class Service:
     tokens: Tokens
     metrics: Metrics
     health: Health
+    traffic: Traffic
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
