@@ -15,6 +15,8 @@ from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError,
 _encoder: Final = msgspec.json.Encoder()
 
 JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+"""A JSON value a line."""
 _JSON_FIELDS: Final = f"Content-Type: {JSON}\r\n"
 _RETRY_AFTER_S: Final = "1"
 """Redis is back within a second or two, and a full backlog drains by thousands a second."""

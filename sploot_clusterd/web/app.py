@@ -9,6 +9,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
+from sploot_clusterd.web.batch import submit_batch
 from sploot_clusterd.web.keys import DECODING, HEALTH, HTTP, LIMITS, METRICS, STORE, Found, Views
 from sploot_clusterd.web.openapi import DOCUMENT, Document, openapi
 from sploot_clusterd.web.ops import METRICS_PAGE, NOWHERE, PROBES
@@ -18,6 +19,7 @@ ROUTES: Final = (
     *PROBES,
     Route("/openapi.json", {"GET": openapi}, guarded=False),
     Route("/internal/cluster-jobs", {"POST": handlers.submit}),
+    Route("/internal/cluster-jobs/batch", {"POST": submit_batch}),
     Route("/internal/pets/{pet_id}/clusters", {"GET": handlers.view}),
     Route("/internal/pets/{pet_id}/corrections", {"POST": handlers.correct}),
     Route("/internal/pets/{pet_id}/invalidate", {"POST": handlers.invalidate}),

@@ -12,12 +12,12 @@ from aiohttp import hdrs, web
 from sploot_clusterd import wire
 from sploot_clusterd.model import ID_PATTERN, JobRequest
 from sploot_clusterd.web.answers import JSON, RefusedError, Reply, answer
-from sploot_clusterd.web.keys import DECODING, HTTP, LIMITS, PET_ID, STORE
+from sploot_clusterd.web.bodies import read_body
+from sploot_clusterd.web.keys import DECODING, LIMITS, PET_ID, STORE
 
 _ID: Final = re.compile(ID_PATTERN)
 _LARGE: Final = 256 * 1024
 """Bytes. Below it decoding takes a millisecond or two, hardly more than to hand it to a thread."""
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def view(request: web.BaseRequest) -> Reply:
@@ -34,7 +34,7 @@ async def view(request: web.BaseRequest) -> Reply:
 
 async def submit(request: web.BaseRequest) -> Reply:
     """POST: a job for the stream. 202 means that Redis has it."""
-    body = await _json_body(request)
+    body = await read_body(request)
     job = await _decoded(body, request)
     job_id = job.job_id or uuid.uuid4().hex
     await request[STORE].submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
@@ -44,7 +44,7 @@ async def submit(request: web.BaseRequest) -> Reply:
 async def correct(request: web.BaseRequest) -> Reply:
     """POST: a user's corrections, as a job for the stream. 202 means that Redis has it."""
     pet_id = _pet_id(request)
-    job = wire.decode_corrections(pet_id, await _json_body(request), request[LIMITS])
+    job = wire.decode_corrections(pet_id, await read_body(request), request[LIMITS])
     if not await request[STORE].has_album(pet_id):
         raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
     job_id = job.job_id or uuid.uuid4().hex
@@ -82,48 +82,9 @@ def _names(if_none_match: str, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
-async def _json_body(request: web.BaseRequest) -> bytes:
-    """The whole body. What the headers already rule out is refused before any of it is read."""
-    _check_type(request)
-    most = request[HTTP].max_body_bytes
-    if (request.content_length or 0) > most:
-        raise _too_large(most)
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-        await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # the answer itself has not begun
-    seconds = request[HTTP].body_timeout_s
-    try:
-        if request.content.is_eof():  # most bodies come with their head: there is nothing to wait for
-            return await request.read()
-        async with asyncio.timeout(seconds):
-            return await request.read()
-    except TimeoutError:
-        raise RefusedError(408, f"the body did not arrive within {seconds:g} s") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(most) from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise RefusedError(400, "the body is cut off or badly framed") from None
-
-
 async def _decoded(body: bytes, request: web.BaseRequest) -> JobRequest:
     """The job in a body. A large one is decoded beside the loop, one at a time, so that readers wait half as long."""
     if len(body) < _LARGE:
         return wire.decode_request(body, request[LIMITS])
     async with request[DECODING]:
         return await asyncio.to_thread(wire.decode_request, body, request[LIMITS])
-
-
-def _check_type(request: web.BaseRequest) -> None:
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
-    if encoding is not None and encoding.strip().lower() != "identity":
-        raise RefusedError(415, "Content-Encoding: bodies are taken as they are, not encoded")
-    kind = request.headers.get(hdrs.CONTENT_TYPE, JSON)
-    if kind == JSON:
-        return
-    kind = kind.partition(";")[0].strip().lower()
-    if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise RefusedError(415, f"Content-Type: expected {JSON}")
-
-
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"a body has at most {most} bytes")

@@ -1,6 +1,7 @@
 """What handlers find in a request: typed keys, and what this room wants of a store."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -17,6 +18,9 @@ class Views(Protocol):
 
     async def submit(self, payload: bytes) -> None:
         """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
+
+    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
+        """Takes envelopes in their order. For each None, or why it was not taken: after the first such one none is."""
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""

@@ -108,7 +108,7 @@ def test_without_the_c_parser_it_does_not_start():
 
 
 def test_the_real_store_fits_the_room():
-    for name in ("view", "submit", "has_album", "invalidate", "erase", "ping"):
+    for name in ("view", "submit", "submit_all", "has_album", "invalidate", "erase", "ping"):
         assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
 
 
