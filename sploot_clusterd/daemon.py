@@ -37,6 +37,7 @@ from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pulse import Pulse
 from sploot_clusterd.store import AlbumStore, Clients, Keys, Reader, Stream, ViewStore
 from sploot_clusterd.supervisor import Supervisor
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,10 @@ log = logging.getLogger(__name__)
 Watch = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """One more root task, given the event that tells it to end: a StartError of it ends the daemon."""
 
-_SWITCH_INTERVAL: Final = 0.0005
-"""Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait."""
+_SWITCH_INTERVAL: Final = 0.0001
+"""Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait, and at
+each of the half dozen turns of the loop that a read takes.
+"""
 _GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
 """Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone
 through again and again, for up to 75 ms with 500 of them, and nothing is found: what we make is freed by counting.
@@ -86,6 +89,7 @@ class Daemon:
         self._notifier = Notifier()
         # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._traffic = Traffic()
         self._keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
         self._clients = Clients(settings.redis)
         self._stream = self._new_stream()
@@ -181,7 +185,7 @@ class Daemon:
         leases = Leases(self._stream, self.health, self.stopping, stream.retry_idle_ms)
         brake = Brake(self.health)
         book = Book.of(self._settings, self._clients, self._keys, self.metrics)
-        compute = Compute(self._pool)
+        compute = Compute(self._pool, self._traffic)
         processor = self._new_processor(leases, brake, book, compute)
         named = asyncio.Event()
         for slot, name in enumerate(names):
@@ -280,7 +284,7 @@ class Daemon:
             slots=slots,
             retry_reads=settings.redis.retry_on_timeout,
         )
-        app = build_app(views, self._tokens, settings, self.metrics, self.health)
+        app = build_app(views, self._tokens, settings, self.metrics, self.health, traffic=self._traffic)
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
 
     def _new_ops(self) -> HttpServer:

@@ -15,7 +15,7 @@ LAYERS = (
     {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
     {"ingest", "web", "pulse"},
     {"store", "engine"},
-    {"supervisor", "notify", "looplag", "health"},
+    {"supervisor", "notify", "looplag", "health", "traffic"},
     {"config", "model", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )

@@ -6,18 +6,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
+from sploot_clusterd.traffic import Traffic
+
 X = TypeVar("X")
 Y = TypeVar("Y")
 
 _SLICE_SECONDS: Final = 0.0005
-"""How long the loop may be kept before its other work, HTTP first of all, gets a turn."""
+"""How long the loop, or the interpreter's lock, may be kept before others get a turn."""
+_WAY_SECONDS: Final = 0.001
+"""How long that turn is while requests are being answered. One is answered over several turns of the loop, with Redis
+in between, so that a single turn would not do; and when there is no end of requests, jobs keep a third of the time.
+"""
 
 
 class Compute:
     """Runs pure functions over the items of a batch."""
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, pool: Executor, traffic: Traffic) -> None:
         self._pool = pool
+        self._traffic = traffic
         self._under_way = 0
 
     @property
@@ -28,7 +35,7 @@ class Compute:
     async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
         """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
         if not in_thread:
-            slices = Slices()
+            slices = self.slices()
             done = []
             for item in items:
                 done.append(do(item))
@@ -37,19 +44,34 @@ class Compute:
         self._under_way += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: [do(item) for item in items])
+            return await loop.run_in_executor(self._pool, self._in_thread, do, items)
         finally:
             self._under_way -= 1
+
+    def slices(self) -> "Slices":
+        """For a stretch of other work on the loop."""
+        return Slices(self._traffic)
+
+    def _in_thread(self, do: Callable[[X], Y], items: Sequence[X]) -> list[Y]:
+        done = []
+        began = time.perf_counter()
+        for item in items:
+            done.append(do(item))
+            if self._traffic.under_way and time.perf_counter() - began >= _SLICE_SECONDS:
+                time.sleep(_WAY_SECONDS)
+                began = time.perf_counter()
+        return done
 
 
 class Slices:
     """Cuts a stretch of work on the loop: `breathe` between its steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
         self._began = time.perf_counter()
 
     async def breathe(self) -> None:
         """Gives the loop's other work a turn if this one has lasted long enough."""
         if time.perf_counter() - self._began >= _SLICE_SECONDS:
-            await asyncio.sleep(0)
+            await asyncio.sleep(_WAY_SECONDS if self._traffic.under_way else 0)
             self._began = time.perf_counter()

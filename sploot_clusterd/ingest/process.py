@@ -15,7 +15,7 @@ from sploot_clusterd.ingest import policy
 from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
-from sploot_clusterd.ingest.compute import Compute, Slices
+from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
@@ -159,7 +159,7 @@ class Processor:
         ]
         tasks, failures = [], []
         stored = await self._albums.load(wanted) if wanted else []
-        slices = Slices()
+        slices = self._computing.slices()
         for want, loaded in zip(wanted, stored, strict=True):
             await slices.breathe()
             if isinstance(loaded, Exception):
@@ -206,7 +206,7 @@ class Processor:
         refused: list[Failure] = []
         commits = [plan.commit for plan in plans]
         replies = await self._albums.commit(consumer, commits) if plans else []
-        slices, done = Slices(), list[Plan]()
+        slices, done = self._computing.slices(), list[Plan]()
         for plan, reply in zip(plans, replies, strict=True):
             await slices.breathe()
             if isinstance(reply, Exception):

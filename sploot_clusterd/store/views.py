@@ -1,7 +1,7 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
@@ -59,10 +59,25 @@ class ViewStore:
         accepted, and submitting it again is harmless.
         """
         if not await self._submits(payload):
-            self._refused.inc()
-            self._health.warn("backlog", f"backlog full: {self._maxlen} unsettled jobs, submits are refused")
-            raise BacklogFullError(f"the backlog is full: {self._maxlen} jobs are waiting")
+            raise self._full(1)
         self._health.settled("backlog")
+
+    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
+        """Adds envelopes in their order, many in a round trip. For each None, or the error that `submit` would raise.
+
+        After the first that is not added none is: a later job must not come before an earlier one that is sent again.
+        """
+        added = 0
+        try:
+            for batch in _batches(payloads):
+                taken = sum(map(bool, await self._submit(batch)))
+                added += taken
+                if taken < len(batch):
+                    raise self._full(len(payloads) - added)
+        except (BacklogFullError, StoreUnavailableError) as error:
+            return [None] * added + [error] * (len(payloads) - added)
+        self._health.settled("backlog")
+        return [None] * added
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
@@ -121,6 +136,11 @@ class ViewStore:
             )
         return took
 
+    def _full(self, refused: int) -> BacklogFullError:
+        self._refused.inc(refused)
+        self._health.warn("backlog", f"backlog full: {self._maxlen} unsettled jobs, submits are refused")
+        return BacklogFullError(f"the backlog is full: {self._maxlen} jobs are waiting")
+
     async def _read_views(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         self._round_trips["view"].inc()
         views = await once_more(lambda: send(self._clients.commands, "MGET", *keys), enabled=self._retry_reads)
@@ -135,3 +155,17 @@ class ViewStore:
             await self._clients.forget_connections()
             raise
         return list(ids)
+
+
+def _batches(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cuts them as submits that meet are cut."""
+    batch: list[bytes] = []
+    weight = 0
+    for payload in payloads:
+        if batch and (len(batch) == _JOBS_A_SUBMIT or weight + len(payload) > _BYTES_A_SUBMIT):
+            yield batch
+            batch, weight = [], 0
+        batch.append(payload)
+        weight += len(payload)
+    if batch:
+        yield batch

@@ -1,18 +1,66 @@
 """How answers look: JSON bodies, and `{"detail": ...}` for everything that is refused."""
 
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from http.client import responses
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, ClusterdError, StoreUnavailableError
 
 _encoder: Final = msgspec.json.Encoder()
 
 JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+"""A JSON value a line."""
+_JSON_FIELDS: Final = f"Content-Type: {JSON}\r\n"
 _RETRY_AFTER_S: Final = "1"
 """Redis is back within a second or two, and a full backlog drains by thousands a second."""
+_NOT_MODIFIED: Final = 304
+
+
+class Reply:
+    """One answer, which goes out head and body in one write; by duck all that aiohttp's protocol asks of a response.
+
+    Its own responses cost as much again as all else that a read takes: each builds, fills and folds up a dictionary of
+    headers of which only one or two ever differ.
+    """
+
+    __slots__ = ("body", "fields", "keep_alive", "status")
+
+    def __init__(self, status: int, body: bytes = b"", fields: str = _JSON_FIELDS) -> None:
+        """`fields` are header lines, each with its line end. They must hold nothing that came from outside."""
+        self.status = status
+        self.body = body
+        self.fields = fields
+        self.keep_alive = True
+
+    def force_close(self) -> None:
+        """The connection ends with this answer."""
+        self.keep_alive = False
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Sends all of it. Raises ConnectionError if the client is gone."""
+        self.keep_alive = self.keep_alive and request.keep_alive
+        head = self._head(request.version)
+        await request.writer.write(head if request.method == hdrs.METH_HEAD else head + self.body)
+        await request.writer.drain()
+
+    async def write_eof(self) -> None:
+        """Nothing is left to send."""
+
+    def _head(self, version: tuple[int, int]) -> bytes:
+        length = "" if self.status == _NOT_MODIFIED else f"Content-Length: {len(self.body)}\r\n"
+        old = version < (1, 1)  # then a connection ends with its answer, unless both sides say otherwise
+        connection = "" if self.keep_alive is not old else f"Connection: {'keep-alive' if old else 'close'}\r\n"
+        return (
+            f"HTTP/{version[0]}.{version[1]} {self.status} {responses[self.status]}\r\n{self.fields}{length}"
+            f"Date: {_date(int(time.time()))}\r\nServer: clusterd\r\n{connection}\r\n"
+        ).encode("ascii")
 
 
 class RefusedError(ClusterdError):
@@ -24,13 +72,14 @@ class RefusedError(ClusterdError):
         self.detail = detail
         self.headers = headers or {}
 
-    def response(self) -> web.Response:
+    def answer(self) -> Reply:
         return answer({"detail": self.detail}, self.status, self.headers)
 
 
-def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """`data` as JSON."""
-    return web.Response(body=_encoder.encode(data), status=status, headers={"Content-Type": JSON, **(headers or {})})
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    return Reply(status, _encoder.encode(data), _JSON_FIELDS + more)
 
 
 def refusal_of(error: Exception) -> RefusedError | None:
@@ -46,3 +95,8 @@ def refusal_of(error: Exception) -> RefusedError | None:
             return RefusedError(503, str(error), {"Retry-After": _RETRY_AFTER_S})
         case _:
             return None
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -8,10 +8,9 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Coroutine
 from typing import Any, Final, cast
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from sploot_clusterd.health import Health
@@ -23,7 +22,6 @@ log = logging.getLogger(__name__)
 
 _ALARM: Final = 0.8
 _LONGEST_DETAIL: Final = 200
-_SERVER: Final = "clusterd"
 _LINGERING_S: Final = 2.0
 """How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
@@ -149,18 +147,9 @@ class Connection(web.RequestHandler):
         else:
             refusal = RefusedError(status, "internal error")
         self.log_exception(refusal.detail, exc_info=exc)
-        response = refusal.response()
-        response.force_close()
-        return response
-
-    def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Refusals by aiohttp itself (of targets that are no path, like `*`) take our form. None tells versions."""
-        if isinstance(resp, web.HTTPException):
-            resp = RefusedError(resp.status, resp.reason.lower()).response()
-        resp.headers[hdrs.SERVER] = _SERVER
-        return super().finish_response(request, resp, start_time)
+        reply = refusal.answer()
+        reply.force_close()
+        return cast("web.StreamResponse", reply)
 
     def log_exception(self, *args: Any, exc_info: BaseException | None = None, **_: Any) -> None:
         """One line now and then, without a traceback: strangers cause these as often as they like."""

@@ -39,6 +39,21 @@ class Accepted(Struct):
     status: Literal["accepted"]
 
 
+class LineAccepted(Struct):
+    """A line of a batch that Redis has."""
+
+    status: Literal["accepted"]
+    job_id: Id
+
+
+class LineRefused(Struct):
+    """A line of a batch that was not taken; `status` is what the job would have got by itself."""
+
+    detail: str
+    line: Annotated[int, Meta(ge=1)]
+    status: Literal[400, 422, 503]
+
+
 class Invalidated(Struct):
     """`noop` where there was no view."""
 

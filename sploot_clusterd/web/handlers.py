@@ -11,67 +11,67 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import wire
 from sploot_clusterd.model import ID_PATTERN, JobRequest
-from sploot_clusterd.web.answers import JSON, RefusedError, answer
-from sploot_clusterd.web.keys import DECODING, HTTP, LIMITS, STORE
+from sploot_clusterd.web.answers import JSON, RefusedError, Reply, answer
+from sploot_clusterd.web.bodies import read_body
+from sploot_clusterd.web.keys import DECODING, LIMITS, PET_ID, STORE
 
 _ID: Final = re.compile(ID_PATTERN)
 _LARGE: Final = 256 * 1024
 """Bytes. Below it decoding takes a millisecond or two, hardly more than to hand it to a thread."""
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-async def view(request: web.Request) -> web.Response:
+async def view(request: web.BaseRequest) -> Reply:
     """GET: the stored view, byte for byte, with a strong ETag of them."""
-    stored = await request.app[STORE].view(_pet_id(request))
+    stored = await request[STORE].view(_pet_id(request))
     if stored is None:
         raise RefusedError(404, "cluster state not found")
     etag = f'"{hashlib.sha256(stored).hexdigest()[:32]}"'
     known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
-    if known and _names(",".join(known), etag):
-        return web.Response(status=304, headers={hdrs.ETAG: etag})
-    return web.Response(body=stored, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+    if etag in known or (known and _names(",".join(known), etag)):
+        return Reply(304, fields=f"ETag: {etag}\r\n")
+    return Reply(200, stored, f"Content-Type: {JSON}\r\nETag: {etag}\r\n")
 
 
-async def submit(request: web.Request) -> web.Response:
+async def submit(request: web.BaseRequest) -> Reply:
     """POST: a job for the stream. 202 means that Redis has it."""
-    body = await _json_body(request)
-    job = await _decoded(body, request.app)
+    body = await read_body(request)
+    job = await _decoded(body, request)
     job_id = job.job_id or uuid.uuid4().hex
-    await request.app[STORE].submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
+    await request[STORE].submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
     return answer({"status": "accepted"}, 202)
 
 
-async def correct(request: web.Request) -> web.Response:
+async def correct(request: web.BaseRequest) -> Reply:
     """POST: a user's corrections, as a job for the stream. 202 means that Redis has it."""
     pet_id = _pet_id(request)
-    job = wire.decode_corrections(pet_id, await _json_body(request), request.app[LIMITS])
-    if not await request.app[STORE].has_album(pet_id):
+    job = wire.decode_corrections(pet_id, await read_body(request), request[LIMITS])
+    if not await request[STORE].has_album(pet_id):
         raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
     job_id = job.job_id or uuid.uuid4().hex
-    await request.app[STORE].submit(wire.encode_envelope(job, wire.encode_request(job), job_id, datetime.now(UTC)))
+    await request[STORE].submit(wire.encode_envelope(job, wire.encode_request(job), job_id, datetime.now(UTC)))
     return answer({"status": "accepted"}, 202)
 
 
-async def invalidate(request: web.Request) -> web.Response:
+async def invalidate(request: web.BaseRequest) -> Reply:
     """POST: drops the view; the album stays."""
-    removed = await request.app[STORE].invalidate(_pet_id(request))
+    removed = await request[STORE].invalidate(_pet_id(request))
     return answer({"status": "removed" if removed else "noop"}, 202)
 
 
-async def erase(request: web.Request) -> web.Response:
+async def erase(request: web.BaseRequest) -> Reply:
     """DELETE: nothing is kept of the pet."""
-    erased = await request.app[STORE].erase(_pet_id(request))
+    erased = await request[STORE].erase(_pet_id(request))
     return answer({"status": "erased" if erased else "noop"})
 
 
-async def redis_health(request: web.Request) -> web.Response:
+async def redis_health(request: web.BaseRequest) -> Reply:
     """GET: asks Redis now."""
-    return answer({"status": "ok", "ping_ms": round(await request.app[STORE].ping(), 3)})
+    return answer({"status": "ok", "ping_ms": round(await request[STORE].ping(), 3)})
 
 
-def _pet_id(request: web.Request) -> str:
-    pet_id = request.match_info["pet_id"]
-    longest = request.app[LIMITS].id_length
+def _pet_id(request: web.BaseRequest) -> str:
+    pet_id = request[PET_ID]
+    longest = request[LIMITS].id_length
     if len(pet_id) > longest or not _ID.match(pet_id):
         raise RefusedError(422, f"pet_id: expected 1 to {longest} of the characters A-Z a-z 0-9 . _ : -")
     return pet_id
@@ -82,43 +82,9 @@ def _names(if_none_match: str, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
-async def _json_body(request: web.Request) -> bytes:
-    """The whole body. What the headers already rule out is refused before any of it is read."""
-    _check_type(request)
-    most = request.app[HTTP].max_body_bytes
-    if (request.content_length or 0) > most:
-        raise _too_large(most)
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-        await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # the answer itself has not begun
-    seconds = request.app[HTTP].body_timeout_s
-    try:
-        async with asyncio.timeout(seconds):
-            return await request.read()
-    except TimeoutError:
-        raise RefusedError(408, f"the body did not arrive within {seconds:g} s") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(most) from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise RefusedError(400, "the body is cut off or badly framed") from None
-
-
-async def _decoded(body: bytes, app: web.Application) -> JobRequest:
+async def _decoded(body: bytes, request: web.BaseRequest) -> JobRequest:
     """The job in a body. A large one is decoded beside the loop, one at a time, so that readers wait half as long."""
     if len(body) < _LARGE:
-        return wire.decode_request(body, app[LIMITS])
-    async with app[DECODING]:
-        return await asyncio.to_thread(wire.decode_request, body, app[LIMITS])
-
-
-def _check_type(request: web.Request) -> None:
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
-    if encoding != "identity":
-        raise RefusedError(415, "Content-Encoding: bodies are taken as they are, not encoded")
-    kind = request.headers.get(hdrs.CONTENT_TYPE, JSON).partition(";")[0].strip().lower()
-    if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise RefusedError(415, f"Content-Type: expected {JSON}")
-
-
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"a body has at most {most} bytes")
+        return wire.decode_request(body, request[LIMITS])
+    async with request[DECODING]:
+        return await asyncio.to_thread(wire.decode_request, body, request[LIMITS])

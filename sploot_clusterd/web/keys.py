@@ -1,7 +1,8 @@
-"""What handlers find in the application: typed keys, and what this room wants of a store."""
+"""What handlers find in a request: typed keys, and what this room wants of a store."""
 
 import asyncio
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -18,6 +19,9 @@ class Views(Protocol):
     async def submit(self, payload: bytes) -> None:
         """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
 
+    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
+        """Takes envelopes in their order. For each None, or why it was not taken: after the first such one none is."""
+
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""
 
@@ -31,9 +35,13 @@ class Views(Protocol):
         """Milliseconds of a round trip."""
 
 
-STORE: Final = web.AppKey("store", Views)
-HTTP: Final = web.AppKey("http", HttpSettings)
-LIMITS: Final = web.AppKey("limits", LimitsSettings)
-HEALTH: Final = web.AppKey("health", Health)
-DECODING: Final = web.AppKey("decoding", asyncio.Lock)
-METRICS: Final = web.AppKey("metrics", Metrics)
+Found = dict[web.RequestKey[Any] | str, Any]
+"""What a request holds."""
+STORE: Final = web.RequestKey("store", Views)
+HTTP: Final = web.RequestKey("http", HttpSettings)
+LIMITS: Final = web.RequestKey("limits", LimitsSettings)
+HEALTH: Final = web.RequestKey("health", Health)
+DECODING: Final = web.RequestKey("decoding", asyncio.Lock)
+METRICS: Final = web.RequestKey("metrics", Metrics)
+PET_ID: Final = web.RequestKey("pet_id", str)
+"""The path's parameter, as it came."""

@@ -11,14 +11,13 @@ from aiohttp import hdrs, web
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.model import ID_PATTERN
-from sploot_clusterd.web.answers import JSON
+from sploot_clusterd.web.answers import JSON, NDJSON, Reply
 from sploot_clusterd.web.auth import TOKEN_HEADER
-from sploot_clusterd.web.contract import Refusal
 from sploot_clusterd.web.operations import ANYWHERE, GUARDED, OPERATIONS, Answer, Operation
 from sploot_clusterd.web.routing import Route
 
 _SCHEMAS: Final = "#/components/schemas/"
-_CONTENT_TYPES: Final = {"json": JSON, "text": "text/plain"}
+_CONTENT_TYPES: Final = {"json": JSON, "ndjson": NDJSON, "text": "text/plain"}
 _HEADERS: Final = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "How to present a token.", "schema": {"type": "string"}},
@@ -50,9 +49,8 @@ class Document:
     def content(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         for route in self._routes:
-            path = canonical(route.path)
-            paths[path] = {
-                method.lower(): _operation(OPERATIONS[f"{method} {path}"], path, guarded=route.guarded)
+            paths[route.path] = {
+                method.lower(): _operation(OPERATIONS[f"{method} {route.path}"], route.path, guarded=route.guarded)
                 for method in route.methods
             }
         _bound(paths, self._limits)
@@ -67,17 +65,12 @@ class Document:
         }
 
 
-DOCUMENT: Final = web.AppKey("openapi", Document)
+DOCUMENT: Final = web.RequestKey("openapi", Document)
 
 
-async def openapi(request: web.Request) -> web.Response:
+async def openapi(request: web.BaseRequest) -> Reply:
     """GET: the document."""
-    return web.Response(body=request.app[DOCUMENT].encoded, headers={hdrs.CONTENT_TYPE: JSON})
-
-
-def canonical(path: str) -> str:
-    """A route's path without the patterns of its parameters."""
-    return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", path)
+    return Reply(200, request[DOCUMENT].encoded)
 
 
 def _operation(operation: Operation, path: str, *, guarded: bool) -> dict[str, Any]:
@@ -92,7 +85,7 @@ def _operation(operation: Operation, path: str, *, guarded: bool) -> dict[str, A
         described["parameters"] = parameters
     if operation.request:
         content = {"schema": _reference(operation.request), "example": operation.example}
-        described["requestBody"] = {"required": True, "content": {JSON: content}}
+        described["requestBody"] = {"required": True, "content": {_CONTENT_TYPES[operation.content_type]: content}}
     return described
 
 
@@ -109,12 +102,12 @@ def _response(answer: Answer) -> dict[str, Any]:
         described["headers"] = {name: _HEADERS[name] for name in answer.headers}
     if answer.body:
         schema: dict[str, Any] = _reference(answer.body)
-        if answer.or_refusal:
-            schema = {"anyOf": [schema, _reference(Refusal)]}
+        if answer.or_else:
+            schema = {"anyOf": [schema, _reference(answer.or_else)]}
         content: dict[str, Any] = {"schema": schema}
         if answer.example is not None:
             content["example"] = answer.example
-        described["content"] = {JSON: content}
+        described["content"] = {_CONTENT_TYPES[answer.content_type or "json"]: content}
     elif answer.content_type:
         described["content"] = {_CONTENT_TYPES[answer.content_type]: {}}
     return described
@@ -126,7 +119,7 @@ def _reference(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 def _schemas(limits: LimitsSettings) -> dict[str, Any]:
     told = (ANYWHERE, GUARDED, *(operation.answers for operation in OPERATIONS.values()))
-    structs = {answer.body for answers in told for answer in answers.values()}
+    structs = {struct for answers in told for answer in answers.values() for struct in (answer.body, answer.or_else)}
     structs |= {operation.request for operation in OPERATIONS.values()}
     named = sorted((struct for struct in structs if struct), key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(named, ref_template=_SCHEMAS + "{name}")

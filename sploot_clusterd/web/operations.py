@@ -10,15 +10,17 @@ from sploot_clusterd.web import contract
 
 
 class Answer(NamedTuple):
-    """One status. Without a `body` the answer has none, or (with `content_type`) one that is no JSON."""
+    """One status. Without a `body` the answer has none, or (with `content_type`) one that is no JSON. With both, each
+    line is such a body.
+    """
 
     about: str
     body: type[Struct] | None = contract.Refusal
     example: Mapping[str, Any] | None = None
     headers: tuple[str, ...] = ()
     content_type: str = ""
-    or_refusal: bool = False
-    """The body may be a refusal as well."""
+    or_else: type[Struct] | None = None
+    """What the body may be as well."""
 
 
 class Operation(NamedTuple):
@@ -27,6 +29,8 @@ class Operation(NamedTuple):
     answers: Mapping[int, Answer]
     request: type[Struct] | None = None
     example: Mapping[str, Any] | None = None
+    content_type: str = "json"
+    """Of the request; where it is "ndjson", each line is such a request."""
 
 
 _RETRY: Final = ("Retry-After",)
@@ -81,7 +85,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
                 "It does not, and why; or, as a detail alone, too many connections are open.",
                 contract.NotReady,
                 {"status": "not ready", "detail": "not ready", "reasons": ["redis unavailable"], "warnings": []},
-                or_refusal=True,
+                or_else=contract.Refusal,
             ),
         },
     ),
@@ -114,6 +118,38 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         JobRequest,
         contract.JOB,
+    ),
+    "POST /internal/cluster-jobs/batch": Operation(
+        "submit_batch",
+        "Submit many jobs, one a line (at most 1,000): each is taken or refused by itself.",
+        {
+            **_REFUSED_BODIES,
+            200: Answer(
+                "A result a line that is not blank, in order: Redis has the job, or the answer that it would have got. "
+                "Retry-After is there if a line may be sent again.",
+                contract.LineAccepted,
+                {"status": "accepted", "job_id": "job_456"},
+                _RETRY,
+                content_type="ndjson",
+                or_else=contract.LineRefused,
+            ),
+            400: Answer("The body is badly framed."),
+            415: Answer(
+                "The body is encoded, or its Content-Type is not application/x-ndjson. None at all is taken for it."
+            ),
+            422: Answer(
+                "There is no line, or there are too many.",
+                example={"detail": "a batch has at most 1000 lines: send the others in another one"},
+            ),
+            503: Answer(
+                "Too many connections are open. What Redis or a full backlog refuses is told line by line.",
+                headers=_RETRY,
+                example={"detail": "too many connections"},
+            ),
+        },
+        JobRequest,
+        contract.JOB,
+        content_type="ndjson",
     ),
     "GET /internal/pets/{pet_id}/clusters": Operation(
         "view",

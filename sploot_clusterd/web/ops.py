@@ -10,22 +10,23 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.answers import RefusedError, answer
+from sploot_clusterd.traffic import Traffic
+from sploot_clusterd.web.answers import RefusedError, Reply, answer
 from sploot_clusterd.web.auth import Tokens, scraper_token
 from sploot_clusterd.web.keys import HEALTH, METRICS
-from sploot_clusterd.web.routing import Route, mount
+from sploot_clusterd.web.routing import App, Route, Router
 
 _OPENMETRICS: Final = "application/openmetrics-text"
 
 
-async def healthz(_request: web.Request) -> web.Response:
+async def healthz(_request: web.BaseRequest) -> Reply:
     """The process is alive: its loop answers. Nothing else is asked, so that an outage of Redis restarts nobody."""
     return answer({"status": "ok"})
 
 
-async def readyz(request: web.Request) -> web.Response:
+async def readyz(request: web.BaseRequest) -> Reply:
     """Whether the daemon does its work, and if not, why. It only reads what was found elsewhere."""
-    health = request.app[HEALTH]
+    health = request[HEALTH]
     reasons, warnings = health.reasons(), health.warnings()
     if reasons:
         refused = {"status": "not ready", "detail": "not ready", "reasons": reasons, "warnings": warnings}
@@ -33,15 +34,15 @@ async def readyz(request: web.Request) -> web.Response:
     return answer({"status": "ready", "reasons": reasons, "warnings": warnings})
 
 
-async def metrics_page(request: web.Request) -> web.Response:
+async def metrics_page(request: web.BaseRequest) -> Reply:
     """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
-    scrapers = request.app[SCRAPERS]
+    scrapers = request[SCRAPERS]
     if scrapers and scrapers.slot(scraper_token(request.headers)) is None:
         raise RefusedError(401, "invalid metrics token", {hdrs.WWW_AUTHENTICATE: "Bearer"})
     encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
     # Milliseconds of work: on the loop every reader would wait for it.
-    page = await asyncio.to_thread(encode, request.app[METRICS].registry)
-    return web.Response(body=page, headers={hdrs.CONTENT_TYPE: content_type})
+    page = await asyncio.to_thread(encode, request[METRICS].registry)
+    return Reply(200, page, f"Content-Type: {content_type}\r\n")
 
 
 def _form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
@@ -56,21 +57,17 @@ PROBES: Final = (
     Route("/readyz", {"GET": readyz}, guarded=False),
 )
 METRICS_PAGE: Final = Route("/metrics", {"GET": metrics_page}, guarded=False)
-NOWHERE: Final = Route("/{path:.*}", {}, guarded=False, label="(unknown)")
+NOWHERE: Final = Route("", {}, guarded=False, label="(unknown)")
 """Any other path, under one label: a label a path would be a series that every scrape carries for ever."""
 
 
-SCRAPERS: Final = web.AppKey("scrapers", Tokens)
+SCRAPERS: Final = web.RequestKey("scrapers", Tokens)
 
 
-def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> web.Application:
+def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:
     """The application of the metrics port: one per process, also where processes share an HTTP port or serve none.
 
     Without tokens in `scrapers` the metrics are open to all; they may be replaced while it runs.
     """
-    app = web.Application()
-    app[SCRAPERS] = scrapers
-    app[HEALTH] = health
-    app[METRICS] = metrics
-    mount(app, (*PROBES, METRICS_PAGE, NOWHERE), None, metrics)
-    return app
+    router = Router((*PROBES, METRICS_PAGE, NOWHERE), None, metrics, Traffic())
+    return App(router, {SCRAPERS: scrapers, HEALTH: health, METRICS: metrics})

@@ -1,6 +1,6 @@
 """One step around every handler: token, method, errors, figures, access log.
 
-A chain of middlewares would do the same and cost a call each; a path of its own is bound to its endpoint once.
+A chain of middlewares would do the same and cost a call each.
 """
 
 import logging
@@ -11,20 +11,27 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.answers import RefusedError, refusal_of
+from sploot_clusterd.traffic import Traffic
+from sploot_clusterd.web.answers import RefusedError, Reply, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
+from sploot_clusterd.web.keys import PET_ID, Found
 from sploot_clusterd.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("sploot_clusterd.access")
 
 _LONGEST_PATH: Final = 256
+_PETS: Final = "/internal/pets/"
+_PET_ID: Final = "{pet_id}"
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.BaseRequest], Awaitable[Reply]]
 
 
 class Route(NamedTuple):
-    """A path and what its methods do. A route without methods is a path that does not exist."""
+    """A path, below `/internal/pets/` with the parameter `{pet_id}`, and what its methods do.
+
+    A route without methods stands for the paths that begin as it does and do not exist.
+    """
 
     path: str
     methods: Mapping[str, Handler]
@@ -36,7 +43,9 @@ class Route(NamedTuple):
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
-    def __init__(self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics) -> None:
+    def __init__(
+        self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics, traffic: Traffic
+    ) -> None:
         self._methods = dict(methods)
         if "GET" in self._methods:
             self._methods["HEAD"] = self._methods["GET"]
@@ -49,20 +58,24 @@ class Endpoint:
         self._by_status: dict[int, Callable[[], None]] = {}
         self._by_slot: dict[int, Callable[[], None]] = {}
         self._throttle = Throttle()
+        self._traffic = traffic
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> Reply:
         began = perf_counter()
+        self._traffic.under_way += 1
         try:
             self._admit(request)
             response = await self._methods.get(request.method, self._refuse)(request)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
-            response = (refusal_of(error) or self._unexpected(error)).response()
+            response = (refusal_of(error) or self._unexpected(error)).answer()
+        finally:
+            self._traffic.under_way -= 1
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         self._record(request, response, perf_counter() - began)
         return response
 
-    def _admit(self, request: web.Request) -> None:
+    def _admit(self, request: web.BaseRequest) -> None:
         """Decides by the headers alone: a stranger's body is never read."""
         if self._tokens is None:
             return
@@ -74,7 +87,7 @@ class Endpoint:
             uses = self._by_slot[slot] = self._token_uses.labels(str(slot)).inc
         uses()
 
-    async def _refuse(self, _request: web.Request) -> web.Response:
+    async def _refuse(self, _request: web.BaseRequest) -> Reply:
         """The handler of every other method."""
         if not self._methods:
             raise RefusedError(404, "not found")
@@ -88,7 +101,7 @@ class Endpoint:
             log.error("a request failed", exc_info=error, extra={"data": data})
         return RefusedError(500, "internal error")
 
-    def _record(self, request: web.Request, response: web.Response, seconds: float) -> None:
+    def _record(self, request: web.BaseRequest, response: Reply, seconds: float) -> None:
         status = response.status
         count = self._by_status.get(status)
         if count is None:
@@ -106,14 +119,47 @@ class Endpoint:
             access_log.debug("request", extra={"data": data})
 
 
-def mount(app: web.Application, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics) -> None:
-    """Binds every route, in their order. Guarded ones take a token of `tokens`."""
-    for route in routes:
-        resource = app.router.add_resource(route.path)
-        label = route.label or resource.canonical
-        endpoint = Endpoint(route.methods, label, tokens if route.guarded else None, metrics)
-        resource.add_route("*", endpoint.handle, expect_handler=_keep_waiting)
+class Router:
+    """Finds a path's endpoint in two tables: paths as they are, and what follows a pet's id.
+
+    aiohttp's own resolver tries patterns in turn and makes an object of each match, which costs what a handler does.
+    """
+
+    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, traffic: Traffic) -> None:
+        """Of the routes without methods the first that fits is taken."""
+        self._exact: dict[str, Endpoint] = {}
+        self._of_pet: dict[str, Endpoint] = {}
+        self._nowhere: list[tuple[str, Endpoint]] = []
+        for route in routes:
+            endpoint = Endpoint(
+                route.methods, route.label or route.path, tokens if route.guarded else None, metrics, traffic
+            )
+            if not route.methods:
+                self._nowhere.append((route.path, endpoint))
+            elif route.path.startswith(_PETS):
+                self._of_pet[route.path.removeprefix(_PETS + _PET_ID)] = endpoint
+            else:
+                self._exact[route.path] = endpoint
+
+    def handle(self, request: web.BaseRequest) -> Awaitable[Reply]:
+        endpoint, request[PET_ID] = self._find(request.rel_url.path_safe)
+        return endpoint.handle(request)
+
+    def _find(self, path: str) -> tuple[Endpoint, str]:
+        """The endpoint, and the pet's id where the path has one."""
+        if (exact := self._exact.get(path)) is not None:
+            return exact, ""
+        if path.startswith(_PETS):
+            pet_id, slash, after = path[len(_PETS) :].partition("/")
+            if pet_id and (of_pet := self._of_pet.get(slash + after)) is not None:
+                return of_pet, pet_id
+        return next(endpoint for prefix, endpoint in self._nowhere if path.startswith(prefix)), ""
 
 
-async def _keep_waiting(request: web.Request) -> None:
-    """A client that asks before it sends its body hears nothing until somebody wants to read it."""
+class App(NamedTuple):
+    """What a server serves."""
+
+    router: Router
+    found: Found
+    """What every request is given."""
+    max_body_bytes: int = 0

@@ -1,17 +1,20 @@
-"""A listening socket and the application behind it."""
+"""A listening socket and what is served on it."""
 
 import asyncio
 import logging
 import resource
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
 
-from aiohttp import http_parser, web
+from aiohttp import StreamReader, http_parser, web
+from aiohttp.abc import AbstractStreamWriter
 
 from sploot_clusterd.config import HttpSettings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.connection import Connection, Door
+from sploot_clusterd.web.routing import App
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ class HttpServer:
 
     def __init__(
         self,
-        app: web.Application,
+        app: App,
         listening: HttpSettings | Listening,
         *,
         name: str,
@@ -47,48 +50,61 @@ class HttpServer:
         self._name = name
         self._listening = listening
         self._door = Door(name, listening.max_connections, metrics, health)
-        self._runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout)
-        self._server: asyncio.Server | None = None
+        self._app = app
+        self._shutdown_timeout = shutdown_timeout
+        self._serving: tuple[asyncio.Server, web.Server] | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on, the real one where 0 was asked for. 0 while it does not listen."""
-        if self._server is None or not self._server.sockets:
+        if self._serving is None or not self._serving[0].sockets:
             return 0
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = self._serving[0].sockets[0].getsockname()[1]
         return port
 
     async def start(self) -> None:
         """Binds and serves. Raises StartError if it cannot."""
         _require_c_parser()
         _make_room(self._listening.max_connections)
-        await self._runner.setup()
+        manager = web.Server(cast("Any", self._app.router.handle), request_factory=self._request)
+        connect = partial(Connection, manager, self._door, keepalive_s=self._listening.keepalive_s)
         host, port = self._listening.host, self._listening.port
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._connect, host, port, reuse_port=self._listening.reuse_port, backlog=_BACKLOG
+            server = await asyncio.get_running_loop().create_server(
+                connect, host, port, reuse_port=self._listening.reuse_port, backlog=_BACKLOG
             )
         except OSError as error:
-            await self._runner.cleanup()
             raise StartError(f"{self._name}: cannot listen on {host}:{port}: {error.strerror or error}") from None
+        self._serving = server, manager
         log.info("listening", extra={"data": {"server": self._name, "host": host, "port": self.port}})
 
     async def stop(self) -> None:
         """Takes no more connections, ends idle ones, waits for requests, cuts what is left. Again: nothing."""
-        server, self._server = self._server, None
-        if server is None:
+        serving, self._serving = self._serving, None
+        if serving is None:
             return
+        server, manager = serving
         server.close()
-        await self._runner.cleanup()
+        await asyncio.sleep(0)  # what has arrived is begun before idle connections are ended
+        manager.pre_shutdown()
+        await manager.shutdown(self._shutdown_timeout)
         for connection in tuple(self._door.open):
             connection.abort()
         await server.wait_closed()
         await self._door.empty.wait()  # an aborted connection leaves on a later turn of the loop
 
-    def _connect(self) -> Connection:
-        manager = self._runner.server
-        assert manager is not None  # noqa: S101 - set up before the socket exists
-        return Connection(manager, self._door, keepalive_s=self._listening.keepalive_s)
+    def _request(
+        self,
+        message: http_parser.RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        app, loop = self._app, asyncio.get_running_loop()
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, loop, client_max_size=app.max_body_bytes, state=dict(app.found)
+        )
 
 
 def _require_c_parser() -> None:

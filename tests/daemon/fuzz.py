@@ -4,6 +4,7 @@ CI runs it; it is no test of the suite, for its libraries are many. What it does
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from tests.faults.fleet import TOKEN, Daemon, Fleet
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
+_HOOKS = Path(__file__).with_name("ndjson.py")
 _PATIENCE = 120
 
 
@@ -31,7 +33,8 @@ async def main() -> int:
 
 
 def _run(command: list[str], directory: str) -> int:
-    return subprocess.run(command, check=False, cwd=directory, timeout=_PATIENCE).returncode
+    env = {**os.environ, "SCHEMATHESIS_HOOKS": str(_HOOKS)}
+    return subprocess.run(command, check=False, cwd=directory, env=env, timeout=_PATIENCE).returncode
 
 
 def _unharmed(daemon: Daemon) -> bool:

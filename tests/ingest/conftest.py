@@ -26,6 +26,7 @@ from sploot_clusterd.ingest import (
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
+from sploot_clusterd.traffic import Traffic
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -120,7 +121,7 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
         leases = Leases(stream, health, stopping, 60_000)
         profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
         book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
-        compute = Compute(pool)
+        compute = Compute(pool, Traffic())
         keeper = ProfileKeeper(book, metrics, health, stopping)
         processor = Processor(
             stream=stream,

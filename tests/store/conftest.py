@@ -73,6 +73,12 @@ def views(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
     return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
 
 
+@pytest.fixture
+def roomy(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
+    """With a stream that is not soon full."""
+    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=1000, group=GROUP, slots=slots, retry_reads=True)
+
+
 class Producer:
     """Adds entries, and has a consumer read them."""
 

@@ -33,6 +33,48 @@ async def test_a_full_stream_refuses_and_nothing_is_trimmed(views: ViewStore, re
     await views.submit(b"room again")
 
 
+def kinds(outcomes) -> list[type]:
+    return [type(outcome) for outcome in outcomes]
+
+
+async def test_many_jobs_keep_their_order_and_share_round_trips(redis: Redis, roomy: ViewStore):
+    payloads = [b"%d" % n for n in range(150)]
+    assert await roomy.submit_all(payloads) == [None] * 150
+    assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == payloads
+    calls = (await redis.info("commandstats"))["cmdstat_xadd"]["calls"]
+    scripts = (await redis.info("commandstats"))["cmdstat_xlen"]["calls"]
+    assert (calls, scripts) == (150, 3)
+    assert await roomy.submit_all([]) == []
+
+
+async def test_heavy_jobs_are_cut_into_more_round_trips(redis: Redis, roomy: ViewStore):
+    assert await roomy.submit_all([bytes(2**20), b"x", bytes(2**19), bytes(2**19)]) == [None] * 4
+    assert (await redis.info("commandstats"))["cmdstat_xlen"]["calls"] == 3
+
+
+async def test_from_the_first_job_without_room_on_none_is_added(views: ViewStore, redis: Redis, metrics: Metrics):
+    await redis.xadd("jobs", {"payload": "there"})
+    outcomes = await views.submit_all([b"%d" % n for n in range(100)])
+    assert kinds(outcomes) == [type(None)] * 2 + [BacklogFullError] * 98
+    assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == [b"there", b"0", b"1"]
+    assert metrics.registry.get_sample_value("media_cluster_backlog_refused_total") == 98
+
+
+async def test_when_redis_goes_in_the_middle_the_rest_is_not_sent(redis: Redis, roomy: ViewStore, monkeypatch):
+    submit, sent = roomy._submit, []
+
+    async def breaks(batch):
+        sent.append(len(batch))
+        if len(sent) == 2:
+            raise StoreUnavailableError
+        return await submit(batch)
+
+    monkeypatch.setattr(roomy, "_submit", breaks)
+    outcomes = await roomy.submit_all([b"x"] * 200)
+    assert kinds(outcomes) == [type(None)] * 64 + [StoreUnavailableError] * 136
+    assert (sent, await redis.xlen("jobs")) == ([64, 64], 64)
+
+
 async def test_invalidate_drops_the_view_only(views: ViewStore, redis: Redis):
     await redis.set("ns:state:pet", b"v")
     await redis.hset("ns:album:pet", "token", "t.1")

@@ -13,6 +13,7 @@ from web_service import TOKEN, VIEW, FakeStore, Serve, Service
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens, build_app
 
 
@@ -30,13 +31,13 @@ async def serve() -> AsyncIterator[Serve]:
         settings = Settings()
         settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
         store = store or FakeStore(views={"pet_123": VIEW})
-        tokens, metrics, health = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60)
-        app = build_app(store, tokens, settings, metrics, health)
+        tokens, metrics, health, traffic = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60), Traffic()
+        app = build_app(store, tokens, settings, metrics, health, traffic=traffic)
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
         )
         await server.start()
-        running.append(Service(server, store, tokens, metrics, health))
+        running.append(Service(server, store, tokens, metrics, health, traffic))
         return running[-1]
 
     yield start

@@ -60,6 +60,7 @@ def test_the_tokens_themselves_are_not_kept():
     ("method", "path"),
     [
         ("POST", "/internal/cluster-jobs"),
+        ("POST", "/internal/cluster-jobs/batch"),
         ("GET", "/internal/cluster-jobs"),
         ("GET", "/internal/pets/pet_123/clusters"),
         ("HEAD", "/internal/pets/pet_123/clusters"),

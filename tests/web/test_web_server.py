@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from aiohttp import ClientPayloadError, ClientSession, web
+from aiohttp import ClientPayloadError, ClientSession
 from web_service import FakeStore, Serve, Service, raw
 
 from sploot_clusterd.config import Secret, Settings
@@ -16,14 +16,16 @@ from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.keys import Views
+from sploot_clusterd.web.routing import App, Router
+
+NOTHING = App(Router((), None, Metrics(), Traffic()), {})
 
 
-def server_on(listening: Listening, app: web.Application | None = None) -> HttpServer:
-    return HttpServer(
-        app or web.Application(), listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60)
-    )
+def server_on(listening: Listening, app: App | None = None) -> HttpServer:
+    return HttpServer(app or NOTHING, listening, name="metrics", metrics=Metrics(), health=Health(stale_after=60))
 
 
 async def test_port_0_becomes_a_real_one_and_0_again(service: Service):
@@ -81,13 +83,13 @@ async def test_too_little_room_is_said(serve: Serve, caplog, monkeypatch):
 def test_without_the_c_parser_it_does_not_start():
     program = (
         "import asyncio\n"
-        "from aiohttp import web\n"
         "from sploot_clusterd.errors import StartError\n"
         "from sploot_clusterd.health import Health\n"
         "from sploot_clusterd.metrics import Metrics\n"
-        "from sploot_clusterd.web import HttpServer, Listening\n"
-        "server = HttpServer(web.Application(), Listening('127.0.0.1', 0), name='x', metrics=Metrics(),\n"
-        "                    health=Health(60))\n"
+        "from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app\n"
+        "metrics, health = Metrics(), Health(60)\n"
+        "app = build_ops_app(metrics, health, Tokens())\n"
+        "server = HttpServer(app, Listening('127.0.0.1', 0), name='x', metrics=metrics, health=health)\n"
         "try:\n"
         "    asyncio.run(server.start())\n"
         "except StartError as error:\n"
@@ -106,7 +108,7 @@ def test_without_the_c_parser_it_does_not_start():
 
 
 def test_the_real_store_fits_the_room():
-    for name in ("view", "submit", "has_album", "invalidate", "erase", "ping"):
+    for name in ("view", "submit", "submit_all", "has_album", "invalidate", "erase", "ping"):
         assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
 
 
@@ -121,25 +123,19 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60))
+    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), traffic=Traffic())
 
-    assert len(app.router.routes()) == 11
+    assert app.max_body_bytes == settings.http.max_body_bytes
 
 
 async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
-    async def fails(_request):
-        raise RuntimeError("secret words")
+    class Failing(Router):
+        async def handle(self, request):
+            if request.path == "/half":
+                await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+            raise RuntimeError("secret words")
 
-    async def fails_half_way(request):
-        response = web.StreamResponse(headers={"Content-Length": "10"})
-        await response.prepare(request)
-        await response.write(b"half")
-        raise RuntimeError("secret words")
-
-    app = web.Application()
-    app.router.add_get("/fails", fails)
-    app.router.add_get("/half", fails_half_way)
-    server = server_on(Listening("127.0.0.1", 0), app)
+    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), Traffic()), {}))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:
@@ -151,3 +147,20 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
 
     assert [record.data["error"] for record in caplog.records] == ["RuntimeError"]
     assert "secret" not in caplog.text
+
+
+async def test_requests_are_counted_until_they_are_answered(serve: Serve):
+    seen = []
+
+    class Watching(FakeStore):
+        async def view(self, pet_id: str) -> bytes | None:
+            seen.append(service.traffic.under_way)
+            if pet_id == "bad":
+                raise KeyError
+            return await super().view(pet_id)
+
+    service = await serve(Watching(views={"pet_1": b"{}"}))
+
+    statuses = [(await service.send(raw("GET", f"/internal/pets/{pet}/clusters"))).status for pet in ("pet_1", "bad")]
+
+    assert (statuses, seen, service.traffic.under_way) == ([200, 500], [1, 1], 0)

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raw_corpus import TOKEN
 
+from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens
 
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
@@ -23,11 +25,12 @@ def body_for(path: str) -> bytes:
 
 @dataclass
 class FakeStore:
-    """The web's half of the store. `error` is raised by whatever is called next."""
+    """The web's half of the store. `error` is raised by whatever is called next; a batch has `room` before it."""
 
     views: dict[str, bytes] = field(default_factory=dict)
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
+    room: int = 0
 
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
@@ -36,6 +39,15 @@ class FakeStore:
     async def submit(self, payload: bytes) -> None:
         self._fail()
         self.jobs.append(payload)
+
+    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
+        if isinstance(self.error, BacklogFullError | StoreUnavailableError):
+            taken = min(self.room, len(payloads))
+            self.jobs += payloads[:taken]
+            return [None] * taken + [self.error] * (len(payloads) - taken)
+        self._fail()
+        self.jobs += payloads
+        return [None] * len(payloads)
 
     async def has_album(self, pet_id: str) -> bool:
         self._fail()
@@ -74,6 +86,7 @@ class Service:
     tokens: Tokens
     metrics: Metrics
     health: Health
+    traffic: Traffic
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
