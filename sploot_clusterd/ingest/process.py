@@ -64,7 +64,7 @@ class Processor:
         self._limits = limits
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
-        self._tally = Tally(metrics)
+        self._tally = Tally(metrics, compute)
         self._turns = Turns()
         self._harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from sploot_clusterd import logs
 from sploot_clusterd.engine import Album, Changes
-from sploot_clusterd.ingest.compute import Slices
+from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.ingest.plan import Plan, Work
 from sploot_clusterd.metrics import Metrics
 
@@ -22,14 +22,15 @@ _JOBS_A_PAGE: Final = 64
 class Tally:
     """Counts jobs, and what they made of their albums."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, compute: Compute) -> None:
         self._metrics = metrics
+        self._computing = compute
         self._success, self._skipped = (metrics.jobs_processed.labels(name) for name in ("success", "skipped"))
 
     async def committed(self, plans: Sequence[Plan], began: float) -> None:
         """`began`: when the batch that the plans are of was taken up, by `time.perf_counter`."""
         took = time.perf_counter() - began
-        slices = Slices()
+        slices = self._computing.slices()
         for plan in plans:
             await slices.breathe()
             if plan.album is not None and plan.changes is not None:
