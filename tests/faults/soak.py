@@ -81,7 +81,7 @@ def _judge(outcome: Outcome, samples: Sequence[_Sample]) -> None:
         "connections of Redis": lambda sample: sample.redis_clients,
     }
     for what, count in counted.items():
-        before, after = max(map(count, first)), max(map(count, second))
+        before, after = (statistics.median_high(map(count, half)) for half in (first, second))
         outcome.figures[what] = after
         outcome.expect(after <= before + _CHANCE, f"{what}: {before} in the first half, {after} in the second")
 
