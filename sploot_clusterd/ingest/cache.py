@@ -30,20 +30,19 @@ class AlbumCache:
         self._hit, self._miss = (metrics.cache_requests.labels(result) for result in ("hit", "miss"))
         self._gauge = metrics.cache_bytes
 
-    def token(self, pet_id: str) -> bytes:
-        """The version token of the album in memory, b"" if there is none."""
-        held = self._albums.get(pet_id)
-        return held.token if held else b""
+    def peek(self, pet_id: str) -> tuple[bytes, Album | None]:
+        """The album in memory and its version token, b"" and None if there is none.
 
-    def get(self, pet_id: str, token: bytes) -> Album | None:
-        """The album, if it is in memory at this very version."""
+        To be kept by who tells Redis of the token: when the answer comes, the album may have been dropped for others.
+        """
         held = self._albums.get(pet_id)
-        if held is None or held.token != token:
-            self._miss.inc()
-            return None
-        self._hit.inc()
-        self._albums.move_to_end(pet_id)
-        return held.album
+        return (held.token, held.album) if held else (b"", None)
+
+    def used(self, pet_id: str, *, hit: bool) -> None:
+        """An album was wanted, and was in memory at its present version or not."""
+        (self._hit if hit else self._miss).inc()
+        if hit and pet_id in self._albums:
+            self._albums.move_to_end(pet_id)
 
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""

@@ -153,19 +153,22 @@ class Processor:
         return again
 
     async def _load(self, works: Works) -> tuple[list[Task], list[Failure]]:
+        in_memory = [self._cache.peek(pet_id) for pet_id in works]
         wanted = [
-            Wanted(pet_id, self._cache.token(pet_id), sorted(images_named([work.job for work in of_pet])))
-            for pet_id, of_pet in works.items()
+            Wanted(pet_id, token, sorted(images_named([work.job for work in of_pet])))
+            for (pet_id, of_pet), (token, _) in zip(works.items(), in_memory, strict=True)
         ]
         tasks, failures = [], []
         stored = await self._albums.load(wanted) if wanted else []
         slices = self._computing.slices()
-        for want, loaded in zip(wanted, stored, strict=True):
+        for want, (token, album), loaded in zip(wanted, in_memory, stored, strict=True):
             await slices.breathe()
             if isinstance(loaded, Exception):
                 failures += [Failure(work.entry, loaded, work.job) for work in works[want.pet_id]]
             else:
-                known = self._cache.get(want.pet_id, loaded.token) if loaded.token else None
+                known = album if loaded.token == token else None
+                if loaded.token:
+                    self._cache.used(want.pet_id, hit=known is not None)
                 tasks.append(Task(want.pet_id, works[want.pet_id], loaded, known))
         return tasks, failures
 

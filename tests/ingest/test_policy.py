@@ -123,11 +123,11 @@ def test_the_cache_holds_the_albums_used_last_within_its_bytes():
     cache = AlbumCache(3 * album.nbytes, Metrics())
     for n in range(4):
         cache.put(f"p{n}", b"t", album)
-        assert cache.get("p0", b"t") is (album if n < 4 else None)
-    assert [bool(cache.token(f"p{n}")) for n in range(4)] == [True, False, True, True]
-    assert cache.get("p2", b"newer") is None
+        assert cache.peek("p0") == (b"t", album)
+        cache.used("p0", hit=True)
+    assert [bool(cache.peek(f"p{n}")[0]) for n in range(4)] == [True, False, True, True]
     cache.drop("p2")
-    assert cache.token("p2") == b""
+    assert cache.peek("p2") == (b"", None)
     assert AlbumCache(0, Metrics()).put("p", b"t", album) is None
 
 

@@ -139,6 +139,23 @@ async def test_what_another_process_committed_is_seen_despite_the_memory_of_an_o
     assert (await side.view())["metrics"]["num_images"] == 3
 
 
+async def test_an_album_may_be_dropped_from_memory_while_redis_is_asked_for_what_is_new(side: Side, monkeypatch):
+    await side.add(payload=image("a"))
+    await side.run()
+    load = side.processor._albums.load
+
+    async def load_and_drop(wanted) -> list:
+        loaded = await load(wanted)
+        side.cache.drop("pet")
+        return loaded
+
+    monkeypatch.setattr(side.processor._albums, "load", load_and_drop)
+    await side.add(payload=image("b"))
+    await side.run()
+    assert (await side.view())["metrics"]["num_images"] == 2
+    assert not await side.letters()
+
+
 async def test_jobs_accepted_before_an_erasure_are_settled_without_effect(side: Side):
     await side.add(payload=image("old"))
     entries = await side.read()
