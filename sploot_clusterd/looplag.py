@@ -8,13 +8,13 @@ from typing import Final
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.supervisor import pause
 
-_INTERVAL_SECONDS: Final = 0.05
+_INTERVAL_SECONDS: Final = 0.1
 
 
 async def run_looplag(
     metrics: Metrics, stopping: asyncio.Event, clock: Callable[[], float] = time.perf_counter
 ) -> None:
-    """Root task: observes `loop_lag` twenty times a second, in seconds.
+    """Root task: observes `loop_lag` ten times a second, in seconds.
 
     `clock` is not the loop's own: uvloop reads that once an iteration, in milliseconds: too coarse for this.
     """

@@ -1,6 +1,8 @@
 """Imports point one way. A new module fails here until it has a place."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,3 +138,10 @@ def test_the_rules_see_every_way_to_import(tmp_path):
         "sploot_clusterd.web.app",
     }
     assert rooms_imported(path) == {"config", "store", "web"}
+
+
+def test_the_daemon_loads_scipy_only_for_the_algorithm_that_needs_it():
+    """It takes as much memory and time as all else together."""
+    program = "import sys; import sploot_clusterd.daemon; print('scipy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "False"

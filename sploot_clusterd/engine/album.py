@@ -3,7 +3,6 @@
 An album is a value: `apply` makes a new one, which shares with the old one whatever did not change.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -206,14 +205,17 @@ class Album:
     @property
     def silhouette(self) -> float | None:
         """The mean over spaces, by their images, of those with two shown clusters; None without such a space."""
-        shown = Counter(cluster.space for cluster in self.clusters.values() if cluster.shown)
         known = [
             (space.silhouette, space.settled)
             for space in self.spaces.values()
-            if space.silhouette is not None and shown[space.number] > 1
+            if space.silhouette is not None and self._parted(space.number)
         ]
         total = sum(images for _, images in known)
         return sum(value * images for value, images in known) / total if total else None
+
+    def _parted(self, space: int) -> bool:
+        """Whether two clusters of the space are shown."""
+        return len([cluster for cluster in self.clusters.values() if cluster.shown and cluster.space == space]) > 1
 
     @property
     def num_vector_images(self) -> int:
@@ -227,8 +229,8 @@ class Album:
     def nbytes(self) -> int:
         """Memory held, estimated to within about a third."""
         arrays = sum(space.sums.nbytes + space.weights.nbytes for space in self.spaces.values())
-        members = sum(len(cell.members) for cell in self.cells.values())
-        fragments = sum(len(fragment) for _, fragment in self.fragments.values())
+        members = sum([len(cell.members) for cell in self.cells.values()])
+        fragments = sum([len(fragment) for _, fragment in self.fragments.values()])
         objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
         names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
         corrected = 250 * len(self.anchors) + 100 * len(self.successors)

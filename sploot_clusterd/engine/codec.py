@@ -7,7 +7,7 @@ chunk of the provisional images. `heirs`: which cells took in which. `anchors`: 
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -203,15 +203,12 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
-    for at, cell_id in enumerate(ids):
-        cell = cells[cell_id]
+    for (form, size), ats in _alike([cells[cell_id] for cell_id in ids]).items():
         try:
-            stored = unpack(cell.sums, cell.weight, cell.form)
-            sums[at, : len(stored)] = stored
+            stored = unpack(b"".join([cells[ids[at]].sums for at in ats]), weights[ats], form)
+            sums[ats, : stored.shape[1]] = stored
         except ValueError:
-            raise BadStateError(
-                f"cell {cell_id} has {len(cell.sums)} bytes in a space of {dimension} dimensions"
-            ) from None
+            raise BadStateError(f"cell {ids[ats[0]]} has {size} bytes in a space of {dimension} dimensions") from None
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
     return Space(
@@ -226,6 +223,14 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
         record.profile,
         record.silhouette,
     )
+
+
+def _alike(cells: Sequence[_CellRecord]) -> dict[tuple[Form, int], list[int]]:
+    """The places of the cells whose sums have the same form and number of bytes: these are read together."""
+    places: dict[tuple[Form, int], list[int]] = {}
+    for at, cell in enumerate(cells):
+        places.setdefault((cell.form, len(cell.sums)), []).append(at)
+    return places
 
 
 def _check_references(head: _Head, cells: Mapping[int, _CellRecord]) -> None:

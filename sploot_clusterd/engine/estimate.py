@@ -6,10 +6,11 @@ from sploot_clusterd.engine.album import Album
 from sploot_clusterd.model import Job, images_corrected
 
 # Seconds, measured on one core with vectors of 512 values.
-_JOB = 150e-6
-_IMAGE = 70e-6
-_VALUE = 6e-9
-_REBUILD_STEP = 40e-6
+_JOB = 130e-6
+_IMAGE = 120e-6
+_VALUE = 4e-9
+_REBUILD_CELL = 15e-6
+_REBUILD_PAIR = 75e-9
 _LISTED = 10e-6
 _PROVISIONAL = 0.3e-6
 _FORCED = 300e-6
@@ -17,8 +18,8 @@ _FORCED = 300e-6
 # The defaults of `Params`: an estimate need not know the settings.
 _LEAST = 6
 _GROWTH = 0.15
-_CELLS = 256
-_FREED = 85
+_CELLS = 512
+_FREED = 171
 
 
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
@@ -29,7 +30,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     dimension = max((space.dimension for space in album.spaces.values()), default=0)
     cells = min(len(album.cells) + images, _CELLS)
     seconds = len(jobs) * _JOB + listed * _LISTED + images * (_IMAGE + cells * dimension * _VALUE)
-    seconds += _rebuilds(album, images, len(jobs)) * cells * _REBUILD_STEP
+    seconds += _rebuilds(album, images, len(jobs)) * cells * (_REBUILD_CELL + cells * _REBUILD_PAIR)
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
     if any(job.force for job in jobs):

@@ -1,8 +1,9 @@
 """What clusters of images with vectors are called: by their user, their images, the job's labels, or "Group N"."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import structs
-from scipy.optimize import linear_sum_assignment
 
 from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
@@ -51,9 +52,31 @@ def _match(draft: Draft, shown: list[Cluster]) -> None:
         return
     expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))
     total = sum(cluster.size for cluster in shown)
-    costs = np.abs(
-        np.array([cluster.size / total for cluster in unlabelled])[:, None] - np.array([expected[x] for x in free])
-    )
-    for row, column in zip(*linear_sum_assignment(costs), strict=True):
-        cluster = unlabelled[row]
+    unlabelled.sort(key=lambda cluster: -cluster.size)
+    free.sort(key=lambda label: -expected[label])
+    parts, wanted = [cluster.size / total for cluster in unlabelled], [expected[label] for label in free]
+    if len(parts) <= len(wanted):
+        pairs = list(enumerate(assign(parts, wanted)))
+    else:
+        pairs = [(at, column) for column, at in enumerate(assign(wanted, parts))]
+    for at, column in pairs:
+        cluster = unlabelled[at]
         draft.clusters[cluster.key] = structs.replace(cluster, matched=free[column])
+
+
+def assign(few: Sequence[float], many: Sequence[float]) -> list[int]:
+    """For each of `few` a place in `many`, no place twice, so that differences are least in sum.
+
+    Both fall. On a line some best assignment never crosses (Karp and Li, "Two special cases of the assignment problem",
+    1975), so the places rise, and each follows from the best sums of those before it. Of equals the first is taken.
+    """
+    best, steps = np.zeros(len(many) + 1), []
+    for value in few:
+        step = np.append(np.inf, best[:-1] + np.abs(np.array(many) - value))
+        best = np.minimum.accumulate(step)
+        steps.append(step)
+    places, end = [], len(many)
+    for step in reversed(steps):
+        end = int(step[: end + 1].argmin()) - 1
+        places.append(end)
+    return places[::-1]

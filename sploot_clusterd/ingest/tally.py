@@ -68,8 +68,9 @@ class Tally:
         self._metrics.unclustered.observe(unclustered)
         if images:
             self._metrics.unclustered_share.observe(unclustered / images)
-        if album.silhouette is not None:
-            self._metrics.silhouette.observe(max(album.silhouette, 0.0))  # a histogram's sum must not fall
+        silhouette = album.silhouette
+        if silhouette is not None:
+            self._metrics.silhouette.observe(max(silhouette, 0.0))  # a histogram's sum must not fall
 
 
 def _about(work: Work, took: float) -> dict[str, object]:

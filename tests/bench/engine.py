@@ -4,12 +4,14 @@ The engine waits for nothing, so what is taken is its thread's CPU time: other w
 """
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from sploot_clusterd.engine import Album, Applied, Params, apply, new_album, render
+from sploot_clusterd.engine import Album, Applied, Params, apply, decode_album, new_album, render
 from sploot_clusterd.model import EntryId, Insight, Job
+from sploot_clusterd.store.commit import ROW
 from tests.bench.figure import Figure, Size
 
 _DIMENSION = 512
@@ -24,55 +26,93 @@ class Pass(NamedTuple):
 
     job_us: float
     """Apply, render and encoding of a job; rebuilds are spread over the jobs that they come after."""
+    cold_us: float
+    """The same of an album that is not in memory: its fields are decoded first."""
     rebuild_ms: float
     """The longest job that brought a rebuild."""
     product_us: float
     """The least that finding the nearest cell takes: the product of all cells' sums with a vector."""
 
 
+class Grown(NamedTuple):
+    """An album that has just been rebuilt, and what is stored of it."""
+
+    album: Album
+    stored: dict[bytes, bytes]
+    photos: "_Photos"
+
+    @property
+    def fields(self) -> dict[bytes, bytes]:
+        """What a job loads where the album is not in memory, apart from the rows of its own images."""
+        return {name: value for name, value in self.stored.items() if not name.startswith(ROW)}
+
+
 def albums(size: Size) -> list[Figure]:
     grown = [_grown(images) for images in size.albums]
-    passes = list(zip(*([_pass(*each) for each in grown] for _ in range(size.repeats)), strict=True))
+    passes = list(zip(*([_pass(each) for each in grown] for _ in range(size.repeats)), strict=True))
     smallest = [taken.job_us for taken in passes[0]]
     figures = []
-    for images, taken in zip(size.albums, passes, strict=True):
+    for images, each, taken in zip(size.albums, grown, passes, strict=True):
         name = f"one image into {images:,} images"
         costs = [one.job_us for one in taken]
         figures.append(Figure(name, "us", costs, [one.product_us for one in taken]))
         if images != size.albums[0]:
             figures.append(Figure(f"{name}, beside {size.albums[0]:,}", "us", costs, smallest))
+            cold = [one.cold_us for one in taken]
+            figures.append(Figure(f"{name}, not in memory, beside {size.albums[0]:,}", "us", cold, smallest))
+            read, stored = _bytes(each.fields), _bytes(each.stored)
+            figures.append(Figure(f"{name}, not in memory: read, of all that is stored", "bytes", [read], [stored]))
         figures.append(Figure(f"longest rebuild from {images:,} images on", "ms", [one.rebuild_ms for one in taken]))
     return figures
 
 
-def _grown(images: int) -> tuple[Album, "_Photos"]:
+def _bytes(stored: Mapping[bytes, bytes]) -> float:
+    return float(sum(len(name) + len(value) for name, value in stored.items()))
+
+
+def _grown(images: int) -> Grown:
     """An album of so many images, and those few more until it has just been rebuilt."""
     photos = _Photos(images)
-    album = new_album("pet")
+    album, stored = new_album("pet"), dict[bytes, bytes]()
     for first in range(0, images, _CHUNK):
-        album = _applied(album, photos.job(min(_CHUNK, images - first))).album
+        album = _kept(_applied(album, photos.job(min(_CHUNK, images - first))), stored)
     while True:
         applied = _applied(album, photos.job(1))
-        album = applied.album
+        album = _kept(applied, stored)
         if applied.changes.rebuilt:
-            return album, photos
+            return Grown(album, stored, photos)
 
 
-def _pass(start: Album, photos: "_Photos") -> Pass:
+def _kept(applied: Applied, stored: dict[bytes, bytes]) -> Album:
+    stored.update(applied.writes)
+    for name in applied.deletes:
+        del stored[name]
+    return applied.album
+
+
+def _pass(grown: Grown) -> Pass:
     """From one rebuild to the next, always from the same album on, until enough jobs are measured."""
     seconds = longest = 0.0
     jobs = 0
     while jobs < _MEASURED:
-        album, rebuilt = start, 0
+        album, rebuilt = grown.album, 0
         while not rebuilt:
-            job = photos.job(1)
+            job = grown.photos.job(1)
             began = time.thread_time()
             applied = _applied(album, job)
             took = time.thread_time() - began
             album, rebuilt = applied.album, applied.changes.rebuilt
             seconds, jobs = seconds + took, jobs + 1
         longest = max(longest, took)
-    return Pass(seconds / jobs * 1e6, longest * 1e3, _product(start))
+    cold = sum(_cold(grown.fields, grown.photos.job(1)) for _ in range(_MEASURED)) / _MEASURED
+    return Pass(seconds / jobs * 1e6, cold * 1e6, longest * 1e3, _product(grown.album))
+
+
+def _cold(fields: Mapping[bytes, bytes], job: Job) -> float:
+    """Seconds of a job, from what is loaded of its album on."""
+    began = time.thread_time()
+    _applied(decode_album("pet", fields), job)
+    return time.thread_time() - began
 
 
 class _Photos:

@@ -1,5 +1,13 @@
 """What clusters of images with vectors are called."""
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from sploot_clusterd.engine.label import assign
+
 from .pet import Pet, direction, insight, job, photos
 
 LABELS = ("Portraits", "Action Shots")
@@ -93,3 +101,18 @@ def test_the_newest_job_that_gave_one_sets_quality_coverage_and_model():
     assert view["metrics"]["coverage"] == {"a": 0.5}
     assert view["metrics"]["quality_score"] == 0.7
     assert view["model_version"] == "m@2"
+
+
+SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=9).map(lambda values: sorted(values, reverse=True))
+
+
+@given(SHARES, SHARES)
+def test_no_assignment_of_labels_is_better_and_none_crosses(one, other):
+    few, many = sorted((one, other), key=len)
+    costs = np.abs(np.array(few)[:, None] - np.array(many))
+
+    places = assign(few, many)
+
+    assert places == sorted(set(places))
+    assert len(places) == len(few)
+    assert costs[range(len(few)), places].sum() == pytest.approx(costs[linear_sum_assignment(costs)].sum())

@@ -18,12 +18,12 @@ weights = st.floats(0.2, 1.0)
 def test_every_form_gives_back_the_very_numbers(sums, weight):
     form, raw = pack(sums, weight)
 
-    again = unpack(raw, weight, form)
+    (again,) = unpack(raw, np.array([weight]), form)
 
     assert again.dtype == np.float32
     assert again.tobytes() == sums.tobytes()
     assert len(raw) <= 4 * len(sums)
-    assert unpack(whole(sums)[1], weight, "f4").tobytes() == sums.tobytes()
+    assert unpack(whole(sums)[1], np.array([weight]), "f4").tobytes() == sums.tobytes()
 
 
 @given(npst.arrays(np.float16, 8, elements=st.floats(-1, 1, width=16)).filter(np.any), weights)
@@ -55,10 +55,23 @@ def test_sums_of_several_images_take_four():
 def test_a_sum_of_nothing_but_zeros_is_kept():
     form, raw = pack(np.zeros(5, dtype=np.float32), 0.7)
 
-    assert unpack(raw, 0.7, form).tolist() == [0, 0, 0, 0, 0]
+    assert unpack(raw, np.array([0.7]), form).tolist() == [[0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("make", [vectors, lambda count, dimension: np.sign(vectors(count, dimension))])
+def test_many_cells_are_read_as_each_by_itself(make):
+    weights = np.array([0.2, 0.7, 1.0])
+    values = make(3, 32).astype(np.float16).astype(np.float32)
+    packed = [pack(np.float32(weight) * value, weight) for weight, value in zip(weights, values, strict=True)]
+    (form,) = {form for form, _ in packed}
+
+    together = unpack(b"".join(raw for _, raw in packed), weights, form)
+
+    for weight, (_, raw), cell in zip(weights, packed, together, strict=True):
+        assert cell.tobytes() == unpack(raw, np.array([weight]), form).tobytes()
 
 
 @pytest.mark.parametrize(("form", "size"), [("f2", 3), ("f4", 6)])
 def test_bytes_that_are_no_whole_values_are_a_value_error(form, size):
     with pytest.raises(ValueError, match="multiple"):
-        unpack(b"\0" * size, 1.0, form)
+        unpack(b"\0" * size, np.ones(1), form)
