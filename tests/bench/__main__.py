@@ -1,10 +1,13 @@
-"""`python -m tests.bench [--json FILE] [--only NAME]`: what the daemon costs, beside bare baselines of the same run."""
+"""`python -m tests.bench [--only NAME] [--json FILE] [--draw DIR]`: what the daemon costs, beside bare baselines of the
+same run.
+"""
 
 # ruff: noqa: T201 - a command prints
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,21 +15,27 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the daemon does; read w
 
 import msgspec
 
+from tests.bench.backlog import backlog
 from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size, middle
 from tests.bench.http import reads, submits
 from tests.bench.jobs import jobs
 from tests.bench.memory import memory
 from tests.bench.process import process
+from tests.bench.shapes import shapes
 
 _EXAMPLES = """example:
-  python -m tests.bench --only reads --json reads.json     the read path; all of it takes a few minutes
+  python -m tests.bench --only reads --json reads.json                 the read path
+  python -m tests.bench --json bench.json --draw docs/pictures         everything; it takes a quarter of an hour
+  python -m tests.bench --from bench.json --draw docs/pictures         the same pictures again
 """
 MEASURES: dict[str, Measure] = {
     "engine": albums,
     "reads": reads,
     "submits": submits,
     "jobs": jobs,
+    "backlog": backlog,
+    "shapes": shapes,
     "memory": memory,
     "process": process,
 }
@@ -41,22 +50,39 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
     )
     parser.add_argument("--only", choices=MEASURES, help="one group of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes every repeat to FILE")
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="draws what a job costs into DIR (needs matplotlib)")
+    parser.add_argument(
+        "--from", type=Path, metavar="FILE", dest="source", help="takes the figures of FILE, measures nothing"
+    )
     asked = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}\n")
     print("| figure | unit | clusterd | bare | ratio | load |")
     print("|---|---|---|---|---|---|")
     figures: list[Figure] = []
-    for name, measure in MEASURES.items():
-        if asked.only in {None, name}:
-            print(f"measuring: {name}", end="\r", file=sys.stderr, flush=True)
-            taken = measure(size or Size())
-            figures += taken
-            for figure in taken:
-                print(_row(figure), flush=True)
+    for figure in _read(asked.source) if asked.source else _measured(asked.only, size or Size()):
+        figures.append(figure)
+        print(_row(figure), flush=True)
     if asked.json:
         rows = [{**asdict(figure), "ratios": figure.ratios} for figure in figures]
         asked.json.write_bytes(msgspec.json.encode(rows))
+    if asked.draw:
+        from tests.bench.draw import draw  # noqa: PLC0415 - matplotlib is not for everybody
+
+        for path in draw(figures, asked.draw):
+            print(f"drawn: {path}", file=sys.stderr)
     return 0
+
+
+def _measured(only: str | None, size: Size) -> Iterator[Figure]:
+    for name, measure in MEASURES.items():
+        if only in {None, name}:
+            print(f"measuring: {name}", end="\r", file=sys.stderr, flush=True)
+            yield from measure(size)
+
+
+def _read(file: Path) -> list[Figure]:
+    """Figures that `--json` wrote."""
+    return msgspec.json.decode(file.read_bytes(), type=list[Figure])
 
 
 def _row(figure: Figure) -> str:

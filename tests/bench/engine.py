@@ -55,7 +55,9 @@ def albums(size: Size) -> list[Figure]:
     for images, each, taken in zip(size.albums, grown, passes, strict=True):
         name = f"one image into {images:,} images"
         costs = [one.job_us for one in taken]
-        figures.append(Figure(name, "us", costs, [one.product_us for one in taken]))
+        figures.append(
+            Figure(name, "us", costs, [one.product_us for one in taken], over="images in the album", at=images)
+        )
         if images != size.albums[0]:
             figures.append(Figure(f"{name}, beside {size.albums[0]:,}", "us", costs, smallest))
             cold = [one.cold_us for one in taken]

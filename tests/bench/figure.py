@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Size:
     """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, pets whose albums are
-    weighed, seconds of idling, connections.
+    weighed, seconds of idling, connections; jobs a read, consumers and vector lengths to compare.
     """
 
     seconds: float = 3.0
     jobs: int = 5000
     repeats: int = 3
-    albums: tuple[int, ...] = (100, 1000, 10_000)
+    albums: tuple[int, ...] = (100, 300, 1000, 3000, 10_000)
     pets: int = 20
     idle_seconds: float = 10.0
     connections: int = 32
+    batches: tuple[int, ...] = (1, 4, 16, 64, 256)
+    consumers: tuple[int, ...] = (1, 2, 4)
+    lengths: tuple[int, ...] = (64, 256, 512, 1280, 4096)
 
 
 @dataclass
@@ -31,6 +34,10 @@ class Figure:
     bare: list[float] = field(default_factory=list)
     load: float = field(default_factory=lambda: os.getloadavg()[0])
     """The machine's one-minute load when the figure was taken."""
+    over: str = ""
+    """What the figure was taken at several values of, if it is a point of a curve ..."""
+    at: float = 0.0
+    """... and its value here."""
 
     @property
     def ratios(self) -> list[float]:

@@ -13,34 +13,33 @@ import numpy as np
 from redis.asyncio import Redis
 
 from tests.bench.figure import Figure, Size
-from tests.bench.http import metrics
+from tests.bench.load import metrics
 from tests.faults.fleet import Fleet
 
 STREAM = "streams:media.cluster"
-_DIMENSION = 512
+DIMENSION = 512
 _PETS = 200
 _BATCH = 64
 _LAG = re.compile(r'loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)')
 
 
 def jobs(size: Size) -> list[Figure]:
-    return asyncio.run(_jobs("jobs with a 512-d vector", size, vectors=True)) + asyncio.run(
-        _jobs("jobs without vectors", size, vectors=False)
+    return asyncio.run(_jobs("jobs with a 512-d vector", size, DIMENSION)) + asyncio.run(
+        _jobs("jobs without vectors", size, 0)
     )
 
 
-async def _jobs(name: str, size: Size, *, vectors: bool) -> list[Figure]:
+async def _jobs(name: str, size: Size, dimension: int) -> list[Figure]:
     ours, bare, lags, longest = [], [], [], []
     for _ in range(size.repeats):
         with tempfile.TemporaryDirectory(prefix="bench-") as path:
-            env = {"CLUSTERSTREAM_MAXLEN": "1000000"}
-            fleet = Fleet(Path(path), daemons=1, env=env)
+            fleet = Fleet(Path(path), daemons=1)
             try:
-                await _preload(fleet.redis, size.jobs, vectors=vectors)
+                await preload(fleet.redis, size.jobs, dimension)
                 bare.append(await _serial(fleet.redis, size.jobs))
                 await fleet.redis.flushall()
-                await _preload(fleet.redis, size.jobs, vectors=vectors)
-                ours.append(await _drained(fleet, size.jobs))
+                await preload(fleet.redis, size.jobs, dimension)
+                ours.append(await drained(fleet, size.jobs))
                 p99, most = _lag(await metrics(fleet))
                 lags.append(p99)
                 longest.append(most)
@@ -53,15 +52,15 @@ async def _jobs(name: str, size: Size, *, vectors: bool) -> list[Figure]:
     ]
 
 
-def _payloads(count: int, *, vectors: bool) -> Iterator[bytes]:
-    """Every job brings a new image; five groups a pet."""
+def _payloads(count: int, dimension: int) -> Iterator[bytes]:
+    """Every job brings a new image; five groups a pet. Without vectors where `dimension` is 0."""
     random = np.random.default_rng(1)
-    centres = random.normal(size=(_PETS, 5, _DIMENSION))
+    centres = random.normal(size=(_PETS, 5, dimension))
     for number in range(count):
         pet = number % _PETS
         image: dict[str, object] = {"image_ids": [f"img-{number}"], "labels": ["a", "b"]}
-        if vectors:
-            vector = centres[pet, random.integers(5)] + random.normal(size=_DIMENSION)
+        if dimension:
+            vector = centres[pet, random.integers(5)] + random.normal(size=dimension)
             packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
             image = {"images": [{"image_id": f"img-{number}", "embedding": {"dtype": "f16", "data": packed}}]}
         yield entry(f"pet_{pet}", f"job-{number}", image)
@@ -73,9 +72,10 @@ def entry(pet_id: str, job_id: str, content: dict[str, object]) -> bytes:
     return msgspec.json.encode({**names, "payload": {**names, "payload": content}, "attempts": 0})
 
 
-async def _preload(redis: Redis, count: int, *, vectors: bool) -> None:
+async def preload(redis: Redis, count: int, dimension: int) -> None:
+    """Puts jobs into the stream."""
     pipe = redis.pipeline(transaction=False)
-    for number, payload in enumerate(_payloads(count, vectors=vectors), 1):
+    for number, payload in enumerate(_payloads(count, dimension), 1):
         pipe.xadd(STREAM, {"payload": payload})
         if number % 500 == 0:
             await pipe.execute()
@@ -98,7 +98,7 @@ async def _serial(redis: Redis, count: int) -> float:
     return done / (time.perf_counter() - began)
 
 
-async def _drained(fleet: Fleet, count: int) -> float:
+async def drained(fleet: Fleet, count: int) -> float:
     """Jobs a second, from the first that is seen settled to the last; so the daemon's start is not counted."""
     starting = asyncio.create_task(fleet.daemons[0].start())
     left = first = count

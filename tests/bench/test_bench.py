@@ -4,9 +4,21 @@ import msgspec
 import pytest
 
 from tests.bench.__main__ import MEASURES, main
+from tests.bench.draw import NAMES, draw
 from tests.bench.figure import Figure, Size, middle
 
-_TINY = Size(seconds=0.2, jobs=400, repeats=1, albums=(20, 40), pets=2, idle_seconds=0.1, connections=2)
+_TINY = Size(
+    seconds=0.2,
+    jobs=400,
+    repeats=1,
+    albums=(20, 40),
+    pets=2,
+    idle_seconds=0.1,
+    connections=2,
+    batches=(8,),
+    consumers=(1, 2),
+    lengths=(16,),
+)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -14,7 +26,7 @@ def test_every_group_measures_something(name: str, tmp_path, capsys):
     assert main(["--only", name, "--json", str(tmp_path / "out.json")], _TINY) == 0
     figures = msgspec.json.decode((tmp_path / "out.json").read_bytes())
     assert all(figure["ours"] for figure in figures)
-    assert any(figure["ratios"] and figure["ratios"][0] > 0 for figure in figures)
+    assert name == "shapes" or any(figure["ratios"] and figure["ratios"][0] > 0 for figure in figures)
     assert all(figure["name"] in capsys.readouterr().out for figure in figures[:1])
 
 
@@ -25,3 +37,20 @@ def test_a_ratio_is_taken_within_a_repeat():
 def test_the_spread_is_shown():
     assert middle([3.0, 1.0, 2.0]) == "2 (1 .. 3)"
     assert middle([]) == "-"
+
+
+def test_figures_are_drawn_from_what_was_measured_before(tmp_path, capsys):
+    points = [
+        Figure(f"a job, {over}: {at}", "us", [at * 2.0, at * 3.0], over=over, at=at) for over in NAMES for at in (1, 64)
+    ]
+    (tmp_path / "in.json").write_bytes(msgspec.json.encode([*points, Figure("other", "ms", [1.0])]))
+
+    assert main(["--from", str(tmp_path / "in.json"), "--draw", str(tmp_path / "pictures")]) == 0
+
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == set(NAMES.values())
+    for path in (tmp_path / "pictures").iterdir():
+        assert path.read_text().rstrip().endswith("</svg>")
+        assert path.stat().st_size < 20_000
+    assert "| other | ms | 1 (1 .. 1) | - | - |" in capsys.readouterr().out
+    first = [path.read_bytes() for path in draw(points, tmp_path / "again")]
+    assert first == [path.read_bytes() for path in draw(points[::-1], tmp_path / "pictures")]

@@ -1,0 +1,90 @@
+"""Loading a server from a process of its own, and the bare handler that servers are compared with."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import msgspec
+import psutil
+
+from tests.bench.client import marked
+from tests.bench.figure import Size
+from tests.faults.fleet import TOKEN, Fleet
+
+ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
+JOBS = "/internal/cluster-jobs"
+ACCEPTED = (202, b'{"status":"accepted"}')
+_ROOT = Path(__file__).parents[2]
+_LISTED = '{"image_ids":["img-{number}"],"labels":["Portraits"],"coverage":{"portrait":0.6}}'
+
+
+class Load(NamedTuple):
+    """What a server did under load, and the CPU time of its process that a request took: other work on the machine
+    changes that much less than the rate.
+    """
+
+    rate: float
+    p99_ms: float
+    cpu_us: float
+
+
+def asked(method: str, path: str, headers: str = "", body: str = "") -> bytes:
+    """A request's bytes."""
+    if body:
+        headers += f"Content-Length: {len(body)}\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Internal-Token: {TOKEN}\r\n{headers}\r\n"
+    return (head + body).encode()
+
+
+def a_job(more: str = "") -> str:
+    """A job of a pet of its own; `more` sets apart those that are sent together."""
+    text = f'{{"pet_id":"pet_{{number}}{more}","job_id":"job_{{number}}{more}","payload":{_LISTED}}}'
+    return marked(text)
+
+
+def a_submit() -> bytes:
+    return asked("POST", JOBS, "Content-Type: application/json\r\n", a_job())
+
+
+def load(server: tuple[int, int], size: Size, request: bytes, status: int) -> Load:
+    """Loads the server of this process id and port. All answers have to have the status."""
+    pid, port = server
+    before = _cpu_seconds(pid)
+    command = [sys.executable, "-m", "tests.bench.client", str(port), str(size.connections), str(size.seconds)]
+    ran = subprocess.run(command, input=request, stdout=subprocess.PIPE, cwd=_ROOT, check=True)
+    spent = _cpu_seconds(pid) - before
+    answer = msgspec.json.decode(ran.stdout)
+    assert answer["statuses"].keys() == {str(status)}, answer
+    return Load(answer["rate"], answer["p99_ms"], 1e6 * spent / answer["statuses"][str(status)])
+
+
+def serving(fleet: Fleet) -> tuple[int, int]:
+    """Process id and port of the first daemon."""
+    return fleet.daemons[0].pid, fleet.daemons[0].ports["http"]
+
+
+@contextmanager
+def bare_handler(status: int, body: bytes) -> Iterator[tuple[int, int]]:
+    """Process id and port of a bare handler, which ends with the block."""
+    command = [sys.executable, "-m", "tests.bench.bare", str(status)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT) as process:
+        try:
+            process.stdin.write(body)
+            process.stdin.close()
+            yield process.pid, int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+async def metrics(fleet: Fleet) -> str:
+    async with aiohttp.ClientSession() as session, session.get(fleet.daemons[0].ops_url + "/metrics") as answer:
+        return await answer.text()
+
+
+def _cpu_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
