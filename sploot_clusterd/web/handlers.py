@@ -28,8 +28,8 @@ async def view(request: web.BaseRequest) -> Reply:
     etag = f'"{hashlib.sha256(stored).hexdigest()[:32]}"'
     known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
     if etag in known or (known and _names(",".join(known), etag)):
-        return Reply(304, fields=f"ETag: {etag}\r\n")
-    return Reply(200, stored, f"Content-Type: {JSON}\r\nETag: {etag}\r\n")
+        return Reply(304, fields=f"{hdrs.ETAG}: {etag}\r\n")
+    return Reply(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n")
 
 
 async def submit(request: web.BaseRequest) -> Reply:

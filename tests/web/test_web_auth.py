@@ -73,6 +73,7 @@ def test_the_tokens_themselves_are_not_kept():
         ("GET", "/internal/no/such/path"),
         ("PUT", "/internal/no/such/path"),
         ("GET", "/internal/pets//clusters"),
+        ("GET", "/internal/a%0Ab"),
     ],
 )
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper()])
