@@ -12,7 +12,9 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.store import scripts
+from sploot_clusterd.engine import row_field
+from sploot_clusterd.store import Commit, Keys, scripts
+from sploot_clusterd.store.commit import Terms, call
 from tests.conftest import eventually
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
@@ -23,6 +25,8 @@ from tests.faults.proxy import Proxy
 _CUT_OFF = 0.3
 """Seconds for which the primary goes on without its replica before it dies."""
 _ROW = 2048
+_KEYS = Keys("wait", STREAM, f"{STREAM}.deadletter")
+_TERMS = Terms("group", view_life=86400, album_life=0, most_sampled=0)
 
 
 class _Server:
@@ -190,8 +194,6 @@ async def _submit(client: Redis, name: str) -> object:
 
 async def _commit(client: Redis, name: str) -> object:
     """A new album with one image, as it is written."""
-    keys = (STREAM, f"{STREAM}:attempts", f"album:{name}", f"images:{name}", f"state:{name}", "erased")
-    head = ("group", "consumer", name, "", "0.1", "", bytes(_ROW), 86400, 0)
-    return await scripts.COMMIT(
-        client, keys, (*head, 0, 4, 2, 0, 0, "head", bytes(200), "c0", bytes(400), "a", bytes(_ROW))
-    )
+    writes = {b"head": bytes(200), b"c0": bytes(400), row_field("a"): bytes(_ROW)}
+    commit = Commit(name, [], b"", None, version=1, writes=writes, view=bytes(_ROW))
+    return await scripts.COMMIT(client, *call(_KEYS, _TERMS, "consumer", commit, b"nonce.1"))
