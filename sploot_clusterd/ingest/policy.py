@@ -50,9 +50,11 @@ def backoff_ms(failures: int) -> int:
     return round(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards no secret
 
 
-def conflict_pause(tries: int) -> float:
-    """Seconds before a commit that met a conflict is computed again: up to 2 ms, doubling, so that rivals part."""
-    return random.uniform(0.0, 0.002 * 2**tries)  # noqa: S311
+def conflict_pause(tries: int, took: float) -> float:
+    """Seconds before a commit that met a conflict is computed again: up to twice the seconds that it `took`, at least
+    2 ms, doubling, and at most a tenth of a second. Rivals that pause for less than they compute never part.
+    """
+    return random.uniform(0.0, min(max(2.0 * took, 0.002 * 2**tries), 0.1))  # noqa: S311
 
 
 def decode_in_thread(size: int, *, busy: bool) -> bool:

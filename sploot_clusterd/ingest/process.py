@@ -107,10 +107,11 @@ class Processor:
         works = await self._decode(consumer, entries)
         async with self._cache.alone(works):
             for tries in range(_TRIES):
+                at = time.perf_counter()
                 works = await self._attempt(consumer, works, began)
                 if not works:
                     return
-                await asyncio.sleep(policy.conflict_pause(tries))
+                await asyncio.sleep(policy.conflict_pause(tries, time.perf_counter() - at))
         left = [work.entry for of_pet in works.values() for work in of_pet]
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(left)}})
         await self._outcomes.deferred(consumer, left)

@@ -18,10 +18,12 @@ import msgspec
 from tests.bench.backlog import backlog
 from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size, middle
+from tests.bench.growth import growth
 from tests.bench.http import reads, submits
 from tests.bench.jobs import jobs
 from tests.bench.memory import memory
 from tests.bench.process import process
+from tests.bench.rivals import rivals
 from tests.bench.shapes import shapes
 
 _EXAMPLES = """example:
@@ -29,6 +31,7 @@ _EXAMPLES = """example:
   python -m tests.bench --json bench.json --draw docs/pictures         everything; it takes a quarter of an hour
   python -m tests.bench --from bench.json --draw docs/pictures         the same pictures again
 """
+_FULL_FLEET = 100_000
 MEASURES: dict[str, Measure] = {
     "engine": albums,
     "reads": reads,
@@ -37,6 +40,8 @@ MEASURES: dict[str, Measure] = {
     "backlog": backlog,
     "shapes": shapes,
     "memory": memory,
+    "growth": growth,
+    "rivals": rivals,
     "process": process,
 }
 
@@ -54,12 +59,14 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
     parser.add_argument(
         "--from", type=Path, metavar="FILE", dest="source", help="takes the figures of FILE, measures nothing"
     )
+    parser.add_argument("--full", action="store_true", help="grows a fleet of 100,000 pets: some GB, and half an hour")
     asked = parser.parse_args(arguments)
+    size = size or (Size(fleet=_FULL_FLEET) if asked.full else Size())
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}\n")
     print("| figure | unit | clusterd | bare | ratio | load |")
     print("|---|---|---|---|---|---|")
     figures: list[Figure] = []
-    for figure in _read(asked.source) if asked.source else _measured(asked.only, size or Size()):
+    for figure in _read(asked.source) if asked.source else _measured(asked.only, size):
         figures.append(figure)
         print(_row(figure), flush=True)
     if asked.json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Size:
     """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, pets whose albums are
-    weighed, seconds of idling, connections; jobs a read, consumers and vector lengths to compare.
+    weighed, pets of a whole fleet, seconds of idling, connections; jobs a read, consumers and lengths to compare.
     """
 
     seconds: float = 3.0
@@ -17,6 +17,7 @@ class Size:
     repeats: int = 3
     albums: tuple[int, ...] = (100, 300, 1000, 3000, 10_000)
     pets: int = 20
+    fleet: int = 3000
     idle_seconds: float = 10.0
     connections: int = 32
     batches: tuple[int, ...] = (1, 4, 16, 64, 256)

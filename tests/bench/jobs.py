@@ -5,7 +5,7 @@ import base64
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -52,18 +52,22 @@ async def _jobs(name: str, size: Size, dimension: int) -> list[Figure]:
     ]
 
 
-def _payloads(count: int, dimension: int) -> Iterator[bytes]:
+def payloads(count: int, dimension: int, *, pets: int = _PETS) -> Iterator[bytes]:
     """Every job brings a new image; five groups a pet. Without vectors where `dimension` is 0."""
     random = np.random.default_rng(1)
-    centres = random.normal(size=(_PETS, 5, dimension))
+    centres = random.normal(size=(pets, 5, dimension))
     for number in range(count):
-        pet = number % _PETS
+        pet = number % pets
         image: dict[str, object] = {"image_ids": [f"img-{number}"], "labels": ["a", "b"]}
         if dimension:
             vector = centres[pet, random.integers(5)] + random.normal(size=dimension)
-            packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
-            image = {"images": [{"image_id": f"img-{number}", "embedding": {"dtype": "f16", "data": packed}}]}
+            image = {"images": [{"image_id": f"img-{number}", "embedding": packed(vector)}]}
         yield entry(f"pet_{pet}", f"job-{number}", image)
+
+
+def packed(vector: np.ndarray) -> dict[str, str]:
+    """As producers send it."""
+    return {"dtype": "f16", "data": base64.b64encode(vector.astype(np.float16).tobytes()).decode()}
 
 
 def entry(pet_id: str, job_id: str, content: dict[str, object]) -> bytes:
@@ -73,9 +77,14 @@ def entry(pet_id: str, job_id: str, content: dict[str, object]) -> bytes:
 
 
 async def preload(redis: Redis, count: int, dimension: int) -> None:
-    """Puts jobs into the stream."""
+    """Puts so many jobs into the stream."""
+    await add(redis, payloads(count, dimension))
+
+
+async def add(redis: Redis, jobs: Iterable[bytes]) -> None:
+    """Puts these jobs into the stream."""
     pipe = redis.pipeline(transaction=False)
-    for number, payload in enumerate(_payloads(count, dimension), 1):
+    for number, payload in enumerate(jobs, 1):
         pipe.xadd(STREAM, {"payload": payload})
         if number % 500 == 0:
             await pipe.execute()

@@ -1,7 +1,6 @@
 """What an image takes in Redis, beside the bytes of its vector alone."""
 
 import asyncio
-import base64
 import os
 import sys
 import tempfile
@@ -13,7 +12,7 @@ import numpy as np
 from sploot_clusterd.engine import Fresh, encode_profile, learn
 from sploot_clusterd.store import Keys
 from tests.bench.figure import Figure, Size
-from tests.bench.jobs import STREAM, entry
+from tests.bench.jobs import STREAM, entry, packed
 from tests.conftest import eventually
 from tests.engine import synthetic
 from tests.faults.fleet import Fleet
@@ -77,16 +76,12 @@ def _payloads(pet: int) -> Iterator[bytes]:
         images = [
             {
                 "image_id": f"img_{pet:04d}_{number:06d}",
-                "embedding": {"dtype": "f16", "data": _packed(album.embedding[number])},
+                "embedding": packed(album.embedding[number]),
                 "quality": float(album.quality[number]),
             }
             for number in range(first, first + _A_JOB)
         ]
         yield entry(f"pet_{pet}", f"job_{pet}_{first}", {"images": images, "model_version": _MODEL})
-
-
-def _packed(vector: np.ndarray) -> str:
-    return base64.b64encode(vector.astype(np.float16).tobytes()).decode()
 
 
 async def _bytes(fleet: Fleet, pet: int) -> int:

@@ -13,6 +13,7 @@ _TINY = Size(
     repeats=1,
     albums=(20, 40),
     pets=2,
+    fleet=20,
     idle_seconds=0.1,
     connections=2,
     batches=(8,),

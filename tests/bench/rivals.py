@@ -1,0 +1,108 @@
+"""Two daemons on one stream, and five pets that all jobs are of: what their conflicts cost, and how long jobs wait."""
+
+import asyncio
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from tests.bench.figure import Figure, Size
+from tests.bench.jobs import DIMENSION, STREAM, add, payloads
+from tests.conftest import eventually
+from tests.faults.fleet import Fleet
+
+_PETS = 5
+_ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
+_LIVE_JOBS_A_SECOND = 100
+_LOOK_SECONDS = 0.01
+_CONFLICTS = re.compile(r"^media_cluster_conflicts_total (\S+)", re.MULTILINE)
+
+
+def rivals(size: Size) -> list[Figure]:
+    return asyncio.run(_rivals(size))
+
+
+async def _rivals(size: Size) -> list[Figure]:
+    one, two, waits = [], [], []
+    for _ in range(size.repeats):
+        one.append(await _drain(1, size))
+        two.append(await _drain(2, size))
+        waits.append(await _longest_wait(size))
+    name = f"{_PETS} hot pets, two daemons"
+    return [
+        Figure(f"{name} beside one", "jobs/s", [each.rate for each in two], [each.rate for each in one]),
+        Figure(f"{name}: conflicts", "a thousand jobs", [each.conflicts for each in two]),
+        Figure(f"{name}: longest run of a job, with a backlog", "ms", [each.longest_ms for each in two]),
+        Figure(f"{name}: longest wait at {_LIVE_JOBS_A_SECOND} jobs/s", "ms", waits),
+    ]
+
+
+class Drained(NamedTuple):
+    """Jobs a second, from the first one added on; conflicts a thousand jobs; how long a job took once it was read."""
+
+    rate: float
+    conflicts: float
+    longest_ms: float
+
+
+async def _drain(daemons: int, size: Size) -> Drained:
+    jobs = list(payloads(size.jobs // 2, DIMENSION, pets=_PETS))
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        async with Fleet(Path(path), daemons=daemons, env=_ENV) as fleet:
+            await fleet.ready()
+            began = time.perf_counter()
+            await add(fleet.redis, jobs)
+            await eventually(lambda: _is_empty(fleet.redis), what="every job to be settled", timeout=120)
+            rate = len(jobs) / (time.perf_counter() - began)
+            longest = max(_took(fleet))
+            return Drained(rate, 1000 * await _conflicts(fleet) / len(jobs), longest)
+
+
+def _took(fleet: Fleet) -> list[float]:
+    lines = [line for daemon in fleet.daemons for line in daemon.log() if line["message"] == "job done"]
+    return [float(str(line["latency_ms"])) for line in lines]
+
+
+async def _is_empty(redis: Redis) -> bool:
+    return not await redis.xlen(STREAM)
+
+
+async def _conflicts(fleet: Fleet) -> float:
+    total = 0.0
+    for daemon in fleet.daemons:
+        async with fleet.http.get(daemon.ops_url + "/metrics") as answer:
+            total += sum(map(float, _CONFLICTS.findall(await answer.text())))
+    return total
+
+
+async def _longest_wait(size: Size) -> float:
+    """Milliseconds that the oldest unsettled job had waited, at most, while jobs came one by one."""
+    jobs = list(payloads(int(size.seconds * _LIVE_JOBS_A_SECOND), DIMENSION, pets=_PETS))
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        async with Fleet(Path(path), daemons=2, env=_ENV) as fleet:
+            await fleet.ready()
+            longest, adding = 0.0, asyncio.create_task(_trickle(fleet.redis, jobs))
+            while not adding.done() or not await _is_empty(fleet.redis):
+                longest = max(longest, await _age(fleet.redis))
+                await asyncio.sleep(_LOOK_SECONDS)
+            await adding
+            return longest
+
+
+async def _trickle(redis: Redis, jobs: list[bytes]) -> None:
+    began = time.perf_counter()
+    for number, payload in enumerate(jobs):
+        await asyncio.sleep(max(0.0, began + number / _LIVE_JOBS_A_SECOND - time.perf_counter()))
+        await redis.xadd(STREAM, {"payload": payload})
+
+
+async def _age(redis: Redis) -> float:
+    """Milliseconds since the oldest unsettled job came."""
+    oldest = await redis.xrange(STREAM, count=1)
+    if not oldest:
+        return 0.0
+    seconds, micros = await redis.time()
+    return float(seconds * 1000 + micros / 1000 - int(oldest[0][0].split(b"-")[0]))
