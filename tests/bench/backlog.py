@@ -68,7 +68,8 @@ async def _behind(size: Size, run: Callable[[Fleet], Load]) -> _Taken:
         try:
             first = {"image_ids": [f"img_{number}" for number in range(20)], "labels": ["a", "b"]}
             await fleet.redis.xadd(STREAM, {"payload": entry("pet_first", "first", first)})
-            await preload(fleet.redis, int(_JOBS_A_SECOND * size.seconds), DIMENSION)
+            # A second more: the load takes a moment to begin, and the daemon does not wait for it.
+            await preload(fleet.redis, int(_JOBS_A_SECOND * (size.seconds + 1.0)), DIMENSION)
             await fleet.daemons[0].start()
             await eventually(lambda: _served(fleet), what="the first view")
             before, began = await fleet.redis.xinfo_stream(STREAM), time.perf_counter()
