@@ -17,7 +17,7 @@ from sploot_clusterd.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _JOBS_A_PAGE: Final = 8
-"""Lines in one write: with 64 of them other work on the loop waited up to 20 ms, beside a computing thread."""
+"""Lines in one write. Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
 
 
 class Tally:
