@@ -10,8 +10,11 @@ _FIRST_MS: Final = 1000
 _LONGEST_MS: Final = 60_000
 _INLINE_PIECE: Final = 0.001
 _INLINE_TOTAL: Final = 0.004
+_INLINE_TINY: Final = 0.00025
 _INLINE_BESIDE: Final = 0.0003
-"""Seconds of estimated work: of one pet, of a batch, and of a batch while the pool computes another."""
+"""Seconds of estimated work: of one pet, of a batch, of one pet in a batch of any size, and of a batch while the pool
+computes another.
+"""
 _HOP_SECONDS: Final = 1.0
 _INLINE_BYTES: Final = 64 * 1024
 _INLINE_BYTES_BESIDE: Final = 4 * 1024
@@ -77,8 +80,12 @@ def hops(estimates: Sequence[float]) -> Iterator[slice]:
 def in_thread(estimates: Sequence[float], *, busy: bool) -> bool:
     """Whether a batch goes to the thread pool, by the estimated seconds of each pet's work.
 
-    Tiny work runs between the loop's other work, for a hop costs it a quarter of its rate. One large piece, or many
-    together, goes to the pool; and while the pool is `busy` all but the least does: each array operation beside a
-    computing thread waits for the interpreter's lock, and the loop must not be the one that waits.
+    Tiny work runs between the loop's other work, for a hop costs it a quarter of its rate; each piece is done within
+    half a slice, so it does not matter how many there are. One large piece, or many together, goes to the pool; and
+    while the pool is `busy` all but the least does: each array operation beside a computing thread waits for the
+    interpreter's lock, and the loop must not be the one that waits.
     """
-    return max(estimates, default=0.0) > _INLINE_PIECE or sum(estimates) > (_INLINE_BESIDE if busy else _INLINE_TOTAL)
+    largest, total = max(estimates, default=0.0), sum(estimates)
+    if busy:
+        return total > _INLINE_BESIDE
+    return largest > _INLINE_PIECE or (largest > _INLINE_TINY and total > _INLINE_TOTAL)

@@ -1,6 +1,6 @@
 """What was committed, told to the metrics and the log.
 
-For a whole batch at once: beside a computing thread each write of a line may have to wait for the interpreter's lock.
+For several jobs at once: beside a computing thread each write of a line may have to wait for the interpreter's lock.
 """
 
 import logging
@@ -16,7 +16,8 @@ from sploot_clusterd.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_JOBS_A_PAGE: Final = 64
+_JOBS_A_PAGE: Final = 8
+"""Lines in one write. Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
 
 
 class Tally:

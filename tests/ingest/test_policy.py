@@ -50,7 +50,8 @@ def test_only_large_pieces_go_to_the_pool():
     assert not in_thread([], busy=True)
     assert not in_thread([0.0002] * 10, busy=False)
     assert in_thread([0.0002, 0.02], busy=False)
-    assert in_thread([0.0002] * 100, busy=False)
+    assert not in_thread([0.0002] * 100, busy=False), "each is done well within a slice"
+    assert in_thread([0.0005] * 100, busy=False)
     assert in_thread([0.0002] * 10, busy=True), "beside a computing thread the loop would wait for each array"
     assert not decode_in_thread(10_000, busy=False)
     assert decode_in_thread(10_000, busy=True)
