@@ -46,8 +46,8 @@ Watch = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """One more root task, given the event that tells it to end: a StartError of it ends the daemon."""
 
 _SWITCH_INTERVAL: Final = 0.0001
-"""Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait, and at
-each of the half dozen turns of the loop that a read takes.
+"""Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait, at
+each of the several turns of the loop that a read takes.
 """
 _GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
 """Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone

@@ -88,8 +88,8 @@ def encode_request(request: JobRequest) -> bytes:
 
 def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime) -> bytes:
     """What the stream carries of a checked request: its bytes as they came, in the reference's envelope."""
-    stamp = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), stamp))
+    stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
 
 
 def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limits) -> Job:

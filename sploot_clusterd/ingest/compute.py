@@ -15,7 +15,8 @@ _SLICE_SECONDS: Final = 0.0005
 """How long the loop, or the interpreter's lock, may be kept before others get a turn."""
 _WAY_SECONDS: Final = 0.001
 """How long that turn is while requests are being answered. One is answered over several turns of the loop, with Redis
-in between, so that a single turn would not do; and when there is no end of requests, jobs keep a third of the time.
+in between, so that a single turn would not do. Requests without end leave jobs about a third of the time; a longer
+pause would leave them less.
 """
 
 

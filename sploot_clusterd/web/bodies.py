@@ -26,7 +26,10 @@ async def read_body(request: web.BaseRequest, kind: str = JSON) -> bytes:
     seconds = request[HTTP].body_timeout_s
     try:
         if request.content.is_eof():  # most bodies come with their head: there is nothing to wait for
-            return await request.read()
+            body = request.content.read_nowait()
+            if len(body) > most:
+                raise _too_large(most)
+            return body
         async with asyncio.timeout(seconds):
             return await request.read()
     except TimeoutError:

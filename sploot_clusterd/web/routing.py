@@ -122,7 +122,7 @@ class Endpoint:
 class Router:
     """Finds a path's endpoint in two tables: paths as they are, and what follows a pet's id.
 
-    aiohttp's own resolver tries patterns in turn and makes an object of each match, which costs what a handler does.
+    aiohttp's own resolver tries patterns in turn and makes an object of each match.
     """
 
     def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, traffic: Traffic) -> None:

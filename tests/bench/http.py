@@ -2,9 +2,11 @@
 
 import asyncio
 import tempfile
+import time
 from pathlib import Path
 
 from tests.bench.figure import Figure, Size
+from tests.bench.jobs import STREAM
 from tests.bench.load import ACCEPTED, ENV, JOBS, Load, a_job, a_submit, asked, bare_handler, load, serving
 from tests.conftest import eventually
 from tests.faults.fleet import Fleet
@@ -57,9 +59,34 @@ async def _submits(size: Size, consumers: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         async with Fleet(Path(path), daemons=1, env={**ENV, "CLUSTER_CONSUMERS": str(consumers)}) as fleet:
             if consumers:
-                return _compare("POST while consuming", size, serving(fleet), a_submit(), ACCEPTED)
+                return await _consuming(size, fleet)
             alone = _compare("POST without consumers", size, serving(fleet), a_submit(), ACCEPTED)
             return [*alone, _batches(size, serving(fleet))]
+
+
+async def _consuming(size: Size, fleet: Fleet) -> list[Figure]:
+    """Our rate beside the bare handler's; and what of that was applied in the same time, for what is only put off is
+    no gain.
+    """
+    await fleet.ready()
+    name = "POST while consuming"
+    status, body = ACCEPTED
+    ours, bare, taken, applied = [], [], [], []
+    with bare_handler(status, body) as other:
+        for _ in range(size.repeats):
+            before, began = await fleet.redis.xinfo_stream(STREAM), time.perf_counter()
+            ours.append(load(serving(fleet), size, a_submit(), status))
+            after, took = await fleet.redis.xinfo_stream(STREAM), time.perf_counter() - began
+            added = after["entries-added"] - before["entries-added"]
+            taken.append(added / took)
+            applied.append((added - after["length"]) / took)
+            await fleet.settled(300)
+            bare.append(load(other, size, a_submit(), status))
+    return [
+        Figure(name, "requests/s", [one.rate for one in ours], [one.rate for one in bare]),
+        Figure(f"{name}, p99", "ms", [one.p99_ms for one in ours], [one.p99_ms for one in bare]),
+        Figure(f"{name}, applied meanwhile, beside what came", "jobs/s", applied, taken),
+    ]
 
 
 def _batches(size: Size, server: tuple[int, int]) -> Figure:

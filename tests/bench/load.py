@@ -24,7 +24,7 @@ _LISTED = '{"image_ids":["img-{number}"],"labels":["Portraits"],"coverage":{"por
 
 class Load(NamedTuple):
     """What a server did under load, and the CPU time of its process that a request took: other work on the machine
-    changes that much less than the rate.
+    changes that less than the rate.
     """
 
     rate: float
