@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__, config
+from sploot_clusterd.commands import adder
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate import arguments as evaluation
@@ -106,14 +107,7 @@ def _shared_options() -> argparse.ArgumentParser:
 
 
 def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-
-    def command(name: str, about: str, examples: str) -> argparse.ArgumentParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return commands.add_parser(
-            name, help=about, description=about, epilog=examples, formatter_class=layout, parents=[shared]
-        )
-
+    command = adder(parser, shared, "command")
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
     replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
     replay.add_argument("file", type=Path, metavar="FILE", help="a job, an array of jobs, or a job a line")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, get_args
 
+from sploot_clusterd.commands import adder
 from sploot_clusterd.errors import Reason
 
 if TYPE_CHECKING:
@@ -49,14 +50,7 @@ def add_arguments(
     parser: argparse.ArgumentParser, shared: argparse.ArgumentParser, rate: Callable[[str], float]
 ) -> None:
     """`shared` are the options of every command; `rate` reads a number of letters a second."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def action(name: str, about: str, examples: str) -> argparse.ArgumentParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return actions.add_parser(
-            name, help=about, description=about, epilog=examples, formatter_class=layout, parents=[shared]
-        )
-
+    action = adder(parser, shared, "action", required=True)
     list_ = action("list", "print a line for each dead letter, the oldest first", _LIST_EXAMPLES)
     list_.add_argument("--json", action="store_true", help="a JSON object a line, all fields but the payload")
     show = action("show", "print one dead letter whole", _SHOW_EXAMPLES)

@@ -9,13 +9,12 @@ import numpy as np
 
 from sploot_clusterd.engine.params import KindWeights
 from sploot_clusterd.engine.profile import Profile
-from sploot_clusterd.engine.vectors import Floats, Layout, combine, extend_layout, padded, restore, unit
+from sploot_clusterd.engine.vectors import Floats, Layout, combine, extend_layout, padded, quantised, restore, unit
 from sploot_clusterd.errors import BadStateError
 
 _WHOLE: Final = np.dtype("<f2")
 _STEP: Final = np.dtype("<f4")
-_LEVELS: Final = 127
-"""A reduced vector is stored as signed bytes, times one step: within 2 % of its length, at half the size of float16."""
+"""A reduced vector is stored as a step and signed bytes: within 2 % of its length, at half the size of float16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Encoding:
 
         float32 [dimension]. Kinds that came to the space later are zeros. Raises BadStateError.
         """
-        if self.profile is None or not self.profile.settled:
+        if not self._reduces:
             return self._reduced(restore(stored, self._length))
         if len(stored) < _STEP.itemsize or len(stored) - _STEP.itemsize > self.dimension:
             raise BadStateError(f"a reduced vector of {len(stored)} bytes in a space of {self.dimension} dimensions")
@@ -63,7 +62,7 @@ class Encoding:
 
     def whole(self, stored: bytes) -> bytes:
         """The vector before it was reduced, as float16; of a reduced one, nearly (`KindProfile.expand`)."""
-        if self.profile is None or not self.profile.settled:
+        if self.profile is None or not self._reduces:
             return stored
         vector, whole = self.compared(stored), np.zeros(self._length, dtype=np.float32)
         before = after = 0
@@ -77,12 +76,15 @@ class Encoding:
 
     def keep(self, whole: bytes) -> bytes:
         """What is stored of an image whose whole vector, as float16, is given."""
-        if self.profile is None or not self.profile.settled:
+        if not self._reduces:
             return whole
-        vector = self._reduced(restore(whole, self._length))
-        step = float(np.abs(vector).max()) / _LEVELS
-        levels = np.rint(vector / step) if step else vector
-        return np.float32(step).astype(_STEP).tobytes() + levels.astype(np.int8).tobytes()
+        step, levels = quantised(self._reduced(restore(whole, self._length)))
+        return step.astype(_STEP).tobytes() + levels
+
+    @property
+    def _reduces(self) -> bool:
+        """Whether vectors are stored as they are compared."""
+        return self.profile is not None and self.profile.settled
 
     @property
     def _length(self) -> int:

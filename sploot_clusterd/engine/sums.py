@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from sploot_clusterd.engine.statistics import Doubles, Floats
+from sploot_clusterd.engine.vectors import quantised
 
 Form = Literal["i1", "f2", "f4"]
 _STORED: Final[dict[Form, np.dtype[Any]]] = {"i1": np.dtype("i1"), "f2": np.dtype("<f2"), "f4": np.dtype("<f4")}
-_LEVELS: Final = 127
 
 
 def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
@@ -44,10 +44,10 @@ def unpack(raw: bytes, weights: Doubles, form: Form) -> Floats:
 
 
 def _as_levels(sums: Floats, weight: float) -> bytes:
-    """As `Encoding` stores a reduced vector, whose largest value is 127 steps."""
+    """As `Encoding` stores a reduced vector."""
     del weight
-    step = np.float32(float(np.abs(sums).max(initial=0.0)) / _LEVELS)
-    return (np.rint(sums / step) if step else sums).astype(np.int8).tobytes()
+    _, levels = quantised(sums)
+    return levels
 
 
 def _as_values(sums: Floats, weight: float) -> bytes:

@@ -17,6 +17,7 @@ Layout = Sequence[tuple[str, int]]
 """The kinds of a space and their lengths, in the order in which they first appeared."""
 
 _STORED: Final = np.dtype("<f2")
+_LEVELS: Final = 127
 _BLURRED: Final = 0.48
 _SOFTNESS: Final = 0.05
 
@@ -64,6 +65,12 @@ def restore(data: bytes, dimension: int) -> Floats:
     if not np.isfinite(vector).all():
         raise BadStateError("a stored vector is not finite")
     return vector
+
+
+def quantised(vector: Floats) -> tuple[np.float32, bytes]:
+    """The vector [d] in signed bytes, and the step between them: its largest value is 127 steps."""
+    step = np.float32(float(np.abs(vector).max(initial=0.0)) / _LEVELS)
+    return step, (np.rint(vector / step) if step else vector).astype(np.int8).tobytes()
 
 
 def padded(vector: Floats, dimension: int) -> Floats:

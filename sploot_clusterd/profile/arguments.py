@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from sploot_clusterd.commands import adder
+
 ABOUT: Final = "look at what was learned of each encoder, freeze it, take it to another installation"
 EXAMPLES: Final = """examples:
   clusterd profile list                     how far each model version's profile has come
@@ -30,14 +32,7 @@ _IMPORT_EXAMPLES: Final = """example:
 
 def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
     """`shared` are the options of every command."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def action(name: str, about: str, examples: str) -> argparse.ArgumentParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return actions.add_parser(
-            name, help=about, description=about, epilog=examples, formatter_class=layout, parents=[shared]
-        )
-
+    action = adder(parser, shared, "action", required=True)
     list_ = action("list", "print a line for each model version", _LIST_EXAMPLES)
     show = action("show", "print what there is of one", _SHOW_EXAMPLES)
     freeze = action("freeze", "keep the profile as it is, and delete the sample", _FREEZE_EXAMPLES)
