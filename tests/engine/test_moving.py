@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sploot_clusterd.engine import (
     NeedsAllRowsError,
@@ -14,89 +12,15 @@ from sploot_clusterd.engine import (
     Profiles,
     Verdict,
     apply,
-    learn,
-    new_album,
     render,
 )
-from sploot_clusterd.engine.codec import encode_changes
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.engine.vectors import image_weight
-from sploot_clusterd.evaluate.albums import LabelledAlbum
-from sploot_clusterd.model import EntryId
 
-from .fleets import MODEL, at_hand, profile, sampled
-from .pet import START_MS, Pet, direction, insight, job, photos
+from .fleets import MODEL, at_hand, profile
+from .moves import EVERY_KIND, came, check, empty, fleet, generations, learned, stored_sizes
+from .pet import Pet, direction, insight, job, photos
 from .synthetic import Fleet
-from .test_laws import SMALL, grouping, histories
-
-EVERY_KIND = {"embedding": 64, "pose": 34, "context": 20}
-MISSING = {"embedding": 0.1, "pose": 0.3, "context": 0.3}
-
-
-def fleet(**lengths):
-    """Albums of these kinds, of which images lack some, and an album that no profile was learned from."""
-    lengths = dict(lengths)
-    dimension = lengths.pop("embedding")
-    some = Fleet(dimension, others=lengths, missing={kind: MISSING[kind] for kind in lengths})
-    return some, some.album(99, labels=4)
-
-
-def learned(some: Fleet, *, settled=False, generation=1):
-    rows = [album for number in range(12) for album in [some.album(number)]]
-    kinds = {"embedding": np.concatenate([album.embedding for album in rows])}
-    kinds |= {kind: np.concatenate([album.others[kind] for album in rows]) for kind in rows[0].others}
-    found = learn(MODEL, sampled(kinds))
-    assert found is not None
-    return replace(found, generation=generation, settled=settled)
-
-
-def came(pet: Pet, album: LabelledAlbum, *, begin=0, end=None, number=1) -> None:
-    """The album's images from `begin` to `end`, eight to a job."""
-    images = [album.insight(n) for n in range(len(album))][begin:end]
-    for at in range(0, len(images), 8):
-        pet.apply(job(number + at, *images[at : at + 8]))
-
-
-def everything(pet: Pet) -> dict[bytes, bytes]:
-    """The album as fields of its hash, whatever was written before."""
-    return encode_changes(new_album("pet_123"), pet.album)[0]
-
-
-def check(pet: Pet) -> None:
-    """Rows and cells tell the same, and the album is the one that its fields hold."""
-    counts, sums = {}, {}
-    for raw in pet.rows().values():
-        row = decode_row(raw)
-        if row.vectors is None:
-            continue
-        cell, space = pet.album.heirs.get(row.vectors.cell, row.vectors.cell), pet.album.spaces[row.vectors.space]
-        encoding = Encoding(space.layout, pet.profiles.get(space.model_version, space.profile))
-        counts[cell] = counts.get(cell, 0) + 1
-        sums[cell] = sums.get(cell, 0) + np.float32(image_weight(row.quality)) * encoding.compared(row.vectors.data)
-    assert {cell: each.count for cell, each in pet.album.cells.items()} == counts
-    for space in pet.album.spaces.values():
-        assert space.sums == pytest.approx(
-            np.array([sums[cell] for cell in space.ids]).reshape(space.sums.shape), abs=1e-3
-        )
-    before, view = everything(pet), render(pet.album, pet.params)
-    pet.reload()
-    assert everything(pet) == before
-    assert render(pet.album, pet.params) == view
-
-
-def empty(pet: Pet) -> None:
-    pet.apply(job(10**6, removed=list(pet.rows())))
-    assert (pet.album.cells, pet.album.clusters, pet.album.spaces) == ({}, {}, {})
-    assert pet.view["metrics"]["num_images"] == 0
-
-
-def generations(pet: Pet) -> dict[str, int]:
-    return {space.model_version: space.profile for space in pet.album.spaces.values()}
-
-
-def stored_sizes(pet: Pet) -> set[int]:
-    return {len(row.vectors.data) for row in map(decode_row, pet.rows().values()) if row.vectors}
+from .test_laws import grouping
 
 
 @pytest.mark.parametrize("lengths", [{"embedding": 64}, {"embedding": 512}, {"embedding": 1280}, EVERY_KIND])
@@ -330,50 +254,3 @@ def test_any_algorithm_moves(algorithm, settled):
     assert generations(pet) == {MODEL: 1}
     check(pet)
     empty(pet)
-
-
-NARROW = [profile(1, embedding=12), profile(2, embedding=12, seed=5)]
-NARROW += [profile(n, settled=True, embedding=12, seed=n) for n in (3, 4)]
-
-
-def lived(jobs, adopted) -> Pet:
-    """An album whose jobs are applied while another generation is adopted before each."""
-    pet = Pet(SMALL)
-    for each, generation in zip(jobs, adopted, strict=True):
-        pet.profiles = at_hand(*NARROW, adopt=generation)
-        pet.apply(each)
-    return pet
-
-
-turns = st.lists(st.integers(0, 4), min_size=8, max_size=8)
-
-
-@given(histories(), turns)
-@settings(max_examples=60, deadline=None)
-def test_rows_and_cells_agree_whatever_profiles_come_and_go(jobs, adopted):
-    pet = lived(jobs, adopted[: len(jobs)])
-    alive = {name for name, raw in pet.rows().items() if decode_row(raw).exists}
-
-    check(pet)
-
-    assert pet.view["metrics"]["num_images"] == len(alive)
-    assert set(generations(pet).values()) <= {adopted[len(jobs) - 1]}
-    empty(pet)
-
-
-@given(histories(), turns)
-@settings(max_examples=30, deadline=None)
-def test_the_same_jobs_and_profiles_give_the_same_bytes(jobs, adopted):
-    adopted = adopted[: len(jobs)]
-
-    assert lived(jobs, adopted).fields == lived(jobs, adopted).fields
-
-
-@given(histories(), turns, st.integers(0, 7))
-@settings(max_examples=40, deadline=None)
-def test_a_job_that_comes_again_under_its_profile_changes_nothing(jobs, adopted, which):
-    pet = lived(jobs, adopted[: len(jobs)])
-
-    applied = pet.apply(jobs[which % len(jobs)]._replace(sequence=EntryId(START_MS + 10**6, 0)))
-
-    assert not applied.changed

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -81,84 +82,101 @@ class Side:
         return self.metrics.registry.get_sample_value(f"media_cluster_{name}", labels) or 0.0
 
 
+def image(name: str, *vector: float) -> dict:
+    return {"images": [{"image_id": name, "embedding": list(vector) or [1.0, 0.0]}]}
+
+
+class Resources(NamedTuple):
+    """What a side has to give back at its end."""
+
+    clients: Clients
+    pool: ThreadPoolExecutor
+    own: Redis
+    """A connection for the test itself."""
+
+
 @pytest.fixture
 async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
     """Makes ingest sides; two of them are two processes. `url` leads to a Redis of the test's own."""
-    made: list[tuple[Clients, ThreadPoolExecutor, Redis]] = []
+    made: list[Resources] = []
 
     async def new(
         params: Params = Params(),  # noqa: B008 - immutable
         url: str = redis_url,
         moves_per_second: float = 5.0,
     ) -> Side:
-        metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
-        keys = Keys("ns", "jobs", "jobs:dead")
-        clients, pool = Clients(RedisSettings(url=SecretUrl(url))), ThreadPoolExecutor(1)
-        own = Redis.from_url(url, protocol=2)
-        made.append((clients, pool, own))
-        stream = Stream(
-            clients,
-            keys,
-            metrics,
-            group=GROUP,
-            retry_idle_ms=60_000,
-            max_attempts=MAX_ATTEMPTS,
-            most_letters=1000,
-            approximate_trim=True,
-        )
-        await stream.ensure_group()
-        albums = AlbumStore(
-            clients,
-            keys,
-            metrics,
-            group=GROUP,
-            view_seconds=100,
-            album_seconds=None,
-            most_sampled=SAMPLE_LIMIT,
-            retry_reads=True,
-        )
-        cache, brake = AlbumCache(2**20, metrics), Brake(health)
-        leases = Leases(stream, health, stopping, 60_000)
-        profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
-        book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
-        compute = Compute(pool, Traffic())
-        keeper = ProfileKeeper(book, metrics, health, stopping)
-        processor = Processor(
-            stream=stream,
-            albums=albums,
-            planner=Planner(params, book),
-            book=book,
-            cache=cache,
-            leases=leases,
-            outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
-            brake=brake,
-            compute=compute,
-            health=health,
-            limits=LimitsSettings(),
-            metrics=metrics,
-        )
-        return Side(
-            own,
-            keys,
-            clients,
-            stream,
-            processor,
-            profiles,
-            book,
-            keeper,
-            cache,
-            leases,
-            brake,
-            health,
-            metrics,
-            stopping,
-        )
+        clients = Clients(RedisSettings(url=SecretUrl(url)))
+        made.append(Resources(clients, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
+        return await _side(made[-1], params, moves_per_second)
 
     yield new
     for clients, pool, own in made:
         await clients.close()
         await own.aclose()
         pool.shutdown()
+
+
+async def _side(resources: Resources, params: Params, moves_per_second: float) -> Side:
+    clients, pool, own = resources
+    metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
+    keys = Keys("ns", "jobs", "jobs:dead")
+    stream = Stream(
+        clients,
+        keys,
+        metrics,
+        group=GROUP,
+        retry_idle_ms=60_000,
+        max_attempts=MAX_ATTEMPTS,
+        most_letters=1000,
+        approximate_trim=True,
+    )
+    await stream.ensure_group()
+    albums = AlbumStore(
+        clients,
+        keys,
+        metrics,
+        group=GROUP,
+        view_seconds=100,
+        album_seconds=None,
+        most_sampled=SAMPLE_LIMIT,
+        retry_reads=True,
+    )
+    cache, brake = AlbumCache(2**20, metrics), Brake(health)
+    leases = Leases(stream, health, stopping, 60_000)
+    profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
+    book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
+    compute = Compute(pool, Traffic())
+    keeper = ProfileKeeper(book, metrics, health, stopping)
+    processor = Processor(
+        stream=stream,
+        albums=albums,
+        planner=Planner(params, book),
+        book=book,
+        cache=cache,
+        leases=leases,
+        outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
+        brake=brake,
+        compute=compute,
+        health=health,
+        limits=LimitsSettings(),
+        metrics=metrics,
+    )
+    return Side(
+        own,
+        keys,
+        clients,
+        stream,
+        processor,
+        profiles,
+        book,
+        keeper,
+        cache,
+        leases,
+        brake,
+        health,
+        metrics,
+        stopping,
+    )
 
 
 @pytest.fixture
