@@ -1,13 +1,11 @@
-"""`python -m tests.bench [--only NAME] [--json FILE] [--draw DIR]`: what the daemon costs, beside bare baselines of the
-same run.
-"""
+"""`python -m tests.bench`: what the daemon costs, beside bare baselines of the same run."""
 
 # ruff: noqa: T201 - a command prints
 
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import msgspec
 
 from tests.bench.backlog import backlog
 from tests.bench.engine import albums
-from tests.bench.figure import Figure, Measure, Size, middle
+from tests.bench.figure import Figure, Measure, Size
 from tests.bench.growth import growth
 from tests.bench.http import reads, submits
 from tests.bench.jobs import jobs
@@ -25,10 +23,12 @@ from tests.bench.memory import memory
 from tests.bench.process import process
 from tests.bench.rivals import rivals
 from tests.bench.shapes import shapes
+from tests.bench.table import HEAD, refreshed, row
 
 _EXAMPLES = """example:
   python -m tests.bench --only reads --json reads.json                 the read path
-  python -m tests.bench --json bench.json --draw docs/pictures         everything; it takes a quarter of an hour
+  python -m tests.bench --json bench.json --table docs/performance.md --draw docs/pictures
+                                                    everything, into the page; it takes a quarter of an hour
   python -m tests.bench --from bench.json --draw docs/pictures         the same pictures again
 """
 _FULL_FLEET = 100_000
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
     )
     parser.add_argument("--only", choices=MEASURES, help="one group of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes every repeat to FILE")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="refreshes the tables of what was run in that page")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="draws what a job costs into DIR (needs matplotlib)")
     parser.add_argument(
         "--from", type=Path, metavar="FILE", dest="source", help="takes the figures of FILE, measures nothing"
@@ -63,38 +64,34 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
     asked = parser.parse_args(arguments)
     size = size or (Size(fleet=_FULL_FLEET) if asked.full else Size())
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}\n")
-    print("| figure | unit | clusterd | bare | ratio | load |")
-    print("|---|---|---|---|---|---|")
-    figures: list[Figure] = []
-    for figure in _read(asked.source) if asked.source else _measured(asked.only, size):
-        figures.append(figure)
-        print(_row(figure), flush=True)
+    print(HEAD)
+    figures: dict[str, Sequence[Figure]] = {}
+    for group, measured in _read(asked.source) if asked.source else _measured(asked.only, size):
+        figures[group] = measured
+        print(*map(row, measured), sep="\n", flush=True)
+        if asked.table:
+            asked.table.write_text(refreshed(asked.table.read_text(), group, measured))
     if asked.json:
-        rows = [{**asdict(figure), "ratios": figure.ratios} for figure in figures]
+        rows = {group: [{**asdict(each), "ratios": each.ratios} for each in of_it] for group, of_it in figures.items()}
         asked.json.write_bytes(msgspec.json.encode(rows))
     if asked.draw:
         from tests.bench.draw import draw  # noqa: PLC0415 - matplotlib is not for everybody
 
-        for path in draw(figures, asked.draw):
+        for path in draw([each for of_it in figures.values() for each in of_it], asked.draw):
             print(f"drawn: {path}", file=sys.stderr)
     return 0
 
 
-def _measured(only: str | None, size: Size) -> Iterator[Figure]:
+def _measured(only: str | None, size: Size) -> Iterator[tuple[str, Sequence[Figure]]]:
     for name, measure in MEASURES.items():
         if only in {None, name}:
             print(f"measuring: {name}", end="\r", file=sys.stderr, flush=True)
-            yield from measure(size)
+            yield name, measure(size)
 
 
-def _read(file: Path) -> list[Figure]:
-    """Figures that `--json` wrote."""
-    return msgspec.json.decode(file.read_bytes(), type=list[Figure])
-
-
-def _row(figure: Figure) -> str:
-    columns = (figure.name, figure.unit, middle(figure.ours), middle(figure.bare), middle(figure.ratios, 2))
-    return f"| {' | '.join(columns)} | {figure.load:.1f} |"
+def _read(file: Path) -> Iterator[tuple[str, Sequence[Figure]]]:
+    """Figures that `--json` wrote, by group."""
+    yield from msgspec.json.decode(file.read_bytes(), type=dict[str, list[Figure]]).items()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What a figure is: values of the daemon beside those of a bare baseline, taken in turns."""
 
 import os
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -47,10 +46,3 @@ class Figure:
 
 
 Measure = Callable[[Size], list[Figure]]
-
-
-def middle(values: list[float], digits: int = 4) -> str:
-    """Median and, in brackets, the lowest and highest."""
-    if not values:
-        return "-"
-    return f"{statistics.median(values):.{digits}g} ({min(values):.{digits}g} .. {max(values):.{digits}g})"
