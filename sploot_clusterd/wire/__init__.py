@@ -1,0 +1,21 @@
+"""From bytes of strangers to checked jobs: one decoder for both doors, HTTP bodies and stream entries.
+
+What comes out is checked; what is wrong raises `BadJobError` with a text that names the field and what is allowed.
+Nothing else may escape, whatever the bytes are.
+"""
+
+from sploot_clusterd.wire.claims import claimed_ids, first_place, flat_payload, other_pet
+from sploot_clusterd.wire.entries import decode_entry
+from sploot_clusterd.wire.requests import decode_corrections, decode_request, encode_envelope, encode_request
+
+__all__ = [
+    "claimed_ids",
+    "decode_corrections",
+    "decode_entry",
+    "decode_request",
+    "encode_envelope",
+    "encode_request",
+    "first_place",
+    "flat_payload",
+    "other_pet",
+]

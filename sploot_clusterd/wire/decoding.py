@@ -1,0 +1,67 @@
+"""JSON of strangers: decoded into a checked struct, or a `BadJobError` that names the field and what is allowed."""
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from sploot_clusterd.checks import is_deeper
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, OPS, TEXT_PATTERN
+
+T = TypeVar("T")
+
+_LONGEST_ERROR: Final = 512
+_LEVELS: Final = 64
+"""How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
+on the interpreter and on who calls it. What one door takes the other must not refuse.
+"""
+_TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
+_WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
+_MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
+_ONE_OF_OPS: Final = f"expected {', '.join(OPS[:-1])} or {OPS[-1]}"
+_RULES: Final = {
+    CLUSTER_PATTERN: "a cluster's id as the view has it, pet_123-cluster-0",
+    ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -",
+    TEXT_PATTERN: "1 to 128 printable characters",
+}
+
+
+def decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        _must_be_json(raw)  # the decoder stops at the first wrong type: what follows may be no JSON at all
+        raise BadJobError("invalid", _explain(str(error))) from None
+    except (ValueError, RecursionError):
+        _must_be_json(raw)
+        raise
+
+
+def check_nesting(raw: bytes, around: int = 0) -> None:
+    """Raises BadJobError if a request nests too deep. `around`: the levels of what it is wrapped in."""
+    if is_deeper(raw, _LEVELS + around):
+        raise BadJobError("malformed", _TOO_DEEP)
+
+
+def _must_be_json(raw: bytes) -> None:
+    try:
+        msgspec.json.decode(raw)
+    except RecursionError:
+        raise BadJobError("malformed", _TOO_DEEP) from None
+    except ValueError as error:  # DecodeError and UnicodeDecodeError among them
+        raise BadJobError("malformed", f"not JSON: {error}"[:_LONGEST_ERROR]) from None
+
+
+def _explain(text: str) -> str:
+    """The decoder's message, field first: `payload.images[0].quality: expected ...`."""
+    found = _WHERE.match(text)
+    path, what = (found["path"], found["what"]) if found else ("", text)
+    if missing := _MISSING.match(what):
+        path, what = ".".join(filter(None, (path, missing["field"]))), "this field is required"
+    if path.endswith(".op"):
+        what = _ONE_OF_OPS
+    for pattern, rule in _RULES.items():
+        what = what.replace(f"`str` matching regex {pattern!r}", rule)
+    return f"{path or 'the body'}: {what[:1].lower()}{what[1:]}"[:_LONGEST_ERROR]

@@ -1,0 +1,141 @@
+"""Stream entries: in any of the accepted forms in, a checked job out."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from sploot_clusterd.checks import Limits, check_limits, insights
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import EntryId, Envelope, Job, JobPayload, JobRequest
+from sploot_clusterd.wire.decoding import check_nesting, decoded
+
+
+class _Form(msgspec.Struct):
+    """Just enough of an entry's JSON to tell which of the accepted forms it has."""
+
+    payload: Any = None
+    fields: Any = None
+
+
+class _Fields(msgspec.Struct):
+    """A flat entry's fields in JSON: the form in which a dead letter of one can be replayed."""
+
+    fields: dict[str, str]
+
+
+_TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
+_FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
+_REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
+_PAYLOAD_KEYS: Final = frozenset(JobPayload.__struct_fields__)
+
+_request: Final = msgspec.json.Decoder(JobRequest)
+_envelope: Final = msgspec.json.Decoder(Envelope)
+_form: Final = msgspec.json.Decoder(_Form)
+_fields: Final = msgspec.json.Decoder(_Fields)
+_encoder: Final = msgspec.json.Encoder()
+
+
+def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limits) -> Job:
+    """A stream entry, in whichever accepted form, as a job. Raises BadJobError (malformed, invalid, mismatch)."""
+    sequence = first_id(entry_id, fields.get(b"first_id"))
+    raw = fields.get(b"payload")
+    request, job_id = _from_flat(texts(fields)) if raw is None else _from_json(raw)
+    check_limits(request, limits)
+    payload = request.payload or JobPayload()
+    return Job(
+        pet_id=request.pet_id,
+        job_id=job_id or str(sequence),
+        sequence=sequence,
+        force=bool(request.force),
+        image_ids=payload.image_ids or (),
+        labels=payload.labels or (),
+        coverage=payload.coverage or {},
+        quality_score=payload.quality_score,
+        model_version=payload.model_version,
+        images=tuple(insights(request, limits)),
+        removed=payload.removed_image_ids or (),
+        corrections=payload.corrections or (),
+        trace=_trace(request.metadata),
+    )
+
+
+def texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    """A flat entry's fields. Raises BadJobError if they are no UTF-8."""
+    try:
+        return {key.decode(): value.decode() for key, value in fields.items() if key != b"first_id"}
+    except UnicodeDecodeError:
+        raise BadJobError("malformed", "the fields of a flat entry are UTF-8") from None
+
+
+def first_id(entry_id: EntryId, given: bytes | None) -> EntryId:
+    """The place in the order: a replayed job keeps its first one, and cannot take a later one than it has.
+
+    Raises BadJobError.
+    """
+    if given is None:
+        return entry_id
+    try:
+        return min(EntryId.parse(given.decode()), entry_id)
+    except ValueError:
+        raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
+
+
+def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
+    """The request in `payload`, and its job id. Our own form is tried first: it is nearly all of the traffic."""
+    try:
+        envelope = _envelope.decode(raw)
+    except (ValueError, RecursionError):
+        form = decoded(_form, raw)
+    else:
+        check_nesting(raw, around=1)
+        return _opened(envelope)
+    if form.fields is not None:
+        return _from_flat(decoded(_fields, raw).fields)
+    if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
+        check_nesting(raw, around=1)
+        return _opened(decoded(_envelope, raw))
+    check_nesting(raw)
+    request = decoded(_request, raw)
+    return request, request.job_id
+
+
+def _opened(envelope: Envelope) -> tuple[JobRequest, str | None]:
+    request = envelope.payload
+    if envelope.pet_id != request.pet_id:
+        raise BadJobError(
+            "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
+        )
+    return request, request.job_id or envelope.job_id
+
+
+def _from_flat(given: Mapping[str, str]) -> tuple[JobRequest, str | None]:
+    """One field a key: texts as they are, everything else as JSON."""
+    request: dict[str, Any] = {}
+    payload: dict[str, Any] = {}
+    for key, text in given.items():
+        home = request if key in _REQUEST_KEYS else payload if key in _PAYLOAD_KEYS else None
+        if home is not None:
+            home[key] = text if key in _TEXTS else msgspec.Raw(_flat_json(key, text))
+    raw = _encoder.encode({**request, "payload": payload})
+    check_nesting(raw)
+    checked = decoded(_request, raw)
+    return checked, checked.job_id
+
+
+def _flat_json(key: str, text: str) -> bytes:
+    if key == "force":
+        try:
+            return _FORCE[text.lower()]
+        except KeyError:
+            raise BadJobError("invalid", "force: expected true, false, 1 or 0") from None
+    try:
+        msgspec.json.decode(text)  # pasted in unread it could close the object and add keys of its own
+    except (ValueError, RecursionError):
+        raise BadJobError("malformed", f"{key}: expected JSON in this field of a flat entry") from None
+    return text.encode()
+
+
+def _trace(metadata: Mapping[str, Any] | None) -> str | None:
+    trace = (metadata or {}).get("traceparent")
+    return trace[:128] if isinstance(trace, str) else None
