@@ -14,28 +14,15 @@ import uvloop
 
 from sploot_clusterd import __version__, config, logs
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import SAMPLE_LIMIT, Params, load_algorithm, slots
+from sploot_clusterd.engine import Params, load_algorithm, slots
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import (
-    AlbumCache,
-    Book,
-    Brake,
-    Compute,
-    Consumer,
-    Leases,
-    Outcomes,
-    Planner,
-    Processor,
-    ProfileKeeper,
-    Reclaimer,
-    consumer_names,
-)
+from sploot_clusterd.ingest import Compute, Ingest
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pulse import Pulse
-from sploot_clusterd.store import AlbumStore, Clients, Keys, Reader, Stream, ViewStore
+from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
 from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
@@ -177,75 +164,19 @@ class Daemon:
         add("watchdog", lambda: run_watchdog(self._notifier, health, stop))
         health.expect("pulse")
         if self._settings.stream.consumers:
-            self._add_ingest()
-
-    def _add_ingest(self) -> None:
-        stream = self._settings.stream
-        *names, reclaim_name = consumer_names(self._settings)
-        leases = Leases(self._stream, self.health, self.stopping, stream.retry_idle_ms)
-        brake = Brake(self.health)
-        book = Book.of(self._settings, self._clients, self._keys, self.metrics)
-        compute = Compute(self._pool, self._traffic)
-        processor = self._new_processor(leases, brake, book, compute)
-        named = asyncio.Event()
-        for slot, name in enumerate(names):
-            consumer = Consumer(
-                name=name,
-                new_reader=self._new_reader,
+            ingest = Ingest(
+                settings=self._settings,
+                params=self._params,
+                clients=self._clients,
+                keys=self._keys,
                 stream=self._stream,
-                processor=processor,
-                brake=brake,
+                compute=Compute(self._pool, self._traffic),
                 metrics=self.metrics,
-                health=self.health,
-                named=named,
-                stopping=self.stopping,
+                health=health,
+                stopping=stop,
             )
-            self._supervisor.add(f"consumer-{slot}", consumer.run)
-            self.health.expect(name)
-        reclaimer = Reclaimer(
-            name=reclaim_name,
-            living=[*names, reclaim_name],
-            stream=self._stream,
-            processor=processor,
-            brake=brake,
-            health=self.health,
-            named=named,
-            stopping=self.stopping,
-            retry_idle_ms=stream.retry_idle_ms,
-        )
-        self._supervisor.add("reclaim", reclaimer.run)
-        self._supervisor.add("leases", leases.run)
-        self.health.expect(reclaim_name)
-        if self._settings.profiles.enabled:
-            keeper = ProfileKeeper(book, self.metrics, self.health, self.stopping)
-            self._supervisor.add("profiles", keeper.run)
-
-    def _new_processor(self, leases: Leases, brake: Brake, book: Book, compute: Compute) -> Processor:
-        settings = self._settings
-        albums = AlbumStore(
-            self._clients,
-            self._keys,
-            self.metrics,
-            group=settings.stream.group,
-            view_seconds=settings.clusters.ttl_seconds,
-            album_seconds=settings.albums.ttl_seconds,
-            most_sampled=SAMPLE_LIMIT,
-            retry_reads=settings.redis.retry_on_timeout,
-        )
-        return Processor(
-            stream=self._stream,
-            albums=albums,
-            planner=Planner(self._params, book),
-            book=book,
-            cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
-            leases=leases,
-            outcomes=Outcomes(self._stream, brake, self.metrics, settings.stream.max_attempts),
-            brake=brake,
-            compute=compute,
-            health=self.health,
-            limits=settings.limits,
-            metrics=self.metrics,
-        )
+            for name, task in ingest.root_tasks():
+                add(name, task)
 
     def _new_stream(self) -> Stream:
         stream = self._settings.stream
@@ -258,18 +189,6 @@ class Daemon:
             max_attempts=stream.max_attempts,
             most_letters=stream.maxlen,
             approximate_trim=stream.approximate_trim,
-        )
-
-    def _new_reader(self, consumer: str) -> Reader:
-        stream = self._settings.stream
-        return Reader(
-            self._clients,
-            self._stream,
-            self._keys,
-            self.metrics,
-            consumer=consumer,
-            count=stream.read_count,
-            block_ms=stream.read_timeout_ms,
         )
 
     def _new_http(self) -> HttpServer:

@@ -13,17 +13,15 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
 from sploot_clusterd.engine import SAMPLE_LIMIT, Params
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import (
-    AlbumCache,
-    Book,
-    Brake,
-    Compute,
-    Leases,
-    Outcomes,
-    Planner,
-    Processor,
-    ProfileKeeper,
-)
+from sploot_clusterd.ingest.book import Book
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.compute import Compute
+from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.outcomes import Outcomes
+from sploot_clusterd.ingest.plan import Planner
+from sploot_clusterd.ingest.process import Processor
+from sploot_clusterd.ingest.profiles import ProfileKeeper
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from sploot_clusterd.ingest import Compute
 from sploot_clusterd.ingest import compute as module
+from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.traffic import Traffic
 
 

@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.ingest import Consumer, Reclaimer
 from sploot_clusterd.ingest import leases as leases_module
+from sploot_clusterd.ingest.consumer import Consumer
+from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.store import Reader
 from tests.conftest import eventually
 from tests.ingest.conftest import Side

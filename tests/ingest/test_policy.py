@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import new_album
 from sploot_clusterd.errors import BadJobError, BadStateError
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest import AlbumCache, Brake
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.policy import (
     Again,
     SetAside,
