@@ -20,6 +20,7 @@ async def run_looplag(
     """
     loop = asyncio.get_running_loop()
     asleep = clock()
+    timer: asyncio.TimerHandle
 
     def wake() -> None:
         nonlocal asleep, timer
