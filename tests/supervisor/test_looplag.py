@@ -40,6 +40,24 @@ def test_a_stall_shows_as_long_as_the_sleeper_was_late(simulated):
     assert sample(measure(simulated, 2.0, stall_at=1.01, stall=0.3), "sum") == pytest.approx(0.21)
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_nothing_is_observed_once_the_task_has_ended(simulated, cancelled):
+    metrics = Metrics()
+
+    async def scene():
+        stopping = asyncio.Event()
+        task = asyncio.create_task(run_looplag(metrics, stopping, asyncio.get_running_loop().time))
+        await asyncio.sleep(1.05)
+        if cancelled:
+            task.cancel()
+        stopping.set()
+        await asyncio.wait({task})
+        await asyncio.sleep(1)
+
+    simulated(scene())
+    assert sample(metrics, "count") == 10
+
+
 async def test_a_real_stall_shows():
     metrics, stopping, measured = Metrics(), asyncio.Event(), asyncio.Event()
     readings = 0
