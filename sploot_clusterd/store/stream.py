@@ -114,6 +114,9 @@ class Stream:
         self._most_letters = most_letters
         self._trim = "~" if approximate_trim else "="
         self._pair = (keys.stream, keys.attempts)
+        self._put_off = 0
+        self.may_be_due = True
+        """False once `stats` saw nothing pending, until it sees something or this process puts an entry off."""
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in ("claim", "outcome", "upkeep")}
 
     async def reconnect(self) -> None:
@@ -175,6 +178,8 @@ class Stream:
         """Records failures; the entries stay pending until they are due. How many were still the consumer's."""
         arguments = [part for r in retries for part in r]
         self._round_trips["outcome"].inc()
+        self._put_off += 1
+        self.may_be_due = True
         with translated():
             written = await scripts.RETRY(self._clients.commands, self._pair, (self.group, consumer, *arguments))
         return int(written)
@@ -195,8 +200,11 @@ class Stream:
     async def stats(self) -> Stats:
         """The stream's figures, without reading a payload."""
         self._round_trips["upkeep"].inc()
+        put_off = self._put_off
         with translated():
-            return Stats(*await scripts.STATS(self._clients.commands, (self._keys.stream,), (self.group,)))
+            stats = Stats(*await scripts.STATS(self._clients.commands, (self._keys.stream,), (self.group,)))
+        self.may_be_due = stats.pending != 0 or self._put_off != put_off
+        return stats
 
     async def sweep_erase_marks(self) -> int:
         """Drops the erase marks that nothing unsettled is older than; how many."""

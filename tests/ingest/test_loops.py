@@ -16,7 +16,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest.consumer import Consumer
 from sploot_clusterd.ingest.reclaim import Reclaimer
-from sploot_clusterd.store import Reader
+from sploot_clusterd.store import Reader, Retry
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 from tests.ingest.test_process import image
@@ -167,6 +167,28 @@ async def test_leases_end_with_the_drain_and_not_before(side: Side):
         assert not task.done()
     async with asyncio.timeout(5):
         await task
+
+
+async def test_what_is_due_is_looked_for_only_while_something_may_be(side: Side):
+    reclaim = reclaimer(side, asyncio.Event())
+    await side.stream.stats()
+    round_trips = side.count("redis_round_trips_total", kind="claim")
+    assert await reclaim.claim_due() == 0
+    assert side.count("redis_round_trips_total", kind="claim") == round_trips
+    await side.add(payload=image("a"))
+    (entry,) = await side.read("me")
+    await side.stream.retry("me", [Retry(entry.key, 1, 0)])
+    assert await reclaim.claim_due() == 1, "this process put it off, and need not wait for the pulse"
+
+
+async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(side: Side):
+    reclaim = reclaimer(side, asyncio.Event())
+    await side.stream.stats()
+    await side.add(payload=image("a"))
+    (entry,) = await side.read("dead")
+    await side.redis.hset("jobs:attempts", entry.key, "1 1 0 1")
+    await side.stream.stats()
+    assert await reclaim.claim_due() == 1
 
 
 async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
