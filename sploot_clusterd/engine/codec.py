@@ -29,7 +29,7 @@ from sploot_clusterd.engine.album import (
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.engine.statistics import Floats
-from sploot_clusterd.engine.sums import Form, pack, unpack, whole
+from sploot_clusterd.engine.sums import Form, factors, pack, values, whole
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
 
@@ -72,14 +72,15 @@ class _Head(Struct, array_like=True):
 class _CellRecord(Struct, array_like=True):
     cell: Cell
     weight: float
-    sums: bytes
+    sums: memoryview
+    """Of the field's bytes: not copied when it is decoded."""
     form: Form = "f4"
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _head = msgspec.msgpack.Decoder(_Head)
 _cell = msgspec.msgpack.Decoder(_CellRecord)
-_segment = msgspec.msgpack.Decoder(dict[str, Stamp])
+_segment = msgspec.msgpack.Decoder(dict[str, EntryId])
 _chunk = msgspec.msgpack.Decoder(dict[str, float | None])
 _numbers = msgspec.msgpack.Decoder(Mapping[int, int])
 _anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor])
@@ -126,8 +127,8 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         raise BadStateError(f"the album has format {head.format}, not {FORMAT}")
     numbered: dict[bytes, dict[int, bytes]] = {b"c": {}, b"j": {}, b"p": {}}
     for name, value in fields.items():
-        if found := _NUMBERED.match(name):
-            numbered[found[1]][int(found[2])] = value
+        if name[:1] in numbered and name[1:].isdigit():
+            numbered[name[:1]][int(name[1:])] = value
     records = {cell_id: _read(_cell, b"c%d" % cell_id, raw) for cell_id, raw in sorted(numbered[b"c"].items())}
     segments = {number: _read(_segment, b"j%d" % number, raw) for number, raw in sorted(numbered[b"j"].items())}
     chunks = {number: _read(_chunk, b"p%d" % number, raw) for number, raw in sorted(numbered[b"p"].items())}
@@ -148,7 +149,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         heirs=_read(_numbers, HEIRS, fields[HEIRS]) if HEIRS in fields else {},
         anchors=anchors,
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
-        segments=tuple(Segment(n, {job: EntryId(*at) for job, at in jobs.items()}) for n, jobs in segments.items()),
+        segments=tuple(Segment(number, jobs) for number, jobs in segments.items()),
         chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,
@@ -187,7 +188,7 @@ def _encode_head(album: Album) -> bytes:
 
 def _cell_record(cell: Cell, sums: Floats, weight: float) -> _CellRecord:
     form, raw = pack(sums, weight) if cell.count == 1 else whole(sums)
-    return _CellRecord(cell, weight, raw, form)
+    return _CellRecord(cell, weight, memoryview(raw), form)
 
 
 def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
@@ -203,12 +204,15 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
+    scale = np.ones(len(ids), dtype=np.float32)
     for (form, size), ats in _alike([cells[cell_id] for cell_id in ids]).items():
         try:
-            stored = unpack(b"".join([cells[ids[at]].sums for at in ats]), weights[ats], form)
+            stored = values(b"".join([cells[ids[at]].sums for at in ats]), len(ats), form)
             sums[ats, : stored.shape[1]] = stored
+            scale[ats] = factors(weights[ats], form)
         except ValueError:
             raise BadStateError(f"cell {ids[ats[0]]} has {size} bytes in a space of {dimension} dimensions") from None
+    sums *= scale[:, None]  # in place: a copy of so many bytes costs more than the product
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
     return Space(

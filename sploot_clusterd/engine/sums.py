@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from sploot_clusterd.engine.statistics import Doubles, Floats
 from sploot_clusterd.engine.vectors import quantised
@@ -32,15 +33,23 @@ def whole(sums: Floats) -> tuple[Form, bytes]:
 
 def unpack(raw: bytes, weights: Doubles, form: Form) -> Floats:
     """float32 [k, d] of k cells of these weights, in a row. Raises ValueError if the bytes are no whole values."""
-    stored = np.frombuffer(raw, dtype=_STORED[form]).reshape(len(weights), -1)
-    if form == "f4":
-        return stored.astype(np.float32)
-    if form == "f2":
-        return np.asarray(weights.astype(np.float32)[:, None] * stored.astype(np.float32))
+    stored = values(raw, len(weights), form).astype(np.float32)
+    return stored if form == "f4" else np.asarray(factors(weights, form)[:, None] * stored)
+
+
+def values(raw: bytes, count: int, form: Form) -> npt.NDArray[Any]:
+    """What the sums [count, d] of cells in a row are multiples of, by `factors`. Raises ValueError as `unpack` does."""
+    stored = np.frombuffer(raw, dtype=_STORED[form]).reshape(count, -1)
+    if form != "i1":
+        return stored
     levels = stored.astype(np.int32)
     lengths = np.sqrt(np.einsum("ij,ij->i", levels, levels)).astype(np.float32)
-    units = levels.astype(np.float32) / np.where(lengths, lengths, np.float32(1.0))[:, None]
-    return np.asarray(weights.astype(np.float32)[:, None] * units)
+    return np.asarray(levels.astype(np.float32) / np.where(lengths, lengths, np.float32(1.0))[:, None])
+
+
+def factors(weights: Doubles, form: Form) -> Floats:
+    """[k]: whole sums have their weight in them."""
+    return np.ones(len(weights), dtype=np.float32) if form == "f4" else weights.astype(np.float32)
 
 
 def _as_levels(sums: Floats, weight: float) -> bytes:
