@@ -5,7 +5,6 @@ chunk of the provisional images. `heirs`: which cells took in which. `anchors`: 
 `successors`: which clusters took in which. Only fields whose value changed are written.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
@@ -29,7 +28,7 @@ from sploot_clusterd.engine.album import (
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.engine.statistics import Floats
-from sploot_clusterd.engine.sums import Form, pack, unpack, whole
+from sploot_clusterd.engine.sums import Form, factors, pack, values, whole
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
 
@@ -38,7 +37,7 @@ HEAD: Final = b"head"
 HEIRS: Final = b"heirs"
 ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
-_NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -72,14 +71,15 @@ class _Head(Struct, array_like=True):
 class _CellRecord(Struct, array_like=True):
     cell: Cell
     weight: float
-    sums: bytes
+    sums: memoryview
+    """Of the field's bytes: not copied when it is decoded."""
     form: Form = "f4"
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _head = msgspec.msgpack.Decoder(_Head)
 _cell = msgspec.msgpack.Decoder(_CellRecord)
-_segment = msgspec.msgpack.Decoder(dict[str, Stamp])
+_segment = msgspec.msgpack.Decoder(dict[str, EntryId])
 _chunk = msgspec.msgpack.Decoder(dict[str, float | None])
 _numbers = msgspec.msgpack.Decoder(Mapping[int, int])
 _anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor])
@@ -126,11 +126,11 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         raise BadStateError(f"the album has format {head.format}, not {FORMAT}")
     numbered: dict[bytes, dict[int, bytes]] = {b"c": {}, b"j": {}, b"p": {}}
     for name, value in fields.items():
-        if found := _NUMBERED.match(name):
-            numbered[found[1]][int(found[2])] = value
-    records = {cell_id: _read(_cell, b"c%d" % cell_id, raw) for cell_id, raw in sorted(numbered[b"c"].items())}
-    segments = {number: _read(_segment, b"j%d" % number, raw) for number, raw in sorted(numbered[b"j"].items())}
-    chunks = {number: _read(_chunk, b"p%d" % number, raw) for number, raw in sorted(numbered[b"p"].items())}
+        if name[:1] in numbered and name[1:].isdigit():
+            numbered[name[:1]][int(name[1:])] = value
+    records = _read_numbered(_cell, b"c", numbered[b"c"])
+    segments = _read_numbered(_segment, b"j", numbered[b"j"])
+    chunks = _read_numbered(_chunk, b"p", numbered[b"p"])
     anchors = _read(_anchors, ANCHORS, fields[ANCHORS]) if ANCHORS in fields else {}
     _check_references(head, records)
     _check_anchors(head, records, anchors)
@@ -148,7 +148,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         heirs=_read(_numbers, HEIRS, fields[HEIRS]) if HEIRS in fields else {},
         anchors=anchors,
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
-        segments=tuple(Segment(n, {job: EntryId(*at) for job, at in jobs.items()}) for n, jobs in segments.items()),
+        segments=tuple(Segment(number, jobs) for number, jobs in segments.items()),
         chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,
@@ -187,14 +187,24 @@ def _encode_head(album: Album) -> bytes:
 
 def _cell_record(cell: Cell, sums: Floats, weight: float) -> _CellRecord:
     form, raw = pack(sums, weight) if cell.count == 1 else whole(sums)
-    return _CellRecord(cell, weight, raw, form)
+    return _CellRecord(cell, weight, memoryview(raw), form)
 
 
 def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadStateError(f"field {name.decode()} of the album cannot be read: {error}") from None
+
+
+def _read_numbered(decoder: msgspec.msgpack.Decoder[T], prefix: bytes, fields: Mapping[int, bytes]) -> dict[int, T]:
+    """By rising number."""
+    try:
+        return {number: decoder.decode(fields[number]) for number in sorted(fields)}
+    except _UNREADABLE:
+        for number in sorted(fields):
+            _read(decoder, prefix + b"%d" % number, fields[number])
+        raise
 
 
 def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
@@ -203,12 +213,15 @@ def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
     dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     sums = np.zeros((len(ids), dimension), dtype=np.float32)
     weights = np.array([cells[cell_id].weight for cell_id in ids], dtype=np.float64)
+    scale = np.ones(len(ids), dtype=np.float32)
     for (form, size), ats in _alike([cells[cell_id] for cell_id in ids]).items():
         try:
-            stored = unpack(b"".join([cells[ids[at]].sums for at in ats]), weights[ats], form)
+            stored = values(b"".join([cells[ids[at]].sums for at in ats]), len(ats), form)
             sums[ats, : stored.shape[1]] = stored
+            scale[ats] = factors(weights[ats], form)
         except ValueError:
             raise BadStateError(f"cell {ids[ats[0]]} has {size} bytes in a space of {dimension} dimensions") from None
+    sums *= scale[:, None]  # in place: a copy of so many bytes costs more than the product
     if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
         raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
     return Space(

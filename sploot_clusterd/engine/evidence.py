@@ -1,5 +1,6 @@
 """Which groups of images belong together, by the evidence of a mixture whose number of components is not known."""
 
+import math
 from typing import Final, Self
 
 import numpy as np
@@ -17,12 +18,18 @@ def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
     analysis of the Gaussian distribution", 2007, section 2). Images of length 1 have v (1 + ratio) = 1 per dimension,
     which puts 1 + ratio in the place of 1 / v; n is the weight; the common factor 1/2 is left out.
     """
-    scaled = 1.0 + ratio * weight
-    return np.asarray(ratio * (1.0 + ratio) * square / scaled - np.log(scaled))
+    scaled = ratio * weight
+    scaled += 1.0
+    found = ratio * (1.0 + ratio) * square
+    found /= scaled
+    found -= np.log(scaled)
+    return found
 
 
 _NOBODY: Final = -1
 """The partner of a group that was merged away."""
+_FEW: Final = 256
+"""Groups up to which all pairs are looked at for the best one."""
 
 
 class Groups:
@@ -40,15 +47,23 @@ class Groups:
         return cls(np.einsum("ij,ij->i", sums, sums).astype(np.float64), weight, ratio)
 
     def merge_scores(self, one: int, products: Doubles) -> Doubles:
-        """Evidence for merging group `one` with each group, [k], over its size.
+        """Evidence for merging group `one` with each group, [k], over its size; -inf where that was merged away.
 
         `products` [k] are those of each sum with that of `one`. The evidence ratio grows with the harmonic size of the
         pair; the power .75 was found on real albums.
         """
-        weight = self._weight[one]
-        both = evidence(self._square + self._square[one] + 2.0 * products, self._weight + weight, self._ratio)
-        harmonic = self._weight * weight / (self._weight + weight)
-        return np.asarray((both - self._apart - self._apart[one]) / (harmonic + 0.3) ** 0.75)
+        weight = float(self._weight[one])
+        both = self._weight + weight
+        square = self._square + float(self._square[one])
+        square += 2.0 * products
+        scores = evidence(square, both, self._ratio)
+        scores -= self._apart
+        scores -= float(self._apart[one])
+        harmonic = self._weight * weight
+        harmonic /= both
+        harmonic += 0.3
+        scores /= harmonic**0.75
+        return scores
 
     def all_merge_scores(self, products: Doubles) -> Doubles:
         """`merge_scores` of every pair, [k, k], from all products of sums; -inf on the diagonal."""
@@ -60,39 +75,54 @@ class Groups:
         return np.asarray(scores)
 
     def merge(self, into: int, other: int, square: float) -> None:
-        """`square` is the merged sum's."""
+        """`square` is the merged sum's. No group is merged with `other` any more."""
+        weight = float(self._weight[into]) + float(self._weight[other])
+        scaled = 1.0 + self._ratio * weight
         self._square[into] = square
-        self._weight[into] += self._weight[other]
-        self._apart[into] = evidence(self._square[into], self._weight[into], self._ratio)
+        self._weight[into] = weight
+        self._apart[into] = self._ratio * (1.0 + self._ratio) * square / scaled - math.log(scaled)
+        self._apart[other] = np.inf
 
 
-class _Pairs:
-    """The scores of all pairs, [k, k], and each row's best partner: so the best pair is found in k steps, not k^2."""
+class _FewPairs:
+    """The scores of all pairs, [k, k]: where they are few, the best is found soonest by looking at all of them."""
 
     def __init__(self, scores: Doubles) -> None:
         self._scores = scores
-        self._gone = np.zeros(len(scores))
-        """-inf for groups that were merged away."""
+
+    def best(self) -> tuple[float, int, int]:
+        """The highest score and its pair, the lower index first; of equals the pair of the lowest indices."""
+        one, other = divmod(int(self._scores.argmax()), len(self._scores))
+        return float(self._scores[one, other]), min(one, other), max(one, other)
+
+    def merge(self, into: int, other: int, scores: Doubles) -> None:
+        """`scores` [k] are those of the merged group with the others; they are used up."""
+        scores[into] = -np.inf
+        self._scores[into] = self._scores[:, into] = scores
+        self._scores[other] = self._scores[:, other] = -np.inf
+
+
+class _ManyPairs:
+    """As `_FewPairs`, with each row's best partner: so the best pair is found in k steps, not k^2."""
+
+    def __init__(self, scores: Doubles) -> None:
+        self._scores = scores
         self._partner = scores.argmax(axis=1)
         self._best = scores[np.arange(len(scores)), self._partner]
 
     def best(self) -> tuple[float, int, int]:
-        """The highest score and its pair, the lower index first; of equals the pair of the lowest indices."""
         one = int(self._best.argmax())
         other = int(self._partner[one])
         return float(self._best[one]), min(one, other), max(one, other)
 
     def merge(self, into: int, other: int, scores: Doubles) -> None:
-        """`scores` [k] are those of the merged group with the others; they are used up."""
-        self._gone[other] = -np.inf
-        scores += self._gone
         scores[into] = -np.inf
         self._scores[into] = self._scores[:, into] = scores
-        self._scores[other] = self._scores[:, other] = -np.inf
+        self._scores[:, other] = -np.inf
         self._partner[into], self._partner[other] = other, _NOBODY
         self._best[other] = -np.inf
-        stale = np.flatnonzero((self._partner == into) | (self._partner == other))
-        better = scores > self._best
+        stale = ((self._partner == into) | (self._partner == other)).nonzero()[0]
+        better = (scores > self._best).nonzero()[0]
         self._partner[better] = into
         self._best[better] = scores[better]
         rows = self._scores[stale]
@@ -126,15 +156,16 @@ def agglomerate(
     if anchors is not None:
         anchors = anchors.copy()
         scores[_rivals(anchors[:, None], anchors)] = -np.inf
-    pairs = _Pairs(scores)
+    pairs = _FewPairs(scores) if count <= _FEW else _ManyPairs(scores)
     for _ in range(count - max(at_most or 1, 1)):
         score, a, b = pairs.best()
         if score <= (threshold if at_most is None else -np.inf):
             break
         found[found == b] = a
-        row = products[a] + products[b]
+        row = products[a]
+        row += products[b]
         row[a] += row[b]
-        products[a] = products[:, a] = row
+        products[:, a] = row
         groups.merge(a, b, float(row[a]))
         merged = groups.merge_scores(a, row)
         if anchors is not None:

@@ -6,7 +6,7 @@ from sploot_clusterd.engine.album import Cluster, sum_votes
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.place import fill
-from sploot_clusterd.engine.statistics import centred, cosines_to_sum
+from sploot_clusterd.engine.statistics import centred_part, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
 
 
@@ -46,7 +46,7 @@ def _closeness(draft: Draft, cluster: Cluster) -> tuple[float, ...]:
         return (1.0,)
     block = draft.blocks[cluster.space]
     at = [block.index(cell_id) for cell_id in cluster.cells]
-    sums = centred(block.cells.part(at), block.cells.about(draft.params.mean_prior))
+    sums = centred_part(block.cells, block.cells.about(draft.params.mean_prior), at)
     return tuple(cosines_to_sum(sums).tolist())
 
 

@@ -16,12 +16,12 @@ def score(member: Member, closeness: float, newest_ms: int, weights: HeroWeights
     What people take for the best photo of a group is a sharp and typical one: on labelled albums
     `min(quality, .65) + .5 * closeness` chose best of all that was tried.
     """
-    quality = _UNKNOWN_QUALITY if member.quality is None else member.quality
-    age_days = max(newest_ms - member.taken_ms, 0) / _DAY_MS
+    quality, enough = _UNKNOWN_QUALITY if member.quality is None else member.quality, weights.enough_quality
+    age_ms = newest_ms - member.taken_ms
     weighted = (
-        weights.quality * min(quality / weights.enough_quality, 1.0)
-        + weights.closeness * min(max(closeness, 0.0), 1.0)
-        + weights.recency * math.exp2(-age_days / weights.recency_days)
+        weights.quality * (1.0 if quality >= enough else quality / enough)
+        + weights.closeness * (closeness if 0.0 <= closeness <= 1.0 else min(max(closeness, 0.0), 1.0))
+        + weights.recency * (math.exp2(-(age_ms / _DAY_MS) / weights.recency_days) if age_ms > 0 else 1.0)
     )
     return weighted / (weights.quality + weights.closeness + weights.recency)
 
@@ -44,9 +44,12 @@ def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) ->
         for cell_id, closeness in zip(cluster.cells, cluster.closeness, strict=True)
         for member in cells[cell_id].members
     ]
+    pinned = _newest_pin(scored)
+    if len(scored) > params.max_cluster_size:
+        least = sorted([pair[0] for pair in scored], reverse=True)[params.max_cluster_size - 1]
+        scored = [pair for pair in scored if pair[0] >= least]
     scored.sort(key=lambda pair: (-pair[0], pair[1].image_id))
     served = scored[: params.max_cluster_size]
-    pinned = _newest_pin(scored)
     return [*served[:-1], pinned] if pinned is not None and pinned not in served else served
 
 
@@ -65,6 +68,5 @@ def choose_hero(current: str | None, served: Sequence[tuple[float, Member]], mar
 
 
 def _newest_pin(scored: Sequence[tuple[float, Member]]) -> tuple[float, Member] | None:
-    return max(
-        (pair for pair in scored if pair[1].pinned is not None), key=lambda pair: pair[1].pinned or (), default=None
-    )
+    pinned = [pair for pair in scored if pair[1].pinned is not None]
+    return max(pinned, key=lambda pair: pair[1].pinned or ()) if pinned else None

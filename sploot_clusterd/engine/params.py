@@ -105,9 +105,11 @@ class Params:
         """The merge threshold of an album whose images weigh so much.
 
         In a larger album more pairs are tried, so chance alone gives higher scores: past `usual_weight` the threshold
-        rises with the cube root, which was found on albums of 8 to 4,500 images.
+        rises with the cube root, which was found on albums of 8 to 4,500 images. There are never more than `max_cells`
+        to be paired, so it does not rise past that: else a cluster whose images are still cells of their own would
+        fall apart, for no two single images would reach it.
         """
-        return self.merge_threshold * math.cbrt(max(weight / self.usual_weight, 1.0))
+        return self.merge_threshold * math.cbrt(max(min(weight, self.max_cells) / self.usual_weight, 1.0))
 
     @property
     def serving(self) -> Serving:

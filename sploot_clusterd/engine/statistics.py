@@ -25,10 +25,12 @@ _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 
 class Centring(NamedTuple):
-    """The mean that is subtracted, [d], and its squared length."""
+    """How the cells of a space are centred."""
 
     mean: Floats
-    square: float
+    """[d], what is subtracted"""
+    scales: Doubles
+    """1 / the root mean square length of each cell's images once centred, [k]"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,27 +61,30 @@ class Cells:
             cosine = (float(total @ total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
             mean = total / np.float32(weight + prior * (1.0 - common) / common)
-            self._about[prior] = Centring(mean, float(mean @ mean))
+            self._about[prior] = Centring(mean, self._scales(mean))
         return self._about[prior]
 
-    def part(self, indices: Sequence[int]) -> "Cells":
-        return Cells(self.sums[indices], self.weights[indices], self.profiled)
-
-
-def scales(cells: Cells, about: Centring) -> Doubles:
-    """1 / the root mean square length of each cell's images once centred, [k].
-
-    Images have length 1, so the mean of |x - m|^2 over a cell of centroid c = S / W is 1 - 2 m.c + |m|^2.
-    """
-    return np.asarray(
-        1.0 / np.sqrt(np.maximum(1.0 - 2.0 * (cells.sums @ about.mean) / cells.weights + about.square, 1e-6))
-    )
+    def _scales(self, mean: Floats) -> Doubles:
+        """Images have length 1, so the mean of |x - m|^2 over a cell of centroid c = S / W is 1 - 2 m.c + |m|^2."""
+        squares = 1.0 - 2.0 * (self.sums @ mean) / self.weights + float(mean @ mean)
+        return np.asarray(1.0 / np.sqrt(np.maximum(squares, 1e-6)))
 
 
 def centred(cells: Cells, about: Centring) -> Floats:
     """Each cell's sum of weight times centred, normalised image, [k, d] (normalised by its root mean square)."""
-    shifted = cells.sums - cells.weights[:, None].astype(np.float32) * about.mean
-    return np.asarray(shifted * scales(cells, about).astype(np.float32)[:, None])
+    return _centred(cells.sums, cells.weights, about.scales, about.mean)
+
+
+def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Floats:
+    """The same of some cells, [len(at), d]."""
+    places = np.array(at)
+    return _centred(cells.sums[places], cells.weights[places], about.scales[places], about.mean)
+
+
+def _centred(sums: Floats, weights: Doubles, scales: Doubles, mean: Floats) -> Floats:
+    shifted = sums - weights.astype(np.float32)[:, None] * mean
+    shifted *= scales.astype(np.float32)[:, None]
+    return shifted
 
 
 def cosines(cells: Cells, vector: Floats) -> Doubles:
@@ -99,14 +104,16 @@ def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
 def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Floats, Doubles]:
     """Centred sums [count, d] and weights [count] of groups of cells; `groups` [k] numbers them from 0."""
     members = np.zeros((count, len(groups)), dtype=np.float32)
-    members[groups, np.arange(len(groups))] = scales(cells, about)
+    members[groups, np.arange(len(groups))] = about.scales
     shift = members @ cells.weights.astype(np.float32)
-    sums: Floats = members @ cells.sums - shift[:, None] * about.mean
+    sums: Floats = members @ cells.sums
+    sums -= shift[:, None] * about.mean
     return sums, np.bincount(groups, cells.weights, minlength=count).astype(np.float64)
 
 
 def cosines_to_sum(sums: Floats) -> Doubles:
     """Cosine of each row with the sum of all rows, [k]; one row alone is its own sum."""
-    total = sums.sum(axis=0)
+    total = np.add.reduce(sums, axis=0)
     lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums) * float(total @ total))
-    return np.asarray(np.clip((sums @ total) / np.maximum(lengths, TINY), -1.0, 1.0), dtype=np.float64)
+    cosine = (sums @ total) / np.maximum(lengths, TINY)
+    return np.asarray(np.minimum(np.maximum(cosine, -1.0), 1.0), dtype=np.float64)

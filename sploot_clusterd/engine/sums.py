@@ -4,10 +4,10 @@ Most cells of a small album hold one image, whose sum is its weight times a vect
 or one: their sums take no more. Each form gives back the very numbers that were put in, or it is not used.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from sploot_clusterd.engine.statistics import Doubles, Floats
 from sploot_clusterd.engine.vectors import quantised
@@ -18,10 +18,12 @@ _STORED: Final[dict[Form, np.dtype[Any]]] = {"i1": np.dtype("i1"), "f2": np.dtyp
 
 def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
     """The short form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
-    for form, packed in _PACKED.items():
-        raw = packed(sums, weight)
-        if unpack(raw, np.array([weight]), form).tobytes() == sums.tobytes():
-            return form, raw
+    halves = (sums / np.float32(weight)).astype(_STORED["f2"])  # as `vectors.combine` leaves a whole vector
+    if (np.float32(weight) * halves.astype(np.float32)).tobytes() == sums.tobytes():
+        return "f2", halves.tobytes()
+    _, levels = quantised(sums)  # as `Encoding` stores a reduced vector
+    if unpack(levels, np.array([weight]), "i1").tobytes() == sums.tobytes():
+        return "i1", levels
     return whole(sums)
 
 
@@ -32,27 +34,20 @@ def whole(sums: Floats) -> tuple[Form, bytes]:
 
 def unpack(raw: bytes, weights: Doubles, form: Form) -> Floats:
     """float32 [k, d] of k cells of these weights, in a row. Raises ValueError if the bytes are no whole values."""
-    stored = np.frombuffer(raw, dtype=_STORED[form]).reshape(len(weights), -1)
-    if form == "f4":
-        return stored.astype(np.float32)
-    if form == "f2":
-        return np.asarray(weights.astype(np.float32)[:, None] * stored.astype(np.float32))
+    stored = values(raw, len(weights), form).astype(np.float32)
+    return stored if form == "f4" else np.asarray(factors(weights, form)[:, None] * stored)
+
+
+def values(raw: bytes, count: int, form: Form) -> npt.NDArray[Any]:
+    """What the sums [count, d] of cells in a row are multiples of, by `factors`. Raises ValueError as `unpack` does."""
+    stored = np.frombuffer(raw, dtype=_STORED[form]).reshape(count, -1)
+    if form != "i1":
+        return stored
     levels = stored.astype(np.int32)
     lengths = np.sqrt(np.einsum("ij,ij->i", levels, levels)).astype(np.float32)
-    units = levels.astype(np.float32) / np.where(lengths, lengths, np.float32(1.0))[:, None]
-    return np.asarray(weights.astype(np.float32)[:, None] * units)
+    return np.asarray(levels.astype(np.float32) / np.where(lengths, lengths, np.float32(1.0))[:, None])
 
 
-def _as_levels(sums: Floats, weight: float) -> bytes:
-    """As `Encoding` stores a reduced vector."""
-    del weight
-    _, levels = quantised(sums)
-    return levels
-
-
-def _as_values(sums: Floats, weight: float) -> bytes:
-    """As `vectors.combine` leaves a whole vector."""
-    return (sums / np.float32(weight)).astype(_STORED["f2"]).tobytes()
-
-
-_PACKED: Final[dict[Form, Callable[[Floats, float], bytes]]] = {"f2": _as_values, "i1": _as_levels}
+def factors(weights: Doubles, form: Form) -> Floats:
+    """[k]: whole sums have their weight in them."""
+    return np.ones(len(weights), dtype=np.float32) if form == "f4" else weights.astype(np.float32)

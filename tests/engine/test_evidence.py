@@ -1,6 +1,7 @@
 """Evidence and what follows from it: merging by the best pair, and which weak groups strong ones take in."""
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -59,12 +60,14 @@ def plainly(sums, weights, ratio, threshold):
     return sorted(map(sorted, groups.values()))
 
 
+@pytest.mark.parametrize("few", [0, 256])
 @given(st.integers(1, 14), st.integers(0, 1000), st.sampled_from([0.0, 0.05, 0.2]))
-def test_the_best_pair_is_merged_until_none_is_worth_it(count, seed, threshold):
+def test_the_best_pair_is_merged_until_none_is_worth_it(few, count, seed, threshold):
     sums, weights = units(count, seed=seed), np.random.default_rng(seed).uniform(0.2, 1.0, count)
     sums = sums * weights[:, None].astype(np.float32)
 
-    groups = agglomerate(sums, weights, RATIO, threshold)
+    with mock.patch("sploot_clusterd.engine.evidence._FEW", few):
+        groups = agglomerate(sums, weights, RATIO, threshold)
 
     found = [sorted(np.flatnonzero(groups == group).tolist()) for group in set(groups.tolist())]
     assert sorted(found) == plainly(sums, weights, RATIO, threshold)

@@ -76,9 +76,10 @@ def test_groups_too_small_to_be_shown_are_left_out():
 
 def silhouette_of_part(vectors, groups):
     """Of the first images alone, though centred with all of them."""
-    cells = Cells(vectors, np.ones(len(vectors)))
-    part = cells.part(range(len(groups)))
-    return silhouette(part, np.ones(len(groups), np.int64), np.array(groups), cells.about(16.0), 2)
+    about = Cells(vectors, np.ones(len(vectors))).about(16.0)
+    part = Cells(vectors[: len(groups)], np.ones(len(groups)))
+    about = about._replace(scales=about.scales[: len(groups)])
+    return silhouette(part, np.ones(len(groups), np.int64), np.array(groups), about, 2)
 
 
 def test_images_count_by_their_weight():

@@ -6,6 +6,7 @@ import pytest
 from sploot_clusterd.engine.statistics import (
     Cells,
     centred,
+    centred_part,
     closeness,
     cosines,
     cosines_to_sum,
@@ -36,7 +37,6 @@ def test_the_mean_is_shrunk_the_less_the_more_is_common(cosine, shrunk):
     about = cells(vectors).about(10.0)
 
     assert about.mean == pytest.approx(vectors.mean(axis=0) * shrunk, abs=1e-4)
-    assert about.square == pytest.approx(float(about.mean @ about.mean))
 
 
 def test_copies_and_single_images_do_not_tell_what_is_common():
@@ -66,6 +66,13 @@ def test_a_cell_of_one_image_has_length_one_once_centred():
     many = cells(units(9))
 
     assert np.linalg.norm(centred(many, many.about(5.0)), axis=1) == pytest.approx(np.ones(9), abs=1e-4)
+
+
+def test_some_cells_are_centred_as_all_are():
+    many = cells(units(9))
+    about = many.about(5.0)
+
+    assert (centred_part(many, about, [2, 7]) == centred(many, about)[[2, 7]]).all()
 
 
 def test_groups_are_sums_of_their_cells():
