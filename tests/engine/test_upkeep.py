@@ -1,6 +1,8 @@
 """What is filled up from the rows, merged for good and let go as an album lives on."""
 
-from sploot_clusterd.engine import Params
+import numpy as np
+
+from sploot_clusterd.engine import Params, apply, new_album
 from sploot_clusterd.engine.rows import decode_row, row_field
 from sploot_clusterd.model import EntryId
 
@@ -41,6 +43,21 @@ def test_cells_are_capped_and_their_images_are_found_again():
 
     assert pet.album.cells == {}
     assert pet.clusters == []
+
+
+def test_no_group_falls_apart_where_there_are_more_images_than_cells():
+    random = np.random.default_rng(1)
+    centres = random.normal(size=(20, 256))
+    groups = random.integers(20, size=1500)
+    vectors = (centres[groups] + 1.2 * random.normal(size=(1500, 256))).astype(np.float32)
+    album = new_album("pet_123")
+
+    for first in range(0, 1500, 50):
+        images = [insight(f"img-{n}", vectors[n]) for n in range(first, first + 50)]
+        album = apply(album, [job(first, *images)], {}, Params(), START_MS).album
+
+    assert len(album.cells) <= Params().max_cells
+    assert sorted(cluster.size for cluster in album.clusters.values()) == sorted(np.bincount(groups))
 
 
 def test_old_tombstones_go_when_all_rows_are_at_hand():
