@@ -5,7 +5,6 @@ chunk of the provisional images. `heirs`: which cells took in which. `anchors`: 
 `successors`: which clusters took in which. Only fields whose value changed are written.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
@@ -38,7 +37,7 @@ HEAD: Final = b"head"
 HEIRS: Final = b"heirs"
 ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
-_NUMBERED: Final = re.compile(rb"([cjp])(\d{1,15})\Z")
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -129,9 +128,9 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
     for name, value in fields.items():
         if name[:1] in numbered and name[1:].isdigit():
             numbered[name[:1]][int(name[1:])] = value
-    records = {cell_id: _read(_cell, b"c%d" % cell_id, raw) for cell_id, raw in sorted(numbered[b"c"].items())}
-    segments = {number: _read(_segment, b"j%d" % number, raw) for number, raw in sorted(numbered[b"j"].items())}
-    chunks = {number: _read(_chunk, b"p%d" % number, raw) for number, raw in sorted(numbered[b"p"].items())}
+    records = _read_numbered(_cell, b"c", numbered[b"c"])
+    segments = _read_numbered(_segment, b"j", numbered[b"j"])
+    chunks = _read_numbered(_chunk, b"p", numbered[b"p"])
     anchors = _read(_anchors, ANCHORS, fields[ANCHORS]) if ANCHORS in fields else {}
     _check_references(head, records)
     _check_anchors(head, records, anchors)
@@ -194,8 +193,18 @@ def _cell_record(cell: Cell, sums: Floats, weight: float) -> _CellRecord:
 def _read(decoder: msgspec.msgpack.Decoder[T], name: bytes, raw: bytes) -> T:
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadStateError(f"field {name.decode()} of the album cannot be read: {error}") from None
+
+
+def _read_numbered(decoder: msgspec.msgpack.Decoder[T], prefix: bytes, fields: Mapping[int, bytes]) -> dict[int, T]:
+    """By rising number."""
+    try:
+        return {number: decoder.decode(fields[number]) for number in sorted(fields)}
+    except _UNREADABLE:
+        for number in sorted(fields):
+            _read(decoder, prefix + b"%d" % number, fields[number])
+        raise
 
 
 def _space(record: _SpaceRecord, cells: Mapping[int, _CellRecord]) -> Space:
