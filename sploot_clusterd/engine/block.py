@@ -118,8 +118,7 @@ class Block:
         if self._owned and rows <= room:
             return
         room = rows if rows <= room else max(rows, 2 * room if self._owned else rows)
-        sums = np.zeros((room, self._sums.shape[1]), dtype=np.float32)
-        weights = np.zeros(room)
+        sums, weights = np.empty((room, self._sums.shape[1]), dtype=np.float32), np.empty(room)
         count = len(self.ids)
         sums[:count], weights[:count] = self._sums[:count], self._weights[:count]
         self._sums, self._weights, self._owned = sums, weights, True

@@ -29,7 +29,7 @@ class Mixture:
         best = int(scores.argmax())
         if scores[best] > params.threshold(float(cells.weights.sum())):
             return best
-        strong = np.flatnonzero(weights[:count] >= params.absorbing.weight)
+        (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
         if not len(strong):
             return None
         likeness = products[strong] / (weights[strong] * weights[count])

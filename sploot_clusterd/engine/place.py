@@ -154,10 +154,11 @@ def _found(draft: Draft, block: Block, vector: Floats, weight: float, anchor: in
 
 def _attached(draft: Draft, block: Block, homes: list[int]) -> int | None:
     """The cluster that the algorithm gives the block's last cell; `homes` are those of the others."""
-    numbers: dict[int, int] = {}
-    groups = np.array([numbers.setdefault(key, len(numbers)) for key in homes], dtype=np.int64)
+    keys = list(dict.fromkeys(homes))
+    numbers = {key: number for number, key in enumerate(keys)}
+    groups = np.array([numbers[key] for key in homes], dtype=np.int64)
     group = draft.algorithm.attach(block.cells, groups, draft.params)
-    return next((key for key, number in numbers.items() if number == group), None)
+    return keys[group] if group is not None and 0 <= group < len(keys) else None
 
 
 def _drop(draft: Draft, block: Block, at: int, cell_id: int) -> None:

@@ -4,7 +4,6 @@ Most cells of a small album hold one image, whose sum is its weight times a vect
 or one: their sums take no more. Each form gives back the very numbers that were put in, or it is not used.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,10 +18,12 @@ _STORED: Final[dict[Form, np.dtype[Any]]] = {"i1": np.dtype("i1"), "f2": np.dtyp
 
 def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
     """The short form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
-    for form, packed in _PACKED.items():
-        raw = packed(sums, weight)
-        if unpack(raw, np.array([weight]), form).tobytes() == sums.tobytes():
-            return form, raw
+    halves = (sums / np.float32(weight)).astype(_STORED["f2"])  # as `vectors.combine` leaves a whole vector
+    if (np.float32(weight) * halves.astype(np.float32)).tobytes() == sums.tobytes():
+        return "f2", halves.tobytes()
+    _, levels = quantised(sums)  # as `Encoding` stores a reduced vector
+    if unpack(levels, np.array([weight]), "i1").tobytes() == sums.tobytes():
+        return "i1", levels
     return whole(sums)
 
 
@@ -50,18 +51,3 @@ def values(raw: bytes, count: int, form: Form) -> npt.NDArray[Any]:
 def factors(weights: Doubles, form: Form) -> Floats:
     """[k]: whole sums have their weight in them."""
     return np.ones(len(weights), dtype=np.float32) if form == "f4" else weights.astype(np.float32)
-
-
-def _as_levels(sums: Floats, weight: float) -> bytes:
-    """As `Encoding` stores a reduced vector."""
-    del weight
-    _, levels = quantised(sums)
-    return levels
-
-
-def _as_values(sums: Floats, weight: float) -> bytes:
-    """As `vectors.combine` leaves a whole vector."""
-    return (sums / np.float32(weight)).astype(_STORED["f2"]).tobytes()
-
-
-_PACKED: Final[dict[Form, Callable[[Floats, float], bytes]]] = {"f2": _as_values, "i1": _as_levels}
