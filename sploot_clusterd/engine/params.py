@@ -75,7 +75,9 @@ class Params:
     merge_threshold: float = 0.06
     """Evidence score from which micro-clusters form one cluster; higher splits more."""
     usual_weight: float = 100.0
-    """Weight of images up to which the threshold does not grow."""
+    """Weight of images up to which the threshold does not grow ..."""
+    most_weight: float = 800.0
+    """... and past which it grows no more: with 512 cells, real albums keep what they had up to here."""
     absorbing: Absorbing = field(default_factory=Absorbing)
     prior_ratio: float = 0.13
     """Variance of the clusters' centres over the variance within a cluster."""
@@ -105,11 +107,11 @@ class Params:
         """The merge threshold of an album whose images weigh so much.
 
         In a larger album more pairs are tried, so chance alone gives higher scores: past `usual_weight` the threshold
-        rises with the cube root, which was found on albums of 8 to 4,500 images. There are never more than `max_cells`
-        to be paired, so it does not rise past that: else a cluster whose images are still cells of their own would
-        fall apart, for no two single images would reach it.
+        rises with the cube root, which was found on albums of 8 to 4,500 images. It stops at `most_weight`, for there
+        are never more than `max_cells` to be paired. If it rose on, no two single images would reach it, and a cluster
+        whose images are still cells of their own would fall apart.
         """
-        return self.merge_threshold * math.cbrt(max(min(weight, self.max_cells) / self.usual_weight, 1.0))
+        return self.merge_threshold * math.cbrt(max(min(weight, self.most_weight) / self.usual_weight, 1.0))
 
     @property
     def serving(self) -> Serving:
