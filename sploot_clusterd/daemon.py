@@ -36,7 +36,7 @@ _SWITCH_INTERVAL: Final = 0.0001
 """Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait, at
 each of the several turns of the loop that a read takes.
 """
-_GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
+GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
 """Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone
 through again and again, for up to 75 ms with 500 of them, and nothing is found: what we make is freed by counting.
 """
@@ -49,7 +49,7 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch
     """Runs the daemon until a signal ends it; the process's exit code. Raises StartError, RootTaskFailedError."""
     logs.setup(settings.service.log_level, settings.service.log_format, settings.service.name)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     gc.freeze()  # what was imported stays, and need not be gone through
     for warning in settings.warnings:
         log.warning(warning)

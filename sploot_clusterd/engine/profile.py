@@ -21,6 +21,8 @@ from sploot_clusterd.errors import BadStateError, ClusterdError
 
 FORMAT: Final = 1
 _TINY: Final = 1e-12
+_MOST_MEAN: Final = 1.001
+"""In any direction, with room for rounding."""
 
 
 class NeedsProfileError(ClusterdError):
@@ -199,4 +201,6 @@ def _kind(kind: str, record: _KindRecord) -> KindProfile:
     axes = np.frombuffer(record.axes, dtype=_AXES).astype(np.float32).reshape(len(scales), len(mean))
     if not (np.isfinite(mean).all() and np.isfinite(axes).all() and np.isfinite(scales).all() and (scales > 0).all()):
         raise BadStateError(f"the profile's {kind} has values that are not finite, or a scale that is not above 0")
+    if np.abs(mean).max() > _MOST_MEAN:
+        raise BadStateError(f"the profile's {kind} has a mean that vectors of length 1 cannot have")
     return KindProfile(mean, axes, scales, record.rest)

@@ -3,6 +3,7 @@
 # ruff: noqa: T201 - a command prints
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the daemon does; read w
 
 import msgspec
 
+from sploot_clusterd.daemon import GARBAGE_THRESHOLDS
 from tests.bench.backlog import backlog
 from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size
@@ -95,4 +97,5 @@ def _read(file: Path) -> Iterator[tuple[str, Sequence[Figure]]]:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(*GARBAGE_THRESHOLDS)  # as the daemon does
     sys.exit(main())

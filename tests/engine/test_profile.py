@@ -23,7 +23,7 @@ DEEP = b"\x91" * 100_000 + b"\xc0"
 def kinds(draw):
     length, dimension = draw(st.integers(1, 9)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    mean, axes = rng.normal(size=length), rng.normal(size=(dimension, length))
+    mean, axes = rng.uniform(-1, 1, size=length), rng.normal(size=(dimension, length))
     scales = rng.uniform(0.1, 9, size=dimension)
     return KindProfile(*(each.astype(np.float32) for each in (mean, axes, scales)), draw(st.floats(0, 1)))
 
@@ -105,6 +105,7 @@ def floats(*values):
         ({"mean": b"", "axes": b""}, "no axes"),
         ({"mean": floats(*[0] * 7, np.nan)}, "not finite"),
         ({"mean": floats(*[0] * 7, np.inf)}, "not finite"),
+        ({"mean": floats(*[0] * 7, -2)}, "cannot have"),
         ({"axes": b"\0\x7e" * 64}, "not finite"),
         ({"scales": floats(*[1] * 7, np.inf)}, "not finite"),
         ({"scales": floats(*[1] * 7, 0)}, "not above 0"),
