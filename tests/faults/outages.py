@@ -16,7 +16,8 @@ from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, applied_once, becomes, harmed, recovered, stopped, wait_for_harm
 from tests.faults.load import Load
 
-_DISK = 24 * 2**20
+_DISK = 128 * 2**20
+"""Several times what the whole run writes: it is the harm that fills it, not the jobs."""
 
 
 async def redis_killed(directory: Path, seed: int, size: Size) -> Outcome:
