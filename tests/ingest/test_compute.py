@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,13 +26,16 @@ def pauses(monkeypatch) -> list[float]:
 
     class Clock:
         perf_counter = staticmethod(lambda: next(ticks) * 0.0003)
-        sleep = staticmethod(taken.append)
+
+    class Event:
+        wait = staticmethod(taken.append)
 
     async def sleep(seconds: float) -> None:
         taken.append(seconds)
 
     monkeypatch.setattr(module, "time", Clock)
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(module, "threading", SimpleNamespace(Event=Event))
     return taken
 
 
