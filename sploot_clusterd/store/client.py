@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -38,7 +38,7 @@ from sploot_clusterd.errors import (
     StoreRefusesError,
     StoreUnavailableError,
 )
-from sploot_clusterd.store.connection import connection_options
+from sploot_clusterd.store.connection import Pool, connection_options
 from sploot_clusterd.store.server import Finding, findings
 
 T = TypeVar("T")
@@ -80,7 +80,8 @@ class Clients:
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
-        self.commands = Redis(connection_pool=self._pool(settings.pool_max_connections, self._timeout(0.0)))
+        self._commands = self._pool(settings.pool_max_connections, self._timeout(0.0))
+        self.commands = Redis(connection_pool=self._commands)
         self._readers: set[Redis] = set()
         self._accepted = False
 
@@ -118,7 +119,7 @@ class Clients:
         """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
         refuses writes for ever.
         """
-        await _ended(self.commands.connection_pool.disconnect(inuse_connections=False))
+        await self._commands.forget_idle()
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with.
@@ -137,7 +138,7 @@ class Clients:
         base = self._settings.socket_timeout or _COMMAND_TIMEOUT
         return base if not block else block + max(base, _READ_MARGIN)
 
-    def _pool(self, connections: int, timeout: float, **more: Any) -> BlockingConnectionPool:
+    def _pool(self, connections: int, timeout: float, **more: Any) -> Pool:
         s = self._settings
         options: dict[str, Any] = {
             "socket_timeout": timeout,
@@ -156,7 +157,7 @@ class Clients:
         if s.ssl and url.startswith("redis://"):
             url = "rediss" + url.removeprefix("redis")
         given = {name: value for name, value in options.items() if value is not None} | connection_options(url)
-        return BlockingConnectionPool(max_connections=connections, timeout=_POOL_WAIT, **given)
+        return Pool(max_connections=connections, timeout=_POOL_WAIT, **given)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""redis-py's connections with hiredis packing their commands: in Python it is the largest part of a commit's cost."""
+"""redis-py's connections, with hiredis packing their commands, for in Python that is the largest part of a commit's
+cost; and its pool, where a broken connection is a lesson about the others.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -6,6 +8,7 @@ from typing import Any, Final
 import hiredis
 from redis.asyncio.connection import (
     AbstractConnection,
+    BlockingConnectionPool,
     Connection,
     SSLConnection,
     UnixDomainSocketConnection,
@@ -48,3 +51,22 @@ def connection_options(url: str) -> dict[str, Any]:
     options = dict(parse_url(url))
     options["connection_class"] = _OURS[options.get("connection_class", Connection)]
     return options
+
+
+class Pool(BlockingConnectionPool):
+    """Where one connection broke, the idle ones most likely lead nowhere either: closes them too.
+
+    Else each would be found out by a command of its own, which waits for its timeout.
+    """
+
+    async def release(self, connection: AbstractConnection) -> None:
+        await super().release(connection)
+        if not connection.is_connected:
+            await self.forget_idle()
+
+    async def forget_idle(self) -> None:
+        """Closes the idle connections: commands to come open new ones. Waits for no other end, so that none of them is
+        taken meanwhile.
+        """
+        for connection in tuple(self._available_connections):
+            await connection.disconnect(nowait=True)

@@ -71,7 +71,7 @@ _NETWORK = (
     Plan("reply lost, to a commit", network.lost_commits, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a retry", network.lost_retries, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a submit", network.lost_submits, Size(300, 300, 10), Size(5000, 300, 50)),
-    Plan("reply lost, to a claim", network.lost_claims, Size(300, 300, 5), Size(5000, 300, 50)),
+    Plan("reply lost, to a claim", network.lost_claims, Size(300, 300, 5), Size(5000, 300, 5)),
     Plan("reply lost, to a read", network.lost_reads, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("slow network", network.slow_network, Size(100, 100, 1), Size(1000, 100, 1)),
     Plan("silent network, and back", network.silent_and_back, Size(200, 200, 1), Size(2000, 200, 4)),
