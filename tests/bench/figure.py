@@ -17,7 +17,7 @@ class Size:
     albums: tuple[int, ...] = (100, 300, 1000, 3000, 10_000)
     pets: int = 20
     fleet: int = 3000
-    idle_seconds: float = 10.0
+    idle_seconds: float = 30.0
     connections: int = 32
     batches: tuple[int, ...] = (1, 4, 16, 64, 256)
     consumers: tuple[int, ...] = (1, 2, 4)
