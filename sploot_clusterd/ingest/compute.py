@@ -15,12 +15,12 @@ Y = TypeVar("Y")
 _SLICE_SECONDS: Final = 0.0005
 """How long the loop, or the interpreter's lock, may be kept before others get a turn."""
 _WAY_SECONDS: Final = 0.001
-"""How long the computing thread lets the loop alone while requests are being answered. One is answered over several turns
-of the loop, with Redis in between, so that a single turn would not do.
+"""How long the computing thread lets the loop alone while requests are being answered. One is answered over several
+turns of the loop, with Redis in between, so that a single turn would not do.
 """
 _LOOP_WAY_SECONDS: Final = 0.002
-"""The same for work on the loop itself, whose timers count whole milliseconds. With 1 ms a process that consumed what it
-was sent took a third fewer requests; requests without end leave jobs about half of their rate.
+"""The same for work on the loop itself, whose timers count whole milliseconds. With 1 ms a process that consumed what
+it was sent took a third fewer requests; requests without end leave jobs about half of their rate.
 """
 
 
