@@ -137,6 +137,10 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     attempts: int = 0
 
 
+_LARGEST_PART = 2**64 - 1
+"""Of a stream entry's id: Redis has no room for more, and neither has a stored album."""
+
+
 class EntryId(NamedTuple):
     """A stream entry's id as two numbers. Its order is the order of events: the later one wins."""
 
@@ -149,7 +153,10 @@ class EntryId(NamedTuple):
         ms, dash, seq = entry_id.partition("-")
         if not dash or not (ms + seq).isascii() or not ms.isdigit() or not seq.isdigit():
             raise ValueError(f"{entry_id[:64]!r} is not a stream entry id")
-        return cls(int(ms), int(seq))
+        parsed = cls(int(ms), int(seq))
+        if max(parsed) > _LARGEST_PART:
+            raise ValueError(f"{entry_id[:64]!r} is larger than any stream entry id")
+        return parsed
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.seq}"

@@ -69,7 +69,22 @@ _FLAT: dict[str, tuple[Mapping[bytes, bytes], frozenset[str]]] = {
     "out of range": ({b"pet_id": b"a", b"quality_score": b"1.5"}, _INVALID),
 }
 
-_PLACES = (b"", b"-", b"5", b"a-b", b"-1-2", b"1-2-3", b"\xff", b"1.5-0", b" 1-0", "\u0665-1".encode(), b"*")
+_PLACES = (
+    b"",
+    b"-",
+    b"5",
+    b"a-b",
+    b"-1-2",
+    b"1-2-3",
+    b"\xff",
+    b"1.5-0",
+    b" 1-0",
+    "\u0665-1".encode(),
+    b"*",
+    b"5-18446744073709551616",
+    b"18446744073709551616-0",
+    b"5-" + b"9" * 5000,
+)
 
 
 def _entries() -> Iterator[BadEntry]:
@@ -78,7 +93,7 @@ def _entries() -> Iterator[BadEntry]:
     for name, (fields, reasons) in _FLAT.items():
         yield BadEntry(f"flat entry {name}", fields, reasons)
     for place in _PLACES:
-        yield BadEntry(f"first_id {place!r}", {b"payload": GOOD, b"first_id": place}, _INVALID)
+        yield BadEntry(f"first_id {place[:32]!r}", {b"payload": GOOD, b"first_id": place}, _INVALID)
     for bad in CORPUS:
         yield BadEntry(f"bare: {bad.name}", {b"payload": bad.body}, _BAD)
         if bad.body not in (b"null", b"{}"):  # around these, an envelope is a job without images
