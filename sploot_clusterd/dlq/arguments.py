@@ -81,12 +81,16 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
 
 def mistake(asked: argparse.Namespace) -> str | None:
     """What is wrong with a choice of letters, for what cannot be taken back takes a clear word."""
-    if asked.action not in {"replay", "drop"}:
+    if asked.action == "show":
+        return None
+    if asked.since is not None and asked.until is not None and asked.since > asked.until:
+        return f"dlq {asked.action}: --since is later than --until: no letter can be meant"
+    if asked.action == "list":
         return None
     filtered = any((asked.reason, asked.pet, asked.since is not None, asked.until is not None, asked.limit))
     if bool(asked.ids) + filtered + asked.all == 1:
         return None
-    return f"dlq {asked.action}: give ids, or filters, or --all"
+    return f"dlq {asked.action}: give one of these: ids, filters, --all"
 
 
 def _limit(text: str) -> int:

@@ -67,7 +67,7 @@ class Selection:
 
     def _takes(self, letter: Found) -> bool:
         return (not self.reasons or letter.fields.get("reason") in self.reasons) and (
-            not self.pets or letter.fields.get("pet_id") in self.pets
+            not self.pets or not {letter.fields.get("pet_id"), letter.fields.get("other_pet_id")}.isdisjoint(self.pets)
         )
 
 
@@ -144,7 +144,7 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
         async for page in selection.pages(letters):
             dropped += await letters.drop([letter.id for letter in page])
         print(f"{dropped} dropped")
-        return _FAILED if dropped < len(selection.ids) else 0
+        return _missing(len(selection.ids) - dropped)
 
     return _run(settings, work)
 
@@ -157,9 +157,17 @@ def _rehearse(settings: Settings, selection: Selection, what: str) -> int:
         print(f"dry run: {reasons.total()} would be {what}")
         for reason, count in reasons.most_common():
             print(f"  {count} x {_plain(reason)}")
-        return _FAILED if reasons.total() < len(selection.ids) else 0
+        return _missing(len(selection.ids) - reasons.total())
 
     return _run(settings, work)
+
+
+def _missing(letters: int) -> int:
+    """Says that so many of those named are not there; the exit code."""
+    if letters <= 0:
+        return 0
+    print(f"  {letters} x {_WHY_NOT[Replayed.GONE]}")
+    return _FAILED
 
 
 async def _replay(letters: Letters, selection: Selection, rate: float) -> int:

@@ -113,6 +113,12 @@ async def test_filters(operator: Operator):
     assert await operator.listed("--limit", "1", "--reason", "dimension") == list("c")
 
 
+async def test_a_mismatch_is_of_both_pets_that_it_names(operator: Operator):
+    await operator.sets_aside(job_id="a", reason="mismatch", pet_id="pet_1", other_pet_id="pet_2")
+    for pet, found in (("pet_1", ["a"]), ("pet_2", ["a"]), ("pet_3", [])):
+        assert await operator.listed("--pet", pet) == found
+
+
 async def test_a_limit_holds_over_pages(operator: Operator):
     for _ in range(250):
         await operator.sets_aside()
@@ -141,9 +147,15 @@ async def test_what_is_not_there_is_exit_1(operator: Operator):
         "",
         "clusterd: 1-1: there is no such dead letter; `clusterd dlq list` shows those there are\n",
     )
-    code, out, _ = await operator.types("replay", "1-1")
-    assert (code, out.splitlines()[0]) == (1, "0 replayed, 1 not")
-    assert await operator.types("drop", "1-1") == (1, "0 dropped\n", "")
+    said = {
+        ("replay",): "0 replayed, 1 not",
+        ("drop",): "0 dropped",
+        ("drop", "--dry-run"): "dry run: 0 would be dropped",
+    }
+    for words, counted in said.items():
+        code, out, _ = await operator.types(*words, "1-1")
+        assert (code, out.splitlines()[0]) == (1, counted)
+        assert out.splitlines()[1].startswith("  1 x gone: no such letter")
 
 
 async def test_replay_puts_back_in_order_and_says_how_many(operator: Operator):
