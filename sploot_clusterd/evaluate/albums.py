@@ -1,6 +1,7 @@
 """Reads labelled albums from an .npz file. docs/evaluation.md describes the layout."""
 
 import random
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -110,7 +111,7 @@ def read_arrays(file: Path, wanted: tuple[str, ...]) -> dict[str, Any]:
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:  # TypeError: a single array
         raise ConfigError(f"{file}: expected an .npz file: {error}") from None
     require(file, arrays, wanted)
     return arrays

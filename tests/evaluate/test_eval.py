@@ -159,7 +159,9 @@ def test_files_that_do_not_fit_are_refused_by_name(tmp_path: Path, change: dict,
 
 def test_what_is_no_archive_and_what_no_algorithm_end_with_usage(file: Path, tmp_path: Path, capsys):
     (tmp_path / "text.npz").write_text("no archive")
-    for command in (["eval", str(tmp_path / "text.npz")], ["eval", str(tmp_path / "none.npz")]):
+    (tmp_path / "empty.npz").touch()
+    np.save(tmp_path / "single.npy", np.arange(3))
+    for command in (["eval", str(tmp_path / name)] for name in ("text.npz", "empty.npz", "single.npy", "none.npz")):
         assert main(command) == 2
         assert "expected an .npz file" in capsys.readouterr().err
     assert main(["eval", str(file), "--algorithm", "nonsense"]) == 2
