@@ -218,7 +218,8 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
 
 def _for_good(name: str, policy: RestartPolicy, error: BaseException) -> RootTaskFailedError:
     failure = RootTaskFailedError(
-        f"{name} failed more than {policy.limit} times within {policy.window:.0f} s, at last with {error!r}"
+        f"{name} failed more than {policy.limit} times within {policy.window:.0f} s, at last with "
+        f"{type(error).__name__}: {error}"  # not its repr: that of the Redis client's errors tells nothing
     )
     failure.__cause__ = error
     return failure
