@@ -96,7 +96,9 @@ class EmbeddedRedis:
             self._wait_until_serving(self._process)
         except OSError as error:
             self.stop()
-            raise StartError(f"{self.directory}: cannot hold an embedded Redis: {error}") from None
+            raise StartError(
+                f"{self.directory}: cannot hold an embedded Redis ({error}); choose another directory"
+            ) from None
         except BaseException:
             self.stop()
             raise
@@ -207,7 +209,9 @@ def _locked(directory: Path) -> IO[str]:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 lock.close()
-                raise StartError(f"{directory}: another clusterd --embedded is using this directory") from None
+                raise StartError(
+                    f"{directory}: another clusterd --embedded is using this directory; end it, or choose another one"
+                ) from None
             time.sleep(_TICK)
         else:
             return lock
