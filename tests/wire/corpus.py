@@ -93,6 +93,10 @@ _NOT_LIST = {"text": "img", "object": {"a": 1}, "number": 3, "false": False}
 
 def _wrong_values() -> list[tuple[str, bytes, str]]:
     cases = [(f"{top} at the top", text, "the body") for top, text in (("list", b"[]"), ("null", b"null"), ("3", b"3"))]
+    cases += [
+        ("a good pet and a wrong one", b'{"pet_id": "pet", "pet_id": 1}', "pet_id"),
+        ("a good payload and a wrong one", b'{"pet_id": "pet", "payload": {}, "payload": []}', "payload"),
+    ]
     cases += [("no pet", b"{}", "pet_id: this field is required"), ("null pet", b'{"pet_id": null}', "pet_id")]
     for name, value in {**_IDS, **_NOT_TEXT}.items():
         cases.append((f"pet_id {name}", msgspec.json.encode({"pet_id": value}), "pet_id"))

@@ -107,6 +107,16 @@ def test_both_doors_take_what_is_64_levels_deep(body: bytes):
     entry(payload=encode_envelope(request, body, "job", datetime.now(UTC)))
 
 
+def test_of_a_key_that_comes_twice_the_last_one_counts_at_both_doors():
+    body = b'{"pet_id": "a", "pet_id": "b", "payload": {"image_ids": ["x"]}, "payload": {"image_ids": ["y"]}}'
+    request = decode_request(body, LIMITS)
+    wrapped = entry(payload=encode_envelope(request, body, "job", datetime.now(UTC)))
+    for job in (entry(payload=body), wrapped):
+        assert (job.pet_id, job.image_ids) == ("b", ["y"])
+    with_two_pets = b'{"pet_id": "a", "payload": {"pet_id": "a"}, "pet_id": "b"}'
+    assert refusal(lambda: entry(payload=with_two_pets)) == "mismatch"
+
+
 @given(json_values, st.integers(0, 30))
 def test_depth_is_counted_as_a_walk_would(value: object, levels: int):
     def depth(inner: object) -> int:
