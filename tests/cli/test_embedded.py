@@ -88,6 +88,14 @@ def test_it_is_private_and_durable(directory):
         assert directory.stat().st_mode & 0o077 == 0
 
 
+def test_nobody_else_reads_its_data_even_where_others_see_the_directory(directory):
+    directory.mkdir(mode=0o755)
+    with EmbeddedRedis(directory):
+        files = [file for file in (directory / "appendonlydir").rglob("*") if file.is_file()]
+        assert files
+        assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+
+
 def test_extra_arguments_win(directory):
     with EmbeddedRedis(directory, "--maxmemory", "64mb", "--appendfsync", "always") as server:
         assert "67108864" in ask(server.socket, "CONFIG GET maxmemory")
