@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sploot_clusterd.engine import decode_album
 from sploot_clusterd.engine.rows import decode_row
@@ -45,18 +46,13 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
     if one_history:
         result.twice += sum(times > 1 for times in _commits(fleet).values())
     for pet in sorted({*ledger.accepted, *ledger.unsure}):
-        fields = await fleet.redis.hgetall(f"{NAMESPACE}:album:{pet}")
-        fields.pop(b"token", None)
-        rows = await fleet.redis.hgetall(f"{NAMESPACE}:images:{pet}")
-        present = {image.decode() for image, row in rows.items() if decode_row(row).exists}
         accepted, unsure = set(ledger.accepted.get(pet, ())), ledger.unsure.get(pet, set())
         try:
-            album = decode_album(pet, fields) if fields else None
+            present, _, counted = await _stored(fleet, pet)
         except BadStateError as error:  # two commits mixed: nothing of it has its effect
             result.never += len(accepted)
             result.details.append(f"{pet}: {error}")
             continue
-        counted = sum(cell.count for cell in album.cells.values()) if album else 0
         extra = counted - len(present)
         result.once += len(accepted & present) - max(0, -extra)
         result.never += len(accepted - present) + max(0, -extra)
@@ -68,12 +64,43 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
     return result
 
 
+async def verdict_of_removals(fleet: Fleet, ledger: Ledger) -> Verdict:
+    """The effect of each removal: there is a tombstone in the image's place, and the statistics hold what is left."""
+    result = Verdict(dead_letters=await fleet.redis.xlen(LETTERS))
+    for pet, images in ledger.accepted.items():
+        present, removed, counted = await _stored(fleet, pet)
+        gone = removed & images.keys()
+        result.once += len(gone)
+        result.never += len(images) - len(gone)
+        result.twice += abs(counted - len(present))
+    return result
+
+
 async def letters_by_reason(fleet: Fleet) -> Counter[str]:
     """How many dead letters there are of each reason. No entry may have two."""
     letters = await fleet.redis.xrange(LETTERS)
     entries = Counter(fields[b"entry_id"] for _, fields in letters)
     assert all(count == 1 for count in entries.values()), "an entry became two dead letters"
     return Counter(fields[b"reason"].decode() for _, fields in letters)
+
+
+class _Stored(NamedTuple):
+    """Of a pet: its images, its tombstones, and how many images its statistics hold."""
+
+    present: set[str]
+    removed: set[str]
+    counted: int
+
+
+async def _stored(fleet: Fleet, pet: str) -> _Stored:
+    """Raises BadStateError."""
+    fields = await fleet.redis.hgetall(f"{NAMESPACE}:album:{pet}")
+    fields.pop(b"token", None)
+    rows = await fleet.redis.hgetall(f"{NAMESPACE}:images:{pet}")
+    present = {image.decode() for image, row in rows.items() if decode_row(row).exists}
+    removed = {image.decode() for image in rows} - present
+    album = decode_album(pet, fields) if fields else None
+    return _Stored(present, removed, sum(cell.count for cell in album.cells.values()) if album else 0)
 
 
 def _commits(fleet: Fleet) -> Counter[object]:

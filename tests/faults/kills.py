@@ -7,9 +7,21 @@ import time
 from pathlib import Path
 
 from tests.conftest import eventually
+from tests.faults.checker import verdict_of_removals
 from tests.faults.fleet import RETRY_IDLE_MS, Fleet
-from tests.faults.harm import GROUP, Outcome, Size, applied_once, kill, stopped, wait_for_harm, work_in_hand
-from tests.faults.load import STREAM
+from tests.faults.harm import (
+    GROUP,
+    PETS,
+    Outcome,
+    Size,
+    applied_once,
+    harmed,
+    kill,
+    stopped,
+    wait_for_harm,
+    work_in_hand,
+)
+from tests.faults.load import STREAM, Load, Removals
 
 _RECLAIM_MS = 2000
 
@@ -24,6 +36,19 @@ async def hot_pet(directory: Path, seed: int, size: Size) -> Outcome:
     """Two daemons and one pet: every commit is contended, and each is killed now and then."""
     async with Fleet(directory) as fleet:
         return await applied_once(fleet, seed, size, kill, pets=1)
+
+
+async def removed_again(directory: Path, seed: int, size: Size) -> Outcome:
+    """Kill -9 while every image is removed again, the last one of each album too."""
+    async with Fleet(directory) as fleet:
+        load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
+        load.start()
+        placed = await load.ended()
+        await fleet.settled()
+        removals = Removals(fleet, seed, placed.accepted, rate=size.rate)
+        await harmed(removals, fleet, seed, size, kill)
+        counts = await verdict_of_removals(fleet, removals.ledger)
+    return Outcome(counts, size.harms, counts.breaches())
 
 
 async def restarts(directory: Path, seed: int, size: Size) -> Outcome:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -127,14 +127,7 @@ class Load:
             await self._submit(number)
 
     async def _submit(self, number: int) -> None:
-        pet = f"{self._prefix}pet-{self._random.randrange(self._pets)}"
-        image = f"{self._prefix}img-{number}"
-        job = {
-            "pet_id": pet,
-            "job_id": f"{self._mark()}{self._prefix}job-{number}",
-            "force": number % _FORCED == 0 and self._pets > 1,  # one album of thousands would be at nothing else
-            "payload": {"images": [{"image_id": image, "embedding": self._vectors.normal(size=_DIMENSIONS).tolist()}]},
-        }
+        pet, image, job = self._job(number)
         sent = time.monotonic()
         try:
             await (self._post(job) if self._random.random() < self._over_http else self._add(job))
@@ -143,6 +136,19 @@ class Load:
         else:
             self._accepted += 1
             self.ledger.accepted.setdefault(pet, {})[image] = When(sent, time.monotonic())
+
+    def _job(self, number: int) -> tuple[str, str, object]:
+        """Pet, image and body of the job of that number."""
+        pet = f"{self._prefix}pet-{self._random.randrange(self._pets)}"
+        image = f"{self._prefix}img-{number}"
+        insight = {"image_id": image, "embedding": self._vectors.normal(size=_DIMENSIONS).tolist()}
+        job = {
+            "pet_id": pet,
+            "job_id": f"{self._mark()}{self._prefix}job-{number}",
+            "force": number % _FORCED == 0 and self._pets > 1,  # one album of thousands would be at nothing else
+            "payload": {"images": [insight]},
+        }
+        return pet, image, job
 
     def _mark(self) -> str:
         point = self._random.random()
@@ -165,3 +171,16 @@ class Load:
 
     async def _add(self, job: object) -> None:
         await self._fleet.redis.xadd(STREAM, {"payload": msgspec.json.encode(job)})
+
+
+class Removals(Load):
+    """Removes the images that another load has placed, one a job and in any order; again while it is `held`."""
+
+    def __init__(self, fleet: Fleet, seed: int, placed: Mapping[str, Iterable[str]], *, rate: float) -> None:
+        self._placed = [(pet, image) for pet, images in placed.items() for image in images]
+        super().__init__(fleet, seed, pets=len(placed), jobs=len(self._placed), rate=rate)
+        self._random.shuffle(self._placed)
+
+    def _job(self, number: int) -> tuple[str, str, object]:
+        pet, image = self._placed[number % len(self._placed)]
+        return pet, image, {"pet_id": pet, "job_id": f"removal-{number}", "payload": {"removed_image_ids": [image]}}

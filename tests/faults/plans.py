@@ -42,6 +42,7 @@ _KILLS = (
     Plan("kill -9 of a daemon", kills.kill_storm, Size(1000, 400, 4), Size(10_000, 200, 40)),
     Plan("kill -9 of a daemon that does not come back", kills.taken_over, Size(300, 100, 1), Size(3000, 100, 10)),
     Plan("kill -9 of a daemon, all jobs of one pet", kills.hot_pet, Size(300, 200, 2), Size(3000, 150, 10)),
+    Plan("kill -9 of a daemon, images removed again", kills.removed_again, Size(300, 300, 2), Size(3000, 250, 10)),
     Plan("crash before or after a command", crashes.while_working, Size(500, 100, 11), Size(5000, 200, 44)),
     Plan("crash at the count of a lone run", crashes.while_suspecting, Size(300, 100, 2), Size(2000, 150, 8)),
     Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
