@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,26 +17,36 @@ from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, applied_once, becomes, harmed, recovered, stopped, wait_for_harm
 from tests.faults.load import Load
 
+_LOADING = 0.5
+"""Seconds, at least, for which a Redis that loads slowly answers LOADING to everything."""
 _DISK = 128 * 2**20
 """Several times what the whole run writes: it is the harm that fills it, not the jobs."""
 
 
-async def redis_killed(directory: Path, seed: int, size: Size) -> Outcome:
+async def redis_killed(directory: Path, seed: int, size: Size, redis: Sequence[str] = ()) -> Outcome:
     """Kill -9 of Redis and its restart on the same file: the daemon is red meanwhile, and works within 2 s after."""
-    slowest = 0.0
+    slowest = longest = 0.0
 
     async def kill(fleet: Fleet, _: int) -> None:
-        nonlocal slowest
+        nonlocal slowest, longest
         fleet.kill_redis()
         await becomes(fleet, fleet.daemons[0], 503)
+        began = time.monotonic()
         fleet.server.start()  # returns when it answers
+        longest = max(longest, time.monotonic() - began)
         slowest = max(slowest, await recovered(fleet))
 
-    async with Fleet(directory, daemons=1) as fleet:
+    async with Fleet(directory, daemons=1, redis=redis) as fleet:
         outcome = await applied_once(fleet, seed, size, kill)
         outcome.expect(fleet.daemons[0].alive(), "the daemon did not survive")
     outcome.recovers(slowest)
+    if redis:
+        outcome.figures["Redis loading for, s"] = longest
+        outcome.expect(longest > _LOADING, f"Redis loaded its file in {longest:.2f} s, which is hardly felt")
     return outcome
+
+
+slow_redis_killed = partial(redis_killed, redis=("--key-load-delay", "1000"))
 
 
 async def stopped_redis(directory: Path, seed: int, size: Size, seconds: float) -> Outcome:
