@@ -4,15 +4,19 @@
 -- ARGV  1 pet id, 2 cursor ('' to begin), 3 page size
 -- Reply {next cursor or '' at the end, how many were deleted}
 local from = ARGV[2] == '' and '-' or '(' .. ARGV[2]
-local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[3])
-local deleted = 0
-for _, letter in ipairs(page) do
+local cursor, deleted, letters, bytes = '', 0, 0, 0
+-- One by one, and of few bytes in all: what is read is copied, payloads too, and holds up every other client.
+while letters < tonumber(ARGV[3]) and bytes < 4 * 1024 * 1024 do
+  local letter = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
+  if not letter then return {'', deleted} end
   local fields = letter[2]
+  local ours = false
   for i = 1, #fields, 2 do
     -- A mismatch names two pets, and holds something of either.
-    if (fields[i] == 'pet_id' or fields[i] == 'other_pet_id') and fields[i + 1] == ARGV[1] then
-      deleted = deleted + redis.call('XDEL', KEYS[1], letter[1])
-    end
+    ours = ours or ((fields[i] == 'pet_id' or fields[i] == 'other_pet_id') and fields[i + 1] == ARGV[1])
+    bytes = bytes + #fields[i + 1]
   end
+  if ours then deleted = deleted + redis.call('XDEL', KEYS[1], letter[1]) end
+  letters, cursor, from = letters + 1, letter[1], '(' .. letter[1]
 end
-return {#page == tonumber(ARGV[3]) and page[#page][1] or '', deleted}
+return {cursor, deleted}
