@@ -20,6 +20,7 @@ from redis.exceptions import (
     AuthenticationError,
     ClusterError,
     ConnectionError,  # noqa: A004 - the library's own name for it
+    InvalidResponse,
     MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
@@ -171,17 +172,19 @@ def translated() -> Iterator[None]:
         yield
     except ResponseError as error:
         raise as_ours(error) from error
-    except (ConnectionError, TimeoutError, OSError) as error:
+    except (ConnectionError, TimeoutError, OSError, InvalidResponse) as error:
         raise _out_of_reach(error) from error
 
 
 def _out_of_reach(error: BaseException | None) -> StoreUnavailableError:
     """Why there is no connection, as far as we can tell: the library says it here and there in the context only."""
-    while error and not isinstance(error, (AuthenticationError, ssl.SSLError)):
+    while error and not isinstance(error, (AuthenticationError, InvalidResponse, ssl.SSLError)):
         error = error.__cause__ or error.__context__
     match error:
         case AuthenticationError():
             return StoreUnavailableError("redis refuses our username or password")
+        case InvalidResponse():
+            return StoreUnavailableError("redis.url leads to no Redis, or to one that speaks TLS: look at its port")
         case ssl.SSLCertVerificationError(verify_code=code, verify_message=said) if code in _OTHER_NAME:
             return StoreUnavailableError(
                 f"redis shows a certificate of another host, write one that it names in redis.url: {said}"

@@ -40,6 +40,25 @@ async def test_a_reply_that_is_an_error_breaks_no_connection(redis_server: Embed
     await clients.close()
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [b"HTTP/1.1 400 Bad Request\r\n", b"\x15\x03\x01\x00\x02\x02\x16", b"ERROR\r\n"],
+    ids=["HTTP", "TLS", "other"],
+)
+async def test_what_is_no_redis_is_one_out_of_reach(reply: bytes):
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        clients = Clients(RedisSettings(url=SecretUrl(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="leads to no Redis, or to one that speaks TLS"):
+                await ping(clients)
+        await clients.close()
+
+
 async def ping(clients: Clients) -> object:
     with translated():
         return await send(clients.commands, "PING")
