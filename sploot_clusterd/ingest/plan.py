@@ -169,7 +169,8 @@ def _album(task: Task) -> Album:
 
 
 def _has_moved(before: Album, after: Album) -> bool:
-    return any(after.spaces[number].profile > space.profile for number, space in before.spaces.items())
+    both = before.spaces.keys() & after.spaces.keys()  # one whose last image has gone is gone
+    return any(after.spaces[number].profile > before.spaces[number].profile for number in both)
 
 
 def _current(task: Task) -> list[Work]:

@@ -102,6 +102,22 @@ async def test_a_repeated_job_changes_nothing_but_a_missing_view_is_rendered_aga
     assert await side.pending() == 0
 
 
+@pytest.mark.parametrize(
+    ("later", "left"),
+    [({"removed_image_ids": ["a"]}, 0), ({"model_version": "v2", **image("a", 1.0, 0.0, 0.0)}, 1)],
+    ids=["removed", "of another model version"],
+)
+async def test_the_last_image_of_a_model_version_may_go(side: Side, later: dict, left: int):
+    await side.add(payload=image("a"))
+    await side.run()
+    await side.add(payload=later)
+    await side.run()
+    view = await side.view()
+    assert (view["version"], view["metrics"]["num_images"]) == (2, left)
+    assert side.count("jobs_processed_total", result="success") == 2
+    assert await side.pending() == 0
+
+
 async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
     other = await new_side()
     for n in range(60):
