@@ -16,8 +16,9 @@ from sploot_clusterd.supervisor import pause
 
 log = logging.getLogger(__name__)
 
-_EVERY: Final = 0.5
-"""Seconds. Readiness is to be green within two seconds of Redis being back."""
+_EVERY: Final = 1.0
+_EVERY_WHILE_AWAY: Final = 0.5
+"""Seconds. Readiness is to be green within two seconds of Redis being back; each look costs an idle daemon CPU."""
 _LOOK_EVERY: Final = 60.0
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
@@ -51,6 +52,7 @@ class Pulse:
         """Until the daemon stops. Raises StartError for a server that the daemon does not start on."""
         clock = asyncio.get_running_loop().time
         while not self._stopping.is_set():
+            every = _EVERY
             try:
                 if clock() >= self._look_at:
                     self._tell(await self._clients.look())
@@ -59,10 +61,11 @@ class Pulse:
             except StoreUnavailableError as error:
                 self._health.fault(_REDIS, error.detail)
                 self._look_at = 0.0  # what answers next may be another server
+                every = _EVERY_WHILE_AWAY
             else:
                 self._health.mended(_REDIS)
             self._health.progress("pulse")
-            await pause(self._stopping, _EVERY)
+            await pause(self._stopping, every)
 
     def _tell(self, findings: Sequence[Finding]) -> None:
         found = {f"{_REDIS} {finding.name}": finding.text for finding in findings}

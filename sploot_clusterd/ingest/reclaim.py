@@ -16,6 +16,8 @@ from sploot_clusterd.supervisor import pause
 log = logging.getLogger(__name__)
 
 _TICK: Final = 0.25
+_QUIET_TICK: Final = 0.5
+"""Seconds between looks at what is to be done: while nothing is pending, nothing can be due either."""
 _DUE_EVERY: Final = 0.25
 _UPKEEP_EVERY: Final = 30.0
 _IDLE_CONSUMER_MS: Final = 3_600_000
@@ -83,7 +85,7 @@ class Reclaimer:
             except StoreUnavailableError as error:
                 log.warning("reclaim waits for redis", extra={"data": {"error": error.detail}})
                 owed = True  # what it had in hand is still its own
-            await pause(self._stopping, _TICK)
+            await pause(self._stopping, _TICK if self._stream.may_be_due else _QUIET_TICK)
 
     async def _make_group(self) -> None:
         """Again, after a flush or a deletion: what comes in from now on is still ours to do."""
@@ -108,7 +110,7 @@ class Reclaimer:
     async def claim_due(self) -> int:
         """As `claim`, where something may be due: on an idle stream four looks a second were a third of all its cost.
 
-        What a process that died has put off is seen by the pulse, half a second later at most.
+        What a process that died has put off is seen by the pulse, a second later at most.
         """
         return await self.claim(How.DUE) if self._stream.may_be_due else 0
 
