@@ -12,6 +12,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import How, Reader, Stream
@@ -56,6 +57,7 @@ class Consumer:
         self._named = named
         self._stopping = stopping
         self._delay = _FIRST_DELAY
+        self._outage = Outage("consumer waits for redis", consumer=name)
         health.fault(name, f"{name}: has not begun to read")
 
     async def run(self) -> None:
@@ -66,7 +68,7 @@ class Consumer:
             except StoreUnavailableError as error:
                 self._health.fault(self._name, f"{self._name}: {error.detail}")
                 self._health.progress(self._name)  # to wait is what it should do now
-                log.warning("consumer waits for redis", extra={"data": {"consumer": self._name, "error": error.detail}})
+                self._outage.goes_on(error)
                 await self._stream.reconnect()
                 await pause(self._stopping, self._delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
                 self._delay = min(self._delay * 2, _LONGEST_DELAY)
@@ -78,6 +80,7 @@ class Consumer:
                 await self._processor.run(self._name, entries)
             self._delay = _FIRST_DELAY
             self._health.mended(self._name)
+            self._outage.over()
             while not self._stopping.is_set():
                 await self._pass(reader)
 

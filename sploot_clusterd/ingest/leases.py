@@ -1,7 +1,6 @@
 """Renews what is being worked on, so that a long batch is not taken over while its process lives."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -9,10 +8,9 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.store import Stream
 from sploot_clusterd.supervisor import pause
-
-log = logging.getLogger(__name__)
 
 _LONGEST_RUN: Final = 20
 """Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""
@@ -38,6 +36,7 @@ class Leases:
         self._idle = retry_idle_ms / 1000
         self._tick = min(self._idle / 3, _LONGEST_TICK)
         self._held: set[_Held] = set()
+        self._outage = Outage("leases not renewed")
 
     @contextmanager
     def held(self, consumer: str, entries: Collection[bytes]) -> Iterator[None]:
@@ -53,9 +52,10 @@ class Leases:
         """Renews at least three times within the idle limit, until the daemon stops and nothing is in hand any more."""
         while not self._stopping.is_set() or self._held:
             try:
-                await self.renew_all()
+                if await self.renew_all():
+                    self._outage.over()
             except StoreUnavailableError as error:
-                log.warning("leases not renewed", extra={"data": {"error": error.detail}})
+                self._outage.goes_on(error)
             self._health.progress("leases")
             # While draining, the event is set and would end every pause at once.
             await (asyncio.sleep(_DRAIN_TICK) if self._stopping.is_set() else pause(self._stopping, self._tick))

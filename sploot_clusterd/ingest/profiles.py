@@ -10,6 +10,7 @@ from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sample
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.book import Book
+from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
@@ -32,6 +33,7 @@ class ProfileKeeper:
         self._health = health
         self._stopping = stopping
         self._tried: dict[str, int] = {}
+        self._outage = Outage("profiles wait for redis")
 
     async def run(self) -> None:
         """Refreshes and learns until the daemon stops, whatever becomes of Redis."""
@@ -39,8 +41,9 @@ class ProfileKeeper:
             try:
                 await self.refresh()
                 await self.learn()
+                self._outage.over()
             except StoreUnavailableError as error:
-                log.warning("profiles wait for redis", extra={"data": {"error": error.detail}})
+                self._outage.goes_on(error)
             except BadStateError as error:
                 log.error("profiles cannot be read", extra={"data": {"error": str(error)}})  # noqa: TRY400 - says it all
             await pause(self._stopping, _EVERY)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.store import How, Stream
 from sploot_clusterd.supervisor import pause
@@ -56,6 +57,7 @@ class Reclaimer:
         self._health = health
         self._named = named
         self._stopping = stopping
+        self._outage = Outage("reclaim waits for redis")
         self._duties = (
             Duty("due", _DUE_EVERY, self.claim_due),
             # A quarter, so that what a killed process held is done again within one and a half idle limits.
@@ -76,6 +78,7 @@ class Reclaimer:
                 if owed and not self._brake.seconds_left():
                     await self.claim(How.OWN)
                     owed = False
+                    self._outage.over()
                 for duty in self._duties:
                     if clock() >= next_at[duty.name]:
                         await self._do(duty)
@@ -83,7 +86,7 @@ class Reclaimer:
             except GroupMissingError:
                 await self._make_group()
             except StoreUnavailableError as error:
-                log.warning("reclaim waits for redis", extra={"data": {"error": error.detail}})
+                self._outage.goes_on(error)
                 owed = True  # what it had in hand is still its own
             await pause(self._stopping, _TICK if self._stream.may_be_due else _QUIET_TICK)
 
