@@ -16,7 +16,7 @@ FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 # \Z, for $ would let a trailing newline through.
 ID_PATTERN = r"^[A-Za-z0-9._:-]+\Z"
-TEXT_PATTERN = r"^[^\x00-\x1f\x7f]{1,128}\Z"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}\Z"  # no control characters, and nothing that ends a line
 CLUSTER_PATTERN = r"^[A-Za-z0-9._:-]+-cluster-(0|[1-9][0-9]{0,14})\Z"
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]

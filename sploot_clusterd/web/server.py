@@ -74,7 +74,10 @@ class HttpServer:
                 connect, host, port, reuse_port=self._listening.reuse_port, backlog=_BACKLOG
             )
         except OSError as error:
-            raise StartError(f"{self._name}: cannot listen on {host}:{port}: {error.strerror or error}") from None
+            raise StartError(
+                f"{self._name}: cannot listen on {host}:{port}: {error.strerror or error}; {self._name}.host and "
+                f"{self._name}.port say where"
+            ) from None
         self._serving = server, manager
         log.info("listening", extra={"data": {"server": self._name, "host": host, "port": self.port}})
 

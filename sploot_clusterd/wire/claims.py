@@ -2,13 +2,29 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
 import msgspec
 
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.wire.entries import first_id, texts
+
+_LONGEST_ID: Final = 128
+_LONGEST_TEXT: Final = 12 * _LONGEST_ID + 2
+"""Bytes of an id in JSON, each of its characters written as two escapes."""
+
+
+class _Claims(msgspec.Struct):
+    """What is not asked for is passed over and not decoded: a bad entry may be of any size."""
+
+    pet_id: msgspec.Raw = msgspec.Raw()
+    job_id: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = msgspec.Raw()
+    fields: msgspec.Raw = msgspec.Raw()
+
+
+_decoder: Final = msgspec.json.Decoder(_Claims)
 
 
 def flat_payload(fields: Mapping[bytes, bytes]) -> bytes:
@@ -19,15 +35,22 @@ def flat_payload(fields: Mapping[bytes, bytes]) -> bytes:
 
 def claimed_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     """(pet_id, job_id) that a bad entry claims to have, to find and erase it by; empty where it names none."""
+    raw = fields.get(b"payload")
+    if raw is None:
+        return _claimed_by_fields(fields)
+    outer = _claims(raw)
+    if outer.fields:
+        outer = _claims(outer.fields)
+    inner = _claims(outer.payload)
+    return _id(outer.pet_id or inner.pet_id), _id(outer.job_id or inner.job_id)
+
+
+def _claimed_by_fields(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     try:
-        raw = fields.get(b"payload")
-        given = texts(fields) if raw is None else msgspec.json.decode(raw)
-    except (ValueError, RecursionError, BadJobError):
+        given = texts(fields)
+    except BadJobError:
         return "", ""
-    outer = _dict(_dict(given).get("fields")) or _dict(given)
-    inner = _dict(outer.get("payload"))
-    pet_id, job_id = (outer.get(key, inner.get(key)) for key in ("pet_id", "job_id"))
-    return _short(pet_id), _short(job_id)
+    return _short(given.get("pet_id", "")), _short(given.get("job_id", ""))
 
 
 def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
@@ -40,13 +63,26 @@ def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
 
 def other_pet(fields: Mapping[bytes, bytes]) -> str:
     """The pet that a mismatch's body names, where `claimed_ids` tells that of its envelope: to erase it by either."""
-    given = _dict(msgspec.json.decode(fields.get(b"payload", b"null")))
-    return _short(_dict(given.get("payload")).get("pet_id"))
+    return _id(_claims(_claims(fields.get(b"payload", b"")).payload).pet_id)
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _claims(raw: msgspec.Raw | bytes) -> _Claims:
+    """None at all where it is no object."""
+    try:
+        return _decoder.decode(raw)
+    except (ValueError, RecursionError):
+        return _Claims()
 
 
-def _short(value: object) -> str:
-    return value[:128] if isinstance(value, str) else ""
+def _id(raw: msgspec.Raw) -> str:
+    if not raw or len(raw) > _LONGEST_TEXT:
+        return ""
+    try:
+        return _short(msgspec.json.decode(raw, type=str))
+    except ValueError:  # what is passed over is not looked at for its UTF-8
+        return ""
+
+
+def _short(text: str) -> str:
+    """Cut short, a text that is too long for an id could be another's."""
+    return text if len(text) <= _LONGEST_ID else ""

@@ -16,6 +16,15 @@ _LEVELS: Final = 64
 """How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
 on the interpreter and on who calls it. What one door takes the other must not refuse.
 """
+_MOST_PARTS: Final = 100_000
+_MOST_VALUES: Final = 1_000_000
+"""In one request: far more than `limits` let any job have. A decoder reads a body in one go, and nobody else gets a
+turn meanwhile: 8 MiB of ids would take it seconds, only to be refused then. Parts are texts, lists and objects.
+"""
+_LEAST_LARGE: Final = 2 * _MOST_PARTS
+"""Bytes that so many of either take at least: smaller requests are not looked at."""
+_ENVELOPE: Final = 32
+"""Parts that a request is wrapped in on its way, at most. What one door takes the other must not refuse."""
 _TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
@@ -43,6 +52,21 @@ def check_nesting(raw: bytes, around: int = 0) -> None:
     """Raises BadJobError if a request nests too deep. `around`: the levels of what it is wrapped in."""
     if is_deeper(raw, _LEVELS + around):
         raise BadJobError("malformed", _TOO_DEEP)
+
+
+def check_amount(raw: bytes, *, wrapped: bool = False) -> None:
+    """Raises BadJobError if there are too many parts or values in a request to be decoded in one go.
+
+    Told by quotation marks, brackets and commas, for a look at each byte is all that it may cost.
+    """
+    if len(raw) < _LEAST_LARGE:
+        return
+    more = _ENVELOPE if wrapped else 0
+    if raw.count(b'"') // 2 + raw.count(b"[") + raw.count(b"{") > _MOST_PARTS + more:
+        check_nesting(raw, around=int(wrapped))  # the graver fault, where both are there
+        raise BadJobError("invalid", f"the body: at most {_MOST_PARTS} texts, keys, lists and objects are allowed")
+    if raw.count(b",") > _MOST_VALUES + more:
+        raise BadJobError("invalid", f"the body: at most {_MOST_VALUES} values are allowed")
 
 
 def _must_be_json(raw: bytes) -> None:

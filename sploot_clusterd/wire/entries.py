@@ -8,7 +8,7 @@ import msgspec
 from sploot_clusterd.checks import Limits, check_limits, insights
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId, Envelope, Job, JobPayload, JobRequest
-from sploot_clusterd.wire.decoding import check_nesting, decoded
+from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
 
 
 class _Form(msgspec.Struct):
@@ -40,6 +40,8 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     """A stream entry, in whichever accepted form, as a job. Raises BadJobError (malformed, invalid, mismatch)."""
     sequence = first_id(entry_id, fields.get(b"first_id"))
     raw = fields.get(b"payload")
+    for value in fields.values():
+        check_amount(value, wrapped=True)
     request, job_id = _from_flat(texts(fields)) if raw is None else _from_json(raw)
     check_limits(request, limits)
     payload = request.payload or JobPayload()

@@ -7,7 +7,7 @@ import msgspec
 
 from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
 from sploot_clusterd.model import CorrectionsRequest, JobPayload, JobRequest, OutgoingEnvelope
-from sploot_clusterd.wire.decoding import check_nesting, decoded
+from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
@@ -16,6 +16,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
+    check_amount(body)
     check_nesting(body)
     request = decoded(_request, body)
     check_limits(request, limits)
@@ -26,6 +27,7 @@ def decode_request(body: bytes, limits: Limits) -> JobRequest:
 
 def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
     """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+    check_amount(body)
     request = decoded(_corrections, body)
     check_corrections("corrections", request.corrections, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)

@@ -107,6 +107,35 @@ def test_both_doors_take_what_is_64_levels_deep(body: bytes):
     entry(payload=encode_envelope(request, body, "job", datetime.now(UTC)))
 
 
+@pytest.mark.parametrize(
+    ("open_", "each", "close", "most", "says"),
+    [
+        (
+            b'{"pet_id":"a","metadata":{"x":[',
+            b'"t"',
+            b"]}}",
+            100_000 - 7,
+            "at most 100000 texts, keys, lists and objects",
+        ),
+        (b'{"pet_id":"a","else":[', b"1", b"]}", 1_000_000, "at most 1000000 values"),
+    ],
+    ids=["texts", "values"],
+)
+def test_both_doors_take_as_much_as_is_allowed_and_refuse_more(
+    open_: bytes, each: bytes, close: bytes, most: int, says: str
+):
+    body = open_ + b",".join([each] * most) + close
+    request = decode_request(body, LIMITS)
+    assert entry(payload=encode_envelope(request, body, "job", datetime.now(UTC))).pet_id == "a"
+
+    too_much = open_ + b",".join([each] * (most + 40)) + close
+    for decode in (lambda: decode_request(too_much, LIMITS), lambda: entry(payload=too_much)):
+        with pytest.raises(BadJobError, match=says) as caught:
+            decode()
+        assert caught.value.reason == "invalid"
+    assert claimed_ids({b"payload": too_much}) == ("a", "")
+
+
 def test_of_a_key_that_comes_twice_the_last_one_counts_at_both_doors():
     body = b'{"pet_id": "a", "pet_id": "b", "payload": {"image_ids": ["x"]}, "payload": {"image_ids": ["y"]}}'
     request = decode_request(body, LIMITS)

@@ -202,7 +202,11 @@ def test_a_flat_entry_can_be_replayed_from_its_dead_letter():
         ({b"payload": b"[1]"}, ("", "")),
         ({b"payload": b"{"}, ("", "")),
         ({b"pet_id": b"\xff"}, ("", "")),
-        ({b"payload": json.dumps({"pet_id": "x" * 500}).encode()}, ("x" * 128, "")),
+        ({b"payload": json.dumps({"pet_id": "x" * 128, "job_id": "y" * 129}).encode()}, ("x" * 128, "")),
+        ({b"payload": json.dumps({"pet_id": "x" * 5000}).encode()}, ("", "")),
+        ({b"payload": b'{"pet_id": ["p"], "job_id": "\\u006a"}'}, ("", "j")),
+        ({b"payload": b'{"fields": {"pet_id": "p"}, "pet_id": "q"}'}, ("p", "")),
+        ({b"pet_id": b"x" * 129, b"job_id": b"j"}, ("", "j")),
     ],
 )
 def test_a_bad_entry_is_filed_under_the_pet_it_claims(fields: dict[bytes, bytes], claimed: tuple[str, str]):
