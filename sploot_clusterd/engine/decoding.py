@@ -142,13 +142,13 @@ def _space(record: SpaceRecord, cells: Mapping[int, CellRecord]) -> Space:
     held = {cell_id: cell for cell_id, cell in cells.items() if cell.cell.space == record.number}
     dimension = sum(length for _, length in record.layout) if record.dimension is None else record.dimension
     weights = np.array([cell.weight for cell in held.values()], dtype=np.float64)
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise BadStateError("the weight of a cell is not finite, or not above 0")
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        with np.errstate(over="ignore"):  # what is not finite is refused
             sums = stacked([(cell.form, cell.sums) for cell in held.values()], weights, dimension)
     except ValueError as error:
         raise BadStateError(f"the statistics of a cell cannot be read: {error}") from None
-    if not (np.isfinite(sums).all() and np.isfinite(weights).all() and (weights > 0).all()):
-        raise BadStateError("the statistics of a cell are not finite, or its weight is not above 0")
     return Space(
         record.number,
         record.model_version,

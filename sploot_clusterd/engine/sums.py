@@ -43,19 +43,22 @@ def whole(sums: Floats) -> tuple[Form, bytes]:
 
 
 def unpack(raw: bytes, weights: Doubles, form: Form) -> Floats:
-    """float32 [k, d] of k cells of these weights, in a row. Raises ValueError if the bytes are no whole values."""
+    """float32 [k, d] of k cells of these weights, in a row.
+
+    Raises ValueError if the bytes are no whole values, or a sum or a weight is not finite.
+    """
     stored = np.frombuffer(raw, dtype=_STORED[form]).reshape(len(weights), -1)
     if form == "f4":
-        return stored.astype(np.float32)
-    factors = weights.astype(np.float32)[:, None]
+        return _finite(stored.astype(np.float32))
+    factors = _finite(weights.astype(np.float32)[:, None])
     return _times_halves(stored, factors) if form == "f2" else np.asarray(factors * _at_length_one(stored))
 
 
 def stacked(packed: Sequence[tuple[Form, memoryview]], weights: Doubles, dimension: int) -> Floats:
     """float32 [k, dimension] of cells of whatever forms; what a cell has no values for is zeros.
 
-    Those whose sums have the same form and number of bytes are read together. Raises ValueError if the bytes of a cell
-    are no whole values, or too many.
+    Those whose sums have the same form and number of bytes are read together. Raises ValueError as `unpack` does, and
+    if the bytes of a cell are too many.
     """
     places = defaultdict[tuple[Form, int], list[int]](list)
     for at, (form, raw) in enumerate(packed):
@@ -78,13 +81,19 @@ def _times_halves(halves: npt.NDArray[Any], factors: Floats) -> Floats:
     112 less. So it is shifted, and the factor makes up for the exponent, which is exact.
     """
     if halves.view("<i2").max(initial=0) >= _INFINITE or halves.view("<u2").max(initial=0) >= _SIGN + _INFINITE:
-        return np.asarray(factors * halves.astype(np.float32))  # infinity and "not a number" are not to be counted on
+        raise ValueError("a value is not finite")
     bits = halves.view("<i2").astype(np.int32)
     bits <<= 13
     bits &= ~_EXTENDED
     sums = bits.view(np.float32)
-    sums *= factors * _EXPONENT
+    sums *= _finite(factors * _EXPONENT)
     return sums
+
+
+def _finite(values: Floats) -> Floats:
+    if not np.isfinite(values).all():
+        raise ValueError("a value is not finite")
+    return values
 
 
 def _at_length_one(stored: npt.NDArray[Any]) -> Floats:

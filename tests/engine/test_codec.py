@@ -87,7 +87,7 @@ def cluster_with(place, value):
         (head_with(7, []), "space that the head does not know"),
         (head_with(8, []), "do not hold the cells"),
         (cell_with(1, float("nan")), "not finite"),
-        (cell_with(1, 0.0), "above 0"),
+        (cell_with(1, 0.0), "not above 0"),
         (cell_with(1, 1e30), "not finite"),
         (cell_with(1, 1e300), "not finite"),
         (cell_with(0, [1, 3]), "in another space than its cluster"),
@@ -203,12 +203,14 @@ def test_whoever_changes_how_clusters_are_rendered_raises_the_constant():
     cells = {0: Cell(0, quality_sum=0.5, quality_count=2)}
     served = [(0.123456, Member("a", (1, 0), 0, None, 1.0, 0)), (0.1, Member("b", (1, 0), 1, 0.5, 1.0, 0))]
 
-    assert (RENDERING, cluster_fragment("pet_123", cluster, cells, Params(), served)) == (
-        1,
+    raw = cluster_fragment("pet_123", cluster, cells, Params(), served)
+
+    assert RENDERING == 1
+    assert raw == (
         b'{"id":"pet_123-cluster-3","label":"cat","hero_image_id":"a","members":['
         b'{"image_id":"a","score":0.1235,"position":0,"quality_score":null},'
         b'{"image_id":"b","score":0.1,"position":1,"quality_score":0.5}],'
-        b'"quality_score":0.25,"size":9,"provisional":false}',
+        b'"quality_score":0.25,"size":9,"provisional":false}'
     )
 
 
