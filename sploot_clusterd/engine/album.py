@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from sploot_clusterd.engine.params import Params, Serving
+from sploot_clusterd.engine.heirs import Heirs
+from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
 from sploot_clusterd.model import EntryId
@@ -167,7 +168,7 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """See the module. `fragments` holds rendered clusters, valid for `rendered_with` only; it is not state."""
+    """See the module. `fragments` holds the clusters that are rendered already, as `serving` says; it is not state."""
 
     pet_id: str
     version: int = 0
@@ -180,7 +181,7 @@ class Album:
     spaces: Mapping[int, Space] = field(default_factory=dict)
     cells: Mapping[int, Cell] = field(default_factory=dict)
     clusters: Mapping[int, Cluster] = field(default_factory=dict)
-    heirs: Mapping[int, int] = field(default_factory=dict)
+    heirs: Heirs = field(default_factory=Heirs)
     anchors: Mapping[int, Anchor] = field(default_factory=dict)
     successors: Mapping[int, int] = field(default_factory=dict)
     """Numbers of clusters that became part of others -> the numbers of those."""
@@ -190,7 +191,7 @@ class Album:
     serving: Serving | None = None
     """The settings by which every cluster is up to date; None if that is not known."""
     fragments: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
-    rendered_with: Params | None = None
+    """Their labels and their JSON, by number."""
 
     @property
     def shown_clusters(self) -> int:
@@ -234,7 +235,7 @@ class Album:
         objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
         names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
         corrected = 250 * len(self.anchors) + 100 * len(self.successors)
-        return 4000 + arrays + fragments + objects + names + corrected + 100 * len(self.heirs)
+        return 4000 + arrays + fragments + objects + names + corrected + 16 * len(self.heirs)
 
 
 def new_album(pet_id: str) -> Album:

@@ -186,14 +186,13 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         provisional=draft.provisional,
         serving=draft.serving,
         fragments=_fragments(draft, album),
-        rendered_with=draft.params,
     )
 
 
 def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
     """Every shown cluster as JSON, by number; those of the old album where neither cluster nor label changed."""
     params = draft.params
-    ready = old.fragments if old.rendered_with == params else {}
+    ready = old.fragments if old.serving == params.serving else {}
     fragments: dict[int, tuple[str, bytes]] = {}
     for key, cluster in draft.clusters.items():
         if not cluster.shown or cluster.number is None:

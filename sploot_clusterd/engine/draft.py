@@ -65,7 +65,7 @@ class Draft:
         self.cells: dict[int, Cell] = dict(album.cells)
         self.clusters: dict[int, Cluster] = dict(album.clusters)
         self.home = {cell_id: key for key, cluster in album.clusters.items() for cell_id in cluster.cells}
-        self.heirs: Mapping[int, int] = album.heirs
+        self.heirs = album.heirs
         self.anchors: dict[int, Anchor] = dict(album.anchors)
         self.successors: Mapping[int, int] = album.successors
         self.segments: list[Segment] = list(album.segments)

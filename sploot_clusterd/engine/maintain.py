@@ -145,8 +145,7 @@ def condense(draft: Draft, block: Block) -> None:
             block.merge(into, other)
     _forget_cells(draft, merged)
     block.keep(sorted(parts))
-    heirs = {cell_id: merged.get(heir, heir) for cell_id, heir in draft.heirs.items()} | merged
-    draft.heirs = {cell_id: heir for cell_id, heir in heirs.items() if heir in draft.cells}
+    draft.heirs = draft.heirs.merged(merged, draft.cells)
 
 
 def partition(draft: Draft, block: Block) -> Ints:

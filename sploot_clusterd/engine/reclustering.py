@@ -12,6 +12,7 @@ from msgspec import structs
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.encoding import Encoding
+from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.maintain import keep_cap, partition, regroup
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import join
@@ -63,7 +64,7 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     An image takes its old cell's anchor along.
     """
     anchors = {image_id: draft.cells[draft.living(vectors.cell)].anchor for image_id, _, vectors in placed}
-    draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, {}
+    draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, Heirs()
     before = {number: block.encoding for number, block in draft.blocks.items()}
     draft.blocks = {
         number: Block.empty(number, block.model_version, Encoding(block.encoding.layout, draft.profile_of(block)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,6 +15,8 @@ from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id
 
+RENDERING: Final = 1
+"""Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
 
 
@@ -54,7 +57,12 @@ class _View(Struct):
     unclustered: list[str]
 
 
+class _Named(Struct):
+    id: str
+
+
 _encode = msgspec.json.Encoder().encode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 def render(album: Album, params: Params) -> bytes:
@@ -63,7 +71,7 @@ def render(album: Album, params: Params) -> bytes:
     Which clusters are shown was decided by `apply`. If settings have changed since, the view obeys them as far as the
     album allows; the next job brings it up to date.
     """
-    ready = album.fragments if album.rendered_with == params else {}
+    ready = album.fragments if album.serving == params.serving else {}
     shown = [cluster for cluster in album.clusters.values() if cluster.shown]
     parts: dict[int, bytes] = {}
     for cluster in shown:
@@ -126,6 +134,12 @@ def cluster_fragment(
             provisional=False,
         )
     )
+
+
+def check_fragment(pet_id: str, number: int, raw: bytes) -> None:
+    """Raises ValueError if this is not the JSON of the cluster of that number."""
+    if _named(raw).id != cluster_id(pet_id, number):
+        raise ValueError("it is of another cluster")
 
 
 def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Sequence[Chunk], params: Params) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sploot_clusterd.engine.encoding import Encoding
-from sploot_clusterd.engine.sums import pack, unpack, whole
+from sploot_clusterd.engine.sums import pack, stacked, unpack, whole
 
 from .fleets import profile, vectors
 
@@ -69,6 +69,52 @@ def test_many_cells_are_read_as_each_by_itself(make):
 
     for weight, (_, raw), cell in zip(weights, packed, together, strict=True):
         assert cell.tobytes() == unpack(raw, np.array([weight]), form).tobytes()
+
+
+@given(weights)
+def test_all_values_of_two_bytes_are_read_as_numpy_reads_them(weight):
+    halves = np.arange(1 << 16, dtype="<u2").view("<f2")
+    finite = halves[np.isfinite(halves)]
+
+    (read,) = unpack(finite.tobytes(), np.array([weight]), "f2")
+
+    assert read.tobytes() == (np.float32(weight) * finite.astype(np.float32)).tobytes()
+
+
+@given(st.integers(0, 4), st.integers(0x7C00, 0x7FFF) | st.integers(0xFC00, 0xFFFF))
+def test_values_that_are_not_finite_are_a_value_error(at, bits):
+    halves = np.zeros(5, dtype="<u2")
+    halves[at] = bits
+    for form, raw in (("f2", halves.tobytes()), ("f4", halves.view("<f2").astype("<f4").tobytes())):
+        with pytest.raises(ValueError, match="not finite"):
+            unpack(raw, np.ones(1), form)
+
+
+@pytest.mark.parametrize(("form", "weight"), [("i1", np.inf), ("f2", np.nan), ("f2", 1e30)])
+def test_weights_that_make_sums_not_finite_are_a_value_error(form, weight):
+    with pytest.raises(ValueError, match="not finite"), np.errstate(over="ignore"):
+        unpack(b"\1\1", np.array([weight]), form)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.booleans(), weights), max_size=150))
+def test_cells_of_any_form_and_length_are_stacked_as_each_is_read(cells):
+    packed, each = [], []
+    for at, (length, alone, weight) in enumerate(cells):
+        sums = np.float32(weight) * vectors(1, 12, at % 5)[0][:length].astype(np.float16).astype(np.float32)
+        form, raw = pack(sums, weight) if alone else whole(sums)
+        packed.append((form, memoryview(raw)))
+        each.append(np.pad(sums, (0, 12 - length)))
+
+    rows = stacked(packed, np.array([weight for *_, weight in cells]), 12)
+
+    assert (rows.shape, rows.dtype) == ((len(cells), 12), np.float32)
+    assert all(row.tobytes() == sums.tobytes() for row, sums in zip(rows, each, strict=True))
+
+
+@pytest.mark.parametrize(("form", "size"), [("i1", 5), ("f2", 3), ("f2", 10), ("f4", 6), ("f4", 20)])
+def test_cells_of_too_many_bytes_or_of_no_whole_values_are_not_stacked(form, size):
+    with pytest.raises(ValueError, match=f"{size} bytes in a space of 4"):
+        stacked([("f4", memoryview(b"")), (form, memoryview(bytes(size)))], np.ones(2), 4)
 
 
 @pytest.mark.parametrize(("form", "size"), [("f2", 3), ("f4", 6)])
