@@ -18,7 +18,7 @@ import msgspec
 _HANDLER: Final = "clusterd"
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 _encode_simple: Final = msgspec.json.Encoder().encode
-_encode: Final = json.JSONEncoder(default=str, allow_nan=False, separators=(",", ":")).encode
+_encode: Final = json.JSONEncoder(default=str, allow_nan=False).encode
 _SIMPLE: Final = frozenset({str, int, float, type(None)})
 """What msgspec writes as json would, at a tenth of the cost; but NaN and infinity, which are not JSON, as null."""
 _PLAIN: Final = (bool, int, float, type(None))
@@ -92,7 +92,7 @@ class JsonFormatter(logging.Formatter):
         line = {**ours, **_data(record), **ours}  # ours come first, and win
         try:
             if _SIMPLE.issuperset(map(type, line.values())):
-                return _encode_simple(line).decode("ascii")
+                return msgspec.json.format(_encode_simple(line), indent=0).decode("ascii")  # blanks as json sets them
         except UnicodeError:
             pass  # whatever stderr's encoding is, other characters are to be escaped
         try:

@@ -49,7 +49,9 @@ def test_a_line_a_job_is_the_line_that_the_library_makes(capsys):
     logs.info(log, "job done", data)
     logs.set_level("WARNING")
     logs.info(log, "job done", data)
-    first, second = lines_of(capsys)
+    texts = capsys.readouterr().err.splitlines()
+    first, second = map(json.loads, texts)
+    assert [json.dumps(first), json.dumps(second)] == texts
     assert first.pop("time") <= second.pop("time")
     assert first == second
 
