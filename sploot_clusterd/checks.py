@@ -67,23 +67,28 @@ def is_deeper(raw: bytes, levels: int) -> bool:
 
 def check_limits(request: JobRequest, limits: Limits) -> None:
     """Lengths of lists and ids."""
-    payload = request.payload or JobPayload()
-    images = payload.images or ()
-    for name, given, most in (
-        ("images", images, limits.images_per_job),
-        ("image_ids", payload.image_ids, limits.image_ids_per_job),
-        ("removed_image_ids", payload.removed_image_ids, limits.image_ids_per_job),
-        ("labels", payload.labels, limits.images_per_job),
-        ("coverage", payload.coverage, limits.images_per_job),
-    ):
-        if given is not None and len(given) > most:
-            raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(given)}")
     _check_ids("pet_id", (request.pet_id,), limits.id_length)
-    _check_ids("job_id", (request.job_id or "",), limits.id_length)
-    _check_ids("payload.image_ids", payload.image_ids or (), limits.id_length)
-    _check_ids("payload.removed_image_ids", payload.removed_image_ids or (), limits.id_length)
-    _check_ids("payload.images", [image.image_id for image in images], limits.id_length)
-    check_corrections("payload.corrections", payload.corrections or (), request.pet_id, limits)
+    if request.job_id:
+        _check_ids("job_id", (request.job_id,), limits.id_length)
+    payload = request.payload
+    if payload is None:
+        return
+    few, many = limits.images_per_job, limits.image_ids_per_job
+    if payload.images:
+        _check_count("images", payload.images, few)
+        _check_ids("payload.images", [image.image_id for image in payload.images], limits.id_length)
+    if payload.image_ids:
+        _check_count("image_ids", payload.image_ids, many)
+        _check_ids("payload.image_ids", payload.image_ids, limits.id_length)
+    if payload.removed_image_ids:
+        _check_count("removed_image_ids", payload.removed_image_ids, many)
+        _check_ids("payload.removed_image_ids", payload.removed_image_ids, limits.id_length)
+    if payload.labels:
+        _check_count("labels", payload.labels, few)
+    if payload.coverage:
+        _check_count("coverage", payload.coverage, few)
+    if payload.corrections:
+        check_corrections("payload.corrections", payload.corrections, request.pet_id, limits)
 
 
 def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str, limits: Limits) -> None:
@@ -112,6 +117,11 @@ def insights(request: JobRequest, limits: Limits) -> Iterator[Insight]:
             if vector is not None:
                 vectors[kind] = vector
         yield Insight(image.image_id, vectors, image.quality, image.label, _epoch_ms(image))
+
+
+def _check_count(name: str, given: Collection[object], most: int) -> None:
+    if len(given) > most:
+        raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(given)}")
 
 
 def _check_ids(where: str, ids: Collection[str], longest: int) -> None:

@@ -10,11 +10,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal
+
+import msgspec
 
 _HANDLER: Final = "clusterd"
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+_encode_simple: Final = msgspec.json.Encoder().encode
 _encode: Final = json.JSONEncoder(default=str, allow_nan=False).encode
+_SIMPLE: Final = frozenset({str, int, float, type(None)})
+"""What msgspec writes as json would, at a tenth of the cost; but NaN and infinity, which are not JSON, as null."""
 _PLAIN: Final = (bool, int, float, type(None))
 
 
@@ -23,6 +29,8 @@ def setup(level: str, log_format: Literal["json", "text"] | None = None, service
 
     `log_format` None is text where stderr is a terminal, else JSON. `service` is added to every JSON line.
     """
+    # Nothing of ours shows them, and to look them up was a third of what making a record took.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     log_format = log_format or ("text" if sys.stderr.isatty() else "json")
     handler = logging.StreamHandler(sys.stderr)
     handler.set_name(_HANDLER)
@@ -37,6 +45,14 @@ def setup(level: str, log_format: Literal["json", "text"] | None = None, service
 def set_level(level: str) -> None:
     """Change what is logged while running."""
     logging.getLogger().setLevel(level)
+
+
+def info(log: logging.Logger, message: str, data: Mapping[str, Any]) -> None:
+    """`log.info(message, extra={"data": data})` for a line a job: it does not look who called, and takes a third."""
+    if log.isEnabledFor(logging.INFO):
+        record = logging.LogRecord(log.name, logging.INFO, "", 0, message, None, None)
+        record.data = data
+        log.handle(record)
 
 
 @contextmanager
@@ -65,7 +81,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ours = {
-            "time": _time(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname,
             **self._static,
             "logger": record.name,
@@ -74,6 +90,11 @@ class JsonFormatter(logging.Formatter):
         if error := _error(self, record):
             ours["error"] = error
         line = {**ours, **_data(record), **ours}  # ours come first, and win
+        try:
+            if _SIMPLE.issuperset(map(type, line.values())):
+                return msgspec.json.format(_encode_simple(line), indent=0).decode("ascii")  # blanks as json sets them
+        except UnicodeError:
+            pass  # whatever stderr's encoding is, other characters are to be escaped
         try:
             return _encode(line)
         except ValueError:  # NaN and infinity are not JSON, and whoever reads the log would refuse the line
@@ -95,6 +116,12 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{error}" if error else line
 
 
+@lru_cache(maxsize=1)
+def _second(since_epoch: int) -> str:
+    """Remembered, for many lines of one second."""
+    return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _time(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
@@ -105,6 +132,8 @@ def _data(record: logging.LogRecord) -> Mapping[str, Any]:
 
 
 def _error(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    if not (record.exc_info or record.stack_info):
+        return ""
     error = formatter.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
     stack = formatter.formatStack(record.stack_info) if record.stack_info else ""
     return "\n".join(filter(None, (error, stack)))

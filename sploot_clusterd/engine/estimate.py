@@ -24,13 +24,17 @@ _FREED = 171
 
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     """Seconds, from sizes alone; within a factor of about three."""
-    images = sum(len(job.images) + len(job.removed) for job in jobs)
-    images += sum(len(images_corrected(correction)) for job in jobs for correction in job.corrections)
-    listed = sum(len(job.image_ids) for job in jobs)
-    dimension = max((space.dimension for space in album.spaces.values()), default=0)
-    cells = min(len(album.cells) + images, _CELLS)
-    seconds = len(jobs) * _JOB + listed * _LISTED + images * (_IMAGE + cells * dimension * _VALUE)
-    seconds += _rebuilds(album, images, len(jobs)) * cells * (_REBUILD_CELL + cells * _REBUILD_PAIR)
+    images = listed = 0
+    for job in jobs:
+        listed += len(job.image_ids)
+        images += len(job.images) + len(job.removed)
+        images += sum(len(images_corrected(correction)) for correction in job.corrections) if job.corrections else 0
+    seconds = len(jobs) * _JOB + listed * _LISTED
+    if images:
+        dimension = max((space.dimension for space in album.spaces.values()), default=0)
+        cells = min(len(album.cells) + images, _CELLS)
+        seconds += images * (_IMAGE + cells * dimension * _VALUE)
+        seconds += _rebuilds(album, images, len(jobs)) * cells * (_REBUILD_CELL + cells * _REBUILD_PAIR)
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
     if any(job.force for job in jobs):
@@ -40,8 +44,6 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
 
 def _rebuilds(album: Album, images: int, jobs: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
-    if not images:
-        return 0
     settled = sum(space.settled for space in album.spaces.values())
     moved = images + sum(space.moved for space in album.spaces.values())
     at_cap = max(len(album.cells) + images - _CELLS, 0) // _FREED

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 
-from msgspec import structs
-
 from sploot_clusterd.engine.album import Chunk, ProvisionalCluster
 from sploot_clusterd.engine.draft import Draft
 
@@ -47,12 +45,13 @@ def regroup(draft: Draft) -> None:
     clusters: list[ProvisionalCluster] = []
     first = 0
     for label, size in zip(labels, sizes, strict=True):
-        cluster = structs.replace(known.get(label) or ProvisionalCluster(label), first=first, last=first + size)
-        if size and cluster.number is None:
-            cluster = structs.replace(cluster, number=draft.count_up("number"))
-        if size and label is None and cluster.group is None:
-            cluster = structs.replace(cluster, group=draft.count_up("group"))
-        clusters.append(cluster)
+        cluster = known.get(label)
+        number, group = (cluster.number, cluster.group) if cluster else (None, None)
+        if size and number is None:
+            number = draft.count_up("number")
+        if size and label is None and group is None:
+            group = draft.count_up("group")
+        clusters.append(ProvisionalCluster(label, number, group, first, first + size))
         first += size
     draft.provisional = tuple(clusters)
 
@@ -63,9 +62,9 @@ def best_images(
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
     every = chain.from_iterable(chunk.images.items() for chunk in chunks)
     images = list(islice(every, cluster.first, cluster.last))
-    scores = [quality or 0.0 for _, quality in images]
-    best = sorted(range(len(images)), key=scores.__getitem__, reverse=True)[:at_most]
-    return [images[at] for at in best], [quality for _, quality in images if quality is not None]
+    qualities = [quality for _, quality in images if quality is not None]
+    best = sorted(images, key=lambda image: image[1] or 0.0, reverse=True) if qualities else images
+    return best[:at_most], qualities
 
 
 def shares(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float]:
@@ -95,9 +94,10 @@ def split(total: int, parts: Sequence[float]) -> list[int]:
     """
     exact = [part * total for part in parts]
     counts = [math.floor(value + 1e-9) for value in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (round(counts[i] - exact[i], 9), i))
-    for i in by_remainder[: total - sum(counts)]:
-        counts[i] += 1
+    if left := total - sum(counts):
+        by_remainder = sorted(range(len(parts)), key=lambda i: (round(counts[i] - exact[i], 9), i))
+        for i in by_remainder[:left]:
+            counts[i] += 1
     return counts
 
 

@@ -3,10 +3,10 @@
 What is in memory is never trusted: each load compares the version token, and so does each commit.
 """
 
-from asyncio import Lock
+from asyncio import Event
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from sploot_clusterd.engine import Album
@@ -26,9 +26,10 @@ class AlbumCache:
         self._capacity = capacity
         self._albums: OrderedDict[str, _Held] = OrderedDict()
         self._bytes = 0
-        self._locks: dict[str, tuple[Lock, int]] = {}
+        self._in_hand: dict[str, Event] = {}
+        """By pet: set when the batch that works on it is done."""
         self._hit, self._miss = (metrics.cache_requests.labels(result) for result in ("hit", "miss"))
-        self._gauge = metrics.cache_bytes
+        metrics.cache_bytes.set_function(lambda: self._bytes)
 
     def peek(self, pet_id: str) -> tuple[bytes, Album | None]:
         """The album in memory and its version token, b"" and None if there is none.
@@ -46,7 +47,7 @@ class AlbumCache:
 
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
-        self._forget(pet_id)
+        self.drop(pet_id)
         held = _Held(token, album, album.nbytes)
         if held.nbytes <= self._capacity:
             self._albums[pet_id] = held
@@ -54,13 +55,8 @@ class AlbumCache:
         while self._bytes > self._capacity:
             _, oldest = self._albums.popitem(last=False)
             self._bytes -= oldest.nbytes
-        self._gauge.set(self._bytes)
 
     def drop(self, pet_id: str) -> None:
-        self._forget(pet_id)
-        self._gauge.set(self._bytes)
-
-    def _forget(self, pet_id: str) -> None:
         held = self._albums.pop(pet_id, None)
         if held:
             self._bytes -= held.nbytes
@@ -71,21 +67,15 @@ class AlbumCache:
 
         Taken in one order, so that two batches never wait for each other.
         """
-        async with AsyncExitStack() as stack:
-            for pet_id in sorted(pet_ids):
-                await stack.enter_async_context(self._lock(pet_id))
-            yield
-
-    @asynccontextmanager
-    async def _lock(self, pet_id: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(pet_id, (Lock(), 0))
-        self._locks[pet_id] = (lock, users + 1)
+        done, taken = Event(), list[str]()
         try:
-            async with lock:
-                yield
+            for pet_id in sorted(pet_ids):
+                while other := self._in_hand.get(pet_id):
+                    await other.wait()
+                self._in_hand[pet_id] = done
+                taken.append(pet_id)
+            yield
         finally:
-            lock, users = self._locks[pet_id]
-            if users == 1:
-                del self._locks[pet_id]
-            else:
-                self._locks[pet_id] = (lock, users - 1)
+            for pet_id in taken:
+                del self._in_hand[pet_id]
+            done.set()

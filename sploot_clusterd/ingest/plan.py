@@ -111,12 +111,24 @@ class Planner:
         # With every row at hand a move costs nothing more.
         reading = self._book.read(album, at_once=task.all_rows is not None)
         applied = self._apply(task, album, current, reading.profiles)
-        outcomes = {work.entry.id: outcome for work, outcome in zip(current, applied.outcomes, strict=True)}
-        rejected = {entry: outcome.error for entry, outcome in outcomes.items() if outcome.error is not None}
-        works = [work for work in task.works if work.entry.id not in rejected]
+        outcomes = iter(applied.outcomes)
+        works: list[Work] = []
+        changed: list[bool] = []
+        failures: list[Failure] = []
+        for work in task.works:
+            outcome = next(outcomes) if _is_current(task, work) else None
+            if outcome and outcome.error:
+                failures.append(Failure(work.entry, outcome.error, work.job))
+            else:
+                works.append(work)
+                changed.append(outcome is not None and outcome.verdict is Verdict.APPLIED)
         has_album = applied.changed or bool(task.loaded.token)
         wants_view = applied.changed or (has_album and not task.loaded.has_view)
-        commit = _commit(task, works)._replace(
+        commit = Commit(
+            task.pet_id,
+            [work.entry.key for work in works],
+            task.loaded.token,
+            task.loaded.erased,
             version=applied.album.version if applied.changed else None,
             writes=applied.writes,
             deletes=applied.deletes,
@@ -128,11 +140,11 @@ class Planner:
             task.pet_id,
             commit,
             works,
-            [work.entry.id in outcomes and outcomes[work.entry.id].verdict is Verdict.APPLIED for work in works],
+            changed,
             applied.album if has_album else None,
             applied.changes if applied.changed else None,
             _has_moved(album, applied.album),
-            [Failure(w.entry, rejected[w.entry.id], w.job) for w in task.works if w.entry.id in rejected],
+            failures,
         )
 
     def _apply(self, task: Task, album: Album, works: Sequence[Work], profiles: Profiles) -> Applied:
@@ -175,8 +187,11 @@ def _has_moved(before: Album, after: Album) -> bool:
 
 def _current(task: Task) -> list[Work]:
     """The works that were accepted after the pet's last erasure."""
-    mark = task.loaded.erased
-    return [work for work in task.works if mark is None or work.job.sequence > mark]
+    return [work for work in task.works if _is_current(task, work)]
+
+
+def _is_current(task: Task, work: Work) -> bool:
+    return task.loaded.erased is None or work.job.sequence > task.loaded.erased
 
 
 def _commit(task: Task, works: Sequence[Work]) -> Commit:

@@ -219,12 +219,12 @@ class Processor:
             elif reply.reply is Reply.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(plan.pet_id, reply.token, plan.album)
-                self._brake.good(len(plan.works))
                 done.append(plan)
             else:
                 left = self._left(plan, reply)
                 if left:
                     again[plan.pet_id] = left
+        self._brake.good(sum(len(plan.works) for plan in done))
         await self._tally.committed(done, began)
         return again, refused
 

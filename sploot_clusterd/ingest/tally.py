@@ -6,10 +6,10 @@ For several jobs at once: beside a computing thread each write of a line may hav
 import logging
 import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from sploot_clusterd import logs
-from sploot_clusterd.engine import Album, Changes
 from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.ingest.plan import Plan, Work
 from sploot_clusterd.metrics import Metrics
@@ -32,46 +32,35 @@ class Tally:
         """`began`: when the batch that the plans are of was taken up, by `time.perf_counter`."""
         took = time.perf_counter() - began
         slices = self._computing.slices()
-        for plan in plans:
-            await slices.breathe()
-            if plan.album is not None and plan.changes is not None:
-                self._count(plan.album, plan.changes)
+        self._count(plans)
         self._metrics.profile_moves.inc(sum(plan.moved for plan in plans))
         jobs = [pair for plan in plans for pair in zip(plan.works, plan.applied, strict=True)]
         applied = sum(changed for _, changed in jobs)
         self._success.inc(applied)
         self._skipped.inc(len(jobs) - applied)
+        self._metrics.job_seconds.observe_each([took] * len(jobs))
         for first in range(0, len(jobs), _JOBS_A_PAGE):
             await slices.breathe()
-            self._tell(jobs[first : first + _JOBS_A_PAGE], took)
+            with logs.together():
+                for work, changed in jobs[first : first + _JOBS_A_PAGE]:
+                    logs.info(log, "job done" if changed else "job skipped", _about(work, took))
 
-    def _tell(self, jobs: Sequence[tuple[Work, bool]], took: float) -> None:
-        wanted = log.isEnabledFor(logging.INFO)
-        with logs.together():
-            for work, applied in jobs:
-                self._metrics.job_seconds.observe(took)
-                if wanted:
-                    log.info("job done" if applied else "job skipped", extra={"data": _about(work, took)})
-
-    def _count(self, album: Album, changes: Changes) -> None:
-        for counter, count in (
-            (self._metrics.hero_changes, changes.hero_changes),
-            (self._metrics.merges, changes.merged),
-            (self._metrics.splits, changes.split),
-            (self._metrics.rebuilds, changes.rebuilt),
-        ):
-            if count:
-                counter.inc(count)
-        for op, count in changes.corrections.items():
-            self._metrics.corrections.labels(op).inc(count)
-        self._metrics.clusters.observe(album.shown_clusters)
-        unclustered, images = album.unclustered_images, album.num_vector_images
-        self._metrics.unclustered.observe(unclustered)
-        if images:
-            self._metrics.unclustered_share.observe(unclustered / images)
-        silhouette = album.silhouette
-        if silhouette is not None:
-            self._metrics.silhouette.observe(max(silhouette, 0.0))  # a histogram's sum must not fall
+    def _count(self, plans: Sequence[Plan]) -> None:
+        metrics = self._metrics
+        every = [plan.changes for plan in plans if plan.changes is not None]
+        metrics.hero_changes.inc(sum([changes.hero_changes for changes in every]))
+        metrics.merges.inc(sum([changes.merged for changes in every]))
+        metrics.splits.inc(sum([changes.split for changes in every]))
+        metrics.rebuilds.inc(sum([changes.rebuilt for changes in every]))
+        for op, count in chain.from_iterable([changes.corrections.items() for changes in every]):
+            metrics.corrections.labels(op).inc(count)
+        albums = [plan.album for plan in plans if plan.album is not None and plan.changes is not None]
+        apart = [(album.unclustered_images, album.num_vector_images) for album in albums]
+        metrics.clusters.observe_each([album.shown_clusters for album in albums])
+        metrics.unclustered.observe_each([unclustered for unclustered, _ in apart])
+        metrics.unclustered_share.observe_each([unclustered / images for unclustered, images in apart if images])
+        silhouettes = [album.silhouette for album in albums]
+        metrics.silhouette.observe_each([max(s, 0.0) for s in silhouettes if s is not None])  # a sum must not fall
 
 
 def _about(work: Work, took: float) -> dict[str, object]:

@@ -14,7 +14,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.client import Clients, as_ours, once_more, send, translated
-from sploot_clusterd.store.commit import Commit, Committed, Reply, Terms, call, next_token
+from sploot_clusterd.store.commit import Commit, Committed, Reply, Terms, call, next_tokens
 from sploot_clusterd.store.keys import Keys
 
 _TOKEN: Final = b"token"
@@ -71,9 +71,7 @@ class AlbumStore:
         """All of them in one round trip, in order. Raises StoreUnavailableError."""
         calls = [(self._load_keys(w.pet_id), _load_arguments(w)) for w in wanted]
         self._loads.inc()
-        replies = await once_more(
-            lambda: scripts.LOAD.pipelined(self._clients.commands, calls), enabled=self._retry_reads
-        )
+        replies = await once_more(lambda: scripts.LOAD.pipelined(self._clients.pool, calls), enabled=self._retry_reads)
         return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
 
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
@@ -94,17 +92,17 @@ class AlbumStore:
             return rows if await send(self._clients.commands, "HGET", keys.album, _TOKEN) == token else None
 
     async def commit(self, consumer: str, commits: Sequence[Commit]) -> list[Committed | Exception]:
-        """All of them in one round trip, in order; what Redis refused of one stands in its place.
+        """All of them in one round trip, in order, at most one a pet; what Redis refused of one stands in its place.
 
         Raises StoreUnavailableError: then each may or may not have happened.
         """
-        tokens = [next_token(each) for each in commits]
+        tokens = next_tokens(commits)
         calls = [
             call(self._keys, self._terms, consumer, each, token) for each, token in zip(commits, tokens, strict=True)
         ]
         self._commits.inc()
         with translated():
-            replies = await scripts.COMMIT.pipelined(self._clients.commands, calls)
+            replies = await scripts.COMMIT.pipelined(self._clients.pool, calls)
         return [_committed(reply, token) for reply, token in zip(replies, tokens, strict=True)]
 
     def _load_keys(self, pet_id: str) -> Sequence[str]:

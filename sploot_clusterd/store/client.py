@@ -81,8 +81,8 @@ class Clients:
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
-        self._commands = self._pool(settings.pool_max_connections, self._timeout(0.0))
-        self.commands = Redis(connection_pool=self._commands)
+        self.pool = self._pool(settings.pool_max_connections, self._timeout(0.0))
+        self.commands = Redis(connection_pool=self.pool)
         self._readers: set[Redis] = set()
         self._accepted = False
 
@@ -120,7 +120,7 @@ class Clients:
         """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
         refuses writes for ever.
         """
-        await self._commands.forget_idle()
+        await self.pool.forget_idle()
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with.

@@ -1,7 +1,7 @@
 """A commit as the script takes it: a pet's new state, what it rests on, and the entries that it settles."""
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
 from typing import Final, NamedTuple
@@ -59,13 +59,12 @@ class Terms(NamedTuple):
     """Images in a full sample of the fleet."""
 
 
-def next_token(commit: Commit) -> bytes:
-    """`nonce.version`. Versions come again: after an erasure, and where a replica took over without the last commits.
-    The nonce is new in each commit, so that no memory of the one album fits the other.
+def next_tokens(commits: Sequence[Commit]) -> list[bytes]:
+    """`nonce.version` each. Versions come again: after an erasure, and where a replica took over without the last
+    commits. The nonce is new in each commit of a pet, so that no memory of the one album fits the other.
     """
-    if commit.version is None:
-        return commit.token
-    return b"%s.%d" % (secrets.token_hex(8).encode(), commit.version)
+    nonce = secrets.token_hex(8).encode()
+    return [each.token if each.version is None else b"%s.%d" % (nonce, each.version) for each in commits]
 
 
 def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) -> tuple[list[str], list[Argument]]:
@@ -76,14 +75,13 @@ def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) 
     for model_version in dict.fromkeys(each.model_version for each in commit.offers):
         samples[model_version] = len(named) + 1
         named += keys.sample(model_version)
-    fields = {name: value for name, value in commit.writes.items() if not name.startswith(ROW)}
-    rows = {name.removeprefix(ROW): value for name, value in commit.writes.items() if name.startswith(ROW)}
+    (fields, rows), (old_fields, old_rows) = _parted(commit.writes.items()), _parted((n,) for n in commit.deletes)
     lists: Sequence[Sequence[Argument]] = (
-        list(commit.entries),
-        list(chain.from_iterable(fields.items())),
-        list(chain.from_iterable(rows.items())),
-        [name for name in commit.deletes if not name.startswith(ROW)],
-        [name.removeprefix(ROW) for name in commit.deletes if name.startswith(ROW)],
+        commit.entries,
+        fields,
+        rows,
+        old_fields,
+        old_rows,
         [part for each in commit.foundations for part in (each.generation, each.digest)],
         [
             part
@@ -106,3 +104,15 @@ def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) 
         *map(len, lists),
         *chain.from_iterable(lists),
     ]
+
+
+def _parted(fields: Iterable[Sequence[bytes]]) -> tuple[list[bytes], list[bytes]]:
+    """One after the other, names of rows without what they begin with: the album's, and those of its rows."""
+    album: list[bytes] = []
+    rows: list[bytes] = []
+    for name, *value in fields:
+        if name.startswith(ROW):
+            rows += (name[len(ROW) :], *value)
+        else:
+            album += (name, *value)
+    return album, rows

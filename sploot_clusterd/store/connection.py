@@ -2,7 +2,9 @@
 cost; and its pool, where a broken connection is a lesson about the others.
 """
 
-from collections.abc import Iterable
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -14,6 +16,7 @@ from redis.asyncio.connection import (
     UnixDomainSocketConnection,
     parse_url,
 )
+from redis.exceptions import ResponseError
 
 
 class _PackedByHiredis(AbstractConnection):
@@ -59,6 +62,21 @@ class Pool(BlockingConnectionPool):
     Else each would be found out by a command of its own, which waits for its timeout.
     """
 
+    async def pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any | ResponseError]:
+        """The replies to many commands in one round trip, in order; one that Redis refused has its error in place.
+
+        As the library's pipeline, at a third of its cost: that one has a timer for each reply, and looks each one up in
+        a table of what to make of it. Here a single timer waits for silence. Raises what the connection raises.
+        """
+        if not commands:
+            return []
+        connection: AbstractConnection = await self.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return await _replies(connection, len(commands), patience=self.connection_kwargs["socket_timeout"])
+        finally:
+            await self.release(connection)
+
     async def release(self, connection: AbstractConnection) -> None:
         await super().release(connection)
         if not connection.is_connected:
@@ -70,3 +88,18 @@ class Pool(BlockingConnectionPool):
         """
         for connection in tuple(self._available_connections):
             await connection.disconnect(nowait=True)
+
+
+async def _replies(connection: AbstractConnection, count: int, *, patience: float) -> list[Any | ResponseError]:
+    """Raises TimeoutError after `patience` seconds without a reply, give or take a tenth."""
+    replies: list[Any | ResponseError] = []
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(patience) as timer:
+        while len(replies) < count:
+            try:
+                replies.append(await connection.read_response(timeout=math.inf))  # here: without a timer of its own
+            except ResponseError as error:
+                replies.append(error)
+            if (timer.when() or 0.0) - clock() < 0.9 * patience:  # to move it costs more than to read a reply
+                timer.reschedule(clock() + patience)
+    return replies

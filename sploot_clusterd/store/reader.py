@@ -7,10 +7,9 @@ from typing import Final
 
 from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store.client import Clients, send, translated
 from sploot_clusterd.store.keys import Keys
-from sploot_clusterd.store.stream import Entry, Stream
+from sploot_clusterd.store.stream import Entry, Stream, entry_id
 
 _PROCESS: Final = secrets.token_hex(8)
 """Tells our own connections, also ones that Redis has not yet seen go, from another process's of the same name."""
@@ -76,7 +75,7 @@ class Reader:
             return []
         finally:
             self._reading = False
-        entries = [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
+        entries = [Entry(entry_id(key), fields) for key, fields in (reply[0][1] if reply else ())]
         self._deliveries.inc(len(entries))
         return entries
 

@@ -6,9 +6,10 @@ from importlib import resources
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from sploot_clusterd.store.client import send
+from sploot_clusterd.store.connection import Pool
 
 Argument = bytes | str | int
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
@@ -34,30 +35,19 @@ class Script:
         except NoScriptError:
             return await send(client, "EVAL", self._text, *tail)
 
-    async def pipelined(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+    async def pipelined(self, pool: Pool, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         """The replies of many calls in one round trip, in order; a call that Redis refused has its error in place.
 
         Raises only what ends the connection: then any of the calls may or may not have happened.
         """
-        replies = await self._send(client, calls, "EVALSHA", self._sha)
+        tails = [(len(keys), *keys, *arguments) for keys, arguments in calls]
+        replies = await pool.pipelined([("EVALSHA", self._sha, *tail) for tail in tails])
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
-            again = await self._send(client, [calls[n] for n in unknown], "EVAL", self._text)
+            again = await pool.pipelined([("EVAL", self._text, *tails[n]) for n in unknown])
             for n, reply in zip(unknown, again, strict=True):
                 replies[n] = reply
         return replies
-
-    async def _send(
-        self,
-        client: Redis,
-        calls: Sequence[tuple[Sequence[str], Sequence[Argument]]],
-        command: str,
-        script: str,
-    ) -> list[Any | RedisError]:
-        pipeline = client.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipeline.execute_command(command, script, len(keys), *keys, *arguments)
-        return await pipeline.execute(raise_on_error=False)
 
 
 SUBMIT: Final = Script("submit")

@@ -47,7 +47,7 @@ class Entry(NamedTuple):
     @property
     def key(self) -> bytes:
         """The id as Redis spells it."""
-        return str(self.id).encode()
+        return b"%d-%d" % self.id
 
 
 class How(Enum):
@@ -232,9 +232,14 @@ class Stream:
         return forgotten
 
 
+def entry_id(key: bytes) -> EntryId:
+    """From Redis itself, so there is nothing to check."""
+    return EntryId(*map(int, key.split(b"-")))
+
+
 def _entry(key: bytes, verdict: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    return Entry(EntryId.parse(key.decode()), fields, attempts, Verdict(verdict.decode()))
+    return Entry(entry_id(key), fields, attempts, Verdict(verdict.decode()))
 
 
 def _letter_fields(letter: Letter) -> list[scripts.Argument]:

@@ -42,6 +42,28 @@ def test_json_lines(capsys):
     }
 
 
+def test_a_line_a_job_is_the_line_that_the_library_makes(capsys):
+    logs.setup("INFO", "json", "clusterd-test")
+    data = {"pet_id": "pet_1", "trace": None, "latency_ms": 0.125, "attempt": 1}
+    log.info("job done", extra={"data": data})
+    logs.info(log, "job done", data)
+    logs.set_level("WARNING")
+    logs.info(log, "job done", data)
+    texts = capsys.readouterr().err.splitlines()
+    first, second = map(json.loads, texts)
+    assert [json.dumps(first), json.dumps(second)] == texts
+    assert first.pop("time") <= second.pop("time")
+    assert first == second
+
+
+def test_what_is_not_ascii_is_escaped(capsys):
+    logs.setup("INFO", "json")
+    log.info("odd", extra={"data": {"name": "Bär"}})
+    text = capsys.readouterr().err
+    assert text.isascii()
+    assert json.loads(text)["name"] == "Bär"
+
+
 def test_an_exception_is_one_field_on_one_line(capsys):
     logs.setup("INFO", "json")
     try:

@@ -133,6 +133,20 @@ def test_the_cache_holds_the_albums_used_last_within_its_bytes():
     assert AlbumCache(0, Metrics()).put("p", b"t", album) is None
 
 
+def test_values_observed_together_count_as_if_one_by_one():
+    together, alone = Metrics(), Metrics()
+    values = [1, 2, 2, 2, 3, 256, 257, 1000]
+    together.clusters.observe_each(values)
+    for value in values:
+        alone.clusters.observe(value)
+    assert samples(together) == samples(alone)
+
+
+def samples(metrics: Metrics) -> list[tuple[str, dict[str, str], float]]:
+    every = [sample for metric in metrics.clusters.collect() for sample in metric.samples]
+    return [(each.name, each.labels, each.value) for each in every if not each.name.endswith("_created")]
+
+
 async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wait_in_a_circle():
     cache = AlbumCache(0, Metrics())
     working: set[str] = set()
@@ -149,7 +163,7 @@ async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wai
         await asyncio.gather(
             *(work(pets) for pets in (["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]) for _ in range(20))
         )
-    assert cache._locks == {}
+    assert cache._in_hand == {}
 
 
 def test_health_tells_what_is_wrong_and_what_went_stale(clock: Clock, health: Health):

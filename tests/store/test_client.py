@@ -1,9 +1,11 @@
 """The connections for commands."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
 from sploot_clusterd.embedded import EmbeddedRedis
@@ -56,6 +58,37 @@ async def test_what_is_no_redis_is_one_out_of_reach(reply: bytes):
         for _ in range(2):
             with pytest.raises(StoreUnavailableError, match="leads to no Redis, or to one that speaks TLS"):
                 await ping(clients)
+        await clients.close()
+
+
+async def test_a_pipeline_has_every_reply_in_order_and_errors_in_their_place(redis_server: EmbeddedRedis):
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}")))
+    first, wrong, last = await clients.pool.pipelined([("ECHO", "1"), ("NOSUCH",), ("ECHO", b"\xff")])
+    assert (first, last) == (b"1", b"\xff")
+    assert isinstance(wrong, ResponseError)
+    assert await clients.pool.pipelined([]) == []
+    await clients.close()
+
+
+async def test_a_pipeline_may_take_longer_than_the_timeout_as_long_as_replies_come(redis_server: EmbeddedRedis):
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), socket_timeout=1.0))
+    began = time.monotonic()
+    assert await clients.pool.pipelined([("BLPOP", "nothing", 0.5)] * 3) == [None] * 3
+    assert time.monotonic() - began > 1.0
+    await clients.close()
+
+
+async def test_a_pipeline_without_a_reply_ends_and_its_connection_is_not_used_again(
+    redis_server: EmbeddedRedis, tmp_path: Path
+):
+    async with Proxy(tmp_path / "p.sock", redis_server.socket) as proxy:
+        clients = Clients(RedisSettings(url=SecretUrl(f"unix://{proxy.path}"), socket_timeout=_TIMEOUT))
+        assert await clients.pool.pipelined([("ECHO", "before")]) == [b"before"]
+        proxy.silence()
+        with pytest.raises(StoreUnavailableError), translated():
+            await clients.pool.pipelined([("ECHO", "lost")] * 2)
+        proxy.speak(old=False)
+        assert await clients.pool.pipelined([("ECHO", "after")]) == [b"after"]
         await clients.close()
 
 
