@@ -158,7 +158,7 @@ class Clients:
         if s.ssl and url.startswith("redis://"):
             url = "rediss" + url.removeprefix("redis")
         given = {name: value for name, value in options.items() if value is not None} | connection_options(url)
-        return Pool(max_connections=connections, timeout=_POOL_WAIT, **given)
+        return Pool(max_connections=connections, patience=_POOL_WAIT, **given)
 
 
 @contextmanager
@@ -220,7 +220,7 @@ async def _greet(connection: AbstractConnection) -> None:
 
 
 async def send(client: Redis, *command: bytes | str | float) -> Any:
-    """The reply to one command. Raises what Redis or the connection raises."""
+    """The reply to one command, in the library's form of it. Raises what Redis or the connection raises."""
     return await client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 

@@ -9,6 +9,7 @@ from sploot_clusterd.config import RedisSettings, SecretUrl
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.store import Clients
+from sploot_clusterd.store import client as module
 from sploot_clusterd.store.client import send, translated
 from tests.faults.proxy import Proxy
 
@@ -57,6 +58,22 @@ async def test_what_is_no_redis_is_one_out_of_reach(reply: bytes):
             with pytest.raises(StoreUnavailableError, match="leads to no Redis, or to one that speaks TLS"):
                 await ping(clients)
         await clients.close()
+
+
+async def test_who_finds_no_free_connection_waits_for_one(redis_server: EmbeddedRedis, monkeypatch):
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), pool_max_connections=2))
+    assert await asyncio.gather(*(ping(clients) for _ in range(20))) == [True] * 20
+    await clients.close()
+
+    monkeypatch.setattr(module, "_POOL_WAIT", 0.05)
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), pool_max_connections=1))
+    blocked = asyncio.create_task(send(clients.commands, "BLPOP", "nothing", 0.5))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailableError):
+        await ping(clients)
+    assert await blocked is None
+    assert await ping(clients)
+    await clients.close()
 
 
 async def ping(clients: Clients) -> object:
