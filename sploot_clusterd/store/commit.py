@@ -1,6 +1,6 @@
 """A commit as the script takes it: a pet's new state, what it rests on, and the entries that it settles."""
 
-import secrets
+import random
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from itertools import chain
@@ -61,11 +61,12 @@ class Terms(NamedTuple):
 
 def next_token(commit: Commit) -> bytes:
     """`nonce.version`. Versions come again: after an erasure, and where a replica took over without the last commits.
-    The nonce is new in each commit, so that no memory of the one album fits the other.
+    The nonce is new in each commit, so that no memory of the one album fits the other. It is not the system's random
+    number: to ask for one lets go of the interpreter's lock, and a computing thread may take it.
     """
     if commit.version is None:
         return commit.token
-    return b"%s.%d" % (secrets.token_hex(8).encode(), commit.version)
+    return b"%016x.%d" % (random.getrandbits(64), commit.version)
 
 
 def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) -> tuple[list[str], list[Argument]]:
