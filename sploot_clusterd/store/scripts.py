@@ -8,7 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from sploot_clusterd.store.client import send
+from sploot_clusterd.store.asking import ask, ask_all
 
 Argument = bytes | str | int
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
@@ -30,9 +30,9 @@ class Script:
         """The script's reply. Raises what Redis or the connection raises."""
         tail = (len(keys), *keys, *arguments)
         try:
-            return await send(client, "EVALSHA", self._sha, *tail)
+            return await ask(client, "EVALSHA", self._sha, *tail)
         except NoScriptError:
-            return await send(client, "EVAL", self._text, *tail)
+            return await ask(client, "EVAL", self._text, *tail)
 
     async def pipelined(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         """The replies of many calls in one round trip, in order; a call that Redis refused has its error in place.
@@ -54,10 +54,7 @@ class Script:
         command: str,
         script: str,
     ) -> list[Any | RedisError]:
-        pipeline = client.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipeline.execute_command(command, script, len(keys), *keys, *arguments)
-        return await pipeline.execute(raise_on_error=False)
+        return await ask_all(client, [(command, script, len(keys), *keys, *arguments) for keys, arguments in calls])
 
 
 SUBMIT: Final = Script("submit")

@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.store import Clients
 from sploot_clusterd.store import client as module
+from sploot_clusterd.store.asking import ask, ask_all
 from sploot_clusterd.store.client import send, translated
 from tests.faults.proxy import Proxy
 
@@ -74,6 +76,25 @@ async def test_who_finds_no_free_connection_waits_for_one(redis_server: Embedded
     assert await blocked is None
     assert await ping(clients)
     await clients.close()
+
+
+async def test_many_commands_are_answered_in_their_order_with_errors_in_place(clients: Clients):
+    commands = [("SET", "n", 1), ("INCR", "n"), ("LPUSH", "n", 1), ("INCR", "n")]
+
+    first, second, refused, last = await ask_all(clients.commands, commands)
+
+    assert (first, second, last) == (b"OK", 2, 3)
+    assert isinstance(refused, ResponseError)
+
+
+async def test_who_is_cancelled_leaves_no_replies_to_the_next(clients: Clients):
+    asking = asyncio.create_task(ask_all(clients.commands, [("BLPOP", "nothing", 0.1), ("ECHO", "late")]))
+    await asyncio.wait([asking], timeout=0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert await ask(clients.commands, "ECHO", "mine") == b"mine"
 
 
 async def ping(clients: Clients) -> object:
