@@ -71,7 +71,9 @@ class AlbumStore:
         """All of them in one round trip, in order. Raises StoreUnavailableError."""
         calls = [(self._load_keys(w.pet_id), _load_arguments(w)) for w in wanted]
         self._loads.inc()
-        replies = await once_more(lambda: scripts.LOAD.pipelined(self._clients.pool, calls), enabled=self._retry_reads)
+        replies = await once_more(
+            lambda: scripts.LOAD.pipelined(self._clients.commands, calls), enabled=self._retry_reads
+        )
         return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
 
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
@@ -102,7 +104,7 @@ class AlbumStore:
         ]
         self._commits.inc()
         with translated():
-            replies = await scripts.COMMIT.pipelined(self._clients.pool, calls)
+            replies = await scripts.COMMIT.pipelined(self._clients.commands, calls)
         return [_committed(reply, token) for reply, token in zip(replies, tokens, strict=True)]
 
     def _load_keys(self, pet_id: str) -> Sequence[str]:

@@ -81,8 +81,8 @@ class Clients:
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
-        self.pool = self._pool(settings.pool_max_connections, self._timeout(0.0))
-        self.commands = Redis(connection_pool=self.pool)
+        self._commands = self._pool(settings.pool_max_connections, self._timeout(0.0))
+        self.commands = Redis(connection_pool=self._commands)
         self._readers: set[Redis] = set()
         self._accepted = False
 
@@ -120,7 +120,7 @@ class Clients:
         """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
         refuses writes for ever.
         """
-        await self.pool.forget_idle()
+        await self._commands.forget_idle()
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with.
@@ -158,7 +158,7 @@ class Clients:
         if s.ssl and url.startswith("redis://"):
             url = "rediss" + url.removeprefix("redis")
         given = {name: value for name, value in options.items() if value is not None} | connection_options(url)
-        return Pool(max_connections=connections, timeout=_POOL_WAIT, **given)
+        return Pool(max_connections=connections, patience=_POOL_WAIT, **given)
 
 
 @contextmanager
@@ -220,7 +220,7 @@ async def _greet(connection: AbstractConnection) -> None:
 
 
 async def send(client: Redis, *command: bytes | str | float) -> Any:
-    """The reply to one command. Raises what Redis or the connection raises."""
+    """The reply to one command, in the library's form of it. Raises what Redis or the connection raises."""
     return await client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 

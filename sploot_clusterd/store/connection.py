@@ -1,25 +1,26 @@
-"""redis-py's connections, with hiredis packing their commands, for in Python that is the largest part of a commit's
-cost; and its pool, where a broken connection is a lesson about the others.
+"""redis-py's connections, with hiredis packing their commands and no task for each send; and a pool without locks and
+records, where a broken connection is a lesson about the others.
+
+The library's own ways around a command cost several times what the command does, and turns of the event loop besides.
 """
 
 import asyncio
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import (
     AbstractConnection,
-    BlockingConnectionPool,
     Connection,
+    ConnectionPool,
     SSLConnection,
     UnixDomainSocketConnection,
     parse_url,
 )
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError  # noqa: A004 - the library's own name for it
 
 
-class _PackedByHiredis(AbstractConnection):
+class _Lean(AbstractConnection):
     def pack_command(self, *args: Any) -> list[bytes]:
         """A command's bytes; two words as its first argument are sent as two."""
         name, *rest = args
@@ -29,16 +30,30 @@ class _PackedByHiredis(AbstractConnection):
     def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
         return [packed for command in commands for packed in self.pack_command(*command)]
 
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Hands a packed command to the transport, which keeps what the socket does not take.
 
-class _Tcp(_PackedByHiredis, Connection):
+        It is not waited for: nothing more is sent before the reply, and waiting for that has an end.
+        """
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        if self._writer is None or self._writer.is_closing():
+            await self.disconnect(nowait=True)
+            raise ConnectionError("the connection was lost")
+        self._writer.writelines(command)
+
+
+class _Tcp(_Lean, Connection):
     pass
 
 
-class _Tls(_PackedByHiredis, SSLConnection):
+class _Tls(_Lean, SSLConnection):
     pass
 
 
-class _Unix(_PackedByHiredis, UnixDomainSocketConnection):
+class _Unix(_Lean, UnixDomainSocketConnection):
     pass
 
 
@@ -56,29 +71,37 @@ def connection_options(url: str) -> dict[str, Any]:
     return options
 
 
-class Pool(BlockingConnectionPool):
-    """Where one connection broke, the idle ones most likely lead nowhere either: closes them too.
+class Pool(ConnectionPool):
+    """Up to `max_connections`; who comes when all are in use waits for one, at most `patience` seconds.
 
-    Else each would be found out by a command of its own, which waits for its timeout.
+    Where one connection broke, the idle ones most likely lead nowhere either: closes them too. Else each would be found
+    out by a command of its own, which waits for its timeout.
     """
 
-    async def pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any | ResponseError]:
-        """The replies to many commands in one round trip, in order; one that Redis refused has its error in place.
+    def __init__(self, *, max_connections: int, patience: float, **options: Any) -> None:
+        super().__init__(max_connections=max_connections, **options)
+        self._patience = patience
+        self._room = asyncio.Semaphore(max_connections)
 
-        As the library's pipeline, at a third of its cost: that one has a timer for each reply, and looks each one up in
-        a table of what to make of it. Here a single timer waits for silence. Raises what the connection raises.
-        """
-        if not commands:
-            return []
-        connection: AbstractConnection = await self.get_connection()  # type: ignore[no-untyped-call]
+    async def get_connection(self, *_: Any, **__: Any) -> AbstractConnection:
+        """A connection that is ready for a command. Raises TimeoutError if none becomes free."""
+        if self._room.locked():
+            async with asyncio.timeout(self._patience):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()  # at once: a timer for each command would cost as much as the rest
+        connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
-            return await _replies(connection, len(commands), patience=self.connection_kwargs["socket_timeout"])
-        finally:
+            await self.ensure_connection(connection)
+        except BaseException:
             await self.release(connection)
+            raise
+        return connection
 
     async def release(self, connection: AbstractConnection) -> None:
-        await super().release(connection)
+        self._in_use_connections.remove(connection)
+        self._available_connections.append(connection)
+        self._room.release()
         if not connection.is_connected:
             await self.forget_idle()
 
@@ -88,18 +111,3 @@ class Pool(BlockingConnectionPool):
         """
         for connection in tuple(self._available_connections):
             await connection.disconnect(nowait=True)
-
-
-async def _replies(connection: AbstractConnection, count: int, *, patience: float) -> list[Any | ResponseError]:
-    """Raises TimeoutError after `patience` seconds without a reply, give or take a tenth."""
-    replies: list[Any | ResponseError] = []
-    clock = asyncio.get_running_loop().time
-    async with asyncio.timeout(patience) as timer:
-        while len(replies) < count:
-            try:
-                replies.append(await connection.read_response(timeout=math.inf))  # here: without a timer of its own
-            except ResponseError as error:
-                replies.append(error)
-            if (timer.when() or 0.0) - clock() < 0.9 * patience:  # to move it costs more than to read a reply
-                timer.reschedule(clock() + patience)
-    return replies

@@ -8,8 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from sploot_clusterd.store.client import send
-from sploot_clusterd.store.connection import Pool
+from sploot_clusterd.store.asking import ask, ask_all
 
 Argument = bytes | str | int
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
@@ -31,20 +30,20 @@ class Script:
         """The script's reply. Raises what Redis or the connection raises."""
         tail = (len(keys), *keys, *arguments)
         try:
-            return await send(client, "EVALSHA", self._sha, *tail)
+            return await ask(client, "EVALSHA", self._sha, *tail)
         except NoScriptError:
-            return await send(client, "EVAL", self._text, *tail)
+            return await ask(client, "EVAL", self._text, *tail)
 
-    async def pipelined(self, pool: Pool, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+    async def pipelined(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
         """The replies of many calls in one round trip, in order; a call that Redis refused has its error in place.
 
         Raises only what ends the connection: then any of the calls may or may not have happened.
         """
         tails = [(len(keys), *keys, *arguments) for keys, arguments in calls]
-        replies = await pool.pipelined([("EVALSHA", self._sha, *tail) for tail in tails])
+        replies = await ask_all(client, [("EVALSHA", self._sha, *tail) for tail in tails])
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
-            again = await pool.pipelined([("EVAL", self._text, *tails[n]) for n in unknown])
+            again = await ask_all(client, [("EVAL", self._text, *tails[n]) for n in unknown])
             for n, reply in zip(unknown, again, strict=True):
                 replies[n] = reply
         return replies

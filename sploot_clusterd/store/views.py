@@ -8,6 +8,7 @@ from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUna
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
+from sploot_clusterd.store.asking import ask
 from sploot_clusterd.store.client import Clients, once_more, send, translated
 from sploot_clusterd.store.coalesce import Coalescer
 from sploot_clusterd.store.keys import Keys
@@ -143,7 +144,7 @@ class ViewStore:
 
     async def _read_views(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         self._round_trips["view"].inc()
-        views = await once_more(lambda: send(self._clients.commands, "MGET", *keys), enabled=self._retry_reads)
+        views = await once_more(lambda: ask(self._clients.commands, "MGET", *keys), enabled=self._retry_reads)
         return list(views)
 
     async def _submit(self, payloads: Sequence[bytes]) -> Sequence[bytes]:

@@ -10,7 +10,8 @@ from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.batch import submit_batch
-from sploot_clusterd.web.keys import DECODING, HEALTH, HTTP, LIMITS, METRICS, STORE, Found, Views
+from sploot_clusterd.web.etags import Etags
+from sploot_clusterd.web.keys import DECODING, ETAGS, HEALTH, HTTP, LIMITS, METRICS, STORE, Found, Views
 from sploot_clusterd.web.openapi import DOCUMENT, Document, openapi
 from sploot_clusterd.web.ops import METRICS_PAGE, NOWHERE, PROBES
 from sploot_clusterd.web.routing import App, Route, Router
@@ -42,6 +43,7 @@ def build_app(
         HEALTH: health,
         DECODING: asyncio.Lock(),
         METRICS: metrics,
+        ETAGS: Etags(),
         DOCUMENT: Document((*ROUTES, METRICS_PAGE), settings.limits),
     }
     return App(Router(ROUTES, tokens, metrics, traffic), found, settings.http.max_body_bytes)

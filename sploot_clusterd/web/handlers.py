@@ -1,7 +1,6 @@
 """What callers may ask under /internal. Handlers return an answer or raise; `routing` does the rest."""
 
 import asyncio
-import hashlib
 import re
 import uuid
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from sploot_clusterd import wire
 from sploot_clusterd.model import ID_PATTERN, JobRequest
 from sploot_clusterd.web.answers import JSON, RefusedError, Reply, answer
 from sploot_clusterd.web.bodies import read_body
-from sploot_clusterd.web.keys import DECODING, LIMITS, PET_ID, STORE
+from sploot_clusterd.web.keys import DECODING, ETAGS, LIMITS, PET_ID, STORE
 
 _ID: Final = re.compile(ID_PATTERN)
 _LARGE: Final = 256 * 1024
@@ -22,10 +21,11 @@ _LARGE: Final = 256 * 1024
 
 async def view(request: web.BaseRequest) -> Reply:
     """GET: the stored view, byte for byte, with a strong ETag of them."""
-    stored = await request[STORE].view(_pet_id(request))
+    pet_id = _pet_id(request)
+    stored = await request[STORE].view(pet_id)
     if stored is None:
         raise RefusedError(404, "cluster state not found")
-    etag = f'"{hashlib.sha256(stored).hexdigest()[:32]}"'
+    etag = request[ETAGS].of(pet_id, stored)
     known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
     if etag in known or (known and _names(",".join(known), etag)):
         return Reply(304, fields=f"{hdrs.ETAG}: {etag}\r\n")

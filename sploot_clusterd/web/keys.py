@@ -9,6 +9,7 @@ from aiohttp import web
 from sploot_clusterd.config import HttpSettings, LimitsSettings
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.web.etags import Etags
 
 
 class Views(Protocol):
@@ -43,5 +44,6 @@ LIMITS: Final = web.RequestKey("limits", LimitsSettings)
 HEALTH: Final = web.RequestKey("health", Health)
 DECODING: Final = web.RequestKey("decoding", asyncio.Lock)
 METRICS: Final = web.RequestKey("metrics", Metrics)
+ETAGS: Final = web.RequestKey("etags", Etags)
 PET_ID: Final = web.RequestKey("pet_id", str)
 """The path's parameter, as it came."""

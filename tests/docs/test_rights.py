@@ -32,11 +32,11 @@ def allowed() -> set[str]:
 
 
 def in_python(known: set[str]) -> set[str]:
-    """The commands that `send` is given, and the one that is a list for its many arguments."""
+    """The commands that `send` and `ask` are given, and the one that is a list for its many arguments."""
     found = set()
     for file in STORE.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "send":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"send", "ask"}:
                 found |= {part.value for part in node.args[1:2] if isinstance(part, ast.Constant)}
             elif isinstance(node, ast.List) and node.elts and isinstance(node.elts[0], ast.Constant):
                 found |= {node.elts[0].value} & {name.upper() for name in known}

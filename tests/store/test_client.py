@@ -11,6 +11,8 @@ from sploot_clusterd.config import RedisSettings, SecretUrl
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.store import Clients
+from sploot_clusterd.store import client as module
+from sploot_clusterd.store.asking import ask, ask_all
 from sploot_clusterd.store.client import send, translated
 from tests.faults.proxy import Proxy
 
@@ -61,19 +63,10 @@ async def test_what_is_no_redis_is_one_out_of_reach(reply: bytes):
         await clients.close()
 
 
-async def test_a_pipeline_has_every_reply_in_order_and_errors_in_their_place(redis_server: EmbeddedRedis):
-    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}")))
-    first, wrong, last = await clients.pool.pipelined([("ECHO", "1"), ("NOSUCH",), ("ECHO", b"\xff")])
-    assert (first, last) == (b"1", b"\xff")
-    assert isinstance(wrong, ResponseError)
-    assert await clients.pool.pipelined([]) == []
-    await clients.close()
-
-
 async def test_a_pipeline_may_take_longer_than_the_timeout_as_long_as_replies_come(redis_server: EmbeddedRedis):
     clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), socket_timeout=1.0))
     began = time.monotonic()
-    assert await clients.pool.pipelined([("BLPOP", "nothing", 0.5)] * 3) == [None] * 3
+    assert await ask_all(clients.commands, [("BLPOP", "nothing", 0.5)] * 3) == [None] * 3
     assert time.monotonic() - began > 1.0
     await clients.close()
 
@@ -83,13 +76,49 @@ async def test_a_pipeline_without_a_reply_ends_and_its_connection_is_not_used_ag
 ):
     async with Proxy(tmp_path / "p.sock", redis_server.socket) as proxy:
         clients = Clients(RedisSettings(url=SecretUrl(f"unix://{proxy.path}"), socket_timeout=_TIMEOUT))
-        assert await clients.pool.pipelined([("ECHO", "before")]) == [b"before"]
+        assert await ask_all(clients.commands, [("ECHO", "before")]) == [b"before"]
         proxy.silence()
         with pytest.raises(StoreUnavailableError), translated():
-            await clients.pool.pipelined([("ECHO", "lost")] * 2)
+            await ask_all(clients.commands, [("ECHO", "lost")] * 2)
         proxy.speak(old=False)
-        assert await clients.pool.pipelined([("ECHO", "after")]) == [b"after"]
+        assert await ask_all(clients.commands, [("ECHO", "after")]) == [b"after"]
         await clients.close()
+
+
+async def test_who_finds_no_free_connection_waits_for_one(redis_server: EmbeddedRedis, monkeypatch):
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), pool_max_connections=2))
+    assert await asyncio.gather(*(ping(clients) for _ in range(20))) == [True] * 20
+    await clients.close()
+
+    monkeypatch.setattr(module, "_POOL_WAIT", 0.05)
+    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{redis_server.socket}"), pool_max_connections=1))
+    blocked = asyncio.create_task(send(clients.commands, "BLPOP", "nothing", 0.5))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailableError):
+        await ping(clients)
+    assert await blocked is None
+    assert await ping(clients)
+    await clients.close()
+
+
+async def test_many_commands_are_answered_in_their_order_with_errors_in_place(clients: Clients):
+    commands = [("SET", "n", 1), ("INCR", "n"), ("LPUSH", "n", 1), ("INCR", "n")]
+
+    first, second, refused, last = await ask_all(clients.commands, commands)
+
+    assert (first, second, last) == (b"OK", 2, 3)
+    assert isinstance(refused, ResponseError)
+    assert await ask_all(clients.commands, []) == []
+
+
+async def test_who_is_cancelled_leaves_no_replies_to_the_next(clients: Clients):
+    asking = asyncio.create_task(ask_all(clients.commands, [("BLPOP", "nothing", 0.1), ("ECHO", "late")]))
+    await asyncio.wait([asking], timeout=0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert await ask(clients.commands, "ECHO", "mine") == b"mine"
 
 
 async def ping(clients: Clients) -> object:

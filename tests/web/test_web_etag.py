@@ -1,8 +1,13 @@
 """Conditional reads: the ETag names the bytes."""
 
+import hashlib
+
 import pytest
 from aiohttp import ClientSession
 from web_service import VIEW, Service, raw
+
+from sploot_clusterd.web import etags
+from sploot_clusterd.web.etags import Etags
 
 PATH = "/internal/pets/pet_123/clusters"
 
@@ -52,3 +57,41 @@ async def test_what_is_gone_is_404_whatever_the_reader_has(client: ClientSession
 
     async with client.get(PATH, headers={"If-None-Match": "*"}) as answer:
         assert answer.status == 404
+
+
+@pytest.fixture
+def hashed(monkeypatch) -> list[bytes]:
+    """The views that were hashed."""
+    views: list[bytes] = []
+    sha256 = hashlib.sha256
+
+    def counting(view: bytes):
+        views.append(view)
+        return sha256(view)
+
+    monkeypatch.setattr(etags.hashlib, "sha256", counting)
+    return views
+
+
+def test_a_view_that_is_as_it_was_is_not_hashed_again(hashed: list[bytes]):
+    tags = Etags()
+    first = tags.of("a", b"one")
+
+    assert tags.of("a", bytes(bytearray(b"one"))) == first
+    assert hashed == [b"one"]
+
+    assert tags.of("b", b"one") == first
+    assert tags.of("a", b"two") != first
+    assert tags.of("a", b"one") == first
+    assert hashed == [b"one", b"one", b"two", b"one"]
+
+
+def test_few_views_are_remembered_and_no_large_ones(hashed: list[bytes], monkeypatch):
+    monkeypatch.setattr(etags, "_MOST", 3)
+    monkeypatch.setattr(etags, "_LARGEST", 10)
+    tags = Etags()
+
+    for view in (b"1", b"2", b"3", b"a large view", b"a large view", b"4", b"2", b"1"):
+        tags.of(f"pet of {view!r}", view)
+
+    assert hashed == [b"1", b"2", b"3", b"a large view", b"a large view", b"4", b"1"]
