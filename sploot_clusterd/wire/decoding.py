@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from sploot_clusterd.checks import is_deeper
-from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.checks import Limits, is_deeper
+from sploot_clusterd.errors import BadJobError, Reason
 from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, OPS, TEXT_PATTERN
 
 T = TypeVar("T")
@@ -16,13 +16,12 @@ _LEVELS: Final = 64
 """How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
 on the interpreter and on who calls it. What one door takes the other must not refuse.
 """
-_MOST_PARTS: Final = 100_000
-_MOST_VALUES: Final = 1_000_000
-"""In one request: far more than `limits` let any job have. A decoder reads a body in one go, and nobody else gets a
-turn meanwhile: 8 MiB of ids would take it seconds, only to be refused then. Parts are texts, lists and objects.
-"""
-_LEAST_LARGE: Final = 2 * _MOST_PARTS
-"""Bytes that so many of either take at least: smaller requests are not looked at."""
+_PARTS_AN_IMAGE: Final = 40
+"""Texts, lists and objects that an insight has at most, with a label, a coverage key and a correction for each."""
+_FREE_PARTS: Final = 10_000
+"""For metadata, and for keys that are ignored."""
+_LEAST_LARGE: Final = 2 * _FREE_PARTS
+"""Bytes that so many parts take at least."""
 _ENVELOPE: Final = 32
 """Parts that a request is wrapped in on its way, at most. What one door takes the other must not refuse."""
 _TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
@@ -54,19 +53,23 @@ def check_nesting(raw: bytes, around: int = 0) -> None:
         raise BadJobError("malformed", _TOO_DEEP)
 
 
-def check_amount(raw: bytes, *, wrapped: bool = False) -> None:
-    """Raises BadJobError if there are too many parts or values in a request to be decoded in one go.
+def check_amount(raw: bytes, limits: Limits, where: str = "the body", *, wrapped: bool = False) -> None:
+    """Raises BadJobError if a request, or the part `where` of one, holds far more than any job within the limits.
 
-    Told by quotation marks, brackets and commas, for a look at each byte is all that it may cost.
+    A decoder reads a body in one go, and nobody else gets a turn meanwhile: 8 MiB of ids would take it seconds, only to
+    be refused then. A look at each byte is all that this may cost: quotation marks, brackets and commas tell.
     """
     if len(raw) < _LEAST_LARGE:
         return
+    parts = 2 * limits.image_ids_per_job + _PARTS_AN_IMAGE * limits.images_per_job + _FREE_PARTS
+    values = parts + limits.images_per_job * limits.vector_length
     more = _ENVELOPE if wrapped else 0
-    if raw.count(b'"') // 2 + raw.count(b"[") + raw.count(b"{") > _MOST_PARTS + more:
-        check_nesting(raw, around=int(wrapped))  # the graver fault, where both are there
-        raise BadJobError("invalid", f"the body: at most {_MOST_PARTS} texts, keys, lists and objects are allowed")
-    if raw.count(b",") > _MOST_VALUES + more:
-        raise BadJobError("invalid", f"the body: at most {_MOST_VALUES} values are allowed")
+    if raw.count(b'"') // 2 + raw.count(b"[") + raw.count(b"{") > parts + more:
+        # What nests too deep is no JSON that can be read: the graver fault, where both are there.
+        reason: Reason = "malformed" if is_deeper(raw, _LEVELS + wrapped) else "invalid"
+        raise BadJobError(reason, f"{where}: at most {parts} texts, keys, lists and objects are allowed")
+    if raw.count(b",") > values + more:
+        raise BadJobError("invalid", f"{where}: at most {values} values are allowed")
 
 
 def _must_be_json(raw: bytes) -> None:

@@ -24,6 +24,7 @@ class _Fields(msgspec.Struct):
     fields: dict[str, str]
 
 
+_LONGEST_NAME: Final = 64
 _TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
 _FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
@@ -40,8 +41,9 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     """A stream entry, in whichever accepted form, as a job. Raises BadJobError (malformed, invalid, mismatch)."""
     sequence = first_id(entry_id, fields.get(b"first_id"))
     raw = fields.get(b"payload")
-    for value in fields.values():
-        check_amount(value, wrapped=True)
+    for name, value in fields.items():
+        where = "the body" if name == b"payload" else name.decode(errors="replace")[:_LONGEST_NAME]
+        check_amount(value, limits, where, wrapped=True)
     request, job_id = _from_flat(texts(fields)) if raw is None else _from_json(raw)
     check_limits(request, limits)
     payload = request.payload or JobPayload()

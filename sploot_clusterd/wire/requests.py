@@ -16,8 +16,8 @@ _encoder: Final = msgspec.json.Encoder()
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
-    check_amount(body)
     check_nesting(body)
+    check_amount(body, limits)
     request = decoded(_request, body)
     check_limits(request, limits)
     for _ in insights(request, limits):  # vectors are unpacked to be checked; the consumer does it again
@@ -27,7 +27,7 @@ def decode_request(body: bytes, limits: Limits) -> JobRequest:
 
 def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
     """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
-    check_amount(body)
+    check_amount(body, limits)
     request = decoded(_corrections, body)
     check_corrections("corrections", request.corrections, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.checks import is_deeper
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job
 from sploot_clusterd.wire import claimed_ids, decode_entry, decode_request, encode_envelope
@@ -18,7 +19,7 @@ from tests.wire.corpus import nested, packed
 from tests.wire.entries import ENTRIES, BadEntry
 from tests.wire.test_wire import AT, LIMITS, entry, json_values
 
-texts = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
 some_ids = st.from_regex(r"\A[A-Za-z0-9._:-]{1,12}\Z")
 shares = st.floats(0.0, 1.0)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(datetime.isoformat)  # noqa: DTZ001 - or none
@@ -107,17 +108,15 @@ def test_both_doors_take_what_is_64_levels_deep(body: bytes):
     entry(payload=encode_envelope(request, body, "job", datetime.now(UTC)))
 
 
+_PARTS = 2 * LIMITS.image_ids_per_job + 40 * LIMITS.images_per_job + 10_000
+_VALUES = _PARTS + LIMITS.images_per_job * LIMITS.vector_length
+
+
 @pytest.mark.parametrize(
     ("open_", "each", "close", "most", "says"),
     [
-        (
-            b'{"pet_id":"a","metadata":{"x":[',
-            b'"t"',
-            b"]}}",
-            100_000 - 7,
-            "at most 100000 texts, keys, lists and objects",
-        ),
-        (b'{"pet_id":"a","else":[', b"1", b"]}", 1_000_000, "at most 1000000 values"),
+        (b'{"pet_id":"a","metadata":{"x":[', b'"t"', b"]}}", _PARTS - 7, f"at most {_PARTS} texts, keys, lists and"),
+        (b'{"pet_id":"a","else":[', b"1", b"]}", _VALUES, f"at most {_VALUES} values"),
     ],
     ids=["texts", "values"],
 )
@@ -134,6 +133,22 @@ def test_both_doors_take_as_much_as_is_allowed_and_refuse_more(
             decode()
         assert caught.value.reason == "invalid"
     assert claimed_ids({b"payload": too_much}) == ("a", "")
+
+
+def test_a_job_that_is_as_large_as_each_limit_allows_is_taken():
+    limits = LimitsSettings(images_per_job=8, image_ids_per_job=3000, vector_length=2000)
+    whole = packed(np.ones(2000, "<f4").tobytes())
+    insight = {"quality": 0.5, "label": "x", "captured_at": "2025-10-30T12:00:00Z", "pose": whole, "context": whole}
+    content = {
+        "images": [{"image_id": f"i{n}", "embedding": [0.5] * 2000, **insight} for n in range(8)],
+        "image_ids": [f"l{n}" for n in range(3000)],
+        "removed_image_ids": [f"r{n}" for n in range(3000)],
+        "labels": [f"l{n}" for n in range(8)],
+        "coverage": {f"c{n}": 0.1 for n in range(8)},
+        "corrections": [{"op": "move", "image_ids": ["i"], "to": "a-cluster-0"}] * 8,
+    }
+    body = json.dumps({"pet_id": "a", "payload": content, "metadata": {"x": ["t"] * 9_900}}).encode()
+    assert len(decode_request(body, limits).payload.images) == 8
 
 
 def test_of_a_key_that_comes_twice_the_last_one_counts_at_both_doors():
