@@ -1,29 +1,30 @@
-"""One batch of entries through the engine: decode, load, compute, commit; each in one step for the whole batch."""
+"""One batch of entries through the engine: decode, then load, compute and commit, a window of pets at a time."""
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Final
 
 from sploot_clusterd.checks import Limits
 from sploot_clusterd.engine import images_named
-from sploot_clusterd.errors import BadJobError, BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import policy
 from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.compute import Compute
+from sploot_clusterd.ingest.intake import Intake
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.outcomes import Failure, Outcomes
 from sploot_clusterd.ingest.plan import Plan, Planner, Task, Work
 from sploot_clusterd.ingest.tally import Tally
 from sploot_clusterd.ingest.turns import Turns
+from sploot_clusterd.ingest.window import Window
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Stream, Verdict, Wanted
-from sploot_clusterd.wire import decode_entry
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +62,11 @@ class Processor:
         self._brake = brake
         self._computing = compute
         self._health = health
-        self._limits = limits
         self._metrics = metrics
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._tally = Tally(metrics, compute)
+        self._intake = Intake(compute, outcomes, limits)
+        self._window = Window()
         self._turns = Turns()
         self._harmless: set[bytes] = set()
         """Entries whose lone run ended without an outcome and left this process alive: Redis was away."""
@@ -104,37 +106,31 @@ class Processor:
             return
         began = time.perf_counter()
         self._metrics.batch_size.observe(len(entries))
-        works = await self._decode(consumer, entries)
-        async with self._cache.alone(works):
-            for tries in range(_TRIES):
-                at = time.perf_counter()
-                works = await self._attempt(consumer, works, began)
-                if not works:
-                    return
-                await asyncio.sleep(policy.conflict_pause(tries, time.perf_counter() - at))
+        works: Works = await self._intake.by_pet(consumer, entries)
+        for tries in range(_TRIES):
+            works, took = await self._sweep(consumer, works, began)
+            if not works:
+                return
+            await asyncio.sleep(policy.conflict_pause(tries, took))
         left = [work.entry for of_pet in works.values() for work in of_pet]
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(left)}})
         await self._outcomes.deferred(consumer, left)
 
-    async def _decode(self, consumer: str, entries: Sequence[Entry]) -> dict[str, list[Work]]:
-        """The jobs by pet, in the order of the stream. What cannot be decoded becomes a dead letter."""
-        ordered = sorted(entries, key=attrgetter("id"))
-        size = sum(len(value) for entry in ordered for value in entry.fields.values())
-        decoded = await self._computing.each(
-            self._decoded, ordered, in_thread=policy.decode_in_thread(size, busy=self._computing.busy)
-        )
-        works: dict[str, list[Work]] = {}
-        for each in decoded:
-            if isinstance(each, Work):
-                works.setdefault(each.job.pet_id, []).append(each)
-        await self._outcomes.failed(consumer, [each for each in decoded if isinstance(each, Failure)])
-        return works
-
-    def _decoded(self, entry: Entry) -> Work | Failure:
-        try:
-            return Work(entry, decode_entry(entry.id, entry.fields, self._limits))
-        except BadJobError as error:
-            return Failure(entry, error)
+    async def _sweep(self, consumer: str, works: Works, began: float) -> tuple[Works, float]:
+        """Attempts each pet once, as many together as the window lets; returns the jobs that have to be taken up again,
+        and how long the longest attempt took, in seconds.
+        """
+        again: dict[str, Sequence[Work]] = {}
+        left, longest = deque(works), 0.0
+        while left:
+            pets = [left.popleft() for _ in range(min(self._window.pets, len(left)))]
+            async with self._cache.alone(pets):
+                at = time.perf_counter()
+                conflicts = await self._attempt(consumer, {pet_id: works[pet_id] for pet_id in pets}, began)
+                longest = max(longest, time.perf_counter() - at)
+            self._window.saw(len(pets), len(conflicts))
+            again |= conflicts
+        return again, longest
 
     async def _attempt(self, consumer: str, works: Works, began: float) -> dict[str, list[Work]]:
         """Load, compute and commit once; returns the jobs of those pets that have to be taken up again."""
@@ -160,7 +156,7 @@ class Processor:
             for (pet_id, of_pet), (token, _) in zip(works.items(), in_memory, strict=True)
         ]
         tasks, failures = [], []
-        stored = await self._albums.load(wanted) if wanted else []
+        stored = await self._albums.load(wanted)
         slices = self._computing.slices()
         for want, (token, album), loaded in zip(wanted, in_memory, stored, strict=True):
             await slices.breathe()
@@ -220,10 +216,8 @@ class Processor:
                 if plan.album is not None:
                     self._cache.put(plan.pet_id, reply.token, plan.album)
                 done.append(plan)
-            else:
-                left = self._left(plan, reply)
-                if left:
-                    again[plan.pet_id] = left
+            elif left := self._left(plan, reply):
+                again[plan.pet_id] = left
         self._brake.good(sum(len(plan.works) for plan in done))
         await self._tally.committed(done, began)
         return again, refused
