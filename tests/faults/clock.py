@@ -33,6 +33,7 @@ async def jumping_clock(directory: Path, seed: int, size: Size, *, of_redis: boo
         "FAKETIME_TIMESTAMP_FILE": str(control),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, threads that wait for the interpreter's lock never really wait
     }
 
     async def jump(fleet: Fleet, n: int) -> None:
