@@ -130,14 +130,14 @@ def show(settings: Settings, letter: EntryId) -> int:
 def replay(settings: Settings, selection: Selection, rate: float, *, dry_run: bool) -> int:
     """Put jobs back, `rate` a second (0: as fast as it goes). 0 if all that were meant went back, else 1."""
     if dry_run:
-        return _rehearse(settings, selection, "replayed")
+        return _rehearse(settings, selection, "replayed", needs_payload=True)
     return _run(settings, lambda letters: _replay(letters, selection, rate))
 
 
 def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
     """Delete letters for good. 0; 1 where one that was named is not there."""
     if dry_run:
-        return _rehearse(settings, selection, "dropped")
+        return _rehearse(settings, selection, "dropped", needs_payload=False)
 
     async def work(letters: Letters) -> int:
         dropped = 0
@@ -149,15 +149,21 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
     return _run(settings, work)
 
 
-def _rehearse(settings: Settings, selection: Selection, what: str) -> int:
+def _rehearse(settings: Settings, selection: Selection, what: str, *, needs_payload: bool) -> int:
     async def work(letters: Letters) -> int:
         reasons: Counter[str] = Counter()
+        empty = 0
         async for page in selection.pages(letters):
-            reasons.update(letter.fields.get("reason", "unknown") for letter in page)
+            meant = [letter for letter in page if letter.payload_bytes or not needs_payload]
+            reasons.update(letter.fields.get("reason", "unknown") for letter in meant)
+            empty += len(page) - len(meant)
         print(f"dry run: {reasons.total()} would be {what}")
         for reason, count in reasons.most_common():
             print(f"  {count} x {_plain(reason)}")
-        return _missing(len(selection.ids) - reasons.total())
+        if empty:
+            print(f"  {empty} x {_WHY_NOT[Replayed.EMPTY]}")
+        missing = _missing(len(selection.ids) - reasons.total() - empty)
+        return _FAILED if empty else missing
 
     return _run(settings, work)
 

@@ -222,6 +222,19 @@ async def test_a_dry_run_counts_and_changes_nothing(operator: Operator, action: 
     assert await operator.left() == (3, 0)
 
 
+async def test_a_dry_run_of_a_replay_does_not_count_a_letter_that_cannot_go_back(operator: Operator):
+    await operator.sets_aside()
+    await operator.sets_aside(payload="", reason="payload_lost")
+    code, out, _ = await operator.types("replay", "--all", "--dry-run")
+    said = out.splitlines()
+    assert (code, said[:2]) == (1, ["dry run: 1 would be replayed", "  1 x invalid"])
+    assert said[2].startswith("  1 x empty: the payload was lost")
+    assert (await operator.types("drop", "--all", "--dry-run"))[:2] == (
+        0,
+        "dry run: 2 would be dropped\n  1 x invalid\n  1 x payload_lost\n",
+    )
+
+
 async def test_the_rate_is_kept(operator: Operator, monkeypatch: pytest.MonkeyPatch):
     pauses: list[float] = []
 
