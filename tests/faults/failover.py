@@ -109,9 +109,7 @@ async def promoted(directory: Path, seed: int, size: Size) -> Outcome:
         await pair.follow()
 
     outcome, load = await _taken_over(directory, seed, size, fail_over, restart)
-    times = {image: when for images in load.ledger.accepted.values() for image, when in images.items()}
-    lost = [times[image] for image in outcome.verdict.lost]
-    excused = sum(any(began < when.answered and when.sent < died for began, died in cuts) for when in lost)
+    excused = load.ledger.under_way(outcome.verdict.lost, cuts)
     outcome.breaches = outcome.verdict.breaches(never=excused)
     return outcome
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,6 +44,11 @@ class Ledger:
 
     def total(self) -> int:
         return sum(map(len, self.accepted.values()))
+
+    def under_way(self, images: Collection[str], spans: Collection[tuple[float, float]]) -> int:
+        """How many of these accepted images' jobs were sent or answered within one of these spans of time."""
+        times = {image: when for accepted in self.accepted.values() for image, when in accepted.items()}
+        return sum(any(a < times[image].answered and times[image].sent < b for a, b in spans) for image in images)
 
     def doubt(self, *, sent_before: float) -> set[str]:
         """What was sent before that moment may have been deleted by the harm, and need not be there: these images."""

@@ -51,11 +51,12 @@ _KILLS = (
 )
 _REDIS = (
     Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(5000, 250, 20)),
+    Plan("kill -9 of Redis, `everysec`", outages.redis_killed_everysec, Size(600, 300, 1), Size(5000, 250, 20)),
     Plan("kill -9 of Redis, slow to load", outages.slow_redis_killed, Size(600, 300, 1), Size(1000, 250, 3)),
     Plan("Redis away for 32 s", outages.long_outage, Size(400, 300, 1), Size(5000, 300, 8)),
     Plan("SIGSTOP of Redis for 1 s", outages.stopped_redis_1, Size(300, 300, 1), Size(5000, 300, 10)),
     Plan("SIGSTOP of Redis for 6 s", outages.stopped_redis_6, Size(300, 300, 1), Size(3000, 300, 3)),
-    Plan("SIGSTOP of Redis for 15 s", outages.stopped_redis_15, None, Size(2000, 300, 2)),
+    Plan("SIGSTOP of Redis for 15 s", outages.stopped_redis_15, Size(300, 300, 1), Size(2000, 300, 2)),
     Plan("Redis out of memory for 1 s", outages.full_memory, Size(300, 300, 1), Size(5000, 250, 10)),
     Plan("disk of the append-only file full", outages.full_disk, Size(300, 300, 1), Size(5000, 250, 5), "root"),
     Plan("replica promoted after a cut", failover.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
