@@ -53,11 +53,11 @@ def main() -> int:
 def _is_asked_for(plan: Plan, asked: argparse.Namespace) -> bool:
     if asked.only:
         return any(text in plan.name for text in asked.only)
-    return not plan.takes_an_hour if asked.full else plan.small is not None
+    return not (asked.full and plan.takes_an_hour)
 
 
 def _size(plan: Plan, asked: argparse.Namespace) -> Size:
-    if not asked.full and plan.small:
+    if not asked.full:
         return plan.small
     return replace(plan.full, harms=asked.soak_minutes) if plan.takes_an_hour else plan.full
 
