@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import random
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -121,9 +121,10 @@ class Processor:
         and how long the longest attempt took, in seconds.
         """
         again: dict[str, Sequence[Work]] = {}
-        left, longest = deque(works), 0.0
+        # In no order, for rivals that come by the same pets in the same order would meet at each.
+        left, longest = random.sample(list(works), len(works)), 0.0
         while left:
-            pets = [left.popleft() for _ in range(min(self._window.pets, len(left)))]
+            pets, left = left[: self._window.pets], left[self._window.pets :]
             async with self._cache.alone(pets):
                 at = time.perf_counter()
                 conflicts = await self._attempt(consumer, {pet_id: works[pet_id] for pet_id in pets}, began)
