@@ -35,13 +35,14 @@ async def redis_killed(
     With `fsync` other than "always", what was answered shortly before a kill may be lost, and nothing else.
     """
     slowest = longest = 0.0
+    loses = fsync != "always"
     held_back: list[tuple[float, float]] = []
 
     async def kill(fleet: Fleet, _: int) -> None:
         nonlocal slowest, longest
-        began = time.monotonic()
+        since = time.monotonic() - _HELD_BACK
         fleet.kill_redis()
-        held_back.append((began - _HELD_BACK, time.monotonic()))
+        held_back.append((since, time.monotonic()))
         await becomes(fleet, fleet.daemons[0], 503)
         began = time.monotonic()
         fleet.server.start()  # returns when it answers
@@ -52,9 +53,9 @@ async def redis_killed(
     async with Fleet(directory, daemons=1, redis=("--appendfsync", fsync, *slowly)) as fleet:
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
         await harmed(load, fleet, seed, size, kill)
-        counts = await verdict(fleet, load.ledger, one_history=fsync == "always")
+        counts = await verdict(fleet, load.ledger, one_history=not loses)
         alive = fleet.daemons[0].alive()
-    excused = 0 if fsync == "always" else load.ledger.under_way(counts.lost, held_back)
+    excused = load.ledger.under_way(counts.lost, held_back) if loses else 0
     outcome = Outcome(counts, size.harms, counts.breaches(never=excused))
     outcome.expect(alive, "the daemon did not survive")
     outcome.recovers(slowest)

@@ -43,6 +43,23 @@ async def test_a_batch_of_many_pets_is_committed_in_few_steps_while_nobody_inter
     assert side.count("conflicts_total") == 0
 
 
+async def test_pets_are_taken_in_no_order(side: Side, monkeypatch: pytest.MonkeyPatch):
+    """Rivals that come by them in the same order would meet at each."""
+    pets = [f"pet-{n:02}" for n in range(30)]
+    for pet in pets:
+        await side.add(pet, payload=image("img"))
+    load, taken = AlbumStore.load, list[str]()
+
+    async def noted(store: AlbumStore, wanted):
+        taken.extend(each.pet_id for each in wanted)
+        return await load(store, wanted)
+
+    monkeypatch.setattr(AlbumStore, "load", noted)
+    await side.run()
+    assert sorted(taken) == pets
+    assert taken != pets  # by chance once in 30!
+
+
 async def test_whoever_is_overtaken_takes_fewer_pets_together(side: Side, new_side, monkeypatch: pytest.MonkeyPatch):
     rival: Side = await new_side()
     pets = [f"pet-{n}" for n in range(8)]
