@@ -25,18 +25,18 @@ class Health:
         """`task` completed a pass, or was idle as it should be."""
         self._passes[task] = self._clock()
 
-    def fault(self, name: str, text: str) -> None:
-        """The daemon is not ready because of `text`, until `mended(name)`."""
+    def set_fault(self, name: str, text: str) -> None:
+        """The daemon is not ready because of `text`, until `clear_fault(name)`."""
         self._faults[name] = text
 
-    def mended(self, name: str) -> None:
+    def clear_fault(self, name: str) -> None:
         self._faults.pop(name, None)
 
-    def warn(self, name: str, text: str) -> None:
-        """Something an operator should see that does not stop the work, until `settled(name)`."""
+    def set_warning(self, name: str, text: str) -> None:
+        """Something an operator should see that does not stop the work, until `clear_warning(name)`."""
         self._warnings[name] = text
 
-    def settled(self, name: str) -> None:
+    def clear_warning(self, name: str) -> None:
         self._warnings.pop(name, None)
 
     def reasons(self) -> list[str]:

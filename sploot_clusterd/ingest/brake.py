@@ -49,11 +49,11 @@ class Brake:
             return left
         if self._until:
             self._until = 0.0
-            self._health.mended(_NAME)
+            self._health.clear_fault(_NAME)
         return 0.0
 
     def _trip(self, letters: int) -> None:
-        self._health.fault(
+        self._health.set_fault(
             _NAME,
             f"dead-letter brake: {letters} of the last {len(self._outcomes)} jobs could not be applied; reading goes "
             f"on in {self._pause:.0f} s with a small quota",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
-from sploot_clusterd.traffic import Traffic
+from sploot_clusterd.inflight import InFlight
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -27,9 +27,9 @@ it was sent took a third fewer requests; requests without end leave jobs about h
 class Compute:
     """Runs pure functions over the items of a batch."""
 
-    def __init__(self, pool: Executor, traffic: Traffic) -> None:
+    def __init__(self, pool: Executor, in_flight: InFlight) -> None:
         self._pool = pool
-        self._traffic = traffic
+        self._in_flight = in_flight
         self._under_way = 0
         self._never = threading.Event()
         """To pause by: `time.sleep` fails in a process whose clock is faked, as one experiment's is."""
@@ -57,14 +57,14 @@ class Compute:
 
     def slices(self) -> "Slices":
         """For a stretch of other work on the loop."""
-        return Slices(self._traffic)
+        return Slices(self._in_flight)
 
     def _in_thread(self, do: Callable[[X], Y], items: Sequence[X]) -> list[Y]:
         done = []
         began = time.perf_counter()
         for item in items:
             done.append(do(item))
-            if self._traffic.under_way and time.perf_counter() - began >= _SLICE_SECONDS:
+            if self._in_flight.count and time.perf_counter() - began >= _SLICE_SECONDS:
                 self._never.wait(_WAY_SECONDS)
                 began = time.perf_counter()
         return done
@@ -73,12 +73,12 @@ class Compute:
 class Slices:
     """Cuts a stretch of work on the loop: `breathe` between its steps."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
         self._began = time.perf_counter()
 
     async def breathe(self) -> None:
         """Gives the loop's other work a turn if this one has lasted long enough."""
         if time.perf_counter() - self._began >= _SLICE_SECONDS:
-            await asyncio.sleep(_LOOP_WAY_SECONDS if self._traffic.under_way else 0)
+            await asyncio.sleep(_LOOP_WAY_SECONDS if self._in_flight.count else 0)
             self._began = time.perf_counter()

@@ -16,7 +16,7 @@ from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import How, Reader, Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Consumer:
         self._stopping = stopping
         self._delay = _FIRST_DELAY
         self._outage = Outage("consumer waits for redis", consumer=name)
-        health.fault(name, f"{name}: has not begun to read")
+        health.set_fault(name, f"{name}: has not begun to read")
 
     async def run(self) -> None:
         """Reads until the daemon stops, whatever becomes of Redis. Raises ConsumerNameTakenError, StartError."""
@@ -66,7 +66,7 @@ class Consumer:
             try:
                 await self._session()
             except StoreUnavailableError as error:
-                self._health.fault(self._name, f"{self._name}: {error.detail}")
+                self._health.set_fault(self._name, f"{self._name}: {error.detail}")
                 self._health.progress(self._name)  # to wait is what it should do now
                 self._outage.goes_on(error)
                 await self._stream.reconnect()
@@ -79,7 +79,7 @@ class Consumer:
             async for entries in self._stream.claim(self._name, How.OWN):
                 await self._processor.run(self._name, entries)
             self._delay = _FIRST_DELAY
-            self._health.mended(self._name)
+            self._health.clear_fault(self._name)
             self._outage.over()
             while not self._stopping.is_set():
                 await self._pass(reader)

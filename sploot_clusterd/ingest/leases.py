@@ -10,7 +10,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.store import Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 _LONGEST_RUN: Final = 20
 """Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""

@@ -14,7 +14,7 @@ from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +102,9 @@ class ProfileKeeper:
         metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
         metrics.sampled_images.set(sum(map(self._book.sampled, states)))
         if sum(not state.settled for state in states.values()) < SAMPLED_MODELS:
-            self._health.settled(_WARNING)
+            self._health.clear_warning(_WARNING)
         else:
-            self._health.warn(
+            self._health.set_warning(
                 _WARNING, f"{SAMPLED_MODELS} model versions are sampled, and no other one will get a profile"
             )
 

@@ -12,7 +12,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.store import How, Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
 from sploot_clusterd.engine import SAMPLE_LIMIT, Params
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
@@ -25,7 +26,6 @@ from sploot_clusterd.ingest.profiles import ProfileKeeper
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
-from sploot_clusterd.traffic import Traffic
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -143,7 +143,7 @@ async def _side(resources: Resources, params: Params, moves_per_second: float) -
     leases = Leases(stream, health, stopping, 60_000)
     profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
     book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
-    compute = Compute(pool, Traffic())
+    compute = Compute(pool, InFlight())
     keeper = ProfileKeeper(book, metrics, health, stopping)
     processor = Processor(
         stream=stream,

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import compute as module
 from sploot_clusterd.ingest.compute import Compute
-from sploot_clusterd.traffic import Traffic
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def pauses(monkeypatch) -> list[float]:
     [(False, 0, [0] * 4), (False, 1, [0.002] * 4), (True, 0, []), (True, 2, [0.001] * 4)],
 )
 async def test_a_slice_is_followed_by_a_pause_that_is_longer_for_requests(pool, pauses, in_thread, requests, expected):
-    traffic = Traffic()
-    traffic.under_way = requests
+    in_flight = InFlight()
+    in_flight.count = requests
 
-    assert await Compute(pool, traffic).each(str, range(8), in_thread=in_thread) == list("01234567")
+    assert await Compute(pool, in_flight).each(str, range(8), in_thread=in_thread) == list("01234567")
 
     assert pauses == pytest.approx(expected)

@@ -164,18 +164,3 @@ async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wai
             *(work(pets) for pets in (["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]) for _ in range(20))
         )
     assert cache._in_hand == {}
-
-
-def test_health_tells_what_is_wrong_and_what_went_stale(clock: Clock, health: Health):
-    health.expect("reader")
-    health.fault("redis", "redis unavailable")
-    health.warn("backlog", "nearly full")
-    assert (health.reasons(), health.warnings()) == (["redis unavailable"], ["nearly full"])
-    assert health.making_progress()
-    clock.now += 11
-    assert not health.making_progress()
-    assert health.reasons()[1] == "reader: no completed pass for 11 s"
-    health.progress("reader")
-    health.mended("redis")
-    health.settled("backlog")
-    assert health.reasons() == health.warnings() == []
