@@ -137,10 +137,11 @@ class Supervisor:
         return None if gives_up else self._policy.delay(len(faults))
 
     async def _back_off(self, name: str, error: BaseException, delay: float, stopping: asyncio.Event) -> None:
-        self._health.set_fault(name, f"{name}: restarting after {type(error).__name__}")
+        fault = f"restart of {name}"  # beside what the task itself says of its health
+        self._health.set_fault(fault, f"{name}: restarting after {type(error).__name__}")
         if not await pause(stopping, delay):
             self._metrics.restarts.labels(name).inc()
-        self._health.clear_fault(name)
+        self._health.clear_fault(fault)
 
     def _fail(self, failure: ClusterdError, stopping: asyncio.Event) -> None:
         self._failure = self._failure or failure

@@ -125,13 +125,13 @@ async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
 
     async def work(each: Side, name: str) -> None:
         while entries := await each.read(name, count=3):
-            await each.processor.run(name, entries)
+            await each.process(entries, name)
 
     await asyncio.gather(work(side, "me"), work(other, "other"))
     while await side.pending():  # pets that were left for a moment
         for each, name in ((side, "me"), (other, "other")):
             async for entries in each.stream.claim(name, How.DUE):
-                await each.processor.run(name, entries)
+                await each.process(entries, name)
     view = await side.view()
     assert view["metrics"]["num_images"] == 60
     assert not await side.letters()
@@ -170,7 +170,7 @@ async def test_jobs_accepted_before_an_erasure_are_settled_without_effect(side: 
     await side.add(payload=image("old"))
     entries = await side.read()
     await side.redis.hset(side.keys.erased, "pet", entries[-1].key)
-    await side.processor.run("me", entries)
+    await side.process(entries)
     assert await side.pending() == 0
     assert not await side.redis.exists(side.keys.view("pet"), side.keys.pet("pet").album)
     await side.add(payload=image("new"))
