@@ -87,9 +87,7 @@ class Overtaken(NamedTuple):
 
 
 Plan = Ready | NeedsRows | NeedsProfile | Overtaken
-"""What became of a pet's jobs so far; the `failures` are those of jobs that can not be applied now, with or without
-what is missing.
-"""
+"""`failures` are those of jobs that are neither in the commit nor in the `rest`."""
 
 
 class Planner:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sploot_clusterd.ingest.isolation import SharedLock
-from sploot_clusterd.store import Entry, Verdict
+from sploot_clusterd.store import AlbumStore, Entry, Verdict
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 
@@ -56,14 +56,14 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     batch = await side.read("me")
     await side.add("another")
     suspect = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read("other")]
-    loading, go_on, load = asyncio.Event(), asyncio.Event(), side.processor._albums.load
+    loading, go_on, load = asyncio.Event(), asyncio.Event(), AlbumStore.load
 
-    async def slow_load(wanted) -> list:
+    async def slow_load(store: AlbumStore, wanted) -> list:
         loading.set()
         await go_on.wait()
-        return await load(wanted)
+        return await load(store, wanted)
 
-    monkeypatch.setattr(side.processor._albums, "load", slow_load)
+    monkeypatch.setattr(AlbumStore, "load", slow_load)
     running = asyncio.create_task(side.process(batch))
     await loading.wait()
     lone = asyncio.create_task(side.process(suspect, "other"))

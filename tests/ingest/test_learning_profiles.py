@@ -11,7 +11,9 @@ import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import learning as learning_module
+from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.store import State
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
@@ -50,6 +52,32 @@ async def test_learning_is_off_the_loop(side: Side, monkeypatch: pytest.MonkeyPa
     await learn_first_profile(side)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+async def test_a_learning_that_hangs_is_seen_by_the_watchdog(side: Side, monkeypatch: pytest.MonkeyPatch):
+    now = 0.0
+    health = Health(60.0, lambda: now)
+    learner = ProfileLearner(side.registry, side.metrics, health, side.stopping)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def learn(*_: object) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(learning_module, "learn", learn)
+    await add_photos(side, range(PETS))
+    await learner.refresh()
+    task = asyncio.create_task(learner.run())
+    try:
+        await eventually(begun.is_set, what="it to learn")
+        now = 61.0
+        assert not health.making_progress()
+        assert health.reasons() == ["profiles: no completed pass for 61 s"]
+    finally:
+        side.stopping.set()
+        go_on.set()
+        await task
+    assert health.making_progress()
 
 
 async def test_what_cannot_be_learned_is_left_until_the_sample_has_grown(

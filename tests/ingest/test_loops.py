@@ -13,8 +13,11 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest.consumer import Consumer
+from sploot_clusterd.ingest.learning import ProfileLearner
+from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.store import Reader, Retry
 from tests.conftest import eventually
@@ -134,6 +137,18 @@ async def test_a_consumer_outlives_its_redis(new_side):
             await eventually(lambda: not side.health.reasons(), what="recovery")
             await side.add(payload=image("after"))
             await eventually(lambda: side.redis.exists("ns:state:pet"), what="work after the restart")
+
+
+async def test_a_loop_has_one_name_for_the_supervisor_and_the_probes(side: Side):
+    now = 0.0
+    side.health = health = Health(10.0, lambda: now)
+    loops = [consumer(side), reclaimer(side, asyncio.Event())]
+    loops += [Leases(side.stream, health, side.stopping, 60_000)]
+    loops += [ProfileLearner(side.registry, side.metrics, health, side.stopping)]
+    assert [loop.name for loop in loops] == ["consumer-0", "reclaim", "leases", "profiles"]
+    assert health.reasons() == ["consumer-0: has not begun to read"]
+    now = 11.0
+    assert health.reasons()[1:] == [f"{loop.name}: no completed pass for 11 s" for loop in loops]
 
 
 async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(side: Side, monkeypatch):
