@@ -14,15 +14,17 @@ class Health:
         self._clock = clock
         self._stale_after = stale_after
         self._passes: dict[str, float] = {}
+        self._limits: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
 
-    def expect(self, task: str) -> None:
-        """From now on `task` has to complete a pass every `stale_after` seconds."""
+    def expect(self, task: str, stale_after: float = 0.0) -> None:
+        """From now on `task` has to complete a pass every `stale_after` seconds, or as often as any if that is more."""
+        self._limits[task] = max(stale_after, self._stale_after)
         self._passes[task] = self._clock()
 
     def progress(self, task: str) -> None:
-        """`task` completed a pass, or was idle as it should be."""
+        """`task`, which is expected to, completed a pass, or was idle as it should be."""
         self._passes[task] = self._clock()
 
     def set_fault(self, name: str, text: str) -> None:
@@ -52,4 +54,5 @@ class Health:
 
     def _stale(self) -> list[tuple[str, float]]:
         now = self._clock()
-        return [(task, now - at) for task, at in self._passes.items() if now - at > self._stale_after]
+        ages = {task: now - at for task, at in self._passes.items()}
+        return [(task, age) for task, age in ages.items() if age > self._limits[task]]

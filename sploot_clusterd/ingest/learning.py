@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _EVERY: Final = 2.0
 """Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
+_STALE_SECONDS: Final = 900.0
+"""Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
 _WARNING: Final = "profiles"
 
 
@@ -37,7 +39,7 @@ class ProfileLearner:
         self._tried: dict[str, int] = {}
         """By model version: the size of the sample that gave no profile."""
         self._outage = OutageLog("profiles wait for redis")
-        health.expect(self.name)
+        health.expect(self.name, _STALE_SECONDS)
 
     async def run(self) -> None:
         """Refreshes and learns until the daemon stops, whatever becomes of Redis."""
