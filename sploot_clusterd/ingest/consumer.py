@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from sploot_clusterd.config import Settings
@@ -15,7 +16,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Entry, How, Reader, Stream
+from sploot_clusterd.store import How, Reader, Stream
 from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Consumer:
         self._brake = brake
         self._wait_seconds = metrics.stage_seconds.labels("wait")
         self._health = health
+        self._progress = partial(health.progress, name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
         self._failures = 0
@@ -83,7 +85,7 @@ class Consumer:
         async with self._open() as reader:
             # First what is ours already: read before a crash, or with a reply that got lost on the way.
             async for entries in self._stream.claim(self._consumer, How.OWN):
-                await self._process(entries)
+                await self._processor.run(Batch(self._consumer, entries, self._progress))
             self._failures = 0
             self._health.clear_fault(self.name)
             self._outage.available()
@@ -100,13 +102,7 @@ class Consumer:
         entries = await reader.read()
         self._wait_seconds.inc(clock() - start)
         if entries:
-            await self._process(entries)
-
-    async def _process(self, entries: Sequence[Entry]) -> None:
-        await self._processor.run(Batch(self._consumer, entries, self._progress))
-
-    def _progress(self) -> None:
-        self._health.progress(self.name)
+            await self._processor.run(Batch(self._consumer, entries, self._progress))
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Reader]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
@@ -57,7 +58,7 @@ class Reclaimer:
         self._stream = stream
         self._processor = processor
         self._brake = brake
-        self._health = health
+        self._progress = partial(health.progress, self.name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
         self._outage = OutageLog("reclaim waits for redis")
@@ -127,9 +128,6 @@ class Reclaimer:
             await self._stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
             + await self._stream.sweep_erase_marks()
         )
-
-    def _progress(self) -> None:
-        self._health.progress(self.name)
 
     async def _do(self, duty: Duty) -> None:
         if count := await duty.do():

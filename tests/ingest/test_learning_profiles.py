@@ -143,9 +143,7 @@ async def test_sixteen_model_versions_are_a_warning(side: Side):
     assert len(side.registry.states) == 16
     (warning,) = side.health.warnings()
     assert warning == "16 model versions are sampled, and no other one will get a profile"
-    sampled = next(
-        iter(side.registry.states)
-    )  # which one came too late is chance: a batch's pets are taken in no order
+    (sampled, *_) = side.registry.states  # which one came too late is chance: a batch's pets are taken in no order
     await side.profiles.publish(sampled, State(0), State(0, settled=True))
     await side.learner.refresh()
     assert side.health.warnings() == []
