@@ -17,14 +17,14 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import Params, load_algorithm, slots
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import Compute, Ingest
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
-from sploot_clusterd.pulse import Pulse
 from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
+from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.supervisor import Supervisor
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Daemon:
         self._notifier = Notifier()
         # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
-        self._traffic = Traffic()
+        self._in_flight = InFlight()
         self._keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
         self._clients = Clients(settings.redis)
         self._stream = self._new_stream()
@@ -151,7 +151,7 @@ class Daemon:
     def _add_root_tasks(self) -> None:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
-        pulse = Pulse(
+        monitor = StreamMonitor(
             clients=self._clients,
             stream=self._stream,
             metrics=self.metrics,
@@ -159,10 +159,9 @@ class Daemon:
             stopping=stop,
             maxlen=self._settings.stream.maxlen,
         )
-        add("pulse", pulse.run)
+        add(monitor.name, monitor.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
         add("watchdog", lambda: run_watchdog(self._notifier, health, stop))
-        health.expect("pulse")
         if self._settings.stream.consumers:
             ingest = Ingest(
                 settings=self._settings,
@@ -170,7 +169,7 @@ class Daemon:
                 clients=self._clients,
                 keys=self._keys,
                 stream=self._stream,
-                compute=Compute(self._pool, self._traffic),
+                compute=Compute(self._pool, self._in_flight),
                 metrics=self.metrics,
                 health=health,
                 stopping=stop,
@@ -203,7 +202,7 @@ class Daemon:
             slots=slots,
             retry_reads=settings.redis.retry_on_timeout,
         )
-        app = build_app(views, self._tokens, settings, self.metrics, self.health, traffic=self._traffic)
+        app = build_app(views, self._tokens, settings, self.metrics, self.health, in_flight=self._in_flight)
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
 
     def _new_ops(self) -> HttpServer:

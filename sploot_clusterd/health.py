@@ -14,29 +14,31 @@ class Health:
         self._clock = clock
         self._stale_after = stale_after
         self._passes: dict[str, float] = {}
+        self._limits: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
 
-    def expect(self, task: str) -> None:
-        """From now on `task` has to complete a pass every `stale_after` seconds."""
+    def expect(self, task: str, stale_after: float = 0.0) -> None:
+        """From now on `task` has to complete a pass every `stale_after` seconds, or as often as any if that is more."""
+        self._limits[task] = max(stale_after, self._stale_after)
         self._passes[task] = self._clock()
 
     def progress(self, task: str) -> None:
-        """`task` completed a pass, or was idle as it should be."""
+        """`task`, which is expected to, completed a pass, or was idle as it should be."""
         self._passes[task] = self._clock()
 
-    def fault(self, name: str, text: str) -> None:
-        """The daemon is not ready because of `text`, until `mended(name)`."""
+    def set_fault(self, name: str, text: str) -> None:
+        """The daemon is not ready because of `text`, until `clear_fault(name)`."""
         self._faults[name] = text
 
-    def mended(self, name: str) -> None:
+    def clear_fault(self, name: str) -> None:
         self._faults.pop(name, None)
 
-    def warn(self, name: str, text: str) -> None:
-        """Something an operator should see that does not stop the work, until `settled(name)`."""
+    def set_warning(self, name: str, text: str) -> None:
+        """Something an operator should see that does not stop the work, until `clear_warning(name)`."""
         self._warnings[name] = text
 
-    def settled(self, name: str) -> None:
+    def clear_warning(self, name: str) -> None:
         self._warnings.pop(name, None)
 
     def reasons(self) -> list[str]:
@@ -52,4 +54,5 @@ class Health:
 
     def _stale(self) -> list[tuple[str, float]]:
         now = self._clock()
-        return [(task, now - at) for task, at in self._passes.items() if now - at > self._stale_after]
+        ages = {task: now - at for task, at in self._passes.items()}
+        return [(task, age) for task, age in ages.items() if age > self._limits[task]]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sploot_clusterd.health import Health
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 

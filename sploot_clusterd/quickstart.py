@@ -16,7 +16,7 @@ from sploot_clusterd.config import Given, Settings
 from sploot_clusterd.config.show import base_url
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StartError
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 _SOURCE: Final = "--embedded"
 _WATCH_SECONDS: Final = 0.5

@@ -7,7 +7,6 @@ faults of one task in a window end the process, for endless restarts would hide 
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from sploot_clusterd.errors import ClusterdError, RootTaskFailedError, StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
 
@@ -39,28 +39,13 @@ class RestartPolicy:
     longest_delay: float = 5.0
 
     def delay(self, faults: int) -> float:
-        """Back-off after the `faults`-th fault in the window, in seconds.
-
-        min(longest_delay, first_delay * 2^(faults - 1)), times a random factor from 0.5 to 1, so that tasks which
-        failed for one reason do not come back at one moment.
-        """
-        ceiling = min(self.longest_delay, self.first_delay * 2.0 ** (faults - 1))
-        return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads restarts, guards no secret
+        """Seconds until the restart after the `faults`-th fault in the window."""
+        return backoff(faults, self.first_delay, self.longest_delay)
 
 
 class _Root(NamedTuple):
     name: str
     factory: Factory
-
-
-async def pause(stopping: asyncio.Event, seconds: float) -> bool:
-    """The daemon's one sleep: `seconds`, or less if `stopping` is set. Returns whether it is."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        pass
-    return stopping.is_set()
 
 
 class Supervisor:
@@ -93,10 +78,7 @@ class Supervisor:
         self._metrics.restarts.labels(name)  # from 0, or the first restart is no increase to Prometheus
 
     def spawn(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """A background task that is kept, logged if it fails, and waited for in the drain.
-
-        What must not be cut off half-way (a commit) runs in one, and its caller awaits it under `asyncio.shield`.
-        """
+        """A background task that is kept, logged if it fails, and waited for in the drain."""
         task = self._start(coro, name)
         task.add_done_callback(_log_failure)
         return task
@@ -113,7 +95,7 @@ class Supervisor:
         ]
         try:
             await stopping.wait()
-            self._health.fault(_DRAINING, _DRAINING)
+            self._health.set_fault(_DRAINING, _DRAINING)
             await self._wait(guards, self._drain_seconds)
         finally:
             stopping.set()  # also where this very task is being cancelled
@@ -155,10 +137,11 @@ class Supervisor:
         return None if gives_up else self._policy.delay(len(faults))
 
     async def _back_off(self, name: str, error: BaseException, delay: float, stopping: asyncio.Event) -> None:
-        self._health.fault(name, f"{name}: restarting after {type(error).__name__}")
+        fault = f"restart of {name}"  # beside what the task itself says of its health
+        self._health.set_fault(fault, f"{name}: restarting after {type(error).__name__}")
         if not await pause(stopping, delay):
             self._metrics.restarts.labels(name).inc()
-        self._health.mended(name)
+        self._health.clear_fault(fault)
 
     def _fail(self, failure: ClusterdError, stopping: asyncio.Event) -> None:
         self._failure = self._failure or failure

@@ -15,9 +15,9 @@ LAYERS = (
     {"cli"},
     {"quickstart"},
     {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
-    {"ingest", "web", "pulse"},
+    {"ingest", "web", "stream_monitor"},
     {"store", "engine"},
-    {"supervisor", "notify", "looplag", "health", "traffic"},
+    {"supervisor", "notify", "looplag", "health", "inflight", "waiting"},
     {"commands", "config", "model", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )

@@ -7,7 +7,7 @@ view of it. Both are functions of their arguments.
 
 from sploot_clusterd.engine.album import Album, new_album
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
-from sploot_clusterd.engine.apply import Applied, Outcome, Verdict, apply
+from sploot_clusterd.engine.apply import Applied, JobStatus, Outcome, apply
 from sploot_clusterd.engine.decoding import decode_album
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import work_estimate
@@ -47,6 +47,7 @@ __all__ = [
     "Changes",
     "Fresh",
     "HeroWeights",
+    "JobStatus",
     "KindWeights",
     "NeedsAllRowsError",
     "NeedsProfileError",
@@ -56,7 +57,6 @@ __all__ = [
     "Profiles",
     "Sample",
     "Sampled",
-    "Verdict",
     "apply",
     "decode_album",
     "decode_profile",

@@ -29,7 +29,7 @@ from sploot_clusterd.model import Job
 _DAY_MS = 86_400_000
 
 
-class Verdict(enum.Enum):
+class JobStatus(enum.Enum):
     APPLIED = "applied"
     REPEATED = "repeated"
     REJECTED = "rejected"
@@ -39,7 +39,7 @@ class Verdict(enum.Enum):
 class Outcome:
     """What became of one job. REPEATED: it changed nothing. REJECTED: it never can be applied; `error` says why."""
 
-    verdict: Verdict
+    status: JobStatus
     error: BadJobError | None = None
 
 
@@ -107,13 +107,13 @@ def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]
         forces = job.force and remembered(draft, job) is None
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
-        if forces and outcome.verdict is Verdict.APPLIED:
+        if forces and outcome.status is JobStatus.APPLIED:
             draft.need_all_rows()
             pending = True
         if pending and at == last:
             recluster(draft)
             pending = False
-        elif outcome.verdict is not Verdict.APPLIED:
+        elif outcome.status is not JobStatus.APPLIED:
             continue
         _settle(draft)
     if pending:  # asked for by the second copy of a job whose first copy was rejected
@@ -147,10 +147,10 @@ def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
         if corrects:
             correct(tried, job)
     except BadJobError as error:
-        return draft, Outcome(Verdict.REJECTED, error)
+        return draft, Outcome(JobStatus.REJECTED, error)
     if first is None:
         remember(tried, job.job_id, job.sequence)
-    return tried, Outcome(Verdict.REPEATED if tried.revision == before else Verdict.APPLIED)
+    return tried, Outcome(JobStatus.REPEATED if tried.revision == before else JobStatus.APPLIED)
 
 
 def _settle(draft: Draft) -> None:

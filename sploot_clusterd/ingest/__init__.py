@@ -5,6 +5,6 @@ does it (store), and what clustering is (engine).
 """
 
 from sploot_clusterd.ingest.assembly import Ingest
-from sploot_clusterd.ingest.compute import Compute
+from sploot_clusterd.ingest.scheduling import Compute
 
 __all__ = ["Compute", "Ingest"]

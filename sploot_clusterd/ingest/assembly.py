@@ -1,24 +1,26 @@
 """The ingest side of one process, built from the settings."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import SAMPLE_LIMIT, Params
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest.book import Book
+from sploot_clusterd.ingest.batch import Decoder
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
-from sploot_clusterd.ingest.compute import Compute
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
+from sploot_clusterd.ingest.isolation import LoneRuns
+from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
-from sploot_clusterd.ingest.outcomes import Outcomes
-from sploot_clusterd.ingest.plan import Planner
-from sploot_clusterd.ingest.process import Processor
-from sploot_clusterd.ingest.profiles import ProfileKeeper
+from sploot_clusterd.ingest.planner import Planner
+from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.reclaim import Reclaimer
+from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, Clients, Keys, Reader, Stream
 
@@ -42,56 +44,60 @@ class Ingest:
         *names, reclaim_name = consumer_names(self.settings)
         leases = Leases(self.stream, self.health, self.stopping, self.settings.stream.retry_idle_ms)
         brake = Brake(self.health)
-        book = Book.of(self.settings, self.clients, self.keys, self.metrics)
-        processor = self._processor(leases, brake, book)
-        named = asyncio.Event()
-        for slot, name in enumerate(names):
-            yield f"consumer-{slot}", self._consumer(name, processor, brake, named).run
-        reclaimer = Reclaimer(
-            name=reclaim_name,
-            living=[*names, reclaim_name],
-            stream=self.stream,
-            processor=processor,
-            brake=brake,
-            health=self.health,
-            named=named,
-            stopping=self.stopping,
-            retry_idle_ms=self.settings.stream.retry_idle_ms,
-        )
-        yield "reclaim", reclaimer.run
-        yield "leases", leases.run
-        for name in (*names, reclaim_name):
-            self.health.expect(name)
+        profiles = ProfileRegistry.of(self.settings, self.clients, self.keys, self.metrics)
+        processor = self._processor(leases, brake, profiles)
+        confirmed = asyncio.Event()
+        loops: list[Consumer | Reclaimer | Leases | ProfileLearner] = [
+            self._consumer(f"consumer-{slot}", name, processor, brake, confirmed) for slot, name in enumerate(names)
+        ]
+        loops += [self._reclaimer(reclaim_name, names, processor, brake, confirmed), leases]
         if self.settings.profiles.enabled:
-            yield "profiles", ProfileKeeper(book, self.metrics, self.health, self.stopping).run
+            loops.append(ProfileLearner(profiles, self.metrics, self.health, self.stopping))
+        yield from ((loop.name, loop.run) for loop in loops)
 
-    def _consumer(self, name: str, processor: Processor, brake: Brake, named: asyncio.Event) -> Consumer:
+    def _consumer(
+        self, name: str, consumer: str, processor: Processor, brake: Brake, confirmed: asyncio.Event
+    ) -> Consumer:
         return Consumer(
             name=name,
+            consumer=consumer,
             new_reader=self._reader,
             stream=self.stream,
             processor=processor,
             brake=brake,
             metrics=self.metrics,
             health=self.health,
-            named=named,
+            name_confirmed=confirmed,
             stopping=self.stopping,
         )
 
-    def _processor(self, leases: Leases, brake: Brake, book: Book) -> Processor:
+    def _reclaimer(
+        self, consumer: str, others: Sequence[str], processor: Processor, brake: Brake, confirmed: asyncio.Event
+    ) -> Reclaimer:
+        return Reclaimer(
+            consumer=consumer,
+            living=[*others, consumer],
+            stream=self.stream,
+            processor=processor,
+            brake=brake,
+            health=self.health,
+            name_confirmed=confirmed,
+            stopping=self.stopping,
+            retry_idle_ms=self.settings.stream.retry_idle_ms,
+        )
+
+    def _processor(self, leases: Leases, brake: Brake, profiles: ProfileRegistry) -> Processor:
         settings = self.settings
         return Processor(
-            stream=self.stream,
             albums=self._albums(),
-            planner=Planner(self.params, book),
-            book=book,
+            decoder=Decoder(self.compute, settings.limits),
+            planner=Planner(self.params, profiles),
+            profiles=profiles,
             cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
             leases=leases,
-            outcomes=Outcomes(self.stream, brake, self.metrics, settings.stream.max_attempts),
-            brake=brake,
+            lone_runs=LoneRuns(self.stream),
+            results=Results(self.stream, brake, self.compute, self.metrics, settings.stream.max_attempts),
             compute=self.compute,
-            health=self.health,
-            limits=settings.limits,
             metrics=self.metrics,
         )
 

@@ -12,8 +12,8 @@ from typing import Final
 from sploot_clusterd.health import Health
 
 _WINDOW: Final = 200
-_LEAST: Final = 100
-_SHARE: Final = 0.5
+_MIN_LETTERS: Final = 100
+_MIN_SHARE: Final = 0.5
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 300.0
 _NAME: Final = "brake"
@@ -39,7 +39,7 @@ class Brake:
         """A job became a dead letter."""
         self._outcomes.append(True)
         letters = sum(self._outcomes)
-        if letters >= _LEAST and letters >= _SHARE * len(self._outcomes):
+        if letters >= _MIN_LETTERS and letters >= _MIN_SHARE * len(self._outcomes):
             self._trip(letters)
 
     def seconds_left(self) -> float:
@@ -49,11 +49,11 @@ class Brake:
             return left
         if self._until:
             self._until = 0.0
-            self._health.mended(_NAME)
+            self._health.clear_fault(_NAME)
         return 0.0
 
     def _trip(self, letters: int) -> None:
-        self._health.fault(
+        self._health.set_fault(
             _NAME,
             f"dead-letter brake: {letters} of the last {len(self._outcomes)} jobs could not be applied; reading goes "
             f"on in {self._pause:.0f} s with a small quota",

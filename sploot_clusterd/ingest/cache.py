@@ -13,7 +13,7 @@ from sploot_clusterd.engine import Album
 from sploot_clusterd.metrics import Metrics
 
 
-class _Held(NamedTuple):
+class _Cached(NamedTuple):
     token: bytes
     album: Album
     nbytes: int
@@ -24,9 +24,9 @@ class AlbumCache:
 
     def __init__(self, capacity: int, metrics: Metrics) -> None:
         self._capacity = capacity
-        self._albums: OrderedDict[str, _Held] = OrderedDict()
+        self._albums: OrderedDict[str, _Cached] = OrderedDict()
         self._bytes = 0
-        self._in_hand: dict[str, Event] = {}
+        self._working: dict[str, Event] = {}
         """By pet: set when the batch that works on it is done."""
         self._hit, self._miss = (metrics.cache_requests.labels(result) for result in ("hit", "miss"))
         metrics.cache_bytes.set_function(lambda: self._bytes)
@@ -36,10 +36,10 @@ class AlbumCache:
 
         To be kept by who tells Redis of the token: when the answer comes, the album may have been dropped for others.
         """
-        held = self._albums.get(pet_id)
-        return (held.token, held.album) if held else (b"", None)
+        cached = self._albums.get(pet_id)
+        return (cached.token, cached.album) if cached else (b"", None)
 
-    def used(self, pet_id: str, *, hit: bool) -> None:
+    def count_use(self, pet_id: str, *, hit: bool) -> None:
         """An album was wanted, and was in memory at its present version or not."""
         (self._hit if hit else self._miss).inc()
         if hit and pet_id in self._albums:
@@ -48,34 +48,34 @@ class AlbumCache:
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
         self.drop(pet_id)
-        held = _Held(token, album, album.nbytes)
-        if held.nbytes <= self._capacity:
-            self._albums[pet_id] = held
-            self._bytes += held.nbytes
+        cached = _Cached(token, album, album.nbytes)
+        if cached.nbytes <= self._capacity:
+            self._albums[pet_id] = cached
+            self._bytes += cached.nbytes
         while self._bytes > self._capacity:
             _, oldest = self._albums.popitem(last=False)
             self._bytes -= oldest.nbytes
 
     def drop(self, pet_id: str) -> None:
-        held = self._albums.pop(pet_id, None)
-        if held:
-            self._bytes -= held.nbytes
+        cached = self._albums.pop(pet_id, None)
+        if cached:
+            self._bytes -= cached.nbytes
 
     @asynccontextmanager
-    async def alone(self, pet_ids: Collection[str]) -> AsyncIterator[None]:
+    async def exclusive(self, pet_ids: Collection[str]) -> AsyncIterator[None]:
         """Nobody else in this process works on these pets meanwhile; two consumers would only meet in conflicts.
 
-        Taken in one order, so that two batches never wait for each other.
+        Locked in one order, so that two batches never wait for each other.
         """
-        done, taken = Event(), list[str]()
+        done, ours = Event(), list[str]()
         try:
             for pet_id in sorted(pet_ids):
-                while other := self._in_hand.get(pet_id):
+                while other := self._working.get(pet_id):
                     await other.wait()
-                self._in_hand[pet_id] = done
-                taken.append(pet_id)
+                self._working[pet_id] = done
+                ours.append(pet_id)
             yield
         finally:
-            for pet_id in taken:
-                del self._in_hand[pet_id]
+            for pet_id in ours:
+                del self._working[pet_id]
             done.set()

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-import random
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.outage import Outage
-from sploot_clusterd.ingest.process import Processor
+from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import How, Reader, Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
 
@@ -32,33 +33,40 @@ def consumer_names(settings: Settings) -> list[str]:
 
 
 class Consumer:
-    """One slot. `run` is a root task; a session lasts as long as a connection."""
+    """One slot. `run` is a root task called `name`; `consumer` is what it is called in the group.
+
+    A session lasts as long as a connection.
+    """
 
     def __init__(
         self,
         *,
         name: str,
+        consumer: str,
         new_reader: Callable[[str], Reader],
         stream: Stream,
         processor: Processor,
         brake: Brake,
         metrics: Metrics,
         health: Health,
-        named: asyncio.Event,
+        name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
     ) -> None:
-        self._name = name
+        self.name = name
+        self._consumer = consumer
         self._new_reader = new_reader
         self._stream = stream
         self._processor = processor
         self._brake = brake
         self._wait_seconds = metrics.stage_seconds.labels("wait")
         self._health = health
-        self._named = named
+        self._progress = partial(health.progress, name)
+        self._name_confirmed = name_confirmed
         self._stopping = stopping
-        self._delay = _FIRST_DELAY
-        self._outage = Outage("consumer waits for redis", consumer=name)
-        health.fault(name, f"{name}: has not begun to read")
+        self._failures = 0
+        self._outage = OutageLog("consumer waits for redis", consumer=consumer)
+        health.expect(name)
+        health.set_fault(name, f"{name}: has not begun to read")
 
     async def run(self) -> None:
         """Reads until the daemon stops, whatever becomes of Redis. Raises ConsumerNameTakenError, StartError."""
@@ -66,42 +74,43 @@ class Consumer:
             try:
                 await self._session()
             except StoreUnavailableError as error:
-                self._health.fault(self._name, f"{self._name}: {error.detail}")
-                self._health.progress(self._name)  # to wait is what it should do now
-                self._outage.goes_on(error)
+                self._failures += 1
+                self._health.set_fault(self.name, f"{self.name}: {error.detail}")
+                self._progress()  # to wait is what it should do now
+                self._outage.unavailable(error)
                 await self._stream.reconnect()
-                await pause(self._stopping, self._delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-                self._delay = min(self._delay * 2, _LONGEST_DELAY)
+                await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
 
     async def _session(self) -> None:
         async with self._open() as reader:
             # First what is ours already: read before a crash, or with a reply that got lost on the way.
-            async for entries in self._stream.claim(self._name, How.OWN):
-                await self._processor.run(self._name, entries)
-            self._delay = _FIRST_DELAY
-            self._health.mended(self._name)
-            self._outage.over()
+            async for entries in self._stream.claim(self._consumer, How.OWN):
+                await self._processor.run(Batch(self._consumer, entries, self._progress))
+            self._failures = 0
+            self._health.clear_fault(self.name)
+            self._outage.available()
             while not self._stopping.is_set():
                 await self._pass(reader)
 
     async def _pass(self, reader: Reader) -> None:
-        self._health.progress(self._name)
+        self._progress()
         if wait := self._brake.seconds_left():
             await pause(self._stopping, min(wait, 1.0))
             return
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        start = clock()
         entries = await reader.read()
-        self._wait_seconds.inc(asyncio.get_running_loop().time() - began)
+        self._wait_seconds.inc(clock() - start)
         if entries:
-            await self._processor.run(self._name, entries)
+            await self._processor.run(Batch(self._consumer, entries, self._progress))
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Reader]:
-        reader = self._new_reader(self._name)
-        waker = asyncio.create_task(self._wake_at_stop(reader), name=f"waker of {self._name}")
+        reader = self._new_reader(self._consumer)
+        waker = asyncio.create_task(self._wake_at_stop(reader), name=f"waker of {self.name}")
         try:
             await reader.open()
-            self._named.set()
+            self._name_confirmed.set()
             yield reader
         finally:
             waker.cancel()

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest.outage import Outage
+from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.store import Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 _LONGEST_RUN: Final = 20
 """Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""
@@ -20,7 +20,7 @@ _LONGEST_TICK: Final = 5.0
 _DRAIN_TICK: Final = 0.05
 
 
-class _Held(NamedTuple):
+class _Lease(NamedTuple):
     consumer: str
     entries: Collection[bytes]
     since: float
@@ -29,43 +29,46 @@ class _Held(NamedTuple):
 class Leases:
     """The entries in hand of all consumers of this process. `run` is a root task."""
 
+    name: Final = "leases"
+
     def __init__(self, stream: Stream, health: Health, stopping: asyncio.Event, retry_idle_ms: int) -> None:
         self._stream = stream
         self._health = health
         self._stopping = stopping
         self._idle = retry_idle_ms / 1000
         self._tick = min(self._idle / 3, _LONGEST_TICK)
-        self._held: set[_Held] = set()
-        self._outage = Outage("leases not renewed")
+        self._leases: set[_Lease] = set()
+        self._outage = OutageLog("leases not renewed")
+        health.expect(self.name)
 
     @contextmanager
-    def held(self, consumer: str, entries: Collection[bytes]) -> Iterator[None]:
+    def lease(self, consumer: str, entries: Collection[bytes]) -> Iterator[None]:
         """Within it, the entries are renewed."""
-        held = _Held(consumer, tuple(entries), time.monotonic())
-        self._held.add(held)
+        lease = _Lease(consumer, tuple(entries), time.monotonic())
+        self._leases.add(lease)
         try:
             yield
         finally:
-            self._held.discard(held)
+            self._leases.discard(lease)
 
     async def run(self) -> None:
         """Renews at least three times within the idle limit, until the daemon stops and nothing is in hand any more."""
-        while not self._stopping.is_set() or self._held:
+        while not self._stopping.is_set() or self._leases:
             try:
                 if await self.renew_all():
-                    self._outage.over()
+                    self._outage.available()
             except StoreUnavailableError as error:
-                self._outage.goes_on(error)
-            self._health.progress("leases")
+                self._outage.unavailable(error)
+            self._health.progress(self.name)
             # While draining, the event is set and would end every pause at once.
             await (asyncio.sleep(_DRAIN_TICK) if self._stopping.is_set() else pause(self._stopping, self._tick))
 
     async def renew_all(self) -> int:
         """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
         now, renewed = time.monotonic(), 0
-        for held in list(self._held):
-            if self._idle / 4 < now - held.since < self._idle * _LONGEST_RUN:
-                entries = list(held.entries)
+        for lease in list(self._leases):
+            if self._idle / 4 < now - lease.since < self._idle * _LONGEST_RUN:
+                entries = list(lease.entries)
                 for at in range(0, len(entries), _IDS_A_CALL):
-                    renewed += await self._stream.renew(held.consumer, entries[at : at + _IDS_A_CALL])
+                    renewed += await self._stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
         return renewed

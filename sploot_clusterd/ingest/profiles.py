@@ -1,140 +1,157 @@
-"""Keeps the book of profiles up to date, and learns and publishes new generations where the fleet has grown."""
+"""The profiles that this process knows, which of them albums move to, and what the fleet's samples have room for.
 
-import asyncio
-import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Final
+Read by the planner on the loop and in the pool, so what it reads is replaced as a whole and never changed.
+"""
 
-from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
-from sploot_clusterd.errors import BadStateError, StoreUnavailableError
-from sploot_clusterd.health import Health
-from sploot_clusterd.ingest.book import Book
-from sploot_clusterd.ingest.outage import Outage
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple, Self
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.engine import (
+    SAMPLE_LIMIT,
+    Album,
+    Fresh,
+    Profile,
+    Profiles,
+    decode_profile,
+    encode_sampled,
+    slot,
+)
+from sploot_clusterd.engine.album import Space
+from sploot_clusterd.ingest.scheduling import TokenBucket
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import State
-from sploot_clusterd.store.profiles import SAMPLED_MODELS
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.store import Clients, Foundation, Keys, Offer, Polled, ProfileStore, State
+from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
-log = logging.getLogger(__name__)
+_MOST_KNOWN: Final = 32
+"""Profiles in memory, about 1 MB each: those in use, and the old generations that albums asked for last."""
+_IMAGES_A_MOVE: Final = 200
+"""A move clusters an album from its images: one of more than these counts as several."""
 
-_EVERY: Final = 2.0
-"""Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
-_WARNING: Final = "profiles"
+ProfileKey = tuple[str, int]
+"""Model version and generation."""
 
 
-class ProfileKeeper:
-    """`run` is a root task of every process with consumers. What fails here stops no job: albums stay as they are."""
+class Snapshot(NamedTuple):
+    """The registry at one moment: an album's foundations are told from what it was computed with."""
 
-    def __init__(self, book: Book, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
-        self._book = book
-        self._store = book.store
-        self._metrics = metrics
-        self._health = health
-        self._stopping = stopping
-        self._tried: dict[str, int] = {}
-        self._outage = Outage("profiles wait for redis")
+    profiles: Profiles
+    digests: Mapping[ProfileKey, str]
 
-    async def run(self) -> None:
-        """Refreshes and learns until the daemon stops, whatever becomes of Redis."""
-        while not self._stopping.is_set():
-            try:
-                await self.refresh()
-                await self.learn()
-                self._outage.over()
-            except StoreUnavailableError as error:
-                self._outage.goes_on(error)
-            except BadStateError as error:
-                log.error("profiles cannot be read", extra={"data": {"error": str(error)}})  # noqa: TRY400 - says it all
-            await pause(self._stopping, _EVERY)
+    def foundations(self, album: Album) -> list[Foundation]:
+        """The profiles that the album rests on."""
+        keys = [(space.model_version, space.profile) for space in album.spaces.values() if space.profile]
+        return [Foundation(*key, self.digests[key]) for key in keys]
 
-    async def refresh(self) -> None:
-        """One look at what is published and sampled. Raises StoreUnavailableError, BadStateError."""
-        polled = await self._store.poll([version for version, state in self._book.states.items() if not state.settled])
-        try:
-            for version, state in polled.states.items():
-                if state.generation and not self._book.knows(version, state.generation):
-                    await self._book.fetch(version, state.generation)
-                    log.info("profile at hand", extra={"data": _about(version, state)})
-        finally:
-            self._book.turn(polled)  # one that cannot be read keeps no album from the others
-            self._tell()
 
-    async def learn(self) -> bool:
-        """Learns one profile, if there is one worth it and nobody else is at it; whether one was published.
+class ProfileRegistry:
+    """One process's profiles. What is not in it is fetched when an album needs it."""
 
-        Raises StoreUnavailableError, BadStateError.
+    def __init__(self, store: ProfileStore, *, sampling: bool, moves_per_second: float) -> None:
+        """`sampling`: whether images are offered to the samples."""
+        self.store = store
+        self._sampling = sampling
+        self._current = Snapshot(Profiles({}, {}), {})
+        self._polled = Polled({}, {})
+        self._moves = TokenBucket(moves_per_second)
+
+    @classmethod
+    def of(cls, settings: Settings, clients: Clients, keys: Keys, metrics: Metrics) -> Self:
+        """As the daemon's settings say."""
+        retry_reads = settings.redis.retry_on_timeout
+        store = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads)
+        profiles = settings.profiles
+        return cls(store, sampling=profiles.enabled, moves_per_second=profiles.moves_per_second)
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """By model version, as of the last `update`."""
+        return self._polled.states
+
+    def sampled(self, model_version: str) -> int:
+        """Images in the model version's sample, as of the last `update`."""
+        size = self._polled.samples.get(model_version)
+        return size.images if size else 0
+
+    def knows(self, model_version: str, generation: int) -> bool:
+        return (model_version, generation) in self._current.profiles.known
+
+    def current(self, model_version: str) -> Profile | None:
+        """The one that albums adopt, if there is one and it is known."""
+        known, adopt = self._current.profiles
+        return known.get((model_version, adopt.get(model_version, 0)))
+
+    def snapshot(self, album: Album, *, at_once: bool) -> Snapshot:
+        """What applying jobs to the album may use. New spaces adopt the current profile; older ones move to it if
+        `at_once`, else as many albums a second as are allowed to.
         """
-        for version, state in self._book.states.items():
-            if self._is_worth_it(version, state):
-                return await self._store.may_learn() and await self._learn(version, state)
-        return False
+        snapshot = self._current
+        known, adopt = snapshot.profiles
+        apart = {
+            s.model_version: s for s in album.spaces.values() if s.profile != adopt.get(s.model_version, s.profile)
+        }
+        if not apart:
+            return snapshot
+        # Where another process is ahead of this one, the album stays with what that one gave it.
+        fit = {v for v, s in apart.items() if s.profile < adopt[v] and _fits(s, known[v, adopt[v]])}
+        movers = fit if fit and (at_once or self._moves.take(album.num_vector_images / _IMAGES_A_MOVE)) else set()
+        adopt = {v: generation for v, generation in adopt.items() if v not in apart or v in movers}
+        return snapshot._replace(profiles=Profiles(known, adopt))
 
-    def _is_worth_it(self, version: str, state: State) -> bool:
-        previous, size = self._book.current(version), self._book.sampled(version)
-        if state.settled or (state.generation and previous is None):
+    def offers(self, pet_id: str, fresh: Collection[Fresh]) -> list[Offer]:
+        """Those of the images that may enter a sample, one for each slot: the first to come would keep it anyway."""
+        offers: dict[tuple[str, str], Offer] = {}
+        for each in fresh:
+            name, priority = slot(pet_id, each.image_id)
+            key = (each.model_version, name)
+            if key not in offers and self._has_room(each.model_version, priority):
+                offers[key] = Offer(each.model_version, name, priority, encode_sampled(each.sampled()))
+        return list(offers.values())
+
+    async def fetch(self, model_version: str, generation: int) -> None:
+        """Makes a published profile known. Raises StoreUnavailableError, or BadStateError if it cannot be had."""
+        raw = await self.store.fetch(model_version, generation)
+        profile = decode_profile(raw)
+        known, adopt = self._current.profiles
+        kept = {**known, (model_version, generation): profile}
+        for key in list(kept)[: max(0, len(kept) - _MOST_KNOWN)]:
+            if adopt.get(key[0]) != key[1]:
+                del kept[key]
+        digests = {**self._current.digests, (model_version, generation): digest(raw)}
+        self._current = Snapshot(Profiles(kept, adopt), {key: digests[key] for key in kept})
+
+    def forget(self, foundations: Collection[Foundation]) -> None:
+        """Redis does not hold these any more, or others in their place: albums are not to adopt them."""
+        gone = {(each.model_version, each.generation) for each in foundations}
+        known, adopt = self._current.profiles
+        self._current = Snapshot(
+            Profiles(
+                {key: profile for key, profile in known.items() if key not in gone},
+                {version: generation for version, generation in adopt.items() if (version, generation) not in gone},
+            ),
+            {key: each for key, each in self._current.digests.items() if key not in gone},
+        )
+
+    def update(self, polled: Polled) -> None:
+        """From now on albums adopt the current generations, as far as they are known."""
+        known = self._current.profiles.known
+        current = {version: state.generation for version, state in polled.states.items()}
+        adopt = {version: generation for version, generation in current.items() if (version, generation) in known}
+        self._current = self._current._replace(profiles=Profiles(known, adopt))
+        self._polled = polled
+
+    def _has_room(self, model_version: str, priority: float) -> bool:
+        if not self._sampling:
             return False
-        return worth_learning(size, previous, self._tried.get(version, 0))
-
-    async def _learn(self, version: str, state: State) -> bool:
-        images = await self._store.sample(version)
-        previous, full = self._book.current(version), self._book.sampled(version) >= SAMPLE_LIMIT
-        # In a thread of its own: no rebuild is to wait for the seconds that this may take.
-        learned = await asyncio.to_thread(_learned, version, images, previous, full=full)
-        if learned is None:
-            self._tried[version] = len(images)
-            return False
-        new, profile = learned
-        if not await self._store.publish(version, state, new, profile):
-            log.info("another process published its profile first", extra={"data": _about(version, new)})
-            return False
-        self._metrics.profiles_learned.inc()
-        log.info("profile learned", extra={"data": {**_about(version, new), "images": len(images)}})
-        await self.refresh()
-        return True
-
-    def _tell(self) -> None:
-        states = self._book.states
-        profiles = [profile for version in states if (profile := self._book.current(version))]
-        metrics = self._metrics
-        metrics.profile_generation.set(max((profile.generation for profile in profiles), default=0))
-        metrics.profile_images.set(max((profile.sampled for profile in profiles), default=0))
-        metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
-        metrics.sampled_images.set(sum(map(self._book.sampled, states)))
-        if sum(not state.settled for state in states.values()) < SAMPLED_MODELS:
-            self._health.settled(_WARNING)
-        else:
-            self._health.warn(
-                _WARNING, f"{SAMPLED_MODELS} model versions are sampled, and no other one will get a profile"
-            )
+        states, samples = self._polled
+        state = states.get(model_version)
+        if state is None:
+            return sum(not each.settled for each in states.values()) < SAMPLED_MODELS
+        highest = samples[model_version].highest if model_version in samples else None
+        return not state.settled and (highest is None or priority < highest)
 
 
-def _learned(
-    version: str, raw: Mapping[str, bytes], previous: Profile | None, *, full: bool
-) -> tuple[State, bytes] | None:
-    """The next profile, encoded; None if the sample gives none. Whatever a sample provokes must not stop the daemon.
-
-    What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
-    """
-    try:
-        profile = learn(version, list(_readable(raw)), previous)
-    except Exception:
-        log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
-        return None
-    if profile is None:
-        return None
-    profile = replace(profile, settled=profile.settled or full)
-    return State(profile.generation, profile.settled), encode_profile(profile)
-
-
-def _readable(raw: Mapping[str, bytes]) -> Iterator[Sampled]:
-    """In the order of the slots: what is learned does not depend on the order in which Redis gives them."""
-    for slot in sorted(raw):
-        try:
-            yield decode_sampled(raw[slot])
-        except BadStateError as error:
-            log.warning("a sampled image cannot be read", extra={"data": {"slot": slot, "error": str(error)}})
-
-
-def _about(version: str, state: State) -> dict[str, object]:
-    return {"model_version": version, "generation": state.generation, "settled": state.settled}
+def _fits(space: Space, profile: Profile) -> bool:
+    """Whether the profile was learned from vectors of these lengths: two encoders may go by one model version."""
+    lengths = {kind: known.length for kind, known in profile.kinds.items()}
+    return all(lengths.get(kind, length) == length for kind, length in space.layout)

@@ -4,15 +4,17 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
 from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.outage import Outage
-from sploot_clusterd.ingest.process import Processor
+from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.store import How, Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -34,30 +36,33 @@ class Duty(NamedTuple):
 
 
 class Reclaimer:
-    """`run` is a root task. It claims under a name of its own."""
+    """`run` is a root task. It claims as a consumer of its own."""
+
+    name: Final = "reclaim"
 
     def __init__(
         self,
         *,
-        name: str,
+        consumer: str,
         living: Collection[str],
         stream: Stream,
         processor: Processor,
         brake: Brake,
         health: Health,
-        named: asyncio.Event,
+        name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
         retry_idle_ms: int,
     ) -> None:
-        self._name = name
+        self._consumer = consumer
         self._living = living
         self._stream = stream
         self._processor = processor
         self._brake = brake
-        self._health = health
-        self._named = named
+        self._progress = partial(health.progress, self.name)
+        self._name_confirmed = name_confirmed
         self._stopping = stopping
-        self._outage = Outage("reclaim waits for redis")
+        self._outage = OutageLog("reclaim waits for redis")
+        health.expect(self.name)
         self._duties = (
             Duty("due", _DUE_EVERY, self.claim_due),
             # A quarter, so that what a killed process held is done again within one and a half idle limits.
@@ -67,18 +72,18 @@ class Reclaimer:
 
     async def run(self) -> None:
         """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
-        while not self._named.is_set() and not await pause(self._stopping, _TICK):
-            self._health.progress(self._name)
-        owed = True
+        while not self._name_confirmed.is_set() and not await pause(self._stopping, _TICK):
+            self._progress()
+        claims_own = True
         clock = asyncio.get_running_loop().time
         next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
         while not self._stopping.is_set():
-            self._health.progress(self._name)
+            self._progress()
             try:
-                if owed and not self._brake.seconds_left():
+                if claims_own and not self._brake.seconds_left():
                     await self.claim(How.OWN)
-                    owed = False
-                    self._outage.over()
+                    claims_own = False
+                    self._outage.available()
                 for duty in self._duties:
                     if clock() >= next_at[duty.name]:
                         await self._do(duty)
@@ -86,8 +91,8 @@ class Reclaimer:
             except GroupMissingError:
                 await self._make_group()
             except StoreUnavailableError as error:
-                self._outage.goes_on(error)
-                owed = True  # what it had in hand is still its own
+                self._outage.unavailable(error)
+                claims_own = True  # what it had in hand is still its own
             await pause(self._stopping, _TICK if self._stream.may_be_due else _QUIET_TICK)
 
     async def _make_group(self) -> None:
@@ -102,9 +107,9 @@ class Reclaimer:
         if self._brake.seconds_left():
             return 0
         claimed = 0
-        async for entries in self._stream.claim(self._name, how):
-            await self._processor.run(self._name, entries)
-            self._health.progress(self._name)
+        async for entries in self._stream.claim(self._consumer, how):
+            await self._processor.run(Batch(self._consumer, entries, self._progress))
+            self._progress()
             claimed += len(entries)
             if self._stopping.is_set():
                 break

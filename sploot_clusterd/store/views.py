@@ -61,7 +61,7 @@ class ViewStore:
         """
         if not await self._submits(payload):
             raise self._full(1)
-        self._health.settled("backlog")
+        self._health.clear_warning("backlog")
 
     async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
         """Adds envelopes in their order, many in a round trip. For each None, or the error that `submit` would raise.
@@ -77,7 +77,7 @@ class ViewStore:
                     raise self._full(len(payloads) - added)
         except (BacklogFullError, StoreUnavailableError) as error:
             return [None] * added + [error] * (len(payloads) - added)
-        self._health.settled("backlog")
+        self._health.clear_warning("backlog")
         return [None] * added
 
     async def has_album(self, pet_id: str) -> bool:
@@ -139,7 +139,7 @@ class ViewStore:
 
     def _full(self, refused: int) -> BacklogFullError:
         self._refused.inc(refused)
-        self._health.warn("backlog", f"backlog full: {self._maxlen} unsettled jobs, submits are refused")
+        self._health.set_warning("backlog", f"backlog full: {self._maxlen} unsettled jobs, submits are refused")
         return BacklogFullError(f"the backlog is full: {self._maxlen} jobs are waiting")
 
     async def _read_views(self, keys: Sequence[str]) -> Sequence[bytes | None]:

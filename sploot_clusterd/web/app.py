@@ -5,8 +5,8 @@ from typing import Final
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import handlers
 from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.batch import submit_batch
@@ -33,7 +33,7 @@ ROUTES: Final = (
 
 
 def build_app(
-    store: Views, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health, *, traffic: Traffic
+    store: Views, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health, *, in_flight: InFlight
 ) -> App:
     """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
     found: Found = {
@@ -46,4 +46,4 @@ def build_app(
         ETAGS: Etags(),
         DOCUMENT: Document((*ROUTES, METRICS_PAGE), settings.limits),
     }
-    return App(Router(ROUTES, tokens, metrics, traffic), found, settings.http.max_body_bytes)
+    return App(Router(ROUTES, tokens, metrics, in_flight), found, settings.http.max_body_bytes)

@@ -55,7 +55,7 @@ class Door:
         self.empty.clear()
         self._gauge.inc()
         if len(self.open) >= self._limit * _ALARM:
-            self._health.warn(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
+            self._health.set_warning(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
         return True
 
     def leave(self, connection: "Connection") -> None:
@@ -66,7 +66,7 @@ class Door:
             self.empty.set()
         self._gauge.dec()
         if len(self.open) < self._limit * _ALARM:
-            self._health.settled(self._warning)
+            self._health.clear_warning(self._warning)
 
     @property
     def _warning(self) -> str:

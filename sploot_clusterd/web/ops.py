@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web.answers import RefusedError, Reply, answer
 from sploot_clusterd.web.auth import Tokens, scraper_token
 from sploot_clusterd.web.keys import HEALTH, METRICS
@@ -69,5 +69,5 @@ def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:
 
     Without tokens in `scrapers` the metrics are open to all; they may be replaced while it runs.
     """
-    router = Router((*PROBES, METRICS_PAGE, NOWHERE), None, metrics, Traffic())
+    router = Router((*PROBES, METRICS_PAGE, NOWHERE), None, metrics, InFlight())
     return App(router, {SCRAPERS: scrapers, HEALTH: health, METRICS: metrics})

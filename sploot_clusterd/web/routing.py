@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web.answers import RefusedError, Reply, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
 from sploot_clusterd.web.keys import PET_ID, Found
@@ -44,7 +44,7 @@ class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(
-        self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics, traffic: Traffic
+        self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics, in_flight: InFlight
     ) -> None:
         self._methods = dict(methods)
         if "GET" in self._methods:
@@ -58,18 +58,18 @@ class Endpoint:
         self._by_status: dict[int, Callable[[], None]] = {}
         self._by_slot: dict[int, Callable[[], None]] = {}
         self._throttle = Throttle()
-        self._traffic = traffic
+        self._in_flight = in_flight
 
     async def handle(self, request: web.BaseRequest) -> Reply:
         began = perf_counter()
-        self._traffic.under_way += 1
+        self._in_flight.count += 1
         try:
             self._admit(request)
             response = await self._methods.get(request.method, self._refuse)(request)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
             response = (refusal_of(error) or self._unexpected(error)).answer()
         finally:
-            self._traffic.under_way -= 1
+            self._in_flight.count -= 1
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         self._record(request, response, perf_counter() - began)
@@ -125,14 +125,14 @@ class Router:
     aiohttp's own resolver tries patterns in turn and makes an object of each match.
     """
 
-    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, traffic: Traffic) -> None:
+    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, in_flight: InFlight) -> None:
         """Of the routes without methods the first that fits is taken."""
         self._exact: dict[str, Endpoint] = {}
         self._of_pet: dict[str, Endpoint] = {}
         self._nowhere: list[tuple[str, Endpoint]] = []
         for route in routes:
             endpoint = Endpoint(
-                route.methods, route.label or route.path, tokens if route.guarded else None, metrics, traffic
+                route.methods, route.label or route.path, tokens if route.guarded else None, metrics, in_flight
             )
             if not route.methods:
                 self._nowhere.append((route.path, endpoint))

@@ -94,7 +94,7 @@ def slow_to_learn(directory: Path) -> Path:
     code = directory / "slow"
     package = Path(main.__code__.co_filename).parent
     shutil.copytree(package, code / "sploot_clusterd", ignore=shutil.ignore_patterns("__pycache__"))
-    module = code / "sploot_clusterd" / "ingest" / "profiles.py"
+    module = code / "sploot_clusterd" / "ingest" / "learning.py"
     text, learns = module.read_text(), "        profile = learn("
     assert learns in text
     module.write_text(text.replace(learns, f"        __import__('time').sleep(600)\n{learns}"))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sploot_clusterd import pulse
+from sploot_clusterd import stream_monitor
 from sploot_clusterd.check import check
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.pulse import Pulse
 from sploot_clusterd.store import Finding, Stats
+from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.conftest import eventually
 from tests.faults.fleet import Fleet
 
@@ -29,22 +29,22 @@ class Server:
     def __init__(self) -> None:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
-        self.looks = self.beats = 0
+        self.looks = self.asked = 0
 
     async def look(self) -> list[Finding]:
         self.looks += 1
         return self.found
 
     async def stats(self) -> Stats:
-        self.beats += 1
+        self.asked += 1
         if self.error:
             raise self.error
         return Stats(0, 0, 0, 0)
 
-    async def beat(self, times: int = 3) -> None:
-        """Waits for some more beats of the pulse."""
-        aim = self.beats + times
-        await eventually(lambda: self.beats >= aim, what="the pulse to beat")
+    async def rounds(self, times: int = 3) -> None:
+        """Waits for some more rounds of the monitor."""
+        aim = self.asked + times
+        await eventually(lambda: self.asked >= aim, what="the monitor to ask again")
 
 
 @pytest.fixture
@@ -54,51 +54,53 @@ def health() -> Health:
 
 @pytest.fixture
 async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    """With a pulse that beats quickly and looks once, but for what the test changes."""
-    monkeypatch.setattr(pulse, "_EVERY", 0.001)
+    """With a monitor that asks quickly and looks at the server once, but for what the test changes."""
+    monkeypatch.setattr(stream_monitor, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
-    beating = Pulse(clients=server, stream=server, metrics=Metrics(), health=health, stopping=stopping, maxlen=10)
-    task = asyncio.create_task(beating.run())
+    monitor = StreamMonitor(
+        clients=server, stream=server, metrics=Metrics(), health=health, stopping=stopping, maxlen=10
+    )
+    task = asyncio.create_task(monitor.run())
     yield server
     stopping.set()
     await task
 
 
 async def test_it_is_looked_at_once_a_minute(server: Server):
-    await server.beat(20)
+    await server.rounds(20)
     assert server.looks == 1
-    assert pulse._LOOK_EVERY == 60.0
+    assert stream_monitor._CHECK_EVERY == 60.0
 
 
 async def test_warnings_come_and_go_and_each_is_logged_once(
     server: Server, health: Health, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(pulse, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(stream_monitor, "_CHECK_EVERY", 0.0)
     server.found = [EVICTS]
     server.error = StoreUnavailableError()
-    await server.beat()
+    await server.rounds()
     server.error = None
-    await server.beat()
+    await server.rounds()
     assert (health.warnings(), health.reasons()) == ([EVICTS.text], [])
     server.found = [EVICTS, FORGETS]
-    await server.beat()
+    await server.rounds()
     assert health.warnings() == [EVICTS.text, FORGETS.text]
     server.found = [FORGETS]
-    await server.beat()
+    await server.rounds()
     assert health.warnings() == [FORGETS.text]
     server.found = []
-    await server.beat()
+    await server.rounds()
     assert health.warnings() == []
     assert [record.data["warning"] for record in caplog.records] == [EVICTS.text, FORGETS.text]
 
 
 async def test_what_comes_back_is_looked_at_again(server: Server):
-    await server.beat()
+    await server.rounds()
     server.error = StoreUnavailableError()
-    await server.beat()
+    await server.rounds()
     server.error = None
     looks = server.looks
-    await server.beat(10)
+    await server.rounds(10)
     assert server.looks <= looks + 1
     assert looks > 1
 

@@ -121,7 +121,7 @@ def first_words(text: str, count: int) -> str:
 
 def test_every_reason_to_be_unready_is_explained():
     # An error's detail becomes a reason; that of a missing group is told by /internal/health/redis only.
-    reasons = {*texts_of("fault"), *texts_of("StoreUnavailableError", "StoreRefusesError")}
+    reasons = {*texts_of("set_fault"), *texts_of("StoreUnavailableError", "StoreRefusesError")}
     reasons = {reason for reason in reasons if reason != "is a consumer running?"}
     explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
     assert len(reasons) >= 6
@@ -130,7 +130,7 @@ def test_every_reason_to_be_unready_is_explained():
 
 
 def test_every_warning_is_explained():
-    warnings = {*texts_of("warn"), *texts_of_findings()}
+    warnings = {*texts_of("set_warning"), *texts_of_findings()}
     explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
     assert len(warnings) >= 6
     assert [warning for warning in warnings if first_words(warning, 3) not in explained] == []

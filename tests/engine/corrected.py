@@ -1,6 +1,6 @@
 """An album of three clusters, and corrections of it that have to be accepted, or refused."""
 
-from sploot_clusterd.engine import Params, Verdict
+from sploot_clusterd.engine import JobStatus, Params
 
 from .pet import Pet, direction, insight, job, photos
 
@@ -19,7 +19,7 @@ def album(params=EVERY[0], groups=(5, 4, 3)):
 def corrected(pet, number, *corrections, added=(), **more):
     """Applies them as one job, which has to be accepted."""
     applied = pet.apply(job(number, *added, corrections=corrections, **more))
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED], applied.outcomes
+    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.APPLIED], applied.outcomes
     return applied
 
 
@@ -28,7 +28,7 @@ def refused(pet, number, *corrections, added=()):
     fields, before = dict(pet.fields), pet.album
     applied = pet.apply(job(number, *added, corrections=corrections))
     (outcome,) = applied.outcomes
-    assert outcome.verdict is Verdict.REJECTED
+    assert outcome.status is JobStatus.REJECTED
     assert (applied.changed, pet.fields, pet.album is before) == (False, fields, True)
     return outcome.error.reason, outcome.error.detail
 

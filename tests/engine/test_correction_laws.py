@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine import Params, Verdict, apply, decode_album
+from sploot_clusterd.engine import JobStatus, Params, apply, decode_album
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import OPS, EntryId, Merge, Move, Rename, SetHero, Split, cluster_id
 
@@ -161,7 +161,7 @@ def play(history, params, check=unchecked):
         made, learn = correction(pet, said, number, order)
         jobs.append(job(2 * number + 1, corrections=[made], force=content["force"]))
         (outcome,) = pet.apply(jobs[-1]).outcomes
-        if outcome.verdict is Verdict.APPLIED:
+        if outcome.status is JobStatus.APPLIED:
             learn()
         else:
             assert outcome.error.reason == "invalid", outcome.error  # more anchors than are kept
@@ -256,7 +256,7 @@ def test_a_refused_job_leaves_no_trace(history, params):
 
     expected, applied = clean.apply(*jobs), soiled.apply(*mixed)
 
-    assert {outcome.verdict for outcome in applied.outcomes[::2]} == {Verdict.REJECTED}
+    assert {outcome.status for outcome in applied.outcomes[::2]} == {JobStatus.REJECTED}
     assert soiled.fields == clean.fields
     assert soiled.view == clean.view
     assert applied.changes == expected.changes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sploot_clusterd.engine import NeedsAllRowsError, Params, Verdict, apply
+from sploot_clusterd.engine import JobStatus, NeedsAllRowsError, Params, apply
 
 from .pet import Pet, direction, insight, job, photos
 
@@ -23,7 +23,7 @@ def test_many_are_served_by_one_reclustering():
     applied = pet.apply(*(job(number, force=True) for number in range(2, 18)))
     once.apply(job(2, force=True))
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED] * 16
+    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.APPLIED] * 16
     assert applied.changes.rebuilt == 1
     assert pet.clusters == once.clusters
     assert pet.rows() == once.rows()
@@ -49,7 +49,7 @@ def test_a_rejected_job_does_not_take_the_others_away():
 
     applied = pet.apply(job(2, force=True), job(3, insight("bad", [1.0]), force=True))
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED, Verdict.REJECTED]
+    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.APPLIED, JobStatus.REJECTED]
     assert applied.changes.rebuilt == 1
     assert cells.isdisjoint(pet.album.cells)
 
@@ -70,7 +70,11 @@ def test_a_copy_in_the_same_call_does_not_force_again():
 
     applied = pet.apply(first, other, first)
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED, Verdict.APPLIED, Verdict.REPEATED]
+    assert [outcome.status for outcome in applied.outcomes] == [
+        JobStatus.APPLIED,
+        JobStatus.APPLIED,
+        JobStatus.REPEATED,
+    ]
     assert applied.changes.rebuilt == 1
     (space,) = pet.album.spaces.values()
     assert (space.settled, space.moved) == (12, 5)
@@ -83,7 +87,11 @@ def test_a_second_copy_forces_where_the_first_was_rejected():
 
     applied = pet.apply(asked, job(3, removed=["only"]), asked)
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.REJECTED, Verdict.APPLIED, Verdict.APPLIED]
+    assert [outcome.status for outcome in applied.outcomes] == [
+        JobStatus.REJECTED,
+        JobStatus.APPLIED,
+        JobStatus.APPLIED,
+    ]
     assert applied.changes.rebuilt == 1
     assert pet.view["unclustered"] == ["new"]
 

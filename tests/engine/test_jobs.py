@@ -1,6 +1,6 @@
 """What jobs may say of an album's images, and which ones are refused."""
 
-from sploot_clusterd.engine import Params, Verdict, apply, images_named
+from sploot_clusterd.engine import JobStatus, Params, apply, images_named
 from sploot_clusterd.model import EntryId
 
 from .pet import START_MS, Pet, direction, insight, job, photos
@@ -19,7 +19,11 @@ def test_a_contradicting_length_rejects_that_job_alone():
 
     applied = pet.apply(good, bad, job(4, insight("w", direction(0))))
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.APPLIED, Verdict.REJECTED, Verdict.APPLIED]
+    assert [outcome.status for outcome in applied.outcomes] == [
+        JobStatus.APPLIED,
+        JobStatus.REJECTED,
+        JobStatus.APPLIED,
+    ]
     error = applied.outcomes[1].error
     assert error.reason == "dimension"
     assert error.detail == "embedding: 2 values where model version 'm@1' has 32 (expected)"
@@ -31,7 +35,7 @@ def test_a_job_that_contradicts_itself_is_rejected():
 
     applied = pet.apply(job(1, insight("a", [1.0, 2.0]), insight("b", [1.0])))
 
-    assert applied.outcomes[0].verdict is Verdict.REJECTED
+    assert applied.outcomes[0].status is JobStatus.REJECTED
     assert not applied.changed
     assert pet.fields == {}
 
@@ -42,7 +46,7 @@ def test_another_model_version_may_have_another_length():
 
     applied = pet.apply(job(2, insight("b", [1.0, 2.0, 3.0]), model_version="m@2"))
 
-    assert applied.outcomes[0].verdict is Verdict.APPLIED
+    assert applied.outcomes[0].status is JobStatus.APPLIED
 
 
 def test_a_kind_may_come_later():
@@ -76,7 +80,7 @@ def test_recent_job_ids_are_remembered_and_old_ones_forgotten():
 
     def repeated(number):
         again = job(number, job_id=f"job-{number}", sequence=EntryId(START_MS + 10**7, number))
-        return apply(pet.album, [again], {}, pet.params, 0).outcomes[0].verdict is Verdict.REPEATED
+        return apply(pet.album, [again], {}, pet.params, 0).outcomes[0].status is JobStatus.REPEATED
 
     assert all(repeated(number) for number in range(60, 100))
     assert not repeated(20)
@@ -91,5 +95,5 @@ def test_a_repeated_job_keeps_its_first_place_in_the_order():
 
     applied = pet.apply(first._replace(sequence=EntryId(START_MS + 10**6, 0)))
 
-    assert applied.outcomes[0].verdict is Verdict.REPEATED
+    assert applied.outcomes[0].status is JobStatus.REPEATED
     assert not applied.changed

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine import Params, Verdict, apply, decode_album, new_album, render
+from sploot_clusterd.engine import JobStatus, Params, apply, decode_album, new_album, render
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import EntryId
 
@@ -93,7 +93,7 @@ def test_a_job_that_comes_again_changes_nothing(jobs, which):
 
     applied = pet.apply(again)
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.REPEATED]
+    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.REPEATED]
     assert (applied.changed, applied.writes, applied.deletes) == (False, {}, [])
     assert applied.album is pet.album
 

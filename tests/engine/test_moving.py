@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sploot_clusterd.engine import (
+    JobStatus,
     NeedsAllRowsError,
     NeedsProfileError,
     Params,
     Profiles,
-    Verdict,
     apply,
     render,
 )
@@ -166,7 +166,7 @@ def test_a_repeated_job_moves_an_album_once_and_changes_nothing_else():
     moved = pet.apply(first)
     again = pet.apply(first)
 
-    assert [outcome.verdict for outcome in (*moved.outcomes, *again.outcomes)] == [Verdict.REPEATED] * 2
+    assert [outcome.status for outcome in (*moved.outcomes, *again.outcomes)] == [JobStatus.REPEATED] * 2
     assert (moved.changed, again.changed) == (True, False)
     assert generations(pet) == {MODEL: 1}
     assert (again.writes, again.deletes) == ({}, [])
@@ -179,7 +179,7 @@ def test_a_rejected_job_does_not_keep_an_album_from_moving():
 
     applied = pet.apply(job(2, insight("bad", [1.0])))
 
-    assert applied.outcomes[0].verdict is Verdict.REJECTED
+    assert applied.outcomes[0].status is JobStatus.REJECTED
     assert applied.changed
     assert generations(pet) == {MODEL: 1}
     check(pet)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.config import ClustersSettings, EngineSettings, HeroSettings, Settings
-from sploot_clusterd.engine import HeroWeights, NeedsAllRowsError, Params, Verdict, apply, decode_album, render
+from sploot_clusterd.engine import HeroWeights, JobStatus, NeedsAllRowsError, Params, apply, decode_album, render
 
 from .pet import START_MS, Pet, direction, insight, job, photos
 from .test_laws import histories
@@ -159,7 +159,7 @@ def test_new_settings_alone_are_no_change():
     applied = pet.apply(first)
     rejected = pet.apply(job(2, insight("bad", [1.0, 2.0])))
 
-    assert [each.outcomes[0].verdict for each in (applied, rejected)] == [Verdict.REPEATED, Verdict.REJECTED]
+    assert [each.outcomes[0].status for each in (applied, rejected)] == [JobStatus.REPEATED, JobStatus.REJECTED]
     assert not applied.changed
     assert not rejected.changed
     assert pet.album.version == 1

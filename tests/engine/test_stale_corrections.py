@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from sploot_clusterd.engine import Params, Verdict, images_named, render
+from sploot_clusterd.engine import JobStatus, Params, images_named, render
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
@@ -31,7 +31,7 @@ def test_they_are_applied_all_or_none():
     assert reason == "stale_correction"
     assert detail == "payload.corrections[1]: the pet never had pet_123-cluster-7"
     applied = pet.apply(job(3, *photos({3: 4})), job(4, corrections=[Split(FIRST, ["gone"])]), job(5, removed=["g0-0"]))
-    assert [outcome.verdict.value for outcome in applied.outcomes] == ["applied", "rejected", "applied"]
+    assert [outcome.status.value for outcome in applied.outcomes] == ["applied", "rejected", "applied"]
     assert len(pet.clusters) == 4
 
 
@@ -43,7 +43,7 @@ def test_a_job_that_comes_again_corrects_nothing():
 
     applied = pet.apply(first)
 
-    assert [outcome.verdict for outcome in applied.outcomes] == [Verdict.REPEATED]
+    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.REPEATED]
     assert not applied.changed
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.engine import Album, Applied, Profiles
-from sploot_clusterd.ingest.plan import Planner, Task, Work
+from sploot_clusterd.ingest.batch import Delivery
+from sploot_clusterd.ingest.planner import PetJobs, Planner
 
 FAILS_ONCE = "fails-once"
 """Its first run raises, its second does not."""
@@ -21,15 +22,17 @@ KILLS = "kills"
 _apply = Planner._apply
 
 
-def _apply_marked(planner: Planner, task: Task, album: Album, works: Sequence[Work], profiles: Profiles) -> Applied:
-    for work in works:
-        if work.job.job_id.startswith(KILLS):
+def _apply_marked(
+    planner: Planner, pet: PetJobs, album: Album, jobs: Sequence[Delivery], profiles: Profiles
+) -> Applied:
+    for entry, job in jobs:
+        if job.job_id.startswith(KILLS):
             os.kill(os.getpid(), signal.SIGKILL)
-        if work.job.job_id.startswith(FAILS_ALWAYS):
+        if job.job_id.startswith(FAILS_ALWAYS):
             raise ArithmeticError("a job that always fails")
-        if work.job.job_id.startswith(FAILS_ONCE) and work.entry.attempts == 0:
+        if job.job_id.startswith(FAILS_ONCE) and entry.attempts == 0:
             raise ArithmeticError("a job that fails once")
-    return _apply(planner, task, album, works, profiles)
+    return _apply(planner, pet, album, jobs, profiles)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The ingest side with the real engine, on the real server; only the loops around it are the tests' own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,19 +13,21 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
 from sploot_clusterd.engine import SAMPLE_LIMIT, Params
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest.book import Book
+from sploot_clusterd.inflight import InFlight
+from sploot_clusterd.ingest.batch import Batch, Decoder
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
-from sploot_clusterd.ingest.compute import Compute
+from sploot_clusterd.ingest.isolation import LoneRuns
+from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
-from sploot_clusterd.ingest.outcomes import Outcomes
-from sploot_clusterd.ingest.plan import Planner
-from sploot_clusterd.ingest.process import Processor
-from sploot_clusterd.ingest.profiles import ProfileKeeper
+from sploot_clusterd.ingest.planner import Planner
+from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.profiles import ProfileRegistry
+from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
-from sploot_clusterd.traffic import Traffic
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -41,8 +43,8 @@ class Side:
     stream: Stream
     processor: Processor
     profiles: ProfileStore
-    book: Book
-    keeper: ProfileKeeper
+    registry: ProfileRegistry
+    learner: ProfileLearner
     cache: AlbumCache
     leases: Leases
     brake: Brake
@@ -63,7 +65,10 @@ class Side:
 
     async def run(self, consumer: str = "me") -> None:
         """One batch of whatever is new."""
-        await self.processor.run(consumer, await self.read(consumer))
+        await self.process(await self.read(consumer), consumer)
+
+    async def process(self, entries: Sequence[Entry], consumer: str = "me") -> None:
+        await self.processor.run(Batch(consumer, entries, progress=lambda: None))
 
     async def view(self, pet: str = "pet") -> dict:
         raw = await self.redis.get(self.keys.view(pet))
@@ -142,21 +147,19 @@ async def _side(resources: Resources, params: Params, moves_per_second: float) -
     cache, brake = AlbumCache(2**20, metrics), Brake(health)
     leases = Leases(stream, health, stopping, 60_000)
     profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
-    book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
-    compute = Compute(pool, Traffic())
-    keeper = ProfileKeeper(book, metrics, health, stopping)
+    registry = ProfileRegistry(profiles, sampling=True, moves_per_second=moves_per_second)
+    compute = Compute(pool, InFlight())
+    learner = ProfileLearner(registry, metrics, health, stopping)
     processor = Processor(
-        stream=stream,
         albums=albums,
-        planner=Planner(params, book),
-        book=book,
+        decoder=Decoder(compute, LimitsSettings()),
+        planner=Planner(params, registry),
+        profiles=registry,
         cache=cache,
         leases=leases,
-        outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
-        brake=brake,
+        lone_runs=LoneRuns(stream),
+        results=Results(stream, brake, compute, metrics, MAX_ATTEMPTS),
         compute=compute,
-        health=health,
-        limits=LimitsSettings(),
         metrics=metrics,
     )
     return Side(
@@ -166,8 +169,8 @@ async def _side(resources: Resources, params: Params, moves_per_second: float) -
         stream,
         processor,
         profiles,
-        book,
-        keeper,
+        registry,
+        learner,
         cache,
         leases,
         brake,

@@ -11,45 +11,75 @@ import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.ingest import profiles as profiles_module
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest import learning as learning_module
+from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.store import State
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
-from tests.ingest.photographed import (
+from tests.ingest.photo_fleet import (
     PETS,
-    learned,
-    photographed,
+    add_photos,
+    learn_first_profile,
     photos,
 )
 
 
 async def test_of_two_that_could_learn_one_does(side: Side, new_side):
     other = await new_side()
-    await photographed(side, range(PETS))
+    await add_photos(side, range(PETS))
     for each in (side, other):
-        await each.keeper.refresh()
-        await each.keeper.refresh()
-    assert sorted(await asyncio.gather(side.keeper.learn(), other.keeper.learn())) == [False, True]
+        await each.learner.refresh()
+        await each.learner.refresh()
+    assert sorted(await asyncio.gather(side.learner.learn(), other.learner.learn())) == [False, True]
     await side.redis.delete(side.keys.learning)
-    later = other if side.book.states["v1"] == State(1) else side
-    assert not await later.keeper.learn(), "its publishing is refused, for the other was first"
+    later = other if side.registry.states["v1"] == State(1) else side
+    assert not await later.learner.learn(), "its publishing is refused, for the other was first"
     assert side.count("profiles_learned_total") + other.count("profiles_learned_total") == 1
-    await later.keeper.refresh()
-    assert later.book.states == {"v1": State(1)}
+    await later.learner.refresh()
+    assert later.registry.states == {"v1": State(1)}
 
 
 async def test_learning_is_off_the_loop(side: Side, monkeypatch: pytest.MonkeyPatch):
     threads = []
-    real = profiles_module.learn
+    real = learning_module.learn
 
     def learn(*args: object):
         threads.append(threading.current_thread())
         return real(*args)
 
-    monkeypatch.setattr(profiles_module, "learn", learn)
-    await learned(side)
+    monkeypatch.setattr(learning_module, "learn", learn)
+    await learn_first_profile(side)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+async def test_a_learning_that_hangs_is_seen_by_the_watchdog(side: Side, monkeypatch: pytest.MonkeyPatch):
+    now = 0.0
+    health = Health(60.0, lambda: now)
+    learner = ProfileLearner(side.registry, side.metrics, health, side.stopping)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def learn(*_: object) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(learning_module, "learn", learn)
+    await add_photos(side, range(PETS))
+    await learner.refresh()
+    task = asyncio.create_task(learner.run())
+    try:
+        await eventually(begun.is_set, what="it to learn")
+        now = 300.0
+        assert health.making_progress(), "the longest vectors take minutes"
+        now = 901.0
+        assert not health.making_progress()
+        assert health.reasons() == ["profiles: no completed pass for 901 s"]
+    finally:
+        side.stopping.set()
+        go_on.set()
+        await task
+    assert health.making_progress()
 
 
 async def test_what_cannot_be_learned_is_left_until_the_sample_has_grown(
@@ -63,43 +93,43 @@ async def test_what_cannot_be_learned_is_left_until_the_sample_has_grown(
 
     async def tries() -> int:
         await side.redis.delete(side.keys.learning)
-        await side.keeper.refresh()
-        assert not await side.keeper.learn()
+        await side.learner.refresh()
+        assert not await side.learner.learn()
         return len(asked)
 
-    monkeypatch.setattr(profiles_module, "learn", learn)
-    await photographed(side, range(PETS))
-    await side.keeper.refresh()
+    monkeypatch.setattr(learning_module, "learn", learn)
+    await add_photos(side, range(PETS))
+    await side.learner.refresh()
     assert [await tries(), await tries()] == [1, 1]
     assert "no profile could be learned" in caplog.text
-    await photographed(side, range(PETS, PETS + 20))
+    await add_photos(side, range(PETS, PETS + 20))
     assert await tries() == 2
 
 
 async def test_an_image_that_cannot_be_read_is_left_out(side: Side, caplog: pytest.LogCaptureFixture):
-    await photographed(side, range(PETS))
+    await add_photos(side, range(PETS))
     slot = (await side.redis.hkeys("ns:sample:v1"))[0]
     await side.redis.hset("ns:sample:v1", slot, b"\xc1")
-    await side.keeper.refresh()
-    await side.keeper.refresh()
-    assert await side.keeper.learn()
-    profile = side.book.current("v1")
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    profile = side.registry.current("v1")
     assert profile is not None
-    assert profile.sampled == side.book.sampled("v1") - 1
+    assert profile.sampled == side.registry.sampled("v1") - 1
     assert "a sampled image cannot be read" in caplog.text
 
 
 async def test_a_full_sample_settles_the_profile_whatever_is_wrong_with_an_image(
     side: Side, monkeypatch: pytest.MonkeyPatch
 ):
-    await photographed(side, range(PETS))
+    await add_photos(side, range(PETS))
     await side.redis.hset("ns:sample:v1", (await side.redis.hkeys("ns:sample:v1"))[0], b"\xc1")
-    monkeypatch.setattr(profiles_module, "SAMPLE_LIMIT", await side.redis.zcard("ns:sampled:v1"))
-    await side.keeper.refresh()
-    await side.keeper.refresh()
-    assert await side.keeper.learn()
-    assert side.book.states == {"v1": State(1, settled=True)}
-    profile = side.book.current("v1")
+    monkeypatch.setattr(learning_module, "SAMPLE_LIMIT", await side.redis.zcard("ns:sampled:v1"))
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    assert side.registry.states == {"v1": State(1, settled=True)}
+    profile = side.registry.current("v1")
     assert profile is not None
     assert profile.settled
     assert not await side.redis.exists("ns:sample:v1", "ns:sampled:v1")
@@ -109,26 +139,26 @@ async def test_sixteen_model_versions_are_a_warning(side: Side):
     for n in range(17):
         await side.add(f"pet-{n}", payload={**photos(n, 1), "model_version": f"v{n}"})
     await side.run()
-    await side.keeper.refresh()
-    assert len(side.book.states) == 16
+    await side.learner.refresh()
+    assert len(side.registry.states) == 16
     (warning,) = side.health.warnings()
     assert warning == "16 model versions are sampled, and no other one will get a profile"
-    sampled = next(iter(side.book.states))  # which one came too late is chance: a batch's pets are taken in no order
+    (sampled, *_) = side.registry.states  # which one came too late is chance: a batch's pets are taken in no order
     await side.profiles.publish(sampled, State(0), State(0, settled=True))
-    await side.keeper.refresh()
+    await side.learner.refresh()
     assert side.health.warnings() == []
 
 
-async def test_the_keeper_outlives_its_redis(new_side):
-    with tempfile.TemporaryDirectory(prefix="keeper-") as directory, EmbeddedRedis(Path(directory)) as server:
+async def test_the_learner_outlives_its_redis(new_side):
+    with tempfile.TemporaryDirectory(prefix="learner-") as directory, EmbeddedRedis(Path(directory)) as server:
         side = await new_side(url=f"unix://{server.socket}")
-        await photographed(side, range(PETS))
+        await add_photos(side, range(PETS))
         os.kill(server.pid, signal.SIGKILL)
         server.stop()
-        task = asyncio.create_task(side.keeper.run())
+        task = asyncio.create_task(side.learner.run())
         await asyncio.sleep(0)
         server.start()
-        await eventually(lambda: side.book.current("v1"), what="the profile to be learned after all", timeout=30)
+        await eventually(lambda: side.registry.current("v1"), what="the profile to be learned after all", timeout=30)
         side.stopping.set()
         async with asyncio.timeout(10):
             await task
@@ -137,8 +167,8 @@ async def test_the_keeper_outlives_its_redis(new_side):
 async def test_a_state_that_cannot_be_read_is_logged_and_ends_nothing(side: Side, caplog: pytest.LogCaptureFixture):
     await side.redis.hset("ns:profiles", "v1", "rubbish")
     with pytest.raises(BadStateError):
-        await side.keeper.refresh()
-    task = asyncio.create_task(side.keeper.run())
+        await side.learner.refresh()
+    task = asyncio.create_task(side.learner.run())
     await eventually(lambda: "profiles cannot be read" in caplog.text, what="the log line")
     side.stopping.set()
     async with asyncio.timeout(10):

@@ -13,41 +13,44 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest.consumer import Consumer
+from sploot_clusterd.ingest.learning import ProfileLearner
+from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.store import Reader, Retry
 from tests.conftest import eventually
-from tests.ingest.conftest import Side
-from tests.ingest.test_process import image
+from tests.ingest.conftest import Side, image
 
 
-def consumer(side: Side, name: str = "me", named: asyncio.Event | None = None) -> Consumer:
+def consumer(side: Side, name: str = "me", confirmed: asyncio.Event | None = None) -> Consumer:
     def new_reader(consumer: str) -> Reader:
         return Reader(side.clients, side.stream, side.keys, side.metrics, consumer=consumer, count=8, block_ms=60_000)
 
     return Consumer(
-        name=name,
+        name="consumer-0",
+        consumer=name,
         new_reader=new_reader,
         stream=side.stream,
         processor=side.processor,
         brake=side.brake,
         metrics=side.metrics,
         health=side.health,
-        named=named or asyncio.Event(),
+        name_confirmed=confirmed or asyncio.Event(),
         stopping=side.stopping,
     )
 
 
-def reclaimer(side: Side, named: asyncio.Event, retry_idle_ms: int = 400) -> Reclaimer:
+def reclaimer(side: Side, confirmed: asyncio.Event, retry_idle_ms: int = 400) -> Reclaimer:
     return Reclaimer(
-        name="reclaim",
+        consumer="reclaim",
         living=["me", "reclaim"],
         stream=side.stream,
         processor=side.processor,
         brake=side.brake,
         health=side.health,
-        named=named,
+        name_confirmed=confirmed,
         stopping=side.stopping,
         retry_idle_ms=retry_idle_ms,
     )
@@ -84,9 +87,9 @@ async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
     await side.add(payload=image("a"))
     (entry,) = await side.read("dead")
     await side.redis.xclaim("jobs", "workers", "dead", 0, [entry.key], idle=120_000, justid=True)
-    named = asyncio.Event()
-    named.set()
-    async with running(side, reclaimer(side, named)):
+    confirmed = asyncio.Event()
+    confirmed.set()
+    async with running(side, reclaimer(side, confirmed)):
         await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job to be done")
     assert side.count("reclaims_total", cause="idle") == 1
 
@@ -94,18 +97,18 @@ async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
 async def test_the_reclaim_loop_waits_for_the_consumers_name(side: Side):
     await side.add(payload=image("a"))
     (entry,) = await side.read("reclaim")
-    named = asyncio.Event()
-    async with running(side, reclaimer(side, named)):
+    confirmed = asyncio.Event()
+    async with running(side, reclaimer(side, confirmed)):
         before = (await side.redis.xpending_range("jobs", "workers", entry.key, entry.key, 1))[0]["times_delivered"]
-        named.set()
+        confirmed.set()
         await eventually(lambda: side.redis.exists("ns:state:pet"), what="its own entry to be done")
     assert before == 1
 
 
 @pytest.mark.parametrize("loss", ["flushall", "destroy"])
 async def test_the_loops_live_through_the_loss_of_their_group(side: Side, loss: str):
-    named = asyncio.Event()
-    async with running(side, consumer(side, named=named), reclaimer(side, named)):
+    confirmed = asyncio.Event()
+    async with running(side, consumer(side, confirmed=confirmed), reclaimer(side, confirmed)):
         await eventually(lambda: blocked(side.redis), what="a blocked read")
         await (side.redis.flushall() if loss == "flushall" else side.redis.xgroup_destroy("jobs", "workers"))
         await side.add(payload=image("after"))
@@ -136,6 +139,18 @@ async def test_a_consumer_outlives_its_redis(new_side):
             await eventually(lambda: side.redis.exists("ns:state:pet"), what="work after the restart")
 
 
+async def test_a_loop_has_one_name_for_the_supervisor_and_the_probes(side: Side):
+    now = 0.0
+    side.health = health = Health(10.0, lambda: now)
+    loops = [consumer(side), reclaimer(side, asyncio.Event())]
+    loops += [Leases(side.stream, health, side.stopping, 60_000)]
+    loops += [ProfileLearner(side.registry, side.metrics, health, side.stopping)]
+    assert [loop.name for loop in loops] == ["consumer-0", "reclaim", "leases", "profiles"]
+    assert health.reasons() == ["consumer-0: has not begun to read"]
+    now = 1000.0
+    assert health.reasons()[1:] == [f"{loop.name}: no completed pass for 1000 s" for loop in loops]
+
+
 async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(side: Side, monkeypatch):
     await side.add()
     (entry,) = await side.read("me")
@@ -146,7 +161,7 @@ async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(si
     async def idle() -> int:
         return (await side.redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["time_since_delivered"]
 
-    with side.leases.held("me", [entry.key]):
+    with side.leases.lease("me", [entry.key]):
         assert await side.leases.renew_all() == 0, "too soon to be worth a round trip"
         now += 20
         assert await side.leases.renew_all() == 1
@@ -160,7 +175,7 @@ async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(si
 
 async def test_leases_end_with_the_drain_and_not_before(side: Side):
     task = asyncio.create_task(side.leases.run())
-    with side.leases.held("me", [b"1-1"]):
+    with side.leases.lease("me", [b"1-1"]):
         side.stopping.set()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -193,8 +208,8 @@ async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(sid
 
 async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
     await side.redis.hset(side.keys.erased, mapping={"a": "1-1", "b": "2-1"})
-    named = asyncio.Event()
-    assert await reclaimer(side, named).upkeep() == 2
+    confirmed = asyncio.Event()
+    assert await reclaimer(side, confirmed).upkeep() == 2
 
 
 async def test_an_unreachable_redis_is_no_end_of_a_pass(side: Side, monkeypatch):

@@ -5,21 +5,20 @@ from dataclasses import replace
 import pytest
 
 from sploot_clusterd.engine import encode_profile
-from sploot_clusterd.ingest.book import _Allowance
 from sploot_clusterd.store import Offer, State
 from sploot_clusterd.store import profiles as store_module
 from tests.ingest.conftest import Side
-from tests.ingest.photographed import PETS, generations, ids, learned, photographed, photos
+from tests.ingest.photo_fleet import PETS, add_photos, generations, ids, learn_first_profile, photos
 
 
 async def test_a_fleet_learns_its_profile_and_albums_move_with_their_ids(side: Side):
-    await learned(side)
-    assert side.book.states == {"v1": State(1)}
+    await learn_first_profile(side)
+    assert side.registry.states == {"v1": State(1)}
     before = ids(await side.view("pet-3"))
     assert await generations(side, "pet-3") == {"v1": 0}
     assert len(before) == 3
-    await photographed(side, range(3, 4), begin=12, count=1)
-    await photographed(side, range(900, 901))
+    await add_photos(side, range(3, 4), begin=12, count=1)
+    await add_photos(side, range(900, 901))
     assert await generations(side, "pet-3") == await generations(side, "pet-900") == {"v1": 1}
     after = ids(await side.view("pet-3"))
     assert after.keys() == before.keys()
@@ -31,97 +30,78 @@ async def test_a_fleet_learns_its_profile_and_albums_move_with_their_ids(side: S
 
 async def test_moves_keep_to_their_pace_and_force_is_free(new_side):
     side = await new_side(moves_per_second=0.0)
-    await learned(side)
-    await photographed(side, range(3, 4), begin=12, count=1)
+    await learn_first_profile(side)
+    await add_photos(side, range(3, 4), begin=12, count=1)
     assert await generations(side, "pet-3") == {"v1": 0}
     await side.add("pet-3", force=True, payload={})
     await side.run()
     assert await generations(side, "pet-3") == {"v1": 1}
-    await photographed(side, range(900, 901))
+    await add_photos(side, range(900, 901))
     assert await generations(side, "pet-900") == {"v1": 1}, "new albums adopt at once"
-
-
-def test_the_pace_is_so_many_a_second():
-    now = 0.0
-    allowance = _Allowance(2.0, lambda: now)
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    now = 0.5
-    assert [allowance.take() for _ in range(2)] == [True, False]
-    now = 100.0
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    now = 110.0
-    assert allowance.take(9.0), "the largest album moves too ..."
-    now = 113.0
-    assert not allowance.take(), "... and the others wait for it"
-    now = 114.0
-    assert allowance.take()
-    slow = _Allowance(0.1, lambda: now)
-    assert [slow.take() for _ in range(2)] == [True, False]
-    assert not _Allowance(0.0, lambda: now).take()
 
 
 async def test_one_process_learns_and_another_reads_what_it_does_not_know_yet(side: Side, new_side):
     other = await new_side()
-    await learned(side)
-    await photographed(side, range(900, 901))
-    await photographed(other, range(900, 901), begin=12, count=2)
-    assert other.book.knows("v1", 1)
+    await learn_first_profile(side)
+    await add_photos(side, range(900, 901))
+    await add_photos(other, range(900, 901), begin=12, count=2)
+    assert other.registry.knows("v1", 1)
     assert await generations(side, "pet-900") == {"v1": 1}
     assert (await side.view("pet-900"))["metrics"]["num_images"] == 14
-    await photographed(other, range(901, 902))
+    await add_photos(other, range(901, 902))
     assert await generations(side, "pet-901") == {"v1": 0}, "to know it for an album is not to adopt it"
-    await other.keeper.refresh()
-    await photographed(other, range(901, 902), begin=12, count=1)
+    await other.learner.refresh()
+    await add_photos(other, range(901, 902), begin=12, count=1)
     assert await generations(side, "pet-901") == {"v1": 1}
     assert not await side.letters()
 
 
 async def test_an_album_ahead_of_this_process_is_not_moved_back(side: Side, new_side):
-    await learned(side)
+    await learn_first_profile(side)
     other = await new_side()
-    profile = side.book.current("v1")
+    profile = side.registry.current("v1")
     assert profile is not None
     second = encode_profile(replace(profile, generation=2))
     assert await other.profiles.publish("v1", State(1), State(2), second)
-    await other.keeper.refresh()
-    await photographed(other, range(900, 901))
-    await photographed(side, range(900, 901), begin=12, count=1)
-    assert side.book.states == {"v1": State(1)}
+    await other.learner.refresh()
+    await add_photos(other, range(900, 901))
+    await add_photos(side, range(900, 901), begin=12, count=1)
+    assert side.registry.states == {"v1": State(1)}
     assert await generations(side, "pet-900") == {"v1": 2}
 
 
 async def test_a_redis_that_lost_a_profile_gets_no_albums_by_it(side: Side):
-    await learned(side)
+    await learn_first_profile(side)
     await side.redis.delete("ns:profiles", "ns:profile:v1")
-    await photographed(side, range(900, 901))
+    await add_photos(side, range(900, 901))
     assert await generations(side, "pet-900") == {"v1": 0}
     assert await side.pending() == 0
     assert not await side.letters()
 
 
 async def test_a_profile_that_was_learned_again_after_a_loss_is_not_taken_for_the_first(side: Side, new_side):
-    await learned(side)
+    await learn_first_profile(side)
     mine = await side.redis.hget("ns:profile:v1", "1")
     await side.redis.delete("ns:profiles", "ns:profile:v1", "ns:sample:v1", "ns:sampled:v1", "ns:learning")
     other = await new_side()
-    await photographed(other, range(200, 200 + PETS), count=11)
-    await other.keeper.refresh()
-    await other.keeper.refresh()
-    assert await other.keeper.learn()
+    await add_photos(other, range(200, 200 + PETS), count=11)
+    await other.learner.refresh()
+    await other.learner.refresh()
+    assert await other.learner.learn()
     theirs = await side.redis.hget("ns:profile:v1", "1")
     assert theirs != mine
-    await photographed(other, range(900, 901))
-    await photographed(side, range(900, 901), begin=12, count=1)
-    assert side.book._now.digests["v1", 1] == store_module.digest(theirs)
+    await add_photos(other, range(900, 901))
+    await add_photos(side, range(900, 901), begin=12, count=1)
+    assert side.registry._current.digests["v1", 1] == store_module.digest(theirs)
     assert (await side.view("pet-900"))["metrics"]["num_images"] == 13
 
 
 async def test_an_album_whose_profile_is_lost_is_a_bad_state(side: Side, new_side):
-    await learned(side)
-    await photographed(side, range(900, 901))
+    await learn_first_profile(side)
+    await add_photos(side, range(900, 901))
     await side.redis.delete("ns:profiles", "ns:profile:v1")
     other = await new_side()
-    await photographed(other, range(900, 901), begin=12, count=1)
+    await add_photos(other, range(900, 901), begin=12, count=1)
     (letter,) = await other.letters()
     assert letter[b"reason"] == b"bad_state"
     assert b"generation 1 of the profile of 'v1' is not in Redis any more" in letter[b"error"]
@@ -129,7 +109,7 @@ async def test_an_album_whose_profile_is_lost_is_a_bad_state(side: Side, new_sid
 
 
 async def test_a_new_model_version_begins_without_a_profile_and_gets_its_own(side: Side):
-    await learned(side)
+    await learn_first_profile(side)
     await side.add("pet-3", payload={**photos(3, begin=20), "model_version": "v2"})
     await side.run()
     assert await generations(side, "pet-3") == {"v1": 1, "v2": 0}
@@ -137,16 +117,16 @@ async def test_a_new_model_version_begins_without_a_profile_and_gets_its_own(sid
         await side.add(f"pet-{pet}", payload={**photos(pet, begin=20), "model_version": "v2"})
     await side.run()
     await side.redis.delete("ns:learning")
-    await side.keeper.refresh()
-    await side.keeper.refresh()
-    assert await side.keeper.learn()
-    assert side.book.states == {"v1": State(1), "v2": State(1)}
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    assert side.registry.states == {"v1": State(1), "v2": State(1)}
 
 
 async def test_albums_of_other_lengths_under_the_same_name_stay_as_they_are(side: Side):
     await side.add("odd", payload=photos(5, length=32))
     await side.run()
-    await learned(side)
+    await learn_first_profile(side)
     await side.add("odd", payload=photos(5, begin=12, count=1, length=32))
     await side.run()
     assert await generations(side, "odd") == {"v1": 0}
@@ -154,21 +134,21 @@ async def test_albums_of_other_lengths_under_the_same_name_stay_as_they_are(side
 
 
 async def test_what_is_settled_or_full_is_offered_nothing(side: Side, monkeypatch: pytest.MonkeyPatch):
-    await photographed(side, range(2))
-    await side.keeper.refresh()
-    await side.keeper.refresh()
+    await add_photos(side, range(2))
+    await side.learner.refresh()
+    await side.learner.refresh()
     sampled = await side.profiles.sample("v1")
     await side.profiles.publish("v1", State(0), State(0, settled=True))
-    await side.keeper.refresh()
+    await side.learner.refresh()
     offered: list[Offer] = []
-    real = side.book.offers
+    real = side.registry.offers
 
     def offers(*args: object) -> list[Offer]:
         offered.extend(found := real(*args))
         return found
 
-    monkeypatch.setattr(side.book, "offers", offers)
-    await photographed(side, range(3, 5))
+    monkeypatch.setattr(side.registry, "offers", offers)
+    await add_photos(side, range(3, 5))
     assert sampled
     assert offered == []
     assert not await side.redis.exists("ns:sample:v1")

@@ -4,7 +4,8 @@ import asyncio
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.supervisor import Supervisor, pause
+from sploot_clusterd.supervisor import Supervisor
+from sploot_clusterd.waiting import pause
 
 
 def now():

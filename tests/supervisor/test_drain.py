@@ -1,13 +1,12 @@
-"""How everything ends: the drain, background tasks, and the one sleep, on a simulated clock."""
+"""How everything ends: the drain and background tasks, on a simulated clock."""
 
 import asyncio
 import logging
 
 import pytest
-from supervisor_stage import Stage, now, raises, returns
+from supervisor_stage import Stage, now, raises
 
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.supervisor import pause
 
 
 def test_a_drain_waits_for_work_in_hand_and_for_what_that_starts(simulated):
@@ -127,50 +126,3 @@ def test_spawn_hands_the_result_to_who_awaits_it(simulated):
         return await stage.supervisor.spawn(answer(), "answer")
 
     assert simulated(scene()) == 42
-
-
-def test_a_shielded_commit_survives_its_caller(simulated):
-    stage = Stage()
-    committed = []
-
-    async def commit():
-        await asyncio.sleep(3)
-        committed.append(now())
-
-    async def consumer():
-        await asyncio.shield(stage.supervisor.spawn(commit(), "commit"))
-
-    async def scene():
-        caller = asyncio.create_task(consumer())
-        await asyncio.sleep(1)
-        caller.cancel()
-        await asyncio.wait({caller})
-        return await stage.run(0)
-
-    assert simulated(scene()) is True
-    assert committed == [3.0]
-
-
-@pytest.mark.parametrize(("stop_at", "expected"), [(2.0, (True, 2.0)), (50.0, (False, 10.0)), (None, (False, 10.0))])
-def test_pause_ends_at_its_time_or_at_the_stop(simulated, stop_at, expected):
-    async def scene():
-        stopping = asyncio.Event()
-        timer = asyncio.get_running_loop().call_later(stop_at or 1e6, stopping.set)
-        stopped = await pause(stopping, 10.0)
-        timer.cancel()
-        return stopped, now()
-
-    assert simulated(scene()) == expected
-
-
-def test_pause_of_nothing_lets_others_run(simulated):
-    async def scene():
-        ran = []
-        other = asyncio.create_task(returns())
-        other.add_done_callback(lambda _: ran.append(True))
-        stopping = asyncio.Event()
-        while not ran:
-            assert await pause(stopping, 0.0) is False
-        return now()
-
-    assert simulated(scene()) == 0.0

@@ -12,8 +12,8 @@ from web_service import TOKEN, VIEW, FakeStore, Serve, Service
 
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens, build_app
 
 
@@ -31,13 +31,13 @@ async def serve() -> AsyncIterator[Serve]:
         settings = Settings()
         settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
         store = store or FakeStore(views={"pet_123": VIEW})
-        tokens, metrics, health, traffic = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60), Traffic()
-        app = build_app(store, tokens, settings, metrics, health, traffic=traffic)
+        tokens, metrics, health, in_flight = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60), InFlight()
+        app = build_app(store, tokens, settings, metrics, health, in_flight=in_flight)
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
         )
         await server.start()
-        running.append(Service(server, store, tokens, metrics, health, traffic))
+        running.append(Service(server, store, tokens, metrics, health, in_flight))
         return running[-1]
 
     yield start

@@ -251,8 +251,8 @@ async def test_an_unexpected_error_says_nothing_outside_and_one_line_inside(clie
 
 
 async def test_readiness_gives_its_reasons(client: ClientSession, service: Service):
-    service.health.fault("redis", "redis unavailable")
-    service.health.warn("backlog", "backlog full")
+    service.health.set_fault("redis", "redis unavailable")
+    service.health.set_warning("backlog", "backlog full")
 
     status, body = await ask(client, "GET", "/readyz")
 
@@ -267,7 +267,7 @@ async def test_readiness_gives_its_reasons(client: ClientSession, service: Servi
 
 
 async def test_warnings_alone_leave_it_ready(client: ClientSession, service: Service):
-    service.health.warn("backlog", "backlog full")
+    service.health.set_warning("backlog", "backlog full")
 
     assert await ask(client, "GET", "/readyz") == (
         200,

@@ -151,7 +151,7 @@ OPEN = ["GET /healthz", "GET /readyz", "GET /openapi.json"]
 async def test_what_any_request_may_be_answered_is_as_documented(
     document: dict[str, Any], service: Service, operation: str
 ):
-    service.health.fault("redis", "redis unavailable")
+    service.health.set_fault("redis", "redis unavailable")
     expected = {431: asked(operation, X_Long="a" * 20_000), 400: asked(operation, Transfer_Encoding="nonsense")}
     if operation == "GET /readyz":
         expected[503] = asked(operation)

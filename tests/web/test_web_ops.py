@@ -65,7 +65,7 @@ async def test_metrics_come_in_the_form_asked_for(ops: ClientSession, accept, co
 
 
 async def test_probes_need_no_token_there_either(ops: ClientSession, health: Health):
-    health.fault("redis", "redis unavailable")
+    health.set_fault("redis", "redis unavailable")
 
     async with ops.get("/healthz") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok"})

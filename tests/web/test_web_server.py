@@ -14,14 +14,14 @@ from web_service import FakeStore, Serve, Service, raw
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.keys import Views
 from sploot_clusterd.web.routing import App, Router
 
-NOTHING = App(Router((), None, Metrics(), Traffic()), {})
+NOTHING = App(Router((), None, Metrics(), InFlight()), {})
 
 
 def server_on(listening: Listening, app: App | None = None) -> HttpServer:
@@ -123,7 +123,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), traffic=Traffic())
+    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), in_flight=InFlight())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 
@@ -135,7 +135,7 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
                 await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
             raise RuntimeError("secret words")
 
-    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), Traffic()), {}))
+    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), InFlight()), {}))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:
@@ -154,7 +154,7 @@ async def test_requests_are_counted_until_they_are_answered(serve: Serve):
 
     class Watching(FakeStore):
         async def view(self, pet_id: str) -> bytes | None:
-            seen.append(service.traffic.under_way)
+            seen.append(service.in_flight.count)
             if pet_id == "bad":
                 raise KeyError
             return await super().view(pet_id)
@@ -163,4 +163,4 @@ async def test_requests_are_counted_until_they_are_answered(serve: Serve):
 
     statuses = [(await service.send(raw("GET", f"/internal/pets/{pet}/clusters"))).status for pet in ("pet_1", "bad")]
 
-    assert (statuses, seen, service.traffic.under_way) == ([200, 500], [1, 1], 0)
+    assert (statuses, seen, service.in_flight.count) == ([200, 500], [1, 1], 0)

@@ -9,8 +9,8 @@ from raw_corpus import TOKEN
 
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens
 
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
@@ -86,7 +86,7 @@ class Service:
     tokens: Tokens
     metrics: Metrics
     health: Health
-    traffic: Traffic
+    in_flight: InFlight
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property

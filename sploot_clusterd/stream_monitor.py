@@ -1,4 +1,4 @@
-"""The pulse: asks Redis for the stream's figures, and so knows whether it answers. Probes and gauges only read that.
+"""Asks Redis for the stream's figures, and so knows whether it answers. Probes and gauges only read that.
 
 Now and then it looks at the server itself, for a Redis that is set up as a cache loses what it should keep.
 """
@@ -12,21 +12,23 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Clients, Finding, Stats, Stream
-from sploot_clusterd.supervisor import pause
+from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 
 _EVERY: Final = 1.0
 _EVERY_WHILE_AWAY: Final = 0.5
 """Seconds. Readiness is to be green within two seconds of Redis being back; each look costs an idle daemon CPU."""
-_LOOK_EVERY: Final = 60.0
+_CHECK_EVERY: Final = 60.0
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
 
 
-class Pulse:
+class StreamMonitor:
     """`run` is a root task of every process, whether it consumes or only serves."""
+
+    name: Final = "pulse"  # dashboards know it by that
 
     def __init__(
         self,
@@ -44,9 +46,10 @@ class Pulse:
         self._health = health
         self._stopping = stopping
         self._maxlen = maxlen
-        self._look_at = 0.0
-        self._found: dict[str, str] = {}
-        health.fault(_REDIS, "redis was not reached yet")
+        self._check_at = 0.0
+        self._warnings: dict[str, str] = {}
+        health.expect(self.name)
+        health.set_fault(_REDIS, "redis was not reached yet")
 
     async def run(self) -> None:
         """Until the daemon stops. Raises StartError for a server that the daemon does not start on."""
@@ -54,39 +57,41 @@ class Pulse:
         while not self._stopping.is_set():
             every = _EVERY
             try:
-                if clock() >= self._look_at:
-                    self._tell(await self._clients.look())
-                    self._look_at = clock() + _LOOK_EVERY
-                self._note(await self._stream.stats())
+                if clock() >= self._check_at:
+                    self._report_findings(await self._clients.look())
+                    self._check_at = clock() + _CHECK_EVERY
+                self._report_stats(await self._stream.stats())
             except StoreUnavailableError as error:
-                self._health.fault(_REDIS, error.detail)
-                self._look_at = 0.0  # what answers next may be another server
+                self._health.set_fault(_REDIS, error.detail)
+                self._check_at = 0.0  # what answers next may be another server
                 every = _EVERY_WHILE_AWAY
             else:
-                self._health.mended(_REDIS)
-            self._health.progress("pulse")
+                self._health.clear_fault(_REDIS)
+            self._health.progress(self.name)
             await pause(self._stopping, every)
 
-    def _tell(self, findings: Sequence[Finding]) -> None:
-        found = {f"{_REDIS} {finding.name}": finding.text for finding in findings}
-        for name in self._found.keys() - found.keys():
-            self._health.settled(name)
-        for name, text in found.items():
-            self._health.warn(name, text)
-            if self._found.get(name) != text:
+    def _report_findings(self, findings: Sequence[Finding]) -> None:
+        warnings = {f"{_REDIS} {finding.name}": finding.text for finding in findings}
+        for name in self._warnings.keys() - warnings.keys():
+            self._health.clear_warning(name)
+        for name, text in warnings.items():
+            self._health.set_warning(name, text)
+            if self._warnings.get(name) != text:
                 log.warning("redis is not set up as it should be", extra={"data": {"warning": text}})
-        self._found = found
+        self._warnings = warnings
 
-    def _note(self, stats: Stats) -> None:
+    def _report_stats(self, stats: Stats) -> None:
         self._metrics.backlog.set(stats.unsettled)
         self._metrics.pending_jobs.set(max(stats.pending, 0))
         self._metrics.stream_lag.set(stats.oldest_pending_idle_ms / 1000)
         self._metrics.oldest_unsettled.set(stats.oldest_unsettled_ms / 1000)
         if stats.unsettled >= self._maxlen:
-            self._health.warn(_BACKLOG, f"backlog full: {stats.unsettled} unsettled jobs, submits are refused")
+            self._health.set_warning(_BACKLOG, f"backlog full: {stats.unsettled} unsettled jobs, submits are refused")
         else:
-            self._health.settled(_BACKLOG)
+            self._health.clear_warning(_BACKLOG)
         if stats.pending < 0:
-            self._health.warn(_GROUP, f"the consumer group {self._stream.group} is missing: no consumer has run yet")
+            self._health.set_warning(
+                _GROUP, f"the consumer group {self._stream.group} is missing: no consumer has run yet"
+            )
         else:
-            self._health.settled(_GROUP)
+            self._health.clear_warning(_GROUP)

@@ -4,34 +4,34 @@ import asyncio
 
 import pytest
 
-from sploot_clusterd.ingest.turns import Turns
-from sploot_clusterd.store import Entry, Verdict
+from sploot_clusterd.ingest.isolation import SharedLock
+from sploot_clusterd.store import AlbumStore, Entry, Verdict
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 
 
 async def test_batches_run_side_by_side():
-    turns = Turns()
-    async with turns.together(), turns.together():
+    lock = SharedLock()
+    async with lock.shared(), lock.shared():
         pass
 
 
 async def test_who_runs_alone_waits_for_the_others_and_keeps_new_ones_out():
-    turns, order, leave = Turns(), [], asyncio.Event()
+    lock, order, leave = SharedLock(), [], asyncio.Event()
 
     async def first() -> None:
-        async with turns.together():
+        async with lock.shared():
             order.append("first")
             await leave.wait()
 
     async def alone() -> None:
-        async with turns.alone():
+        async with lock.exclusive():
             order.append("alone")
             await asyncio.sleep(0)
             order.append("alone still")
 
     async def last() -> None:
-        async with turns.together():
+        async with lock.shared():
             order.append("last")
 
     tasks = [asyncio.create_task(each()) for each in (first, alone, last)]
@@ -41,13 +41,13 @@ async def test_who_runs_alone_waits_for_the_others_and_keeps_new_ones_out():
     assert order == ["first", "alone", "alone still", "last"]
 
 
-async def test_a_turn_ends_with_an_error_too():
-    turns = Turns()
-    for take in (turns.together, turns.alone):
+async def test_the_lock_is_released_by_an_error_too():
+    lock = SharedLock()
+    for take in (lock.shared, lock.exclusive):
         with pytest.raises(ZeroDivisionError):
             async with take():
                 _ = 1 / 0
-    async with turns.alone():
+    async with lock.exclusive():
         pass
 
 
@@ -56,17 +56,17 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     batch = await side.read("me")
     await side.add("another")
     suspect = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read("other")]
-    loading, go_on, load = asyncio.Event(), asyncio.Event(), side.processor._albums.load
+    loading, go_on, load = asyncio.Event(), asyncio.Event(), AlbumStore.load
 
-    async def slow_load(wanted) -> list:
+    async def slow_load(store: AlbumStore, wanted) -> list:
         loading.set()
         await go_on.wait()
-        return await load(wanted)
+        return await load(store, wanted)
 
-    monkeypatch.setattr(side.processor._albums, "load", slow_load)
-    running = asyncio.create_task(side.processor.run("me", batch))
+    monkeypatch.setattr(AlbumStore, "load", slow_load)
+    running = asyncio.create_task(side.process(batch))
     await loading.wait()
-    lone = asyncio.create_task(side.processor.run("other", suspect))
+    lone = asyncio.create_task(side.process(suspect, "other"))
     assert await _counted(side, suspect[0]) is None
     go_on.set()
     await asyncio.gather(running, lone)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from sploot_clusterd.engine import Params, slots
+from sploot_clusterd.ingest import planner
 from sploot_clusterd.store import AlbumStore, How, ViewStore
 from sploot_clusterd.wire import flat_payload
 from tests.ingest.conftest import Side, image
@@ -125,13 +126,13 @@ async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
 
     async def work(each: Side, name: str) -> None:
         while entries := await each.read(name, count=3):
-            await each.processor.run(name, entries)
+            await each.process(entries, name)
 
     await asyncio.gather(work(side, "me"), work(other, "other"))
     while await side.pending():  # pets that were left for a moment
         for each, name in ((side, "me"), (other, "other")):
             async for entries in each.stream.claim(name, How.DUE):
-                await each.processor.run(name, entries)
+                await each.process(entries, name)
     view = await side.view()
     assert view["metrics"]["num_images"] == 60
     assert not await side.letters()
@@ -152,14 +153,14 @@ async def test_what_another_process_committed_is_seen_despite_the_memory_of_an_o
 async def test_an_album_may_be_dropped_from_memory_while_redis_is_asked_for_what_is_new(side: Side, monkeypatch):
     await side.add(payload=image("a"))
     await side.run()
-    load = side.processor._albums.load
+    load = AlbumStore.load
 
-    async def load_and_drop(wanted) -> list:
-        loaded = await load(wanted)
+    async def load_and_drop(store: AlbumStore, wanted) -> list:
+        loaded = await load(store, wanted)
         side.cache.drop("pet")
         return loaded
 
-    monkeypatch.setattr(side.processor._albums, "load", load_and_drop)
+    monkeypatch.setattr(AlbumStore, "load", load_and_drop)
     await side.add(payload=image("b"))
     await side.run()
     assert (await side.view())["metrics"]["num_images"] == 2
@@ -170,7 +171,7 @@ async def test_jobs_accepted_before_an_erasure_are_settled_without_effect(side: 
     await side.add(payload=image("old"))
     entries = await side.read()
     await side.redis.hset(side.keys.erased, "pet", entries[-1].key)
-    await side.processor.run("me", entries)
+    await side.process(entries)
     assert await side.pending() == 0
     assert not await side.redis.exists(side.keys.view("pet"), side.keys.pet("pet").album)
     await side.add(payload=image("new"))
@@ -225,6 +226,39 @@ async def test_rows_of_an_album_that_moved_on_meanwhile_are_not_used(
     assert side.count("conflicts_total") == 1
 
 
+async def test_a_job_that_failed_has_its_outcome_though_its_pet_was_overtaken(
+    side: Side, new_side, monkeypatch: pytest.MonkeyPatch
+):
+    """Its pet's other jobs are taken up again without it."""
+    other: Side = await new_side()
+    await side.add(payload=image("a"))
+    await side.run()
+    read, apply = AlbumStore.all_rows, planner.apply
+    runs: list[str] = []
+
+    def apply_or_fail(album, jobs, *args, **kwargs):
+        runs.extend(job.job_id for job in jobs)
+        if any(job.job_id == "bad" for job in jobs):
+            raise RuntimeError("boom")
+        return apply(album, jobs, *args, **kwargs)
+
+    async def overtaken(store: AlbumStore, pet_id: str, token: bytes):
+        monkeypatch.setattr(AlbumStore, "all_rows", read)
+        await other.add(payload=image("b", 0.0, 1.0))
+        await other.run()
+        return await read(store, pet_id, token)
+
+    monkeypatch.setattr(planner, "apply", apply_or_fail)
+    monkeypatch.setattr(AlbumStore, "all_rows", overtaken)
+    await side.add(job_id="bad", payload=image("c"))
+    await side.add(job_id="good", force=True, payload={})
+    await side.run()
+    assert (await side.view("pet"))["version"] == 3
+    assert side.count("jobs_processed_total", result="failure") == 1
+    assert runs.count("bad") == 2, "in its batch, and alone to find it out"
+    assert await side.pending() == 1
+
+
 async def test_commits_tell_how_well_clusters_are_set_apart_and_how_many_images_are_in_none(side: Side):
     looks = {"a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0)}
     images = [{"image_id": f"{look}-{n}", "embedding": [*looks[look], 0.1 * n]} for look in "ab" for n in range(4)]
@@ -238,7 +272,7 @@ async def test_commits_tell_how_well_clusters_are_set_apart_and_how_many_images_
     assert side.count("unclustered_share_sum") == pytest.approx(1 / 9)
 
 
-async def test_the_exact_algorithm_runs_through_the_same_door(new_side):
+async def test_the_exact_algorithm_runs_the_same_way(new_side):
     side = await new_side(Params(algorithm="average_linkage"))
     for n in range(6):
         await side.add(payload=image(f"img-{n}", 1.0, float(n % 2) * 50))

@@ -21,20 +21,20 @@ def photos(pet: int, count: int = 12, *, begin: int = 0, length: int = LENGTH) -
     return {"images": images, "model_version": "v1"}
 
 
-async def photographed(side: Side, pets: range, **more: int) -> None:
+async def add_photos(side: Side, pets: range, **more: int) -> None:
     """A job for each pet, applied."""
     for pet in pets:
         await side.add(f"pet-{pet}", payload=photos(pet, **more))
     await side.run()
 
 
-async def learned(side: Side) -> None:
+async def learn_first_profile(side: Side) -> None:
     """A fleet large enough, and its first profile."""
-    await photographed(side, range(PETS))
-    await side.keeper.refresh()
-    await side.keeper.refresh()
-    assert side.book.sampled("v1") >= LEAST_SAMPLE
-    assert await side.keeper.learn()
+    await add_photos(side, range(PETS))
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert side.registry.sampled("v1") >= LEAST_SAMPLE
+    assert await side.learner.learn()
 
 
 async def album(side: Side, pet: str) -> Album:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.ingest.window import Window
+from sploot_clusterd.ingest.scheduling import CommitWindow
 from sploot_clusterd.store import AlbumStore
 from tests.ingest.conftest import Side, image
 
@@ -13,10 +13,10 @@ MOST = 64
 
 @given(st.lists(st.floats(0, 1), max_size=50))
 def test_whatever_came_before_few_attempts_bring_it_to_either_end(shares: list[float]):
-    window = Window()
+    window = CommitWindow()
 
     def attempts(share: float) -> int:
-        window.saw(window.pets, round(share * window.pets))
+        window.record(window.pets, round(share * window.pets))
         assert 1 <= window.pets <= MOST
         return window.pets
 
@@ -27,10 +27,10 @@ def test_whatever_came_before_few_attempts_bring_it_to_either_end(shares: list[f
 
 
 def test_a_rare_conflict_is_borne_and_a_small_batch_says_nothing_about_large_ones():
-    window = Window()
+    window = CommitWindow()
     before = window.pets
-    window.saw(before, 1)
-    window.saw(before - 1, 0)
+    window.record(before, 1)
+    window.record(before - 1, 0)
     assert window.pets == before
 
 

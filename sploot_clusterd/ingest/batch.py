@@ -1,0 +1,95 @@
+"""A batch: what a consumer took up together, and the jobs in it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import NamedTuple
+
+from sploot_clusterd.checks import Limits
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.ingest.scheduling import Compute, decode_in_thread
+from sploot_clusterd.model import Job
+from sploot_clusterd.store import Entry
+from sploot_clusterd.wire import decode_entry
+
+
+class Delivery(NamedTuple):
+    """An entry, and the job in it."""
+
+    entry: Entry
+    job: Job
+
+
+class Failure(NamedTuple):
+    """A run that ended in an error. `job` is None where the entry could not even be decoded."""
+
+    entry: Entry
+    job: Job | None
+    error: Exception
+
+
+JobsByPet = Mapping[str, Sequence[Delivery]]
+"""Each pet's, in the order of the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries that one consumer took up together.
+
+    `consumer` is its name in the group, `progress` tells its watchdog that the work goes on, `start` is when it took
+    them up, by `time.perf_counter`.
+    """
+
+    consumer: str
+    entries: Sequence[Entry]
+    progress: Callable[[], None]
+    start: float = field(default_factory=time.perf_counter)
+
+    def part(self, entries: Sequence[Entry]) -> "Batch":
+        """Some of the entries, as a batch that is taken up now."""
+        return Batch(self.consumer, entries, self.progress)
+
+    def seconds(self) -> float:
+        """How long it has been in hand."""
+        return time.perf_counter() - self.start
+
+
+def log_fields(entry: Entry, job: Job | None) -> dict[str, object]:
+    """What each log line about a job says of it."""
+    if job is None:
+        return {"entry_id": str(entry.id), "attempt": entry.attempts + 1}
+    return {
+        "job_id": job.job_id,
+        "pet_id": job.pet_id,
+        "entry_id": str(entry.id),
+        "attempt": entry.attempts + 1,
+        "trace": job.trace,
+    }
+
+
+class Decoder:
+    """Entries in, jobs by pet out, within the limits of a job; what can never be a job fails at once."""
+
+    def __init__(self, compute: Compute, limits: Limits) -> None:
+        self._compute = compute
+        self._limits = limits
+
+    async def decode(self, entries: Sequence[Entry]) -> tuple[JobsByPet, list[Failure]]:
+        ordered = sorted(entries, key=attrgetter("id"))
+        size = sum(len(value) for entry in ordered for value in entry.fields.values())
+        in_thread = decode_in_thread(size, busy=self._compute.busy)
+        jobs: dict[str, list[Delivery]] = {}
+        failures: list[Failure] = []
+        for each in await self._compute.each(self._decode_one, ordered, in_thread=in_thread):
+            if isinstance(each, Failure):
+                failures.append(each)
+            else:
+                jobs.setdefault(each.job.pet_id, []).append(each)
+        return jobs, failures
+
+    def _decode_one(self, entry: Entry) -> Delivery | Failure:
+        try:
+            return Delivery(entry, decode_entry(entry.id, entry.fields, self._limits))
+        except BadJobError as error:
+            return Failure(entry, None, error)

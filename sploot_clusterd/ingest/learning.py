@@ -1,0 +1,149 @@
+"""Keeps the registry of profiles up to date, and learns and publishes new generations where the fleet has grown."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.profiles import ProfileRegistry
+from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import State
+from sploot_clusterd.store.profiles import SAMPLED_MODELS
+from sploot_clusterd.waiting import pause
+
+log = logging.getLogger(__name__)
+
+_EVERY: Final = 2.0
+"""Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
+_STALE_SECONDS: Final = 900.0
+"""Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
+_WARNING: Final = "profiles"
+
+
+class ProfileLearner:
+    """`run` is a root task of every process with consumers. What fails here stops no job: albums stay as they are."""
+
+    name: Final = "profiles"
+
+    def __init__(self, registry: ProfileRegistry, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._metrics = metrics
+        self._health = health
+        self._stopping = stopping
+        self._tried: dict[str, int] = {}
+        """By model version: the size of the sample that gave no profile."""
+        self._outage = OutageLog("profiles wait for redis")
+        health.expect(self.name, _STALE_SECONDS)
+
+    async def run(self) -> None:
+        """Refreshes and learns until the daemon stops, whatever becomes of Redis."""
+        while not self._stopping.is_set():
+            try:
+                await self.refresh()
+                await self.learn()
+                self._outage.available()
+            except StoreUnavailableError as error:
+                self._outage.unavailable(error)
+            except BadStateError as error:
+                log.error("profiles cannot be read", extra={"data": {"error": str(error)}})  # noqa: TRY400 - says it all
+            self._health.progress(self.name)
+            await pause(self._stopping, _EVERY)
+
+    async def refresh(self) -> None:
+        """One look at what is published and sampled. Raises StoreUnavailableError, BadStateError."""
+        polled = await self._store.poll(
+            [version for version, state in self._registry.states.items() if not state.settled]
+        )
+        try:
+            for version, state in polled.states.items():
+                if state.generation and not self._registry.knows(version, state.generation):
+                    await self._registry.fetch(version, state.generation)
+                    log.info("profile at hand", extra={"data": _log_fields(version, state)})
+        finally:
+            self._registry.update(polled)  # one that cannot be read keeps no album from the others
+            self._report()
+
+    async def learn(self) -> bool:
+        """Learns one profile, if there is one worth it and nobody else is at it; whether one was published.
+
+        Raises StoreUnavailableError, BadStateError.
+        """
+        for version, state in self._registry.states.items():
+            if self._is_worth_it(version, state):
+                return await self._store.may_learn() and await self._learn(version, state)
+        return False
+
+    def _is_worth_it(self, version: str, state: State) -> bool:
+        previous, size = self._registry.current(version), self._registry.sampled(version)
+        if state.settled or (state.generation and previous is None):
+            return False
+        return worth_learning(size, previous, self._tried.get(version, 0))
+
+    async def _learn(self, version: str, state: State) -> bool:
+        images = await self._store.sample(version)
+        previous, full = self._registry.current(version), self._registry.sampled(version) >= SAMPLE_LIMIT
+        # In a thread of its own: no rebuild is to wait for the seconds that this may take.
+        next_profile = await asyncio.to_thread(_next_profile, version, images, previous, full=full)
+        if next_profile is None:
+            self._tried[version] = len(images)
+            return False
+        new, profile = next_profile
+        if not await self._store.publish(version, state, new, profile):
+            log.info("another process published its profile first", extra={"data": _log_fields(version, new)})
+            return False
+        self._metrics.profiles_learned.inc()
+        log.info("profile learned", extra={"data": {**_log_fields(version, new), "images": len(images)}})
+        await self.refresh()
+        return True
+
+    def _report(self) -> None:
+        states = self._registry.states
+        profiles = [profile for version in states if (profile := self._registry.current(version))]
+        metrics = self._metrics
+        metrics.profile_generation.set(max((profile.generation for profile in profiles), default=0))
+        metrics.profile_images.set(max((profile.sampled for profile in profiles), default=0))
+        metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
+        metrics.sampled_images.set(sum(map(self._registry.sampled, states)))
+        if sum(not state.settled for state in states.values()) < SAMPLED_MODELS:
+            self._health.clear_warning(_WARNING)
+        else:
+            self._health.set_warning(
+                _WARNING, f"{SAMPLED_MODELS} model versions are sampled, and no other one will get a profile"
+            )
+
+
+def _next_profile(
+    version: str, raw: Mapping[str, bytes], previous: Profile | None, *, full: bool
+) -> tuple[State, bytes] | None:
+    """The next profile, encoded; None if the sample gives none. Whatever a sample provokes must not stop the daemon.
+
+    What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
+    """
+    try:
+        profile = learn(version, list(_readable(raw)), previous)
+    except Exception:
+        log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
+        return None
+    if profile is None:
+        return None
+    profile = replace(profile, settled=profile.settled or full)
+    return State(profile.generation, profile.settled), encode_profile(profile)
+
+
+def _readable(raw: Mapping[str, bytes]) -> Iterator[Sampled]:
+    """In the order of the slots: what is learned does not depend on the order in which Redis gives them."""
+    for slot in sorted(raw):
+        try:
+            yield decode_sampled(raw[slot])
+        except BadStateError as error:
+            log.warning("a sampled image cannot be read", extra={"data": {"slot": slot, "error": str(error)}})
+
+
+def _log_fields(version: str, state: State) -> dict[str, object]:
+    return {"model_version": version, "generation": state.generation, "settled": state.settled}

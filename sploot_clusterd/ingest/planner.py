@@ -1,0 +1,224 @@
+"""One pet's jobs and its stored state in, one commit out: pure computation, on the loop or in the pool."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sploot_clusterd.engine import (
+    Album,
+    Applied,
+    Changes,
+    JobStatus,
+    NeedsAllRowsError,
+    NeedsProfileError,
+    Params,
+    Profiles,
+    apply,
+    decode_album,
+    new_album,
+    render,
+    work_estimate,
+)
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.ingest.batch import Delivery, Failure
+from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import Commit, Loaded
+
+_SECONDS_A_BYTE = 1e-9
+"""What decoding an album costs, roughly: a gigabyte a second."""
+
+
+class PetJobs(NamedTuple):
+    """A pet's jobs, and the state that they meet. `album` is the one in memory if it is current; `all_rows` holds every
+    row, where the planner asked for them.
+    """
+
+    pet_id: str
+    jobs: Sequence[Delivery]
+    loaded: Loaded
+    album: Album | None
+    all_rows: Mapping[str, bytes] | None = None
+
+
+class JobResult(NamedTuple):
+    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased."""
+
+    delivery: Delivery
+    changed: bool
+
+
+class Ready(NamedTuple):
+    """A commit, and what it makes of each of its jobs; nothing to commit where it has none.
+
+    `album` is the state after it, None where the pet has none, `changes` what is new in it, if anything, and `moved`
+    whether it moved to a newer profile.
+    """
+
+    commit: Commit
+    jobs: Sequence[JobResult] = ()
+    album: Album | None = None
+    changes: Changes | None = None
+    moved: bool = False
+    failures: Sequence[Failure] = ()
+
+
+class NeedsRows(NamedTuple):
+    """Every row of the pet is to be loaded, to plan `rest` again: the jobs that have not failed."""
+
+    rest: PetJobs
+    failures: Sequence[Failure] = ()
+
+
+class NeedsProfile(NamedTuple):
+    """A profile is to be fetched, to plan `rest` again."""
+
+    rest: PetJobs
+    model_version: str
+    generation: int
+    failures: Sequence[Failure] = ()
+
+
+class Overtaken(NamedTuple):
+    """The album moved on meanwhile: the pet is to be loaded, and `rest` applied, anew."""
+
+    rest: PetJobs
+    failures: Sequence[Failure] = ()
+
+
+Plan = Ready | NeedsRows | NeedsProfile | Overtaken
+"""`failures` are those of jobs that are neither in the commit nor in the `rest`."""
+
+
+class Planner:
+    """Applies jobs by one set of engine parameters, and the profiles of the registry."""
+
+    def __init__(self, params: Params, profiles: ProfileRegistry) -> None:
+        self._params = params
+        self._profiles = profiles
+
+    def estimate(self, pet: PetJobs) -> float:
+        """Seconds that `plan` will take, roughly."""
+        stored = sum(map(len, pet.loaded.fields.values())) if pet.loaded.fields and pet.album is None else 0
+        album = pet.album or new_album(pet.pet_id)
+        return work_estimate(album, [job for _, job in pet.jobs]) + stored * _SECONDS_A_BYTE
+
+    def plan(self, pet: PetJobs) -> Ready | NeedsRows | NeedsProfile:
+        """The commit that takes every job to an outcome. Raises nothing: what goes wrong is a failure of its job."""
+        try:
+            return self._plan(pet)
+        except NeedsAllRowsError:
+            return NeedsRows(pet)
+        except NeedsProfileError as error:
+            return NeedsProfile(pet, error.model_version, error.generation)
+        except BadStateError as error:
+            return self.fail(pet, error)
+        except Exception as error:  # noqa: BLE001 - whatever a job provokes must not stop the others
+            culprits = self._culprits(pet)
+            if not culprits:
+                return self.fail(pet, error)
+        rest = pet._replace(jobs=[each for each in pet.jobs if each.entry.id not in culprits])
+        failures = [Failure(*each, culprits[each.entry.id]) for each in pet.jobs if each.entry.id in culprits]
+        plan = self.plan(rest)
+        return plan._replace(failures=[*plan.failures, *failures])
+
+    def fail(self, pet: PetJobs, error: Exception) -> Ready:
+        """Nothing of the pet can be applied; what was accepted before an erasure is acknowledged all the same."""
+        erased = [each for each in pet.jobs if not _is_current(pet, each)]
+        failures = [Failure(*each, error) for each in pet.jobs if _is_current(pet, each)]
+        return _without_effect(pet, erased)._replace(failures=failures)
+
+    def _plan(self, pet: PetJobs) -> Ready:
+        current = [each for each in pet.jobs if _is_current(pet, each)]
+        if not current:
+            return _without_effect(pet, pet.jobs)
+        album = _album(pet)
+        # With every row at hand a move costs nothing more.
+        snapshot = self._profiles.snapshot(album, at_once=pet.all_rows is not None)
+        applied = self._apply(pet, album, current, snapshot.profiles)
+        results, failures = _results(pet, current, applied)
+        return Ready(
+            self._commit(pet, results, applied, snapshot),
+            results,
+            applied.album if applied.changed or pet.loaded.token else None,
+            applied.changes if applied.changed else None,
+            _has_moved(album, applied.album),
+            failures,
+        )
+
+    def _apply(self, pet: PetJobs, album: Album, jobs: Sequence[Delivery], profiles: Profiles) -> Applied:
+        return apply(
+            album,
+            [job for _, job in jobs],
+            pet.loaded.rows if pet.all_rows is None else pet.all_rows,
+            self._params,
+            int(time.time() * 1000),
+            profiles=profiles,
+            complete=pet.all_rows is not None or not pet.loaded.token,
+        )
+
+    def _commit(self, pet: PetJobs, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot) -> Commit:
+        needs_view = applied.changed or (pet.loaded.token and not pet.loaded.has_view)
+        return Commit(
+            pet.pet_id,
+            [delivery.entry.key for delivery, _ in results],
+            pet.loaded.token,
+            pet.loaded.erased,
+            version=applied.album.version if applied.changed else None,
+            writes=applied.writes,
+            deletes=applied.deletes,
+            view=render(applied.album, self._params) if needs_view else b"",
+            foundations=snapshot.foundations(applied.album),
+            offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
+        )
+
+    def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
+        """The jobs that fail even alone, with their errors; empty where it takes several together."""
+        album = _album(pet)
+        profiles = self._profiles.snapshot(album, at_once=True).profiles._replace(adopt={})
+        culprits: dict[EntryId, Exception] = {}
+        for each in pet.jobs:
+            if not _is_current(pet, each):
+                continue
+            try:
+                self._apply(pet, album, [each], profiles)
+            except (NeedsAllRowsError, NeedsProfileError):
+                continue
+            except Exception as error:  # noqa: BLE001 - as above
+                culprits[each.entry.id] = error
+        return culprits
+
+
+def _album(pet: PetJobs) -> Album:
+    """Raises BadStateError."""
+    if pet.album is not None:
+        return pet.album
+    return decode_album(pet.pet_id, pet.loaded.fields or {}) if pet.loaded.token else new_album(pet.pet_id)
+
+
+def _is_current(pet: PetJobs, delivery: Delivery) -> bool:
+    """Whether the job was accepted after the pet's last erasure."""
+    return pet.loaded.erased is None or delivery.job.sequence > pet.loaded.erased
+
+
+def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
+    commit = Commit(pet.pet_id, [each.entry.key for each in jobs], pet.loaded.token, pet.loaded.erased)
+    return Ready(commit, [JobResult(each, changed=False) for each in jobs])
+
+
+def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tuple[list[JobResult], list[Failure]]:
+    """What became of each job, in the order of the stream; of `current` ones the engine says so."""
+    outcomes = {each.entry.id: outcome for each, outcome in zip(current, applied.outcomes, strict=True)}
+    results, failures = list[JobResult](), list[Failure]()
+    for each in pet.jobs:
+        outcome = outcomes.get(each.entry.id)
+        if outcome and outcome.error:
+            failures.append(Failure(*each, outcome.error))
+        else:
+            results.append(JobResult(each, outcome is not None and outcome.status is JobStatus.APPLIED))
+    return results, failures
+
+
+def _has_moved(before: Album, after: Album) -> bool:
+    both = before.spaces.keys() & after.spaces.keys()  # one whose last image has gone is gone
+    return any(after.spaces[number].profile > before.spaces[number].profile for number in both)

@@ -1,0 +1,235 @@
+"""One batch of entries through the engine: decode, then load, compute and commit, a window of pets at a time."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from sploot_clusterd.engine import images_named
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, Failure, JobsByPet
+from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
+from sploot_clusterd.ingest.profiles import ProfileRegistry
+from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.ingest.retry import conflict_pause
+from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_in_thread
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Verdict, Wanted
+
+_TRIES: Final = 4
+"""A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
+
+
+class Processor:
+    """Takes each entry of a batch to an outcome: a commit, a dead letter, or a later try.
+
+    An entry's way: `run` tells suspects from the others, `_process` decodes, `_attempt` loads, plans and commits some
+    pets, and `results` writes down what became of each.
+    """
+
+    def __init__(
+        self,
+        *,
+        albums: AlbumStore,
+        decoder: Decoder,
+        planner: Planner,
+        profiles: ProfileRegistry,
+        cache: AlbumCache,
+        leases: Leases,
+        lone_runs: LoneRuns,
+        results: Results,
+        compute: Compute,
+        metrics: Metrics,
+    ) -> None:
+        self._albums = albums
+        self._decoder = decoder
+        self._planner = planner
+        self._profiles = profiles
+        self._cache = cache
+        self._leases = leases
+        self._lone_runs = lone_runs
+        self._results = results
+        self._compute = compute
+        self._batch_size = metrics.batch_size
+        self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
+        self._window = CommitWindow()
+        self._lock = SharedLock()
+
+    async def run(self, batch: Batch) -> None:
+        """Takes the entries to their outcomes; those that may have ended a process before, one at a time.
+
+        Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
+        """
+        with self._leases.lease(batch.consumer, [entry.key for entry in batch.entries]):
+            async with self._lock.shared():
+                await self._process(batch.part([each for each in batch.entries if each.verdict is Verdict.RUN]))
+            for entry in batch.entries:
+                if entry.verdict is Verdict.ALONE:
+                    async with self._lock.exclusive():
+                        await self._run_alone(batch, entry)
+                    batch.progress()
+                elif entry.verdict is Verdict.GONE:
+                    text = "the entry was deleted from the stream while it was pending"
+                    await self._results.set_aside(batch, entry, "payload_lost", text)
+
+    async def _run_alone(self, batch: Batch, entry: Entry) -> None:
+        permission = await self._lone_runs.begin(batch.consumer, entry)
+        if permission is LoneRun.CRASH_LOOP:
+            text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
+            await self._results.set_aside(batch, entry, "crash_loop", text)
+        elif permission is LoneRun.RUN:
+            with self._lone_runs.running(entry):
+                await self._process(batch.part([entry]))
+
+    async def _process(self, batch: Batch) -> None:
+        if not batch.entries:
+            return
+        self._batch_size.observe(len(batch.entries))
+        jobs, failures = await self._decoder.decode(batch.entries)
+        await self._results.failed(batch, failures)
+        for tries in range(_TRIES):
+            jobs, seconds = await self._sweep(batch, jobs)
+            if not jobs:
+                return
+            await asyncio.sleep(conflict_pause(tries, seconds))
+        await self._results.deferred(batch, [each for of_pet in jobs.values() for each in of_pet])
+
+    async def _sweep(self, batch: Batch, jobs: JobsByPet) -> tuple[JobsByPet, float]:
+        """Attempts each pet once, as many together as the window lets; returns the jobs that have to be attempted
+        again, and how long the longest attempt took, in seconds.
+        """
+        again: dict[str, Sequence[Delivery]] = {}
+        # In no order, for rivals that come by the same pets in the same order would meet at each.
+        left, longest = random.sample(list(jobs), len(jobs)), 0.0
+        while left:
+            pets, left = left[: self._window.pets], left[self._window.pets :]
+            async with self._cache.exclusive(pets):
+                start = time.perf_counter()
+                conflicts = await self._attempt(batch, {pet_id: jobs[pet_id] for pet_id in pets})
+                longest = max(longest, time.perf_counter() - start)
+            self._window.record(len(pets), len(conflicts))
+            again |= conflicts
+        return again, longest
+
+    async def _attempt(self, batch: Batch, jobs: JobsByPet) -> dict[str, Sequence[Delivery]]:
+        """Load, plan and commit once; returns the jobs of those pets that have to be attempted again."""
+        start = time.perf_counter()
+        pets, failures = await self._load(jobs)
+        start = self._count_stage("load", start)
+        plans = await self._plan(batch, pets)
+        start = self._count_stage("compute", start)
+        failures += [failure for plan in plans for failure in plan.failures]
+        again, refused = await self._commit(batch, [plan for plan in plans if isinstance(plan, Ready) and plan.jobs])
+        overtaken = [plan.rest for plan in plans if isinstance(plan, Overtaken)]
+        again |= {pet.pet_id: self._conflict(pet.pet_id, pet.jobs) for pet in overtaken}
+        self._count_stage("commit", start)
+        unavailable = [each.error for each in refused if isinstance(each.error, StoreUnavailableError)]
+        failures += [each for each in refused if not isinstance(each.error, StoreUnavailableError)]
+        await self._results.failed(batch, failures)
+        if unavailable:
+            raise unavailable[0]  # Redis refuses writes: everything stays pending, and no attempt is used
+        return again
+
+    async def _load(self, jobs: JobsByPet) -> tuple[list[PetJobs], list[Failure]]:
+        cached = [self._cache.peek(pet_id) for pet_id in jobs]
+        wanted = [
+            Wanted(pet_id, token, sorted(images_named([job for _, job in of_pet])))
+            for (pet_id, of_pet), (token, _) in zip(jobs.items(), cached, strict=True)
+        ]
+        pets, failures = list[PetJobs](), list[Failure]()
+        stored = await self._albums.load(wanted)
+        time_slice = self._compute.time_slice()
+        for (pet_id, of_pet), (token, album), loaded in zip(jobs.items(), cached, stored, strict=True):
+            await time_slice.checkpoint()
+            if isinstance(loaded, Exception):
+                failures += [Failure(*each, loaded) for each in of_pet]
+                continue
+            current = album if loaded.token == token else None
+            if loaded.token:
+                self._cache.count_use(pet_id, hit=current is not None)
+            pets.append(PetJobs(pet_id, of_pet, loaded, current))
+        return pets, failures
+
+    async def _plan(self, batch: Batch, pets: Sequence[PetJobs]) -> list[Ready | Overtaken]:
+        """In the pool, or in slices on the loop; a plan that turns out to need more gets it, in the pool."""
+        estimates = [self._planner.estimate(pet) for pet in pets]
+        plans: list[Plan] = []
+        for hop in hops(estimates):
+            in_thread = plan_in_thread(estimates[hop], busy=self._compute.busy)
+            plans += await self._compute.each(self._planner.plan, pets[hop], in_thread=in_thread)
+            batch.progress()
+        return [await self._complete(batch, plan) for plan in plans]
+
+    async def _complete(self, batch: Batch, plan: Plan) -> Ready | Overtaken:
+        """Plans again until nothing is missing: one profile at a time, and every row."""
+        failures: list[Failure] = []
+        while isinstance(plan, NeedsRows | NeedsProfile):
+            failures += plan.failures
+            pet = plan.rest
+            try:
+                if isinstance(plan, NeedsProfile):
+                    await self._profiles.fetch(plan.model_version, plan.generation)
+                else:
+                    rows = await self._albums.all_rows(pet.pet_id, pet.loaded.token)
+                    if rows is None:
+                        return Overtaken(pet, failures)
+                    pet = pet._replace(all_rows=rows)
+            except BadStateError as error:
+                plan = self._planner.fail(pet, error)
+            else:
+                (plan,) = await self._compute.each(self._planner.plan, [pet], in_thread=True)
+            batch.progress()
+        return plan._replace(failures=[*failures, *plan.failures]) if failures else plan
+
+    async def _commit(
+        self, batch: Batch, plans: Sequence[Ready]
+    ) -> tuple[dict[str, Sequence[Delivery]], list[Failure]]:
+        """What has to be attempted again, and what Redis refused."""
+        again: dict[str, Sequence[Delivery]] = {}
+        refused, committed = list[Failure](), list[Ready]()
+        replies = await self._albums.commit(batch.consumer, [plan.commit for plan in plans]) if plans else []
+        time_slice = self._compute.time_slice()
+        for plan, reply in zip(plans, replies, strict=True):
+            await time_slice.checkpoint()
+            pet_id = plan.commit.pet_id
+            if isinstance(reply, Exception):
+                self._cache.drop(pet_id)
+                refused += [Failure(*delivery, reply) for delivery, _ in plan.jobs]
+            elif reply.reply is Reply.COMMITTED:
+                if plan.album is not None:
+                    self._cache.put(pet_id, reply.token, plan.album)
+                committed.append(plan)
+            elif left := self._left(plan, reply):
+                again[pet_id] = left
+        await self._results.committed(batch, committed)
+        return again, refused
+
+    def _left(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
+        """The jobs of a commit that wrote nothing that are still ours to do."""
+        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, _ in plan.jobs]
+        if reply.reply is Reply.CONFLICT:
+            return self._conflict(pet_id, jobs)
+        if reply.reply is Reply.UNFOUNDED:
+            self._results.profile_lost(pet_id)
+            self._profiles.forget(plan.commit.foundations)
+            self._cache.drop(pet_id)
+            return jobs
+        ours = set(reply.ours)
+        left = [delivery for delivery in jobs if delivery.entry.key in ours]
+        self._results.lost(len(jobs) - len(left))
+        return left
+
+    def _conflict(self, pet_id: str, jobs: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Another process committed meanwhile."""
+        self._results.conflict()
+        self._cache.drop(pet_id)
+        return jobs
+
+    def _count_stage(self, stage: str, start: float) -> float:
+        now = time.perf_counter()
+        self._stage[stage].inc(now - start)
+        return now

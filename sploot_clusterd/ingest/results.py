@@ -1,0 +1,161 @@
+"""What becomes of jobs, told to Redis, to the metrics and to the log: applied, a later try, or a dead letter.
+
+What was committed is told for several jobs at once: beside a computing thread each write of a line may have to wait for
+the interpreter's lock.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Final
+
+from sploot_clusterd import logs
+from sploot_clusterd.errors import ClusterdError, Reason
+from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.planner import Ready
+from sploot_clusterd.ingest.retry import SetAside, TryAgain, after_failure
+from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import Job
+from sploot_clusterd.store import Entry, Letter, Retry, Stream
+from sploot_clusterd.wire import claimed_ids, first_place, flat_payload, other_pet
+
+log = logging.getLogger(__name__)
+
+_LINES_A_WRITE: Final = 8
+"""Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
+_LONGEST_ERROR: Final = 512
+_DEFER_MS: Final = 100
+_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction"}
+"""Reasons that count as an invalid job, and not as a failed run."""
+
+
+class Results:
+    """Every outcome of a job, in one place. What writes to Redis raises StoreUnavailableError where it cannot."""
+
+    def __init__(self, stream: Stream, brake: Brake, compute: Compute, metrics: Metrics, max_attempts: int) -> None:
+        self._stream = stream
+        self._brake = brake
+        self._compute = compute
+        self._metrics = metrics
+        self._processed = metrics.jobs_processed
+        self._max_attempts = max_attempts
+        self._success, self._skipped = (metrics.jobs_processed.labels(name) for name in ("success", "skipped"))
+
+    async def committed(self, batch: Batch, plans: Sequence[Ready]) -> None:
+        """These were written, and their entries acknowledged."""
+        seconds, time_slice = batch.seconds(), self._compute.time_slice()
+        jobs = [job for plan in plans for job in plan.jobs]
+        self._brake.good(len(jobs))
+        self._count_changes(plans)
+        applied = sum(changed for _, changed in jobs)
+        self._success.inc(applied)
+        self._skipped.inc(len(jobs) - applied)
+        self._metrics.job_seconds.observe_each([seconds] * len(jobs))
+        latency_ms = round(seconds * 1000, 3)
+        for first in range(0, len(jobs), _LINES_A_WRITE):
+            await time_slice.checkpoint()
+            with logs.together():
+                for (entry, job), changed in jobs[first : first + _LINES_A_WRITE]:
+                    fields = {**log_fields(entry, job), "latency_ms": latency_ms}
+                    logs.info(log, "job done" if changed else "job skipped", fields)
+
+    async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
+        """Each failure becomes a later try or a dead letter, as `after_failure` says."""
+        retries = []
+        for failure in failures:
+            decision = after_failure(failure.error, failure.entry.attempts, self._max_attempts)
+            if isinstance(decision, SetAside):
+                await self.set_aside(batch, failure.entry, decision.reason, _text(failure.error), failure.job)
+            else:
+                self._count_retry(failure, decision)
+                retries.append(Retry(failure.entry.key, *decision))
+        if retries:
+            await self._stream.retry(batch.consumer, retries)
+
+    async def deferred(self, batch: Batch, deliveries: Sequence[Delivery]) -> None:
+        """Leaves entries of contended pets for a moment, without an attempt used."""
+        log.info("left a contended pet for a moment", extra={"data": {"entries": len(deliveries)}})
+        retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
+        await self._stream.retry(batch.consumer, retries)
+
+    async def set_aside(self, batch: Batch, entry: Entry, reason: Reason, error: str, job: Job | None = None) -> None:
+        """Makes the entry a dead letter. At first sight it counts as invalid, else as a failure too."""
+        letter = _letter(entry, reason, error, job)
+        if not await self._stream.dead_letter(batch.consumer, letter):
+            self._skipped.inc()
+            return
+        self._brake.bad()
+        for result in ("invalid",) if reason in _AT_FIRST_SIGHT else ("failure", "dead_letter"):
+            self._processed.labels(result).inc()
+        fields = {**log_fields(entry, job), "pet_id": letter.pet_id, "reason": reason, "error": letter.error}
+        log.warning("dead letter", extra={"data": fields})
+
+    def conflict(self) -> None:
+        """A pet's album moved on while its jobs were in hand."""
+        self._metrics.conflicts.inc()
+
+    def lost(self, entries: int) -> None:
+        """Another consumer had taken these over when we came to commit."""
+        self._metrics.lost_entries.inc(entries)
+
+    def profile_lost(self, pet_id: str) -> None:
+        """What the album was computed with is not in Redis any more."""
+        log.warning("redis has not the profiles any more that were used", extra={"data": {"pet_id": pet_id}})
+
+    def _count_retry(self, failure: Failure, decision: TryAgain) -> None:
+        self._processed.labels("failure").inc()
+        self._processed.labels("retry").inc()
+        fields = log_fields(failure.entry, failure.job)
+        log.warning(
+            "job failed, will be tried again",
+            exc_info=None if isinstance(failure.error, ClusterdError) else failure.error,
+            extra={"data": {**fields, "attempt": decision.attempts, "in_ms": decision.delay_ms}},
+        )
+
+    def _count_changes(self, plans: Sequence[Ready]) -> None:
+        metrics = self._metrics
+        metrics.profile_moves.inc(sum(plan.moved for plan in plans))
+        changes = [plan.changes for plan in plans if plan.changes is not None]
+        metrics.hero_changes.inc(sum([each.hero_changes for each in changes]))
+        metrics.merges.inc(sum([each.merged for each in changes]))
+        metrics.splits.inc(sum([each.split for each in changes]))
+        metrics.rebuilds.inc(sum([each.rebuilt for each in changes]))
+        for op, count in chain.from_iterable([each.corrections.items() for each in changes]):
+            metrics.corrections.labels(op).inc(count)
+        albums = [plan.album for plan in plans if plan.album is not None and plan.changes is not None]
+        metrics.clusters.observe_each([album.shown_clusters for album in albums])
+        unclustered = [(album.unclustered_images, album.num_vector_images) for album in albums]
+        metrics.unclustered.observe_each([count for count, _ in unclustered])
+        metrics.unclustered_share.observe_each([count / images for count, images in unclustered if images])
+        silhouettes = [album.silhouette for album in albums]
+        metrics.silhouette.observe_each([max(s, 0.0) for s in silhouettes if s is not None])  # a sum must not fall
+
+
+def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:
+    pet_id, job_id = (job.pet_id, job.job_id) if job else claimed_ids(entry.fields)
+    return Letter(
+        entry=entry.key,
+        payload=_original(entry),
+        reason=reason,
+        error=error[:_LONGEST_ERROR],
+        attempts=entry.attempts + (reason not in _AT_FIRST_SIGHT),
+        first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
+        pet_id=pet_id,
+        job_id=job_id,
+        other_pet_id=other_pet(entry.fields) if reason == "mismatch" else "",
+        failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
+
+
+def _original(entry: Entry) -> bytes:
+    if not entry.fields:
+        return b""
+    payload = entry.fields.get(b"payload")
+    return flat_payload(entry.fields) if payload is None else payload
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, ClusterdError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,174 @@
+"""Where and when a batch's work is done: on the loop or in the thread, how much at a time, and at what pace."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Final, TypeVar
+
+from sploot_clusterd.inflight import InFlight
+
+X = TypeVar("X")
+Y = TypeVar("Y")
+
+_SLICE_SECONDS: Final = 0.0005
+"""How long the loop, or the interpreter's lock, may be kept before others get a turn."""
+_THREAD_PAUSE_SECONDS: Final = 0.001
+"""How long the computing thread lets the loop alone while requests are being answered. One is answered over several
+turns of the loop, with Redis in between, so that a single turn would not do.
+"""
+_LOOP_PAUSE_SECONDS: Final = 0.002
+"""The same for work on the loop itself, whose timers count whole milliseconds. With 1 ms a process that consumed what
+it was sent took a third fewer requests; requests without end leave jobs about half of their rate.
+"""
+_INLINE_PIECE: Final = 0.001
+_INLINE_TOTAL: Final = 0.004
+_INLINE_TINY: Final = 0.00025
+_INLINE_BESIDE: Final = 0.0003
+"""Seconds of estimated work: of one pet, of a batch, of one pet in a batch of any size, and of a batch while the pool
+computes another.
+"""
+_INLINE_BYTES: Final = 64 * 1024
+_INLINE_BYTES_BESIDE: Final = 4 * 1024
+"""Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
+_HOP_SECONDS: Final = 1.0
+_FIRST_PETS: Final = 8
+_MOST_PETS: Final = 64
+_PETS_A_CONFLICT: Final = 8
+"""One conflict among so many pets is borne; more, and the window is halved."""
+
+
+class Compute:
+    """Runs pure functions over the items of a batch."""
+
+    def __init__(self, pool: Executor, in_flight: InFlight) -> None:
+        self._pool = pool
+        self._in_flight = in_flight
+        self._running = 0
+        self._never = threading.Event()
+        """To pause by: `time.sleep` fails in a process whose clock is faked, as one experiment's is."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the pool computes something."""
+        return self._running > 0
+
+    async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
+        """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
+        if not in_thread:
+            time_slice, results = self.time_slice(), []
+            for item in items:
+                results.append(do(item))
+                await time_slice.checkpoint()
+            return results
+        self._running += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._in_thread, do, items)
+        finally:
+            self._running -= 1
+
+    def time_slice(self) -> "TimeSlice":
+        """For a stretch of other work on the loop."""
+        return TimeSlice(self._in_flight)
+
+    def _in_thread(self, do: Callable[[X], Y], items: Sequence[X]) -> list[Y]:
+        results = []
+        start = time.perf_counter()
+        for item in items:
+            results.append(do(item))
+            if self._in_flight.count and time.perf_counter() - start >= _SLICE_SECONDS:
+                self._never.wait(_THREAD_PAUSE_SECONDS)
+                start = time.perf_counter()
+        return results
+
+
+class TimeSlice:
+    """Cuts a stretch of work on the loop: a `checkpoint` between its steps."""
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        self._start = time.perf_counter()
+
+    async def checkpoint(self) -> None:
+        """Gives the loop's other work a turn if this one has lasted long enough."""
+        if time.perf_counter() - self._start >= _SLICE_SECONDS:
+            await asyncio.sleep(_LOOP_PAUSE_SECONDS if self._in_flight.count else 0)
+            self._start = time.perf_counter()
+
+
+def decode_in_thread(size: int, *, busy: bool) -> bool:
+    """Whether a batch of `size` bytes is decoded in the thread pool; `busy` as for `plan_in_thread`."""
+    return size > (_INLINE_BYTES_BESIDE if busy else _INLINE_BYTES)
+
+
+def plan_in_thread(estimates: Sequence[float], *, busy: bool) -> bool:
+    """Whether a batch goes to the thread pool, by the estimated seconds of each pet's work.
+
+    Tiny work runs between the loop's other work, for a hop costs it a quarter of its rate; each piece is done within
+    half a slice, so it does not matter how many there are. One large piece, or many together, goes to the pool; and
+    while the pool is `busy` all but the least does: each array operation beside a computing thread waits for the
+    interpreter's lock, and the loop must not be the one that waits.
+    """
+    largest, total = max(estimates, default=0.0), sum(estimates)
+    if busy:
+        return total > _INLINE_BESIDE
+    return largest > _INLINE_PIECE or (largest > _INLINE_TINY and total > _INLINE_TOTAL)
+
+
+def hops(estimates: Sequence[float]) -> Iterator[slice]:
+    """Cuts a batch into parts of about a second of estimated work each: after each part the consumer shows progress."""
+    begin, total = 0, 0.0
+    for n, estimate in enumerate(estimates):
+        if n > begin and total + estimate > _HOP_SECONDS:
+            yield slice(begin, n)
+            begin, total = n, 0.0
+        total += estimate
+    if begin < len(estimates):
+        yield slice(begin, len(estimates))
+
+
+class CommitWindow:
+    """How many pets are loaded, computed and committed at a time: as many as rivals leave in peace.
+
+    Another process's commit costs what was computed for that pet, and is the likelier the more time there was for it.
+    Without rivals, a round trip for many pets is cheaper than one for few. Doubles and halves as a congestion window
+    does, and begins small, for rivals often start together.
+    """
+
+    def __init__(self) -> None:
+        self.pets = _FIRST_PETS
+
+    def record(self, pets: int, conflicts: int) -> None:
+        """What came of an attempt at that many."""
+        if conflicts * _PETS_A_CONFLICT > pets:
+            self.pets = max(1, self.pets // 2)
+        elif not conflicts and pets >= self.pets:  # fewer than were allowed say nothing about more
+            self.pets = min(self.pets * 2, _MOST_PETS)
+
+
+class TokenBucket:
+    """Keeps a pace: `per_second` on average, at most a second's worth (or one) at a time. For several threads.
+
+    What costs more than is left is let through all the same, or it never were, and the next ones wait the longer.
+    """
+
+    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._capacity = max(per_second, 1.0) if per_second else 0.0
+        self._tokens = self._capacity
+        self._filled_at = clock()
+        self._lock = threading.Lock()
+
+    def take(self, cost: float = 1.0) -> bool:
+        """Whether it may be now; what costs less than 1 costs 1."""
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._per_second)
+            self._filled_at = now
+            if self._tokens < 1.0:
+                return False
+            self._tokens -= max(cost, 1.0)
+            return True

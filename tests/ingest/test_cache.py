@@ -1,0 +1,38 @@
+"""Albums in memory, and who works on a pet."""
+
+import asyncio
+
+from sploot_clusterd.engine import new_album
+from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.metrics import Metrics
+
+
+def test_the_cache_holds_the_albums_used_last_within_its_bytes():
+    album = new_album("p")
+    cache = AlbumCache(3 * album.nbytes, Metrics())
+    for n in range(4):
+        cache.put(f"p{n}", b"t", album)
+        assert cache.peek("p0") == (b"t", album)
+        cache.count_use("p0", hit=True)
+    assert [bool(cache.peek(f"p{n}")[0]) for n in range(4)] == [True, False, True, True]
+    cache.drop("p2")
+    assert cache.peek("p2") == (b"", None)
+    assert AlbumCache(0, Metrics()).put("p", b"t", album) is None
+
+
+async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wait_in_a_circle():
+    cache = AlbumCache(0, Metrics())
+    working: set[str] = set()
+
+    async def work(pets: list[str]) -> None:
+        async with cache.exclusive(pets):
+            assert working.isdisjoint(pets)
+            working.update(pets)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            working.difference_update(pets)
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(
+            *(work(pets) for pets in (["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]) for _ in range(20))
+        )
