@@ -7,9 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.model import Id, Unit
-
-Count = Annotated[int, Meta(ge=0)]
+from sploot_clusterd.model import Id
 
 
 class Refusal(Struct):
@@ -69,47 +67,6 @@ class Erased(Struct):
 class RedisHealth(Struct):
     status: Literal["ok"]
     ping_ms: Annotated[float, Meta(ge=0.0)]
-
-
-class Member(Struct):
-    image_id: Id
-    score: Unit
-    position: Count
-    quality_score: Unit | None
-
-
-class Cluster(Struct):
-    """The best members of a cluster, best first; `size` counts all."""
-
-    id: str
-    label: str
-    hero_image_id: Id | None
-    members: list[Member]
-    quality_score: Unit | None
-    size: Count
-    provisional: bool
-
-
-class ViewMetrics(Struct):
-    coverage: dict[str, float]
-    quality_score: Unit | None
-    processed_at: str
-    num_clusters: Count
-    num_images: Count
-    num_unclustered: Count
-    silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
-
-
-class View(Struct):
-    """A pet's clusters, in the order of their numbers."""
-
-    pet_id: Id
-    clusters: list[Cluster]
-    metrics: ViewMetrics
-    updated_at: str
-    version: Count
-    model_version: str | None
-    unclustered: list[Id]
 
 
 JOB: Final[dict[str, Any]] = {

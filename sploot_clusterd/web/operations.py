@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from sploot_clusterd.model import CorrectionsRequest, JobRequest
+from sploot_clusterd.view import View
 from sploot_clusterd.web import contract
 
 
@@ -155,7 +156,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "view",
         "Read a pet's clusters.",
         {
-            200: Answer("The view, as it was stored.", contract.View, contract.VIEW, _ETAG),
+            200: Answer("The view, as it was stored.", View, contract.VIEW, _ETAG),
             304: Answer("The view is the one that If-None-Match names.", None, headers=_ETAG),
             404: Answer("There is no view, or it expired.", example={"detail": "cluster state not found"}),
             422: _BAD_ID,

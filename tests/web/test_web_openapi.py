@@ -1,6 +1,5 @@
 """The OpenAPI document, held against the routes, the handlers and what they answer."""
 
-import importlib
 import json
 import re
 from dataclasses import replace
@@ -235,17 +234,6 @@ def test_references_and_patterns_can_be_used_elsewhere(document: dict[str, Any])
     schemas = set(document["components"]["schemas"])
     assert set(re.findall(r'"#/components/schemas/(\w+)"', text)) == schemas
     assert r"\\Z" not in text
-
-
-def test_the_view_has_the_fields_that_are_rendered():
-    rendered = importlib.import_module("sploot_clusterd.engine.render")
-    for ours, theirs in (
-        (contract.View, rendered._View),
-        (contract.Cluster, rendered._ClusterView),
-        (contract.Member, rendered._MemberView),
-        (contract.ViewMetrics, rendered._Metrics),
-    ):
-        assert ours.__struct_fields__ == theirs.__struct_fields__
 
 
 def test_limits_are_those_of_the_settings():
