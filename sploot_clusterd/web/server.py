@@ -104,10 +104,8 @@ class HttpServer:
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
-        app, loop = self._app, asyncio.get_running_loop()
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, loop, client_max_size=app.max_body_bytes, state=dict(app.found)
-        )
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._app.max_body_bytes)
 
 
 def _require_c_parser() -> None:

@@ -11,17 +11,17 @@ import pytest
 from aiohttp import ClientPayloadError, ClientSession
 from web_service import FakeStore, Serve, Service, raw
 
-from sploot_clusterd.config import Secret, Settings
+from sploot_clusterd.config import LimitsSettings, Secret, Settings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
 from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
-from sploot_clusterd.web.keys import Views
+from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
 
-NOTHING = App(Router((), None, Metrics(), Traffic()), {})
+NOTHING = App(Router(None, LimitsSettings(), Metrics(), Traffic()))
 
 
 def server_on(listening: Listening, app: App | None = None) -> HttpServer:
@@ -109,7 +109,7 @@ def test_without_the_c_parser_it_does_not_start():
 
 def test_the_real_store_fits_the_room():
     for name in ("view", "submit", "submit_all", "has_album", "invalidate", "erase", "ping"):
-        assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
+        assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Backend, name))
 
 
 async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
@@ -135,7 +135,7 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
                 await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
             raise RuntimeError("secret words")
 
-    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), Traffic()), {}))
+    server = server_on(Listening("127.0.0.1", 0), App(Failing(None, LimitsSettings(), Metrics(), Traffic())))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:
