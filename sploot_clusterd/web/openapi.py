@@ -1,6 +1,6 @@
 """`/openapi.json`: the HTTP contract for machines, made of the wire's structs and the table of routes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.model import ID_PATTERN
+from sploot_clusterd.model import ID_PATTERN, KINDS
 from sploot_clusterd.web.answers import JSON, Response
 from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.route import PARAMETER, Answer, Route
@@ -24,35 +24,18 @@ _BASE64: Final = {
     "contentEncoding": "base64",
     "description": "Finite numbers of 2 (f16) or 4 bytes (f32) each, as many as a vector may have, not all 0.",
 }
+_BOUNDED: Final = {
+    "images_per_job": "JobPayload.images JobPayload.labels JobPayload.coverage JobPayload.corrections "
+    "CorrectionsRequest.corrections Merge.clusters Split.image_ids Move.image_ids",
+    "image_ids_per_job": "JobPayload.image_ids JobPayload.removed_image_ids",
+}
+"""Setting -> the fields that have at most so many entries."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
 _ABOUT: Final = (
     "Errors are always {detail}. A path that does not exist is a 404 (below /internal a 401 without the token), and "
     "another method of one that does is a 405 with Allow. HEAD is answered wherever GET is. Unknown keys of a job are "
     "ignored."
 )
-
-
-_ANY: Final = {
-    400: Answer("The bytes are no HTTP as it should be; the connection ends."),
-    431: Answer("The request line or a header is too long."),
-    500: Answer("A fault of the daemon.", example={"detail": "internal error"}),
-    503: Answer("Too many connections are open.", headers=("Retry-After",), example={"detail": "too many connections"}),
-}
-_GUARDED: Final = {
-    401: Answer("The token is wrong or missing.", example={"detail": "invalid internal token"}),
-    503: Answer(
-        "Redis does not answer, refuses, or too many connections are open. A write may have happened all the same; "
-        "to repeat it is harmless.",
-        headers=("Retry-After",),
-        example={"detail": "redis unavailable"},
-    ),
-}
-_WITH_BODY: Final = {
-    400: Answer("The body is not JSON (NaN and Infinity are not), nests too deeply, or is badly framed."),
-    408: Answer("The body did not arrive in time."),
-    413: Answer("The body is too large."),
-    415: Answer("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
-}
 
 
 class Document:
@@ -74,7 +57,7 @@ class Document:
         for route in self._routes:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
         _bound(paths, self._limits)
-        return {
+        document: dict[str, Any] = {
             "openapi": "3.1.0",
             "info": {"title": "sploot-clusterd", "version": __version__, "description": _ABOUT},
             "paths": paths,
@@ -83,12 +66,7 @@ class Document:
                 "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": TOKEN_HEADER}},
             },
         }
-
-
-def _answers(route: Route[Any]) -> dict[int, Answer]:
-    """All that the route may answer. What is said of fewer routes goes before what is said of more."""
-    guarded, with_body = _GUARDED if route.guarded else {}, _WITH_BODY if route.body else {}
-    return {**_ANY, **guarded, **with_body, **route.answers}
+        return document
 
 
 def _operation(route: Route[Any]) -> dict[str, Any]:
@@ -96,12 +74,12 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
         "operationId": route.handler.__name__,
         "summary": route.summary,
         "security": [{"token": []}] if route.guarded else [],
-        "responses": {str(status): _response(answer) for status, answer in sorted(_answers(route).items())},
+        "responses": {str(status): _response(answer) for status, answer in sorted(route.all_answers.items())},
     }
     if parameters := list(_parameters(route)):
         operation["parameters"] = parameters
     if route.body:
-        content = {"schema": _reference(route.body.struct), "example": route.body.example}
+        content = {"schema": _reference(route.body.struct), "example": msgspec.to_builtins(route.body.example)}
         operation["requestBody"] = {"required": True, "content": {route.body.content_type: content}}
     return operation
 
@@ -123,14 +101,21 @@ def _response(answer: Answer) -> dict[str, Any]:
     if answer.headers:
         response["headers"] = {name: _HEADERS[name] for name in answer.headers}
     content: dict[str, Any] = {}
-    if answer.body:
-        schema = _reference(answer.body)
-        content["schema"] = {"anyOf": [schema, _reference(answer.or_else)]} if answer.or_else else schema
-    if answer.example is not None:
-        content["example"] = answer.example
-    if answer.body or answer.content_type:
+    if structs := [_reference(struct) for struct in _structs(answer)]:
+        content["schema"] = structs[0] if len(structs) == 1 else {"anyOf": structs}
+    if isinstance(answer.body, msgspec.Struct):
+        content["example"] = msgspec.to_builtins(answer.body)
+    if structs or answer.content_type:
         response["content"] = {answer.content_type or JSON: content}
     return response
+
+
+def _structs(answer: Answer) -> Iterator[type[msgspec.Struct]]:
+    """What the body may be."""
+    if answer.body is not None:
+        yield answer.body if isinstance(answer.body, type) else type(answer.body)
+    if answer.or_else:
+        yield answer.or_else
 
 
 def _reference(struct: type[msgspec.Struct]) -> dict[str, str]:
@@ -138,24 +123,18 @@ def _reference(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _schemas(routes: Iterable[Route[Any]], limits: LimitsSettings) -> dict[str, Any]:
-    answers = [answer for route in routes for answer in _answers(route).values()]
-    structs = {struct for answer in answers for struct in (answer.body, answer.or_else)}
+    answers = [answer for route in routes for answer in route.all_answers.values()]
+    structs = {struct for answer in answers for struct in _structs(answer)}
     structs |= {route.body.struct for route in routes if route.body}
-    named = sorted((struct for struct in structs if struct), key=lambda struct: struct.__name__)
+    named = sorted(structs, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(named, ref_template=_SCHEMAS + "{name}")
     _bound(schemas, limits)
-    payload, image = schemas["JobPayload"]["properties"], schemas["ImageInsight"]["properties"]
-    for name in ("images", "labels"):
-        _not_null(payload[name])["maxItems"] = limits.images_per_job
-    for name in ("image_ids", "removed_image_ids"):
-        _not_null(payload[name])["maxItems"] = limits.image_ids_per_job
-    _not_null(payload["coverage"])["maxProperties"] = limits.images_per_job
-    for corrections in (_not_null(payload["corrections"]), schemas["CorrectionsRequest"]["properties"]["corrections"]):
-        corrections["maxItems"] = limits.images_per_job
-    schemas["Merge"]["properties"]["clusters"]["maxItems"] = limits.images_per_job
-    for op in ("Split", "Move"):
-        schemas[op]["properties"]["image_ids"]["maxItems"] = limits.images_per_job
-    for kind in ("embedding", "pose", "context"):
+    for setting, fields in _BOUNDED.items():
+        for struct, _, field in (name.partition(".") for name in fields.split()):
+            schema = _not_null(schemas[struct]["properties"][field])
+            schema["maxItems" if schema["type"] == "array" else "maxProperties"] = getattr(limits, setting)
+    image = schemas["ImageInsight"]["properties"]
+    for kind in KINDS:
         _not_null(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."
     _not_null(image["captured_at"])["format"] = "date-time"
@@ -164,10 +143,10 @@ def _schemas(routes: Iterable[Route[Any]], limits: LimitsSettings) -> dict[str, 
     return schemas
 
 
-def _not_null(nullable: Mapping[str, Any]) -> dict[str, Any]:
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a value that may be null, where it is not."""
-    schema: dict[str, Any] = nullable["anyOf"][0]
-    return schema
+    alternatives: list[dict[str, Any]] = schema.get("anyOf", [schema])
+    return alternatives[0]
 
 
 def _bound(schema: Any, limits: LimitsSettings) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Concatenate, Final, Generic, NamedTuple, TypeVar
+from typing import Concatenate, Final, Generic, NamedTuple, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
@@ -12,6 +12,8 @@ from sploot_clusterd.web.contract import Refusal
 
 H = TypeVar("H")
 
+INTERNAL: Final = "/internal"
+"""Whatever path begins so wants a token, also one that is not there: strangers do not learn which are."""
 PARAMETER: Final = re.compile(r"\{(\w+)\}")
 """In a path; it stands for one segment, which has to be an id."""
 
@@ -20,8 +22,8 @@ class Answer(NamedTuple):
     """One status. Without a `body` the answer has none, or (with `content_type`) one that is no JSON."""
 
     about: str
-    body: type[Struct] | None = Refusal
-    example: Mapping[str, Any] | None = None
+    body: Struct | type[Struct] | None = None
+    """An example, or its type where that is enough."""
     headers: tuple[str, ...] = ()
     content_type: str = ""
     """JSON, if nothing is said; of NDJSON each line is such a body."""
@@ -29,11 +31,39 @@ class Answer(NamedTuple):
     """What the body may be as well."""
 
 
+def refused(about: str, detail: str | None = None, *headers: str) -> Answer:
+    """A status whose body is a detail, with one as an example."""
+    return Answer(about, Refusal if detail is None else Refusal(detail), headers)
+
+
+ANY: Final = {
+    400: refused("The bytes are no HTTP as it should be; the connection ends."),
+    431: refused("The request line or a header is too long."),
+    500: refused("A fault of the daemon.", "internal error"),
+    503: refused("Too many connections are open.", "too many connections", "Retry-After"),
+}
+GUARDED: Final = {
+    401: refused("The token is wrong or missing.", "invalid internal token"),
+    503: refused(
+        "Redis does not answer, refuses, or too many connections are open. A write may have happened all the same; "
+        "to repeat it is harmless.",
+        "redis unavailable",
+        "Retry-After",
+    ),
+}
+WITH_BODY: Final = {
+    400: refused("The body is not JSON (NaN and Infinity are not), nests too deeply, or is badly framed."),
+    408: refused("The body did not arrive in time."),
+    413: refused("The body is too large."),
+    415: refused("The body is encoded, or its Content-Type is not JSON. None at all is taken for JSON."),
+}
+
+
 class Body(NamedTuple):
     """Of a request; of NDJSON each line is one."""
 
     struct: type[Struct]
-    example: Mapping[str, Any]
+    example: object
     content_type: str = JSON
 
 
@@ -47,9 +77,18 @@ class Route(NamedTuple, Generic[H]):
     """A method of the class H. It is given the request, the path's ids in their order, then the query."""
     summary: str
     answers: Mapping[int, Answer]
-    """Beside those that any such request may get (`openapi.py` has them), or in their place."""
+    """Its own; `all_answers` has those that others may get too."""
     body: Body | None = None
     query: type[Struct] | None = None
     """What the query string is decoded into; without it, the query is ignored."""
-    guarded: bool = True
-    """Whether a caller needs a token."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a caller needs a token."""
+        return self.path.startswith(INTERNAL)
+
+    @property
+    def all_answers(self) -> Mapping[int, Answer]:
+        """What is said of fewer routes stands in place of what is said of more."""
+        guarded, with_body = GUARDED if self.guarded else {}, WITH_BODY if self.body else {}
+        return {**ANY, **guarded, **with_body, **self.answers}

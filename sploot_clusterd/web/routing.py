@@ -18,15 +18,14 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
-from sploot_clusterd.web.route import PARAMETER, Route
+from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("sploot_clusterd.access")
 
 _LONGEST_PATH: Final = 256
-_INTERNAL: Final = "/internal"
-_PETS: Final = "/internal/pets/"
+_PETS: Final = INTERNAL + "/pets/"
 _PET_ID: Final = "{pet_id}"
 _UNKNOWN: Final = "(unknown)"
 """The metrics' name for every path that is not there: a label a path would be a series that every scrape carries for
@@ -142,7 +141,6 @@ class Router:
         self._by_length: dict[int, list[tuple[list[str | None], Endpoint]]] = {}
         """Number of segments -> paths as segments, None where a parameter stands."""
         self._unknown = Endpoint(_UNKNOWN, None, *self._shared)
-        # Strangers do not learn which paths exist: without the token every one of them is a 401.
         self._unknown_internal = Endpoint(_UNKNOWN, tokens, *self._shared)
 
     def add(self, routes: Iterable[Route[H]], handlers: H) -> None:
@@ -179,7 +177,7 @@ class Router:
         for expected, endpoint in self._by_length.get(len(segments), ()):
             if all(map(_fits, expected, segments)):
                 return endpoint, [found for name, found in zip(expected, segments, strict=True) if name is None]
-        return self._unknown_internal if path.startswith(_INTERNAL) else self._unknown, ()
+        return self._unknown_internal if path.startswith(INTERNAL) else self._unknown, ()
 
 
 def _fits(expected: str | None, segment: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientSession
 from json_schema import errors, resolved
@@ -212,7 +213,7 @@ def test_every_example_is_valid(document: dict[str, Any]):
                     assert errors(content["schema"], content["example"], document) == []
     assert found >= 15
     decode_request(json.dumps(contract.JOB).encode(), LimitsSettings())
-    decode_corrections("pet_123", json.dumps(contract.CORRECTIONS).encode(), LimitsSettings())
+    decode_corrections("pet_123", msgspec.json.encode(contract.CORRECTIONS), LimitsSettings())
 
 
 BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all"}
