@@ -63,7 +63,10 @@ def query_decoder(kind: type[T]) -> Callable[[Mapping[str, str]], T]:
     decoder = msgspec.json.Decoder(kind, strict=False)  # numbers and booleans are texts there
 
     def decode(query: Mapping[str, str]) -> T:
-        texts = {name: text.encode(errors="replace").decode() for name, text in query.items()}
-        return decoded(decoder, _encoder.encode(texts))
+        try:
+            raw = _encoder.encode(dict(query))
+        except UnicodeEncodeError:  # bytes that are no UTF-8 reach us as surrogates
+            raise BadJobError("invalid", "the query: expected UTF-8") from None
+        return decoded(decoder, raw)
 
     return decode

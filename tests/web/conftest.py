@@ -8,13 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
-from web_service import TOKEN, VIEW, FakeStore, Serve, Service
 
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Tokens, build_app
+from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

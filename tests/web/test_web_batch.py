@@ -6,14 +6,13 @@ import threading
 from itertools import groupby
 
 import pytest
-from raw_corpus import BADLY_FRAMED
-from web_service import JOB, Service, closed, raw, read_reply
 
 from sploot_clusterd import wire
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from tests.web.raw_corpus import BADLY_FRAMED
+from tests.web.service import JOB, JOBS, Service, closed, raw, read_reply
 from tests.wire.corpus import CORPUS
 
-JOBS = "/internal/cluster-jobs"
 BATCH = JOBS + "/batch"
 NDJSON = "application/x-ndjson"
 ACCEPTED = {"status": "accepted", "job_id": "job_456"}

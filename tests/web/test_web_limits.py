@@ -7,12 +7,10 @@ import threading
 import zlib
 
 import pytest
-from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 from sploot_clusterd import wire
 from tests.conftest import eventually
-
-JOBS = "/internal/cluster-jobs"
+from tests.web.service import JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 
 async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):

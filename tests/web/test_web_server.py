@@ -5,13 +5,11 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from aiohttp import ClientPayloadError, ClientSession
-from web_service import FakeStore, Serve, Service, raw
 
-from sploot_clusterd.config import LimitsSettings, Secret, Settings
+from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
@@ -20,6 +18,7 @@ from sploot_clusterd.traffic import Traffic
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
+from tests.web.service import FakeStore, Serve, Service, raw
 
 NOTHING = App(Router(None, LimitsSettings(), Metrics(), Traffic()))
 
@@ -123,7 +122,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), traffic=Traffic())
+    app = build_app(FakeStore(), Tokens(), settings, Metrics(), Health(60), traffic=Traffic())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 
