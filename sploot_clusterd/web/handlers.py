@@ -24,7 +24,7 @@ _LARGE: Final = 256 * 1024
 
 
 class Handlers:
-    """A path's ids come checked."""
+    """Those that need the store. A path's ids come checked."""
 
     def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings) -> None:
         self._store = store

@@ -144,14 +144,17 @@ class Router:
         self._unknown_internal = Endpoint(_UNKNOWN, tokens, *self._shared)
 
     def add(self, routes: Iterable[Route[H]], handlers: H) -> None:
-        """Serves routes, whose handlers are methods of `handlers`."""
+        """Serves routes, whose handlers are methods of `handlers`. Of several that fit a path, those in the tables
+        come first, then the one that was added first.
+        """
         for route in routes:
-            endpoint = self._endpoints.get(route.path) or self._new_endpoint(route.path, guarded=route.guarded)
+            endpoint = self._endpoints.get(route.path) or self._new_endpoint(route)
             handler: Handler = MethodType(route.handler, handlers)
             endpoint.add(route.method, handler if route.query is None else _with_query(handler, route.query))
 
-    def _new_endpoint(self, path: str, *, guarded: bool) -> Endpoint:
-        endpoint = self._endpoints[path] = Endpoint(path, self._tokens if guarded else None, *self._shared)
+    def _new_endpoint(self, route: Route[H]) -> Endpoint:
+        path, tokens = route.path, self._tokens if route.guarded else None
+        endpoint = self._endpoints[path] = Endpoint(path, tokens, *self._shared)
         segments = [None if PARAMETER.fullmatch(segment) else segment for segment in path.split("/")]
         if None not in segments:
             self._exact[path] = endpoint
@@ -176,7 +179,7 @@ class Router:
         segments = path.split("/")
         for expected, endpoint in self._by_length.get(len(segments), ()):
             if all(map(_fits, expected, segments)):
-                return endpoint, [found for name, found in zip(expected, segments, strict=True) if name is None]
+                return endpoint, [part for name, part in zip(expected, segments, strict=True) if name is None]
         return self._unknown_internal if path.startswith(INTERNAL) else self._unknown, ()
 
 

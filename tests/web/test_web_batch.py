@@ -113,22 +113,11 @@ async def test_its_content_type_is_its_own(service: Service, kind, status):
         assert json.loads(answer.body) == {"detail": "Content-Type: expected application/x-ndjson"}
 
 
-async def test_lines_are_decoded_beside_the_loop_one_batch_at_a_time(service: Service, monkeypatch):
-    threads: set[threading.Thread] = set()
-    decoded: list[bytes] = []
-    decode = wire.decode_request
-
-    def watched(body, limits):
-        threads.add(threading.current_thread())
-        decoded.append(body)
-        return decode(body, limits)
-
-    monkeypatch.setattr(wire, "decode_request", watched)
-
+async def test_lines_are_decoded_beside_the_loop_one_batch_at_a_time(service: Service, decoded):
     await asyncio.gather(*(post(service, (job(n) + b"\n") * 50) for n in range(4)))
 
-    assert threading.main_thread() not in threads
-    assert len([body for body, _ in groupby(decoded)]) == 4
+    assert threading.main_thread() not in {thread for thread, _ in decoded}
+    assert len([body for body, _ in groupby(body for _, body in decoded)]) == 4
 
 
 async def test_chunks_are_as_good_as_a_length(service: Service):
