@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from msgspec import Raw, Struct
 
+from sploot_clusterd import view
 from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.label import label_of
@@ -18,43 +19,6 @@ from sploot_clusterd.model import cluster_id
 RENDERING: Final = 1
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
-
-
-class _MemberView(Struct):
-    image_id: str
-    score: float
-    position: int
-    quality_score: float | None
-
-
-class _ClusterView(Struct):
-    id: str
-    label: str
-    hero_image_id: str | None
-    members: list[_MemberView]
-    quality_score: float | None
-    size: int
-    provisional: bool
-
-
-class _Metrics(Struct):
-    coverage: Mapping[str, float]
-    quality_score: float | None
-    processed_at: str
-    num_clusters: int
-    num_images: int
-    num_unclustered: int
-    silhouette: float | None
-
-
-class _View(Struct):
-    pet_id: str
-    clusters: list[Raw]
-    metrics: _Metrics
-    updated_at: str
-    version: int
-    model_version: str | None
-    unclustered: list[str]
 
 
 class _Named(Struct):
@@ -88,10 +52,10 @@ def render(album: Album, params: Params) -> bytes:
     stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
     stamp = stamp.replace("+00:00", "Z")
     return _encode(
-        _View(
+        view.View(
             pet_id=album.pet_id,
-            clusters=[Raw(parts[number]) for number in sorted(parts)],
-            metrics=_Metrics(
+            clusters=cast("list[view.Cluster]", [Raw(parts[number]) for number in sorted(parts)]),  # encoded already
+            metrics=view.ViewMetrics(
                 coverage=album.job.coverage or _coverage(album, shown),
                 quality_score=_quality(album),
                 processed_at=stamp,
@@ -121,12 +85,12 @@ def cluster_fragment(
     total = sum(cells[cell_id].quality_sum for cell_id in cluster.cells)
     count = sum(cells[cell_id].quality_count for cell_id in cluster.cells)
     return _encode(
-        _ClusterView(
+        view.Cluster(
             id=cluster_id(pet_id, cluster.number),
             label=label_of(cluster),
             hero_image_id=choose_hero(cluster.hero, served, params.hero.margin),
             members=[
-                _MemberView(member.image_id, round(score, _DIGITS), position, member.quality)
+                view.Member(member.image_id, round(score, _DIGITS), position, member.quality)
                 for position, (score, member) in enumerate(served)
             ],
             quality_score=round(total / count, _DIGITS) if count else None,
@@ -146,12 +110,12 @@ def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Seque
     """One provisional cluster as JSON; a member's score is its quality."""
     best, qualities = best_images(chunks, cluster, params.max_cluster_size)
     return _encode(
-        _ClusterView(
+        view.Cluster(
             id=cluster_id(pet_id, cluster.number),
             label=provisional_label(cluster),
             hero_image_id=best[0][0],
             members=[
-                _MemberView(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
+                view.Member(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
                 for position, (image_id, quality) in enumerate(best)
             ],
             quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,

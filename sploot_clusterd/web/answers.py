@@ -17,13 +17,14 @@ _encoder: Final = msgspec.json.Encoder()
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 """A JSON value a line."""
+TEXT: Final = "text/plain"
 _JSON_FIELDS: Final = f"Content-Type: {JSON}\r\n"
 _RETRY_AFTER_S: Final = "1"
 """Redis is back within a second or two, and a full backlog drains by thousands a second."""
 _NOT_MODIFIED: Final = 304
 
 
-class Reply:
+class Response:
     """One answer, which goes out head and body in one write; by duck all that aiohttp's protocol asks of a response.
 
     Its own responses build, fill and fold up a dictionary of headers each, of which only one or two ever differ: with
@@ -72,14 +73,14 @@ class RefusedError(ClusterdError):
         self.detail = detail
         self.headers = headers or {}
 
-    def answer(self) -> Reply:
+    def answer(self) -> Response:
         return answer({"detail": self.detail}, self.status, self.headers)
 
 
-def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`data` as JSON."""
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-    return Reply(status, _encoder.encode(data), _JSON_FIELDS + more)
+    return Response(status, _encoder.encode(data), _JSON_FIELDS + more)
 
 
 def refusal_of(error: Exception) -> RefusedError | None:

@@ -34,22 +34,22 @@ class Tokens:
             raise ConfigError("a token is empty: give each a text")
         self._digests = tuple(map(_digest, texts))
 
-    def slot(self, given: str | None) -> int | None:
-        """The place of the live token that `given` equals, or None.
+    def slot(self, token: str | None) -> int | None:
+        """The place of the live token that equals this one, or None.
 
         All are compared, whichever matches, so that the time taken does not tell which one did.
         """
-        if given is None:
+        if token is None:
             return None
         try:
-            digest = _digest(given)
+            digest = _digest(token)
         except UnicodeEncodeError:
             return None
-        found = None
+        matching = None
         for slot, live in enumerate(self._digests):
             if hmac.compare_digest(digest, live):
-                found = slot
-        return found
+                matching = slot
+        return matching
 
 
 def scraper_token(headers: Mapping[str, str]) -> str | None:

@@ -5,52 +5,51 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from sploot_clusterd.config import HttpSettings
 from sploot_clusterd.web.answers import JSON, RefusedError
-from sploot_clusterd.web.keys import HTTP
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-async def read_body(request: web.BaseRequest, kind: str = JSON) -> bytes:
-    """The whole body, of the content type `kind`. What the headers already rule out is refused before any is read.
+async def read_body(request: web.BaseRequest, http: HttpSettings, content_type: str = JSON) -> bytes:
+    """The whole body. What the headers already rule out is refused before any is read.
 
     Raises RefusedError.
     """
-    _check_type(request, kind)
-    most = request[HTTP].max_body_bytes
+    _check_type(request, content_type)
+    most = http.max_body_bytes
     if (request.content_length or 0) > most:
         raise _too_large(most)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
         await request.writer.write(_CONTINUE)
         request.writer.output_size = 0  # the answer itself has not begun
-    seconds = request[HTTP].body_timeout_s
     try:
         if request.content.is_eof():  # most bodies come with their head: there is nothing to wait for
             body = request.content.read_nowait()
             if len(body) > most:
                 raise _too_large(most)
             return body
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(http.body_timeout_s):
             return await request.read()
     except TimeoutError:
-        raise RefusedError(408, f"the body did not arrive within {seconds:g} s") from None
+        raise RefusedError(408, f"the body did not arrive within {http.body_timeout_s:g} s") from None
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(most) from None
     except (web.RequestPayloadError, ConnectionError):
         raise RefusedError(400, "the body is cut off or badly framed") from None
 
 
-def _check_type(request: web.BaseRequest, kind: str) -> None:
+def _check_type(request: web.BaseRequest, expected: str) -> None:
     encoding = request.headers.get(hdrs.CONTENT_ENCODING)
     if encoding is not None and encoding.strip().lower() != "identity":
         raise RefusedError(415, "Content-Encoding: bodies are taken as they are, not encoded")
-    given = request.headers.get(hdrs.CONTENT_TYPE, kind)
-    if given == kind:
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, expected)
+    if content_type == expected:
         return
-    given = given.partition(";")[0].strip().lower()
-    is_json = given.startswith("application/") and given.endswith("+json")
-    if given != kind and not (kind == JSON and is_json):
-        raise RefusedError(415, f"Content-Type: expected {kind}")
+    content_type = content_type.partition(";")[0].strip().lower()
+    is_json = content_type.startswith("application/") and content_type.endswith("+json")
+    if content_type != expected and not (expected == JSON and is_json):
+        raise RefusedError(415, f"Content-Type: expected {expected}")
 
 
 def _too_large(most: int) -> RefusedError:

@@ -33,7 +33,7 @@ _BUSY: Final = (
 ) % (len(_BUSY_BODY), _BUSY_BODY)
 
 
-class Door:
+class Connections:
     """One server's open connections, and how many there may be."""
 
     def __init__(self, name: str, limit: int, metrics: Metrics, health: Health) -> None:
@@ -47,7 +47,7 @@ class Door:
         self._gauge = metrics.http_connections
         self._health = health
 
-    def enter(self, connection: "Connection") -> bool:
+    def add(self, connection: "Connection") -> bool:
         """False if there is no room for it."""
         if len(self.open) >= self._limit:
             return False
@@ -58,7 +58,7 @@ class Door:
             self._health.set_warning(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
         return True
 
-    def leave(self, connection: "Connection") -> None:
+    def discard(self, connection: "Connection") -> None:
         if connection not in self.open:
             return
         self.open.discard(connection)
@@ -76,9 +76,9 @@ class Door:
 class Connection(web.RequestHandler):
     """aiohttp's protocol with our limits and our errors."""
 
-    __slots__ = ("_cut_off", "_door", "_link")
+    __slots__ = ("_connections", "_cut_off", "_link")
 
-    def __init__(self, manager: web.Server, door: Door, *, keepalive_s: float) -> None:
+    def __init__(self, manager: web.Server, connections: Connections, *, keepalive_s: float) -> None:
         super().__init__(
             manager,
             loop=asyncio.get_running_loop(),
@@ -87,7 +87,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
             access_log=None,  # type: ignore[arg-type]  # this is how it is turned off
         )
-        self._door = door
+        self._connections = connections
         self._link: asyncio.Transport | None = None
         self._cut_off: asyncio.TimerHandle | None = None
 
@@ -98,7 +98,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._link = link = cast("asyncio.Transport", transport)  # by duck: uvloop's is no subclass of it
-        if self._door.enter(self):
+        if self._connections.add(self):
             super().connection_made(transport)
         else:
             link.write(_BUSY)
@@ -106,7 +106,7 @@ class Connection(web.RequestHandler):
             link.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._door.leave(self)
+        self._connections.discard(self)
         self._link = None
         self._keep()
         super().connection_lost(exc)
@@ -142,7 +142,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("half an answer is out already")
         if isinstance(exc, HttpProcessingError):
-            self._door.bad_requests.inc()
+            self._connections.bad_requests.inc()
             refusal = _refusal(exc)
         else:
             refusal = RefusedError(status, "internal error")
@@ -153,7 +153,7 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *args: Any, exc_info: BaseException | None = None, **_: Any) -> None:
         """One line now and then, without a traceback: strangers cause these as often as they like."""
-        held_back = self._door.throttle.passes()
+        held_back = self._connections.throttle.passes()
         if held_back is not None:
             data = {"error": type(exc_info).__name__, "held_back": held_back, "peer": _peer(self._link)}
             log.warning("a connection failed: %s", args[0], extra={"data": data})

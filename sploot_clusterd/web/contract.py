@@ -1,15 +1,14 @@
-"""The bodies of answers as structs, for the OpenAPI document; a test holds them against the answers.
+"""The bodies of answers as structs, and examples, for the OpenAPI document; tests hold them against the answers.
 
 Handlers do not use them: a view goes out as it was stored, and the others are too small to need one.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.model import Id, Unit
-
-Count = Annotated[int, Meta(ge=0)]
+from sploot_clusterd.model import CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.view import Cluster, Member, View, ViewMetrics
 
 
 class Refusal(Struct):
@@ -71,48 +70,7 @@ class RedisHealth(Struct):
     ping_ms: Annotated[float, Meta(ge=0.0)]
 
 
-class Member(Struct):
-    image_id: Id
-    score: Unit
-    position: Count
-    quality_score: Unit | None
-
-
-class Cluster(Struct):
-    """The best members of a cluster, best first; `size` counts all."""
-
-    id: str
-    label: str
-    hero_image_id: Id | None
-    members: list[Member]
-    quality_score: Unit | None
-    size: Count
-    provisional: bool
-
-
-class ViewMetrics(Struct):
-    coverage: dict[str, float]
-    quality_score: Unit | None
-    processed_at: str
-    num_clusters: Count
-    num_images: Count
-    num_unclustered: Count
-    silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
-
-
-class View(Struct):
-    """A pet's clusters, in the order of their numbers."""
-
-    pet_id: Id
-    clusters: list[Cluster]
-    metrics: ViewMetrics
-    updated_at: str
-    version: Count
-    model_version: str | None
-    unclustered: list[Id]
-
-
-JOB: Final[dict[str, Any]] = {
+JOB: Final = {
     "pet_id": "pet_123",
     "job_id": "job_456",
     "reason": "insights_ready",
@@ -138,40 +96,22 @@ JOB: Final[dict[str, Any]] = {
     },
     "metadata": {"triggered_by": "insight-service"},
 }
-CORRECTIONS: Final[dict[str, Any]] = {
-    "job_id": "correction_789",
-    "corrections": [
-        {"op": "merge", "clusters": ["pet_123-cluster-0", "pet_123-cluster-2"]},
-        {"op": "split", "cluster": "pet_123-cluster-1", "image_ids": ["img_005", "img_006"]},
-        {"op": "move", "image_ids": ["img_077"], "to": "pet_123-cluster-1"},
-        {"op": "rename", "cluster": "pet_123-cluster-0", "label": "On the beach"},
-        {"op": "set_hero", "cluster": "pet_123-cluster-0", "image_id": "img_002"},
+CORRECTIONS: Final = CorrectionsRequest(
+    [
+        Merge(["pet_123-cluster-0", "pet_123-cluster-2"]),
+        Split("pet_123-cluster-1", ["img_005", "img_006"]),
+        Move(["img_077"], "pet_123-cluster-1"),
+        Rename("pet_123-cluster-0", "On the beach"),
+        SetHero("pet_123-cluster-0", "img_002"),
     ],
-}
-VIEW: Final[dict[str, Any]] = {
-    "pet_id": "pet_123",
-    "clusters": [
-        {
-            "id": "pet_123-cluster-0",
-            "label": "Portraits",
-            "hero_image_id": "img_001",
-            "members": [{"image_id": "img_001", "score": 0.95, "position": 0, "quality_score": 0.9}],
-            "quality_score": 0.91,
-            "size": 31,
-            "provisional": False,
-        }
-    ],
-    "metrics": {
-        "coverage": {"portrait": 0.6, "action": 0.4},
-        "quality_score": 0.85,
-        "processed_at": "2025-10-30T12:34:56.789Z",
-        "num_clusters": 1,
-        "num_images": 32,
-        "num_unclustered": 1,
-        "silhouette": None,
-    },
-    "updated_at": "2025-10-30T12:34:56.789Z",
-    "version": 7,
-    "model_version": "clip-b32@3",
-    "unclustered": ["img_077"],
-}
+    "correction_789",
+)
+VIEW: Final = View(
+    "pet_123",
+    [Cluster("pet_123-cluster-0", "Portraits", "img_001", [Member("img_001", 0.95, 0, 0.9)], 0.91, 31, False)],
+    ViewMetrics({"portrait": 0.6, "action": 0.4}, 0.85, "2025-10-30T12:34:56.789Z", 1, 32, 1, None),
+    "2025-10-30T12:34:56.789Z",
+    7,
+    "clip-b32@3",
+    ["img_077"],
+)

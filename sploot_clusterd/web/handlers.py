@@ -1,90 +1,98 @@
-"""What callers may ask under /internal. Handlers return an answer or raise; `routing` does the rest."""
+"""What callers may ask under /internal: a method a route. Each gives an answer or raises; `routing` does the rest."""
 
 import asyncio
-import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import hdrs, web
 
 from sploot_clusterd import wire
-from sploot_clusterd.model import ID_PATTERN, JobRequest
-from sploot_clusterd.web.answers import JSON, RefusedError, Reply, answer
+from sploot_clusterd.config import HttpSettings, LimitsSettings
+from sploot_clusterd.model import JobRequest
+from sploot_clusterd.web import batch
+from sploot_clusterd.web.answers import JSON, NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.bodies import read_body
-from sploot_clusterd.web.keys import DECODING, ETAGS, LIMITS, PET_ID, STORE
+from sploot_clusterd.web.etags import Etags
 
-_ID: Final = re.compile(ID_PATTERN)
+T = TypeVar("T")
+
 _LARGE: Final = 256 * 1024
 """Bytes. Below it decoding takes a millisecond or two, hardly more than to hand it to a thread."""
 
 
-async def view(request: web.BaseRequest) -> Reply:
-    """GET: the stored view, byte for byte, with a strong ETag of them."""
-    pet_id = _pet_id(request)
-    stored = await request[STORE].view(pet_id)
-    if stored is None:
-        raise RefusedError(404, "cluster state not found")
-    etag = request[ETAGS].of(pet_id, stored)
-    known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
-    if etag in known or (known and _names(",".join(known), etag)):
-        return Reply(304, fields=f"{hdrs.ETAG}: {etag}\r\n")
-    return Reply(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n")
+class Handlers:
+    """Those that need the store. A path's ids come checked."""
 
+    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings) -> None:
+        self._store = store
+        self._http = http
+        self._limits = limits
+        self._etags = Etags()
+        self._decoding = asyncio.Lock()
 
-async def submit(request: web.BaseRequest) -> Reply:
-    """POST: a job for the stream. 202 means that Redis has it."""
-    body = await read_body(request)
-    job = await _decoded(body, request)
-    job_id = job.job_id or uuid.uuid4().hex
-    await request[STORE].submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
-    return answer({"status": "accepted"}, 202)
+    async def view(self, request: web.BaseRequest, pet_id: str) -> Response:
+        """The stored view, byte for byte, with a strong ETag of them."""
+        stored = await self._store.view(pet_id)
+        if stored is None:
+            raise RefusedError(404, "cluster state not found")
+        etag = self._etags.of(pet_id, stored)
+        known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
+        if etag in known or (known and _names(",".join(known), etag)):
+            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n")
+        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n")
 
+    async def submit(self, request: web.BaseRequest) -> Response:
+        """A job for the stream. 202 means that Redis has it."""
+        body = await read_body(request, self._http)
+        if len(body) < _LARGE:
+            job = wire.decode_request(body, self._limits)
+        else:
+            job = await self._beside_the_loop(wire.decode_request, body)
+        return await self._accept(job, body)
 
-async def correct(request: web.BaseRequest) -> Reply:
-    """POST: a user's corrections, as a job for the stream. 202 means that Redis has it."""
-    pet_id = _pet_id(request)
-    job = wire.decode_corrections(pet_id, await read_body(request), request[LIMITS])
-    if not await request[STORE].has_album(pet_id):
-        raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
-    job_id = job.job_id or uuid.uuid4().hex
-    await request[STORE].submit(wire.encode_envelope(job, wire.encode_request(job), job_id, datetime.now(UTC)))
-    return answer({"status": "accepted"}, 202)
+    async def submit_batch(self, request: web.BaseRequest) -> Response:
+        """Jobs for the stream, in their order. 200 tells of each line whether Redis has it."""
+        body = await read_body(request, self._http, NDJSON)
+        batch.check_length(body)
+        lines = await self._beside_the_loop(batch.decode, body)  # a thousand small jobs take as long as a large one
+        refusals = await self._store.submit_all([line.envelope for line in lines if not line.error])
+        return batch.answer_lines(lines, refusals)
 
+    async def correct(self, request: web.BaseRequest, pet_id: str) -> Response:
+        """A user's corrections, as a job for the stream. 202 means that Redis has it."""
+        job = wire.decode_corrections(pet_id, await read_body(request, self._http), self._limits)
+        if not await self._store.has_album(pet_id):
+            raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
+        return await self._accept(job, wire.encode_request(job))
 
-async def invalidate(request: web.BaseRequest) -> Reply:
-    """POST: drops the view; the album stays."""
-    removed = await request[STORE].invalidate(_pet_id(request))
-    return answer({"status": "removed" if removed else "noop"}, 202)
+    async def invalidate(self, _request: web.BaseRequest, pet_id: str) -> Response:
+        """Drops the view; the album stays."""
+        removed = await self._store.invalidate(pet_id)
+        return answer({"status": "removed" if removed else "noop"}, 202)
 
+    async def erase(self, _request: web.BaseRequest, pet_id: str) -> Response:
+        """Nothing is kept of the pet."""
+        erased = await self._store.erase(pet_id)
+        return answer({"status": "erased" if erased else "noop"})
 
-async def erase(request: web.BaseRequest) -> Reply:
-    """DELETE: nothing is kept of the pet."""
-    erased = await request[STORE].erase(_pet_id(request))
-    return answer({"status": "erased" if erased else "noop"})
+    async def redis_health(self, _request: web.BaseRequest) -> Response:
+        """Asks Redis now."""
+        return answer({"status": "ok", "ping_ms": round(await self._store.ping(), 3)})
 
+    async def _accept(self, job: JobRequest, body: bytes) -> Response:
+        job_id = job.job_id or uuid.uuid4().hex
+        await self._store.submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
+        return answer({"status": "accepted"}, 202)
 
-async def redis_health(request: web.BaseRequest) -> Reply:
-    """GET: asks Redis now."""
-    return answer({"status": "ok", "ping_ms": round(await request[STORE].ping(), 3)})
-
-
-def _pet_id(request: web.BaseRequest) -> str:
-    pet_id = request[PET_ID]
-    longest = request[LIMITS].id_length
-    if len(pet_id) > longest or not _ID.match(pet_id):
-        raise RefusedError(422, f"pet_id: expected 1 to {longest} of the characters A-Z a-z 0-9 . _ : -")
-    return pet_id
+    async def _beside_the_loop(self, decode: Callable[[bytes, LimitsSettings], T], body: bytes) -> T:
+        """Decodes a large body in a thread, one at a time, so that readers wait half as long."""
+        async with self._decoding:
+            return await asyncio.to_thread(decode, body, self._limits)
 
 
 def _names(if_none_match: str, etag: str) -> bool:
     """Whether the header's list has `etag`, weak or strong (RFC 9110, 13.1.2). Ours holds no comma to split at."""
     return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-
-
-async def _decoded(body: bytes, request: web.BaseRequest) -> JobRequest:
-    """The job in a body. A large one is decoded beside the loop, one at a time, so that readers wait half as long."""
-    if len(body) < _LARGE:
-        return wire.decode_request(body, request[LIMITS])
-    async with request[DECODING]:
-        return await asyncio.to_thread(wire.decode_request, body, request[LIMITS])

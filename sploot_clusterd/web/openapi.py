@@ -1,7 +1,6 @@
 """`/openapi.json`: the HTTP contract for machines, made of the wire's structs and the table of routes."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,14 +9,12 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.model import ID_PATTERN
-from sploot_clusterd.web.answers import JSON, NDJSON, Reply
+from sploot_clusterd.model import ID_PATTERN, KINDS
+from sploot_clusterd.web.answers import JSON, Response
 from sploot_clusterd.web.auth import TOKEN_HEADER
-from sploot_clusterd.web.operations import ANYWHERE, GUARDED, OPERATIONS, Answer, Operation
-from sploot_clusterd.web.routing import Route
+from sploot_clusterd.web.route import PARAMETER, Answer, Route
 
 _SCHEMAS: Final = "#/components/schemas/"
-_CONTENT_TYPES: Final = {"json": JSON, "ndjson": NDJSON, "text": "text/plain"}
 _HEADERS: Final = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "How to present a token.", "schema": {"type": "string"}},
@@ -27,6 +24,12 @@ _BASE64: Final = {
     "contentEncoding": "base64",
     "description": "Finite numbers of 2 (f16) or 4 bytes (f32) each, as many as a vector may have, not all 0.",
 }
+_BOUNDED: Final = {
+    "images_per_job": "JobPayload.images JobPayload.labels JobPayload.coverage JobPayload.corrections "
+    "CorrectionsRequest.corrections Merge.clusters Split.image_ids Move.image_ids",
+    "image_ids_per_job": "JobPayload.image_ids JobPayload.removed_image_ids",
+}
+"""Setting -> the fields that have at most so many entries."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
 _ABOUT: Final = (
     "Errors are always {detail}. A path that does not exist is a 404 (below /internal a 401 without the token), and "
@@ -38,116 +41,112 @@ _ABOUT: Final = (
 class Document:
     """The document of one configuration; made when it is first asked for."""
 
-    def __init__(self, routes: Iterable[Route], limits: LimitsSettings) -> None:
-        self._routes = tuple(route for route in routes if route.methods)
+    def __init__(self, routes: Iterable[Route[Any]], limits: LimitsSettings) -> None:
+        self._routes = tuple(routes)
         self._limits = limits
 
+    async def openapi(self, _request: web.BaseRequest) -> Response:
+        return Response(200, self._encoded)
+
     @cached_property
-    def encoded(self) -> bytes:
+    def _encoded(self) -> bytes:
         return msgspec.json.encode(self.content())
 
     def content(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         for route in self._routes:
-            paths[route.path] = {
-                method.lower(): _operation(OPERATIONS[f"{method} {route.path}"], route.path, guarded=route.guarded)
-                for method in route.methods
-            }
+            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
         _bound(paths, self._limits)
-        return {
+        document: dict[str, Any] = {
             "openapi": "3.1.0",
             "info": {"title": "sploot-clusterd", "version": __version__, "description": _ABOUT},
             "paths": paths,
             "components": {
-                "schemas": _schemas(self._limits),
+                "schemas": _schemas(self._routes, self._limits),
                 "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": TOKEN_HEADER}},
             },
         }
+        return document
 
 
-DOCUMENT: Final = web.RequestKey("openapi", Document)
-
-
-async def openapi(request: web.BaseRequest) -> Reply:
-    """GET: the document."""
-    return Reply(200, request[DOCUMENT].encoded)
-
-
-def _operation(operation: Operation, path: str, *, guarded: bool) -> dict[str, Any]:
-    answers = {**ANYWHERE, **(GUARDED if guarded else {}), **operation.answers}
-    described: dict[str, Any] = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "security": [{"token": []}] if guarded else [],
-        "responses": {str(status): _response(answers[status]) for status in sorted(answers)},
+def _operation(route: Route[Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "security": [{"token": []}] if route.guarded else [],
+        "responses": {str(status): _response(answer) for status, answer in sorted(route.all_answers.items())},
     }
-    if parameters := list(_parameters(operation, path)):
-        described["parameters"] = parameters
-    if operation.request:
-        content = {"schema": _reference(operation.request), "example": operation.example}
-        described["requestBody"] = {"required": True, "content": {_CONTENT_TYPES[operation.content_type]: content}}
-    return described
+    if parameters := list(_parameters(route)):
+        operation["parameters"] = parameters
+    if route.body:
+        content = {"schema": _reference(route.body.struct), "example": msgspec.to_builtins(route.body.example)}
+        operation["requestBody"] = {"required": True, "content": {route.body.content_type: content}}
+    return operation
 
 
-def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
-    for name in re.findall(r"\{(\w+)\}", path):
+def _parameters(route: Route[Any]) -> Iterator[dict[str, Any]]:
+    for name in PARAMETER.findall(route.path):
         yield {"name": name, "in": "path", "required": True, "schema": dict(_ID)}
-    if 304 in operation.answers:  # noqa: PLR2004 - a status
+    if route.query:
+        _, components = msgspec.json.schema_components([route.query])
+        query = components[route.query.__name__]
+        for name, schema in query["properties"].items():
+            yield {"name": name, "in": "query", "required": name in query["required"], "schema": schema}
+    if 304 in route.answers:  # noqa: PLR2004 - a status
         yield {"name": str(hdrs.IF_NONE_MATCH), "in": "header", "schema": {"type": "string"}}
 
 
 def _response(answer: Answer) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": answer.about}
+    response: dict[str, Any] = {"description": answer.about}
     if answer.headers:
-        described["headers"] = {name: _HEADERS[name] for name in answer.headers}
-    if answer.body:
-        schema: dict[str, Any] = _reference(answer.body)
-        if answer.or_else:
-            schema = {"anyOf": [schema, _reference(answer.or_else)]}
-        content: dict[str, Any] = {"schema": schema}
-        if answer.example is not None:
-            content["example"] = answer.example
-        described["content"] = {_CONTENT_TYPES[answer.content_type or "json"]: content}
-    elif answer.content_type:
-        described["content"] = {_CONTENT_TYPES[answer.content_type]: {}}
-    return described
+        response["headers"] = {name: _HEADERS[name] for name in answer.headers}
+    content: dict[str, Any] = {}
+    if structs := [_reference(struct) for struct in _structs(answer)]:
+        content["schema"] = structs[0] if len(structs) == 1 else {"anyOf": structs}
+    if isinstance(answer.body, msgspec.Struct):
+        content["example"] = msgspec.to_builtins(answer.body)
+    if structs or answer.content_type:
+        response["content"] = {answer.content_type or JSON: content}
+    return response
+
+
+def _structs(answer: Answer) -> Iterator[type[msgspec.Struct]]:
+    """What the body may be."""
+    if answer.body is not None:
+        yield answer.body if isinstance(answer.body, type) else type(answer.body)
+    if answer.or_else:
+        yield answer.or_else
 
 
 def _reference(struct: type[msgspec.Struct]) -> dict[str, str]:
     return {"$ref": _SCHEMAS + struct.__name__}
 
 
-def _schemas(limits: LimitsSettings) -> dict[str, Any]:
-    told = (ANYWHERE, GUARDED, *(operation.answers for operation in OPERATIONS.values()))
-    structs = {struct for answers in told for answer in answers.values() for struct in (answer.body, answer.or_else)}
-    structs |= {operation.request for operation in OPERATIONS.values()}
-    named = sorted((struct for struct in structs if struct), key=lambda struct: struct.__name__)
+def _schemas(routes: Iterable[Route[Any]], limits: LimitsSettings) -> dict[str, Any]:
+    answers = [answer for route in routes for answer in route.all_answers.values()]
+    structs = {struct for answer in answers for struct in _structs(answer)}
+    structs |= {route.body.struct for route in routes if route.body}
+    named = sorted(structs, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(named, ref_template=_SCHEMAS + "{name}")
     _bound(schemas, limits)
-    payload, image = schemas["JobPayload"]["properties"], schemas["ImageInsight"]["properties"]
-    for name in ("images", "labels"):
-        _given(payload[name])["maxItems"] = limits.images_per_job
-    for name in ("image_ids", "removed_image_ids"):
-        _given(payload[name])["maxItems"] = limits.image_ids_per_job
-    _given(payload["coverage"])["maxProperties"] = limits.images_per_job
-    for corrections in (_given(payload["corrections"]), schemas["CorrectionsRequest"]["properties"]["corrections"]):
-        corrections["maxItems"] = limits.images_per_job
-    schemas["Merge"]["properties"]["clusters"]["maxItems"] = limits.images_per_job
-    for op in ("Split", "Move"):
-        schemas[op]["properties"]["image_ids"]["maxItems"] = limits.images_per_job
-    for kind in ("embedding", "pose", "context"):
-        _given(image[kind]).update(minItems=1, maxItems=limits.vector_length)
+    for setting, fields in _BOUNDED.items():
+        for struct, _, field in (name.partition(".") for name in fields.split()):
+            schema = _not_null(schemas[struct]["properties"][field])
+            schema["maxItems" if schema["type"] == "array" else "maxProperties"] = getattr(limits, setting)
+    image = schemas["ImageInsight"]["properties"]
+    for kind in KINDS:
+        _not_null(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."
-    _given(image["captured_at"])["format"] = "date-time"
+    _not_null(image["captured_at"])["format"] = "date-time"
     image["captured_at"]["description"] = "RFC 3339; without a zone it is taken as UTC."
     schemas["PackedVector"]["properties"]["data"].update(_BASE64)
     return schemas
 
 
-def _given(nullable: Mapping[str, Any]) -> dict[str, Any]:
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a value that may be null, where it is not."""
-    schema: dict[str, Any] = nullable["anyOf"][0]
-    return schema
+    alternatives: list[dict[str, Any]] = schema.get("anyOf", [schema])
+    return alternatives[0]
 
 
 def _bound(schema: Any, limits: LimitsSettings) -> None:

@@ -9,40 +9,43 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from sploot_clusterd.health import Health
-from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.answers import RefusedError, Reply, answer
+from sploot_clusterd.web.answers import RefusedError, Response, answer
 from sploot_clusterd.web.auth import Tokens, scraper_token
-from sploot_clusterd.web.keys import HEALTH, METRICS
-from sploot_clusterd.web.routing import App, Route, Router
 
 _OPENMETRICS: Final = "application/openmetrics-text"
 
 
-async def healthz(_request: web.BaseRequest) -> Reply:
-    """The process is alive: its loop answers. Nothing else is asked, so that an outage of Redis restarts nobody."""
-    return answer({"status": "ok"})
+class Probes:
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def healthz(self, _request: web.BaseRequest) -> Response:
+        """The process is alive: its loop answers. Nothing else is asked, so that an outage of Redis restarts nobody."""
+        return answer({"status": "ok"})
+
+    async def readyz(self, _request: web.BaseRequest) -> Response:
+        """Whether the daemon does its work, and if not, why. It only reads what was found elsewhere."""
+        reasons, warnings = self._health.reasons(), self._health.warnings()
+        if reasons:
+            refused = {"status": "not ready", "detail": "not ready", "reasons": reasons, "warnings": warnings}
+            return answer(refused, 503)
+        return answer({"status": "ready", "reasons": reasons, "warnings": warnings})
 
 
-async def readyz(request: web.BaseRequest) -> Reply:
-    """Whether the daemon does its work, and if not, why. It only reads what was found elsewhere."""
-    health = request[HEALTH]
-    reasons, warnings = health.reasons(), health.warnings()
-    if reasons:
-        refused = {"status": "not ready", "detail": "not ready", "reasons": reasons, "warnings": warnings}
-        return answer(refused, 503)
-    return answer({"status": "ready", "reasons": reasons, "warnings": warnings})
+class MetricsPage:
+    def __init__(self, metrics: Metrics, scrapers: Tokens) -> None:
+        self._metrics = metrics
+        self._scrapers = scrapers
 
-
-async def metrics_page(request: web.BaseRequest) -> Reply:
-    """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
-    scrapers = request[SCRAPERS]
-    if scrapers and scrapers.slot(scraper_token(request.headers)) is None:
-        raise RefusedError(401, "invalid metrics token", {hdrs.WWW_AUTHENTICATE: "Bearer"})
-    encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
-    # Milliseconds of work: on the loop every reader would wait for it.
-    page = await asyncio.to_thread(encode, request[METRICS].registry)
-    return Reply(200, page, f"Content-Type: {content_type}\r\n")
+    async def metrics(self, request: web.BaseRequest) -> Response:
+        """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
+        if self._scrapers and self._scrapers.slot(scraper_token(request.headers)) is None:
+            raise RefusedError(401, "invalid metrics token", {hdrs.WWW_AUTHENTICATE: "Bearer"})
+        encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
+        # Milliseconds of work: on the loop every reader would wait for it.
+        page = await asyncio.to_thread(encode, self._metrics.registry)
+        return Response(200, page, f"Content-Type: {content_type}\r\n")
 
 
 def _form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
@@ -50,24 +53,3 @@ def _form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
     if _OPENMETRICS in accept:
         return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
     return exposition.generate_latest, exposition.CONTENT_TYPE_PLAIN_0_0_4
-
-
-PROBES: Final = (
-    Route("/healthz", {"GET": healthz}, guarded=False),
-    Route("/readyz", {"GET": readyz}, guarded=False),
-)
-METRICS_PAGE: Final = Route("/metrics", {"GET": metrics_page}, guarded=False)
-NOWHERE: Final = Route("", {}, guarded=False, label="(unknown)")
-"""Any other path, under one label: a label a path would be a series that every scrape carries for ever."""
-
-
-SCRAPERS: Final = web.RequestKey("scrapers", Tokens)
-
-
-def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:
-    """The application of the metrics port: one per process, also where processes share an HTTP port or serve none.
-
-    Without tokens in `scrapers` the metrics are open to all; they may be replaced while it runs.
-    """
-    router = Router((*PROBES, METRICS_PAGE, NOWHERE), None, metrics, InFlight())
-    return App(router, {SCRAPERS: scrapers, HEALTH: health, METRICS: metrics})

@@ -1,57 +1,54 @@
-"""One step around every handler: token, method, errors, figures, access log.
+"""One step around every handler: token, method, ids, errors, figures, access log.
 
 A chain of middlewares would do the same and cost a call each.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
-from typing import Final, NamedTuple
+from types import MethodType
+from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from aiohttp import web
+from msgspec import Struct
 
+from sploot_clusterd import wire
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.answers import RefusedError, Reply, refusal_of
+from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
-from sploot_clusterd.web.keys import PET_ID, Found
+from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("sploot_clusterd.access")
 
 _LONGEST_PATH: Final = 256
-_PETS: Final = "/internal/pets/"
+_PETS: Final = INTERNAL + "/pets/"
 _PET_ID: Final = "{pet_id}"
+_UNKNOWN: Final = "(unknown)"
+"""The metrics' name for every path that is not there: a label a path would be a series that every scrape carries for
+ever.
+"""
 
-Handler = Callable[[web.BaseRequest], Awaitable[Reply]]
-
-
-class Route(NamedTuple):
-    """A path, below `/internal/pets/` with the parameter `{pet_id}`, and what its methods do.
-
-    A route without methods stands for the paths that begin as it does and do not exist.
-    """
-
-    path: str
-    methods: Mapping[str, Handler]
-    guarded: bool = True
-    label: str = ""
-    """The metrics' name for it where that is not the path."""
+H = TypeVar("H")
+Handler = Callable[..., Awaitable[Response]]
+"""Of a request, the path's ids, and the query if the route has one."""
 
 
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(
-        self, methods: Mapping[str, Handler], label: str, tokens: Tokens | None, metrics: Metrics, in_flight: InFlight
+        self, path: str, tokens: Tokens | None, limits: LimitsSettings, metrics: Metrics, in_flight: InFlight
     ) -> None:
-        self._methods = dict(methods)
-        if "GET" in self._methods:
-            self._methods["HEAD"] = self._methods["GET"]
+        self._methods: dict[str, Handler] = {}
+        self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
-        self._label = label
-        self._seconds = metrics.http_seconds.labels(self._label)
+        self._limits = limits
+        self._label = path
+        self._seconds = metrics.http_seconds.labels(path)
         self._requests = metrics.http_requests
         self._token_uses = metrics.http_token_uses
         # Finding a labelled child takes longer than counting with it.
@@ -60,12 +57,21 @@ class Endpoint:
         self._throttle = Throttle()
         self._in_flight = in_flight
 
-    async def handle(self, request: web.BaseRequest) -> Reply:
+    def add(self, method: str, handler: Handler) -> None:
+        self._methods[method] = handler
+        if method == "GET":
+            self._methods["HEAD"] = handler
+
+    async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
+        """`ids`: the path's parameters, as they came."""
         began = perf_counter()
         self._in_flight.count += 1
         try:
             self._admit(request)
-            response = await self._methods.get(request.method, self._refuse)(request)
+            handler = self._methods.get(request.method) or self._refuse()
+            for n, text in enumerate(ids):  # a strict zip takes three times as long
+                wire.check_id(self._parameters[n], text, self._limits)
+            response = await handler(request, *ids)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
             response = (refusal_of(error) or self._unexpected(error)).answer()
         finally:
@@ -87,8 +93,8 @@ class Endpoint:
             uses = self._by_slot[slot] = self._token_uses.labels(str(slot)).inc
         uses()
 
-    async def _refuse(self, _request: web.BaseRequest) -> Reply:
-        """The handler of every other method."""
+    def _refuse(self) -> NoReturn:
+        """What every other method gets."""
         if not self._methods:
             raise RefusedError(404, "not found")
         allowed = ", ".join(sorted(self._methods))
@@ -101,7 +107,7 @@ class Endpoint:
             log.error("a request failed", exc_info=error, extra={"data": data})
         return RefusedError(500, "internal error")
 
-    def _record(self, request: web.BaseRequest, response: Reply, seconds: float) -> None:
+    def _record(self, request: web.BaseRequest, response: Response, seconds: float) -> None:
         status = response.status
         count = self._by_status.get(status)
         if count is None:
@@ -120,46 +126,78 @@ class Endpoint:
 
 
 class Router:
-    """Finds a path's endpoint in two tables: paths as they are, and what follows a pet's id.
+    """Finds a path's endpoint: in a table of paths as they are, in one of what follows a pet's id, by segments.
 
     aiohttp's own resolver tries patterns in turn and makes an object of each match.
     """
 
-    def __init__(self, routes: Iterable[Route], tokens: Tokens | None, metrics: Metrics, in_flight: InFlight) -> None:
-        """Of the routes without methods the first that fits is taken."""
+    def __init__(self, tokens: Tokens | None, limits: LimitsSettings, metrics: Metrics, in_flight: InFlight) -> None:
+        """Without `tokens` nothing is guarded."""
+        self._tokens = tokens
+        self._shared = limits, metrics, in_flight
+        self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}
         self._of_pet: dict[str, Endpoint] = {}
-        self._nowhere: list[tuple[str, Endpoint]] = []
+        self._by_length: dict[int, list[tuple[list[str | None], Endpoint]]] = {}
+        """Number of segments -> paths as segments, None where a parameter stands."""
+        self._unknown = Endpoint(_UNKNOWN, None, *self._shared)
+        self._unknown_internal = Endpoint(_UNKNOWN, tokens, *self._shared)
+
+    def add(self, routes: Iterable[Route[H]], handlers: H) -> None:
+        """Serves routes, whose handlers are methods of `handlers`. Of several that fit a path, those in the tables
+        come first, then the one that was added first.
+        """
         for route in routes:
-            endpoint = Endpoint(
-                route.methods, route.label or route.path, tokens if route.guarded else None, metrics, in_flight
-            )
-            if not route.methods:
-                self._nowhere.append((route.path, endpoint))
-            elif route.path.startswith(_PETS):
-                self._of_pet[route.path.removeprefix(_PETS + _PET_ID)] = endpoint
-            else:
-                self._exact[route.path] = endpoint
+            endpoint = self._endpoints.get(route.path) or self._new_endpoint(route)
+            handler: Handler = MethodType(route.handler, handlers)
+            endpoint.add(route.method, handler if route.query is None else _with_query(handler, route.query))
 
-    def handle(self, request: web.BaseRequest) -> Awaitable[Reply]:
-        endpoint, request[PET_ID] = self._find(request.rel_url.path_safe)
-        return endpoint.handle(request)
+    def _new_endpoint(self, route: Route[H]) -> Endpoint:
+        path, tokens = route.path, self._tokens if route.guarded else None
+        endpoint = self._endpoints[path] = Endpoint(path, tokens, *self._shared)
+        segments = [None if PARAMETER.fullmatch(segment) else segment for segment in path.split("/")]
+        if None not in segments:
+            self._exact[path] = endpoint
+        elif path.startswith(_PETS + _PET_ID) and segments.count(None) == 1:
+            self._of_pet[path.removeprefix(_PETS + _PET_ID)] = endpoint
+        else:
+            self._by_length.setdefault(len(segments), []).append((segments, endpoint))
+        return endpoint
 
-    def _find(self, path: str) -> tuple[Endpoint, str]:
-        """The endpoint, and the pet's id where the path has one."""
+    def handle(self, request: web.BaseRequest) -> Awaitable[Response]:
+        endpoint, ids = self._find(request.rel_url.path_safe)
+        return endpoint.handle(request, ids)
+
+    def _find(self, path: str) -> tuple[Endpoint, Sequence[str]]:
+        """The endpoint, and the path's parameters."""
         if (exact := self._exact.get(path)) is not None:
-            return exact, ""
+            return exact, ()
         if path.startswith(_PETS):
             pet_id, slash, after = path[len(_PETS) :].partition("/")
             if pet_id and (of_pet := self._of_pet.get(slash + after)) is not None:
-                return of_pet, pet_id
-        return next(endpoint for prefix, endpoint in self._nowhere if path.startswith(prefix)), ""
+                return of_pet, (pet_id,)
+        segments = path.split("/")
+        for expected, endpoint in self._by_length.get(len(segments), ()):
+            if all(map(_fits, expected, segments)):
+                return endpoint, [part for name, part in zip(expected, segments, strict=True) if name is None]
+        return self._unknown_internal if path.startswith(INTERNAL) else self._unknown, ()
+
+
+def _fits(expected: str | None, segment: str) -> bool:
+    return segment != "" if expected is None else segment == expected
+
+
+def _with_query(handler: Handler, query: type[Struct]) -> Handler:
+    decode = wire.query_decoder(query)
+
+    async def handle(request: web.BaseRequest, *ids: str) -> Response:
+        return await handler(request, *ids, decode(request.query))
+
+    return handle
 
 
 class App(NamedTuple):
     """What a server serves."""
 
     router: Router
-    found: Found
-    """What every request is given."""
     max_body_bytes: int = 0

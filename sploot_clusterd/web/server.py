@@ -13,7 +13,7 @@ from sploot_clusterd.config import HttpSettings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.connection import Connection, Door
+from sploot_clusterd.web.connection import Connection, Connections
 from sploot_clusterd.web.routing import App
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class HttpServer:
         """`name` stands for it in messages. `shutdown_timeout` seconds is what a request has to end in after `stop`."""
         self._name = name
         self._listening = listening
-        self._door = Door(name, listening.max_connections, metrics, health)
+        self._connections = Connections(name, listening.max_connections, metrics, health)
         self._app = app
         self._shutdown_timeout = shutdown_timeout
         self._serving: tuple[asyncio.Server, web.Server] | None = None
@@ -67,7 +67,7 @@ class HttpServer:
         _require_c_parser()
         _make_room(self._listening.max_connections)
         manager = web.Server(cast("Any", self._app.router.handle), request_factory=self._request)
-        connect = partial(Connection, manager, self._door, keepalive_s=self._listening.keepalive_s)
+        connect = partial(Connection, manager, self._connections, keepalive_s=self._listening.keepalive_s)
         host, port = self._listening.host, self._listening.port
         try:
             server = await asyncio.get_running_loop().create_server(
@@ -91,10 +91,10 @@ class HttpServer:
         await asyncio.sleep(0)  # what has arrived is begun before idle connections are ended
         manager.pre_shutdown()
         await manager.shutdown(self._shutdown_timeout)
-        for connection in tuple(self._door.open):
+        for connection in tuple(self._connections.open):
             connection.abort()
         await server.wait_closed()
-        await self._door.empty.wait()  # an aborted connection leaves on a later turn of the loop
+        await self._connections.empty.wait()  # an aborted connection leaves on a later turn of the loop
 
     def _request(
         self,
@@ -104,10 +104,8 @@ class HttpServer:
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
-        app, loop = self._app, asyncio.get_running_loop()
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, loop, client_max_size=app.max_body_bytes, state=dict(app.found)
-        )
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._app.max_body_bytes)
 
 
 def _require_c_parser() -> None:

@@ -6,9 +6,17 @@ Nothing else may escape, whatever the bytes are.
 
 from sploot_clusterd.wire.claims import claimed_ids, first_place, flat_payload, other_pet
 from sploot_clusterd.wire.entries import decode_entry
-from sploot_clusterd.wire.requests import decode_corrections, decode_request, encode_envelope, encode_request
+from sploot_clusterd.wire.requests import (
+    check_id,
+    decode_corrections,
+    decode_request,
+    encode_envelope,
+    encode_request,
+    query_decoder,
+)
 
 __all__ = [
+    "check_id",
     "claimed_ids",
     "decode_corrections",
     "decode_entry",
@@ -18,4 +26,5 @@ __all__ = [
     "first_place",
     "flat_payload",
     "other_pet",
+    "query_decoder",
 ]

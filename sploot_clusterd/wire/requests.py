@@ -1,17 +1,23 @@
 """What callers post: a body in, a checked request out; and the envelope in which the stream carries it."""
 
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
-from sploot_clusterd.model import CorrectionsRequest, JobPayload, JobRequest, OutgoingEnvelope
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import ID_PATTERN, CorrectionsRequest, JobPayload, JobRequest, OutgoingEnvelope
 from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
 _encoder: Final = msgspec.json.Encoder()
+_id: Final = re.compile(ID_PATTERN)
+
+T = TypeVar("T")
 
 
 def decode_request(body: bytes, limits: Limits) -> JobRequest:
@@ -43,3 +49,24 @@ def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime
     """What the stream carries of a checked request: its bytes as they came, in the reference's envelope."""
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
+
+
+def check_id(name: str, text: str, limits: Limits) -> None:
+    """Raises BadJobError (`invalid`) if what a path holds in the place `name` is no id."""
+    if len(text) > limits.id_length or not _id.match(text):
+        rule = f"expected 1 to {limits.id_length} of the characters A-Z a-z 0-9 . _ : -"
+        raise BadJobError("invalid", f"{name}: {rule}")
+
+
+def query_decoder(kind: type[T]) -> Callable[[Mapping[str, str]], T]:
+    """Decodes a query string's parameters, the first of each name; raises BadJobError (`invalid`)."""
+    decoder = msgspec.json.Decoder(kind, strict=False)  # numbers and booleans are texts there
+
+    def decode(query: Mapping[str, str]) -> T:
+        try:
+            raw = _encoder.encode(dict(query))
+        except UnicodeEncodeError:  # bytes that are no UTF-8 reach us as surrogates
+            raise BadJobError("invalid", "the query: expected UTF-8") from None
+        return decoded(decoder, raw)
+
+    return decode

@@ -1,7 +1,6 @@
 """The pages hold together, and name everything that there is: nobody can look up what is not there."""
 
 import ast
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 import sploot_clusterd
+from sploot_clusterd import view
 from sploot_clusterd.config import Settings
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
 from sploot_clusterd.engine import Params
@@ -22,7 +22,6 @@ from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
 from tests.faults.plans import PLANS
 
-render = importlib.import_module("sploot_clusterd.engine.render")  # the package has a function of that name
 PACKAGE = Path(sploot_clusterd.__file__).parent
 OPERATIONS = ROOT / "docs/operations.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
@@ -184,12 +183,12 @@ def test_every_experiment_is_explained():
     assert set(shown) <= {plan.name for plan in PLANS}, "one failed, or is there no more"
 
 
-VIEW_METRICS = {f"metrics.{field}" for field in render._Metrics.__struct_fields__}
+VIEW_METRICS = {f"metrics.{field}" for field in view.ViewMetrics.__struct_fields__}
 
 
 def test_every_field_of_the_view_is_explained():
-    fields = {*render._View.__struct_fields__} - {"metrics"} | VIEW_METRICS
-    fields |= {*render._ClusterView.__struct_fields__, *render._MemberView.__struct_fields__}
+    fields = {*view.View.__struct_fields__} - {"metrics"} | VIEW_METRICS
+    fields |= {*view.Cluster.__struct_fields__, *view.Member.__struct_fields__}
     explained = {name for cells in table_rows(ROOT / "docs/readers.md", "The view") for name in cells[0].split("`")}
     assert fields <= explained
 

@@ -1,6 +1,7 @@
 """A server on a real socket over a store in memory."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
-from web_service import TOKEN, VIEW, FakeStore, Serve, Service
 
-from sploot_clusterd.config import Secret, Settings
+from sploot_clusterd import wire
+from sploot_clusterd.config import LimitsSettings, Secret, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import HttpServer, Tokens, build_app
+from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -43,6 +46,24 @@ async def serve() -> AsyncIterator[Serve]:
     yield start
     for service in running:
         await service.end()
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[threading.Thread, bytes]]:
+    """The jobs that are decoded, never two at once, and where."""
+    jobs: list[tuple[threading.Thread, bytes]] = []
+    decode, busy = wire.decode_request, threading.Lock()
+
+    def watched(body: bytes, limits: LimitsSettings) -> JobRequest:
+        jobs.append((threading.current_thread(), body))
+        assert busy.acquire(blocking=False)
+        try:
+            return decode(body, limits)
+        finally:
+            busy.release()
+
+    monkeypatch.setattr(wire, "decode_request", watched)
+    return jobs
 
 
 @pytest.fixture

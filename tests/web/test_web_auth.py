@@ -4,11 +4,11 @@ from hashlib import sha256
 
 import pytest
 from aiohttp import ClientSession
-from web_service import JOB, TOKEN, Service, closed, raw, read_reply
 
 from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.web import Tokens
+from tests.web.service import CLUSTERS, GUARDED, JOB, JOBS, TOKEN, Service, closed, raw, read_reply
 
 OLD, NEW = Secret("old-token-old-token"), Secret("new-token-new-token")
 
@@ -59,15 +59,9 @@ def test_the_tokens_themselves_are_not_kept():
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/internal/cluster-jobs"),
-        ("POST", "/internal/cluster-jobs/batch"),
-        ("GET", "/internal/cluster-jobs"),
-        ("GET", "/internal/pets/pet_123/clusters"),
-        ("HEAD", "/internal/pets/pet_123/clusters"),
-        ("POST", "/internal/pets/pet_123/corrections"),
-        ("POST", "/internal/pets/pet_123/invalidate"),
-        ("DELETE", "/internal/pets/pet_123"),
-        ("GET", "/internal/health/redis"),
+        *GUARDED,
+        ("GET", JOBS),
+        ("HEAD", CLUSTERS),
         ("GET", "/internal"),
         ("GET", "/internal/"),
         ("GET", "/internal/no/such/path"),
@@ -94,7 +88,7 @@ async def test_strange_bytes_are_a_wrong_token(service: Service, token):
 
 
 async def test_the_body_of_a_stranger_is_not_read(service: Service):
-    head = raw("POST", "/internal/cluster-jobs", X_Internal_Token="wrong", Content_Length=str(2**20))
+    head = raw("POST", JOBS, X_Internal_Token="wrong", Content_Length=str(2**20))
     reader, writer = await service.connect()
 
     writer.write(head)  # and not a byte of the body
@@ -107,13 +101,13 @@ async def test_the_body_of_a_stranger_is_not_read(service: Service):
 
 
 async def test_a_stranger_is_not_asked_to_go_on(service: Service):
-    head = raw("POST", "/internal/cluster-jobs", X_Internal_Token="wrong", Content_Length="9", Expect="100-continue")
+    head = raw("POST", JOBS, X_Internal_Token="wrong", Content_Length="9", Expect="100-continue")
 
     assert (await service.send(head)).status == 401
 
 
 async def test_a_caller_who_asks_first_is_told_to_go_on(service: Service):
-    head = raw("POST", "/internal/cluster-jobs", Content_Length=str(len(JOB)), Expect="100-continue")
+    head = raw("POST", JOBS, Content_Length=str(len(JOB)), Expect="100-continue")
     reader, writer = await service.connect()
 
     writer.write(head)

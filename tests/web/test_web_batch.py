@@ -6,14 +6,13 @@ import threading
 from itertools import groupby
 
 import pytest
-from raw_corpus import BADLY_FRAMED
-from web_service import JOB, Service, closed, raw, read_reply
 
 from sploot_clusterd import wire
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from tests.web.raw_corpus import BADLY_FRAMED
+from tests.web.service import JOB, JOBS, Service, closed, raw, read_reply
 from tests.wire.corpus import CORPUS
 
-JOBS = "/internal/cluster-jobs"
 BATCH = JOBS + "/batch"
 NDJSON = "application/x-ndjson"
 ACCEPTED = {"status": "accepted", "job_id": "job_456"}
@@ -114,22 +113,11 @@ async def test_its_content_type_is_its_own(service: Service, kind, status):
         assert json.loads(answer.body) == {"detail": "Content-Type: expected application/x-ndjson"}
 
 
-async def test_lines_are_decoded_beside_the_loop_one_batch_at_a_time(service: Service, monkeypatch):
-    threads: set[threading.Thread] = set()
-    decoded: list[bytes] = []
-    decode = wire.decode_request
-
-    def watched(body, limits):
-        threads.add(threading.current_thread())
-        decoded.append(body)
-        return decode(body, limits)
-
-    monkeypatch.setattr(wire, "decode_request", watched)
-
+async def test_lines_are_decoded_beside_the_loop_one_batch_at_a_time(service: Service, decoded):
     await asyncio.gather(*(post(service, (job(n) + b"\n") * 50) for n in range(4)))
 
-    assert threading.main_thread() not in threads
-    assert len([body for body, _ in groupby(decoded)]) == 4
+    assert threading.main_thread() not in {thread for thread, _ in decoded}
+    assert len([body for body, _ in groupby(body for _, body in decoded)]) == 4
 
 
 async def test_chunks_are_as_good_as_a_length(service: Service):

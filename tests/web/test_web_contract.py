@@ -4,21 +4,12 @@ import json
 
 import pytest
 from aiohttp import ClientSession
-from web_service import CORRECTIONS, JOB, VIEW, Service, body_for, raw
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.web.routes import ROUTES
+from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, VIEW, Service, body_for, raw
 
-JOBS = "/internal/cluster-jobs"
-CLUSTERS = "/internal/pets/{}/clusters"
 ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"}
-EVERYWHERE = [
-    ("POST", JOBS),
-    ("GET", CLUSTERS.format("pet_123")),
-    ("POST", "/internal/pets/pet_123/corrections"),
-    ("POST", "/internal/pets/pet_123/invalidate"),
-    ("DELETE", "/internal/pets/pet_123"),
-    ("GET", "/internal/health/redis"),
-]
 
 
 async def ask(client, method, path, **more):
@@ -32,8 +23,8 @@ async def ask(client, method, path, **more):
     [
         ("GET", "/healthz", 200, {"status": "ok"}),
         ("GET", "/readyz", 200, {"status": "ready", "reasons": [], "warnings": []}),
-        ("GET", CLUSTERS.format("pet_123"), 200, json.loads(VIEW)),
-        ("GET", CLUSTERS.format("pet_9"), 404, {"detail": "cluster state not found"}),
+        ("GET", CLUSTERS, 200, json.loads(VIEW)),
+        ("GET", "/internal/pets/pet_9/clusters", 404, {"detail": "cluster state not found"}),
         ("POST", "/internal/pets/pet_123/invalidate", 202, {"status": "removed"}),
         ("POST", "/internal/pets/pet_9/invalidate", 202, {"status": "noop"}),
         ("DELETE", "/internal/pets/pet_123", 200, {"status": "erased"}),
@@ -55,7 +46,7 @@ async def test_answers(client: ClientSession, method, path, status, body):
     ("method", "path", "allowed"),
     [
         ("GET", JOBS, "POST"),
-        ("PUT", CLUSTERS.format("pet_123"), "GET, HEAD"),
+        ("PUT", CLUSTERS, "GET, HEAD"),
         ("GET", "/internal/pets/pet_123", "DELETE"),
         ("OPTIONS", "/internal/pets/pet_123/invalidate", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
@@ -68,31 +59,29 @@ async def test_other_methods_are_told_which_to_use(client: ClientSession, method
 
 
 async def test_head_is_get_without_the_body(client: ClientSession):
-    async with client.head(CLUSTERS.format("pet_123")) as answer:
+    async with client.head(CLUSTERS) as answer:
         assert (answer.status, answer.content_length, await answer.read()) == (200, len(VIEW), b"")
 
 
 async def test_the_view_goes_out_byte_for_byte(client: ClientSession, service: Service):
     service.store.views["pet_1"] = b' {"as": "stored"}\n'
 
-    async with client.get(CLUSTERS.format("pet_1")) as answer:
+    async with client.get("/internal/pets/pet_1/clusters") as answer:
         assert await answer.read() == b' {"as": "stored"}\n'
         assert answer.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(
-    "path",
-    [CLUSTERS, "/internal/pets/{}/corrections", "/internal/pets/{}/invalidate", "/internal/pets/{}"],
-    ids=["clusters", "corrections", "invalidate", "erase"],
+    "route",
+    [route for route in ROUTES if "{pet_id}" in route.path],
+    ids=lambda route: route.handler.__name__,
 )
 @pytest.mark.parametrize(
     "pet_id",
     ["a%20b", "a%2Fb", "a%0Ab", "pet%00", "p%C3%A9t", "%FF", "a" * 129, "%7Bp1%7D", "a;b", "a%252Fb", "pet_123%0A"],
 )
-async def test_ids_in_paths_keep_the_rule(service: Service, path, pet_id):
-    method = {CLUSTERS: "GET", "/internal/pets/{}": "DELETE"}.get(path, "POST")
-
-    answer = await service.send(raw(method, path.format(pet_id)))
+async def test_ids_in_paths_keep_the_rule(service: Service, route, pet_id):
+    answer = await service.send(raw(route.method, route.path.replace("{pet_id}", pet_id)))
 
     assert (answer.status, json.loads(answer.body)) == (422, ID_RULE)
 
@@ -231,7 +220,7 @@ async def test_the_content_type_may_be_missing_but_not_empty(service: Service):
         BacklogFullError("the backlog is full"),
     ],
 )
-@pytest.mark.parametrize(("method", "path"), EVERYWHERE)
+@pytest.mark.parametrize(("method", "path"), [each for each in GUARDED if "batch" not in each[1]])
 async def test_a_store_that_cannot_is_a_503(client: ClientSession, service: Service, method, path, error):
     service.store.error = error
 
@@ -245,7 +234,7 @@ async def test_an_unexpected_error_says_nothing_outside_and_one_line_inside(clie
     service.store.error = error
 
     for _ in range(3):
-        assert await ask(client, "GET", CLUSTERS.format("pet_1")) == (500, {"detail": "internal error"})
+        assert await ask(client, "GET", "/internal/pets/pet_1/clusters") == (500, {"detail": "internal error"})
 
     assert [(record.name, record.exc_info[1]) for record in caplog.records] == [("sploot_clusterd.web.routing", error)]
 

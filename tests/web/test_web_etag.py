@@ -4,16 +4,14 @@ import hashlib
 
 import pytest
 from aiohttp import ClientSession
-from web_service import VIEW, Service, raw
 
 from sploot_clusterd.web import etags
 from sploot_clusterd.web.etags import Etags
-
-PATH = "/internal/pets/pet_123/clusters"
+from tests.web.service import CLUSTERS, VIEW, Service, raw
 
 
 async def etag_of(client: ClientSession) -> str:
-    async with client.get(PATH) as answer:
+    async with client.get(CLUSTERS) as answer:
         return answer.headers["ETag"]
 
 
@@ -21,14 +19,14 @@ async def etag_of(client: ClientSession) -> str:
 async def test_a_reader_who_has_it_gets_304(client: ClientSession, form):
     etag = await etag_of(client)
 
-    async with client.get(PATH, headers={"If-None-Match": form.format(etag)}) as answer:
+    async with client.get(CLUSTERS, headers={"If-None-Match": form.format(etag)}) as answer:
         assert (answer.status, await answer.read()) == (304, b"")
         assert answer.headers["ETag"] == etag
 
 
 @pytest.mark.parametrize("given", ['"other"', "", ",", '""', "W/", "\udcff", '"*"'])
 async def test_other_tags_get_the_view(service: Service, given):
-    answer = await service.send(raw("GET", PATH, If_None_Match=given))
+    answer = await service.send(raw("GET", CLUSTERS, If_None_Match=given))
 
     assert (answer.status, answer.body) == (200, VIEW)
 
@@ -36,7 +34,7 @@ async def test_other_tags_get_the_view(service: Service, given):
 async def test_the_list_may_come_in_several_lines(client: ClientSession):
     headers = [("If-None-Match", '"other"'), ("If-None-Match", await etag_of(client))]
 
-    async with client.get(PATH, headers=headers) as answer:
+    async with client.get(CLUSTERS, headers=headers) as answer:
         assert answer.status == 304
 
 
@@ -48,14 +46,14 @@ async def test_other_bytes_have_another_strong_tag(client: ClientSession, servic
     service.store.views["pet_123"] = VIEW + b" "
 
     assert await etag_of(client) != before
-    async with client.get(PATH, headers={"If-None-Match": before}) as answer:
+    async with client.get(CLUSTERS, headers={"If-None-Match": before}) as answer:
         assert answer.status == 200
 
 
 async def test_what_is_gone_is_404_whatever_the_reader_has(client: ClientSession, service: Service):
     service.store.views.clear()
 
-    async with client.get(PATH, headers={"If-None-Match": "*"}) as answer:
+    async with client.get(CLUSTERS, headers={"If-None-Match": "*"}) as answer:
         assert answer.status == 404
 
 

@@ -6,11 +6,9 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from web_service import JOB, TOKEN, Service, raw, read_reply
 
 from sploot_clusterd.web.throttle import Throttle
-
-JOBS = "/internal/cluster-jobs"
+from tests.web.service import JOB, JOBS, TOKEN, Service, raw, read_reply
 
 
 @pytest.mark.parametrize("callers", [32, 256])

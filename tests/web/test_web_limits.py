@@ -7,12 +7,9 @@ import threading
 import zlib
 
 import pytest
-from web_service import JOB, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
-from sploot_clusterd import wire
 from tests.conftest import eventually
-
-JOBS = "/internal/cluster-jobs"
+from tests.web.service import JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 
 async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):
@@ -73,27 +70,15 @@ async def test_a_body_announced_as_too_large_is_refused_unread(serve: Serve):
 
 
 @pytest.mark.parametrize("large", [False, True])
-async def test_large_bodies_are_decoded_beside_the_loop_one_at_a_time(service: Service, monkeypatch, large):
-    threads: list[threading.Thread] = []
-    decode, busy = wire.decode_request, threading.Lock()
-
-    def watched(body, limits):
-        threads.append(threading.current_thread())
-        assert busy.acquire(blocking=False)
-        try:
-            return decode(body, limits)
-        finally:
-            busy.release()
-
-    monkeypatch.setattr(wire, "decode_request", watched)
+async def test_large_bodies_are_decoded_beside_the_loop_one_at_a_time(service: Service, decoded, large):
     filler = b" " * (2**18 if large else 2**16)
     bodies = {JOB + filler: 202, b"{}" + filler: 422, filler + b"[" * 70: 400, filler: 400}
 
     answers = await asyncio.gather(*(service.send(raw("POST", JOBS, body)) for body in bodies))
 
     assert [answer.status for answer in answers] == list(bodies.values())
-    assert {thread is threading.main_thread() for thread in threads} == {not large}
-    assert len(threads) == len(bodies)
+    assert {thread is threading.main_thread() for thread, _ in decoded} == {not large}
+    assert len(decoded) == len(bodies)
 
 
 async def test_a_body_that_grows_too_large_is_413(serve: Serve):

@@ -1,44 +1,34 @@
 """The OpenAPI document, held against the routes, the handlers and what they answer."""
 
-import importlib
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from aiohttp import ClientSession
-from json_schema import errors, resolved
-from web_service import CORRECTIONS, JOB, TOKEN, Serve, Service, body_for, raw
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
 from sploot_clusterd.web import contract
-from sploot_clusterd.web.app import ROUTES
 from sploot_clusterd.web.openapi import Document
-from sploot_clusterd.web.operations import OPERATIONS
-from sploot_clusterd.web.ops import METRICS_PAGE
+from sploot_clusterd.web.routes import ROUTES
 from sploot_clusterd.wire import decode_corrections, decode_request
+from tests.web.json_schema import errors, resolved
+from tests.web.service import CORRECTIONS, JOBS, PET, TOKEN, Reply, Serve, Service, body_for, raw
 from tests.wire.corpus import CORPUS
 
 WEB = Path(sploot_clusterd.__file__).parent / "web"
-JOBS, PET = "/internal/cluster-jobs", "/internal/pets/{pet_id}"
-BATCH = JOBS + "/batch"
-VIEWS, CORRECT = PET + "/clusters", PET + "/corrections"
+OPERATIONS = {f"{route.method} {route.path}": route for route in ROUTES}
+SERVED = [name for name in OPERATIONS if name != "GET /metrics"]
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    content = Document((*ROUTES, METRICS_PAGE), LimitsSettings()).content()
-    return json.loads(json.dumps(content))
-
-
-@pytest.fixture
-async def busy(serve: Serve) -> Service:
-    """With bounds that are soon reached."""
-    return await serve(max_body_bytes=4096, body_timeout_s=0.1)
+    return Document(ROUTES, LimitsSettings()).content()
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -49,150 +39,138 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def check_body(document: dict[str, Any], operation: str, status: int, body: Any) -> None:
-    """The body is of the shape that is documented for that status, to the letter."""
-    [content] = operations(document)[operation]["responses"][str(status)]["content"].values()
-    assert errors(content["schema"], body, document) == []
-    schemas = [resolved(each, document) for each in content["schema"].get("anyOf", [content["schema"]])]
-    assert set(body) in [set(schema["properties"]) for schema in schemas]
-
-
-def test_every_route_and_method_is_there_and_no_other(document: dict[str, Any]):
-    routes = {f"{method} {r.path}": r.guarded for r in (*ROUTES, METRICS_PAGE) for method in r.methods}
+def test_every_route_is_there_and_no_other(document: dict[str, Any]):
     documented = operations(document)
-    assert documented.keys() == routes.keys() == OPERATIONS.keys()
     assert {name: operation["security"] for name, operation in documented.items()} == {
-        name: [{"token": []}] if guarded else [] for name, guarded in routes.items()
+        name: [{"token": []}] if route.guarded else [] for name, route in OPERATIONS.items()
     }
-    assert len({operation["operationId"] for operation in documented.values()}) == len(documented)
+    assert len({operation["operationId"] for operation in documented.values()}) == len(documented) == len(ROUTES)
 
 
 def test_every_status_that_the_code_gives_is_there(document: dict[str, Any]):
-    given: set[str] = set()
+    coded: set[str] = set()
     for file in WEB.glob("*.py"):
-        given |= set(re.findall(r"(?:RefusedError\(|status=|\}, )(\d{3})\b", file.read_text()))
+        coded |= set(re.findall(r"(?:RefusedError\(|status=|\}, )(\d{3})\b", file.read_text()))
     documented = {status for operation in operations(document).values() for status in operation["responses"]}
-    assert len(given) >= 12
-    assert given - documented == {"405"}  # of methods that are not there
+    assert len(coded) >= 12
+    assert coded - documented == {"405"}  # of methods that are not there
     assert "405" in document["info"]["description"]
 
 
-ANSWERS: list[tuple[str, int, tuple[bytes, Exception | None]]] = [
-    ("GET /healthz", 200, (raw("GET", "/healthz"), None)),
-    ("GET /readyz", 200, (raw("GET", "/readyz"), None)),
-    (f"POST {JOBS}", 202, (raw("POST", JOBS, JOB), None)),
-    (f"POST {JOBS}", 400, (raw("POST", JOBS, b"{"), None)),
-    (f"POST {JOBS}", 401, (raw("POST", JOBS, JOB, X_Internal_Token="x"), None)),
-    (f"POST {JOBS}", 408, (raw("POST", JOBS, b"{", Content_Length="9"), None)),
-    (f"POST {JOBS}", 413, (raw("POST", JOBS, b"", Content_Length="9999"), None)),
-    (f"POST {JOBS}", 415, (raw("POST", JOBS, JOB, Content_Encoding="gzip"), None)),
-    (f"POST {JOBS}", 422, (raw("POST", JOBS, b"{}"), None)),
-    (f"POST {JOBS}", 422, (b"", BadJobError("invalid", "too much"))),
-    (f"POST {JOBS}", 500, (b"", KeyError())),
-    (f"POST {JOBS}", 503, (b"", BacklogFullError("full"))),
-    *(
-        (f"POST {BATCH}", status, (raw("POST", BATCH, body, **headers), error))
-        for status, body, headers, error in (
-            (200, JOB, {}, None),
-            (200, b"{", {}, None),
-            (200, JOB, {}, BacklogFullError("full")),
-            (400, b"zz\r\n", {"Transfer_Encoding": "chunked", "Content_Length": ""}, None),
-            (408, b"{", {"Content_Length": "9"}, None),
-            (413, b"", {"Content_Length": "9999"}, None),
-            (415, JOB, {"Content_Type": "application/json"}, None),
-            (422, b"", {}, None),
-        )
-    ),
-    *(
-        (f"POST {CORRECT}", status, (raw("POST", CORRECT.format(pet_id=pet_id), body, **headers), None))
-        for status, pet_id, body, headers in (
-            (202, "pet_123", CORRECTIONS, {}),
-            (400, "pet_123", b"{", {}),
-            (404, "pet_9", CORRECTIONS.replace(b"pet_123", b"pet_9"), {}),
-            (408, "pet_123", b"{", {"Content_Length": "9"}),
-            (413, "pet_123", b"", {"Content_Length": "9999"}),
-            (415, "pet_123", CORRECTIONS, {"Content_Encoding": "gzip"}),
-            (422, "pet_123", b'{"corrections": []}', {}),
-        )
-    ),
-    (f"GET {VIEWS}", 304, (raw("GET", VIEWS.format(pet_id="pet_123"), If_None_Match="*"), None)),
-    (f"GET {VIEWS}", 404, (raw("GET", VIEWS.format(pet_id="pet_9")), None)),
-    (f"DELETE {PET}", 200, (raw("DELETE", PET.format(pet_id="pet_9")), None)),
-    (f"POST {PET}/invalidate", 202, (raw("POST", PET.format(pet_id="pet_9") + "/invalidate"), None)),
+def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **headers: str) -> bytes:
+    method, _, path = operation.partition(" ")
+    if body is None:
+        body = body_for(path) if method == "POST" else b""
+    return raw(method, path.format(pet_id=pet_id), body, **headers)
+
+
+def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
+    """Body and headers are as they are documented for that status, to the letter."""
+    documented = operations(document)[operation]["responses"][str(reply.status)]
+    assert ("content" in documented) == bool(reply.body)
+    if reply.body:
+        [content] = documented["content"].values()
+        body = json.loads(reply.body)
+        assert errors(content["schema"], body, document) == []
+        schemas = [resolved(each, document) for each in content["schema"].get("anyOf", [content["schema"]])]
+        assert set(body) in [set(schema["properties"]) for schema in schemas]
+    headers = {name.lower() for name in documented.get("headers", ())}
+    sent = reply.headers.keys() & {"etag", "retry-after"}
+    assert sent == headers or (sent < headers and "batch" in operation)
+
+
+SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
+INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
+FULL = BacklogFullError("full")
+
+
+class Case(NamedTuple):
+    operation: str
+    status: int
+    request: bytes
+    error: Exception | None = None
+
+
+ANSWERS = [
+    Case("GET /healthz", 200, asked("GET /healthz")),
+    Case("GET /readyz", 200, asked("GET /readyz")),
+    Case(SUBMIT, 202, asked(SUBMIT)),
+    Case(SUBMIT, 400, asked(SUBMIT, b"{")),
+    Case(SUBMIT, 422, asked(SUBMIT, b"{}")),
+    Case(SUBMIT, 422, asked(SUBMIT), BadJobError("invalid", "too much")),
+    Case(SUBMIT, 503, asked(SUBMIT), FULL),
+    Case(BATCH, 200, asked(BATCH)),
+    Case(BATCH, 200, asked(BATCH, b"{")),
+    Case(BATCH, 200, asked(BATCH), FULL),
+    Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
+    Case(BATCH, 422, asked(BATCH, b"")),
+    Case(CORRECT, 202, asked(CORRECT)),
+    Case(CORRECT, 400, asked(CORRECT, b"{")),
+    Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
+    Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
+    Case(VIEW, 304, asked(VIEW, If_None_Match="*")),
+    Case(VIEW, 404, asked(VIEW, pet_id="pet_9")),
+    Case(INVALIDATE, 202, asked(INVALIDATE)),
+    Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
+    Case(ERASE, 200, asked(ERASE)),
+    Case(ERASE, 200, asked(ERASE, pet_id="pet_9")),
+    Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
 ]
 
 
-def asked(operation: str, pet_id: str = "pet_123", **headers: str) -> bytes:
-    method, _, path = operation.partition(" ")
-    return raw(method, path.format(pet_id=pet_id), body_for(path) if method == "POST" else b"", **headers)
+@pytest.fixture
+async def busy(serve: Serve) -> Service:
+    """With bounds that are soon reached."""
+    return await serve(max_body_bytes=4096, body_timeout_s=0.1)
 
 
-@pytest.mark.parametrize(("operation", "status", "case"), ANSWERS)
-async def test_an_answer_is_as_documented(
-    document: dict[str, Any], busy: Service, operation: str, status: int, case: tuple[bytes, Exception | None]
-):
-    given, busy.store.error = case
-    reply = await busy.send(given or asked(operation))
-    assert reply.status == status
-    if reply.body:
-        check_body(document, operation, status, json.loads(reply.body))
-    documented = operations(document)[operation]["responses"][str(status)]
-    assert ("content" in documented) == bool(reply.body)
-    headers = {name.lower() for name in documented.get("headers", ())}
-    given = reply.headers.keys() & {"etag", "retry-after"}
-    assert given == headers or (given < headers and operation == f"POST {BATCH}")
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_an_answer_is_as_documented(document: dict[str, Any], service: Service, case: Case):
+    service.store.error = case.error
+    reply = await service.send(case.request)
+    assert reply.status == case.status
+    check_answer(document, case.operation, reply)
 
 
-GUARDED = sorted(name for name in OPERATIONS if "/internal/" in name)
-OPEN = ["GET /healthz", "GET /readyz", "GET /openapi.json"]
+def common_answers(operation: str) -> dict[int, bytes]:
+    """Status -> a request that brings it about, of those that any route like this one may give."""
+    route = OPERATIONS[operation]
+    requests = {400: asked(operation, Transfer_Encoding="nonsense"), 431: asked(operation, X_Long="a" * 20_000)}
+    if route.guarded:
+        requests |= {401: asked(operation, X_Internal_Token="x"), 500: asked(operation)}
+    if route.guarded or route.path == "/readyz":
+        requests |= {503: asked(operation)}
+    if route.body:
+        requests |= {408: asked(operation, b"{", Content_Length="9"), 413: asked(operation, Content_Length="9999")}
+        requests |= {415: asked(operation, Content_Encoding="gzip")}
+    if "{" in route.path:
+        requests |= {422: asked(operation, pet_id="a%20b")}
+    if operation == BATCH:
+        del requests[503]  # it is told line by line
+    return requests
 
 
-@pytest.mark.parametrize("operation", [*GUARDED, *OPEN])
-async def test_what_any_request_may_be_answered_is_as_documented(
-    document: dict[str, Any], service: Service, operation: str
-):
-    service.health.set_fault("redis", "redis unavailable")
-    expected = {431: asked(operation, X_Long="a" * 20_000), 400: asked(operation, Transfer_Encoding="nonsense")}
-    if operation == "GET /readyz":
-        expected[503] = asked(operation)
-    if operation in GUARDED:
-        expected |= {401: asked(operation, X_Internal_Token="x"), 500: asked(operation)}
-        expected |= {} if operation == f"POST {BATCH}" else {503: asked(operation)}
-    if "{pet_id}" in operation:
-        expected[422] = asked(operation, pet_id="a%20b")
-    for status, request in expected.items():
-        service.store.error = {500: KeyError(), 503: StoreUnavailableError()}.get(status)
-        reply = await service.send(request)
+@pytest.mark.parametrize("operation", SERVED)
+async def test_a_common_answer_is_as_documented(document: dict[str, Any], busy: Service, operation: str):
+    busy.health.set_fault("redis", "redis unavailable")
+    for status, request in common_answers(operation).items():
+        busy.store.error = {500: KeyError(), 503: StoreUnavailableError()}.get(status)
+        reply = await busy.send(request)
         assert reply.status == status
-        check_body(document, operation, status, json.loads(reply.body))
+        check_answer(document, operation, reply)
 
 
 def test_every_documented_answer_was_seen(document: dict[str, Any]):
-    """By the two tests above, that of the view below, and those of connections (503) and the metrics port."""
-    seen = {(operation, status) for operation, status, *_ in ANSWERS}
-    seen |= {(operation, status) for operation in (*GUARDED, *OPEN) for status in (400, 431)}
-    seen |= {(operation, status) for operation in GUARDED for status in (401, 500, 503)}
-    seen |= {(operation, 422) for operation in GUARDED if "{pet_id}" in operation}
-    seen |= {("GET /readyz", 503), (f"GET {VIEWS}", 200), ("GET /internal/health/redis", 200), (OPEN[2], 200)}
+    """By the two tests above, those of the view and of the document, and those of connections (503)."""
+    seen = {(case.operation, case.status) for case in ANSWERS} | {(VIEW, 200), ("GET /openapi.json", 200)}
+    seen |= {(name, status) for name in SERVED for status in common_answers(name)}
     documented = {
         (name, int(status)) for name, operation in operations(document).items() for status in operation["responses"]
     }
     assert seen <= documented
     left = {(name, status) for name, status in documented - seen if name != "GET /metrics"}
-    assert left == {(name, 500) for name in OPEN} | {("GET /healthz", 503), ("GET /openapi.json", 503)}
-
-
-async def test_redis_health_and_invalidations_are_as_documented(document: dict[str, Any], client: ClientSession):
-    for operation, status in (
-        ("GET /internal/health/redis", 200),
-        (f"POST {PET}/invalidate", 202),
-        (f"POST {PET}/invalidate", 202),
-        (f"DELETE {PET}", 200),
-    ):
-        method, _, path = operation.partition(" ")
-        async with client.request(method, path.format(pet_id="pet_123")) as answer:
-            assert answer.status == status
-            check_body(document, operation, status, await answer.json())
+    probes = ("GET /healthz", "GET /readyz", "GET /openapi.json")
+    assert left == {(BATCH, 503), *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
 
 
 async def test_it_is_served_without_a_token(service: Service, client: ClientSession, document: dict[str, Any]):
@@ -205,16 +183,16 @@ async def test_it_is_served_without_a_token(service: Service, client: ClientSess
 
 
 def test_every_example_is_valid(document: dict[str, Any]):
-    found = 0
+    examples = 0
     for operation in operations(document).values():
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
             for content in holder.get("content", {}).values():
                 if "example" in content:
-                    found += 1
+                    examples += 1
                     assert errors(content["schema"], content["example"], document) == []
-    assert found >= 15
+    assert examples >= 15
     decode_request(json.dumps(contract.JOB).encode(), LimitsSettings())
-    decode_corrections("pet_123", json.dumps(contract.CORRECTIONS).encode(), LimitsSettings())
+    decode_corrections("pet_123", msgspec.json.encode(contract.CORRECTIONS), LimitsSettings())
 
 
 BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all"}
@@ -237,20 +215,9 @@ def test_references_and_patterns_can_be_used_elsewhere(document: dict[str, Any])
     assert r"\\Z" not in text
 
 
-def test_the_view_has_the_fields_that_are_rendered():
-    rendered = importlib.import_module("sploot_clusterd.engine.render")
-    for ours, theirs in (
-        (contract.View, rendered._View),
-        (contract.Cluster, rendered._ClusterView),
-        (contract.Member, rendered._MemberView),
-        (contract.ViewMetrics, rendered._Metrics),
-    ):
-        assert ours.__struct_fields__ == theirs.__struct_fields__
-
-
 def test_limits_are_those_of_the_settings():
     limits = replace(LimitsSettings(), images_per_job=7, image_ids_per_job=8, vector_length=9, id_length=10)
-    content = Document((*ROUTES, METRICS_PAGE), limits).content()
+    content = Document(ROUTES, limits).content()
     schema = {"$ref": "#/components/schemas/JobRequest"}
 
     def bad(**payload: object) -> list[str]:

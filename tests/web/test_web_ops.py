@@ -8,12 +8,12 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from web_service import TOKEN, Service
 
 from sploot_clusterd.config import Secret
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app
+from tests.web.service import TOKEN, Service
 
 
 @pytest.fixture

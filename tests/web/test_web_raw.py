@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from raw_corpus import BADLY_FRAMED, GET, HOST, MALFORMED, OVERSIZED, POST
-from web_service import JOB, TOKEN, VIEW, Service, closed, raw, read_reply
+
+from tests.web.raw_corpus import BADLY_FRAMED, GET, HOST, MALFORMED, OVERSIZED, POST
+from tests.web.service import JOB, JOBS, TOKEN, VIEW, Service, closed, raw, read_reply
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
@@ -34,9 +35,7 @@ async def test_oversized_lines_are_431(service: Service, data):
 async def test_badly_framed_bodies_end_the_connection(service: Service, caplog, body, token):
     reader, writer = await service.connect()
 
-    writer.write(
-        raw("POST", "/internal/cluster-jobs", X_Internal_Token=token, Content_Length="", Transfer_Encoding="chunked")
-    )
+    writer.write(raw("POST", JOBS, X_Internal_Token=token, Content_Length="", Transfer_Encoding="chunked"))
     writer.write(body)
     answer = await read_reply(reader)
 
@@ -68,7 +67,7 @@ async def test_no_answer_names_libraries_or_versions(service: Service, data):
 
 
 async def test_chunks_are_as_good_as_a_length(service: Service):
-    head = raw("POST", "/internal/cluster-jobs", Content_Length="", Transfer_Encoding="chunked")
+    head = raw("POST", JOBS, Content_Length="", Transfer_Encoding="chunked")
 
     answer = await service.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(JOB), JOB))
 
@@ -108,7 +107,7 @@ async def test_odd_but_lawful_requests_get_an_answer(service: Service, caplog, d
 async def test_pipelined_requests_are_answered_in_their_order(service: Service):
     reader, writer = await service.connect()
 
-    writer.write(raw("GET", "/healthz") + raw("POST", "/internal/cluster-jobs", JOB) + GET + b"\r\n")
+    writer.write(raw("GET", "/healthz") + raw("POST", JOBS, JOB) + GET + b"\r\n")
     answers = [await read_reply(reader) for _ in range(3)]
 
     assert [answer.status for answer in answers] == [200, 202, 200]
@@ -116,10 +115,10 @@ async def test_pipelined_requests_are_answered_in_their_order(service: Service):
 
 
 async def test_a_request_smuggled_in_a_refused_body_is_not_run(service: Service):
-    inner = raw("POST", "/internal/cluster-jobs", JOB)
+    inner = raw("POST", JOBS, JOB)
     reader, writer = await service.connect()
 
-    writer.write(raw("POST", "/internal/cluster-jobs", inner, X_Internal_Token="wrong"))
+    writer.write(raw("POST", JOBS, inner, X_Internal_Token="wrong"))
     writer.write(GET + b"\r\n")
 
     assert [(await read_reply(reader)).status for _ in range(2)] == [401, 200]

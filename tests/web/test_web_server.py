@@ -5,23 +5,22 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from aiohttp import ClientPayloadError, ClientSession
-from web_service import FakeStore, Serve, Service, raw
 
-from sploot_clusterd.config import Secret, Settings
+from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
-from sploot_clusterd.web.keys import Views
+from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
+from tests.web.service import FakeStore, Serve, Service, raw
 
-NOTHING = App(Router((), None, Metrics(), InFlight()), {})
+NOTHING = App(Router(None, LimitsSettings(), Metrics(), InFlight()))
 
 
 def server_on(listening: Listening, app: App | None = None) -> HttpServer:
@@ -109,7 +108,7 @@ def test_without_the_c_parser_it_does_not_start():
 
 def test_the_real_store_fits_the_room():
     for name in ("view", "submit", "submit_all", "has_album", "invalidate", "erase", "ping"):
-        assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Views, name))
+        assert inspect.signature(getattr(ViewStore, name)) == inspect.signature(getattr(Backend, name))
 
 
 async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
@@ -123,7 +122,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens([Secret("t")]), replace(settings), Metrics(), Health(60), in_flight=InFlight())
+    app = build_app(FakeStore(), Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 
@@ -135,7 +134,7 @@ async def test_errors_that_no_endpoint_caught_say_nothing(caplog):
                 await request.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
             raise RuntimeError("secret words")
 
-    server = server_on(Listening("127.0.0.1", 0), App(Failing((), None, Metrics(), InFlight()), {}))
+    server = server_on(Listening("127.0.0.1", 0), App(Failing(None, LimitsSettings(), Metrics(), InFlight())))
     await server.start()
     async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
         async with session.get("/fails") as answer:

@@ -1,18 +1,10 @@
-"""What handlers find in a request: typed keys, and what this room wants of a store."""
+"""What this room asks of the store."""
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
-
-from aiohttp import web
-
-from sploot_clusterd.config import HttpSettings, LimitsSettings
-from sploot_clusterd.health import Health
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.etags import Etags
+from typing import Protocol
 
 
-class Views(Protocol):
+class Backend(Protocol):
     """The web's half of the store. Every method may raise StoreUnavailableError."""
 
     async def view(self, pet_id: str) -> bytes | None: ...
@@ -34,16 +26,3 @@ class Views(Protocol):
 
     async def ping(self) -> float:
         """Milliseconds of a round trip."""
-
-
-Found = dict[web.RequestKey[Any] | str, Any]
-"""What a request holds."""
-STORE: Final = web.RequestKey("store", Views)
-HTTP: Final = web.RequestKey("http", HttpSettings)
-LIMITS: Final = web.RequestKey("limits", LimitsSettings)
-HEALTH: Final = web.RequestKey("health", Health)
-DECODING: Final = web.RequestKey("decoding", asyncio.Lock)
-METRICS: Final = web.RequestKey("metrics", Metrics)
-ETAGS: Final = web.RequestKey("etags", Etags)
-PET_ID: Final = web.RequestKey("pet_id", str)
-"""The path's parameter, as it came."""

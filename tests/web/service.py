@@ -5,17 +5,25 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raw_corpus import TOKEN
-
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import HttpServer, Tokens
+from sploot_clusterd.web.route import PARAMETER
+from sploot_clusterd.web.routes import ROUTES
+from tests.web.raw_corpus import TOKEN
 
+JOBS = "/internal/cluster-jobs"
+PET = "/internal/pets/{pet_id}"
+CLUSTERS = "/internal/pets/pet_123/clusters"
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
+
+
+GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
+"""Method and path of each route that wants a token."""
 
 
 def body_for(path: str) -> bytes:
@@ -136,9 +144,9 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
 
 def raw(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     """A request with the token, as bytes."""
-    given = {"Host": "x", "X-Internal-Token": TOKEN, "Content-Length": str(len(body))}
-    given |= {name.replace("_", "-"): value for name, value in headers.items()}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items() if value)]
+    fields = {"Host": "x", "X-Internal-Token": TOKEN, "Content-Length": str(len(body))}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 

@@ -1,0 +1,51 @@
+"""The view's structs: what the engine renders, the store keeps as bytes and readers get."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from sploot_clusterd.model import Id, Unit
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Member(Struct):
+    image_id: Id
+    score: Unit
+    position: Count
+    quality_score: Unit | None
+
+
+class Cluster(Struct):
+    """The best members of a cluster, best first; `size` counts all."""
+
+    id: str
+    label: str
+    hero_image_id: Id | None
+    members: list[Member]
+    quality_score: Unit | None
+    size: Count
+    provisional: bool
+
+
+class ViewMetrics(Struct):
+    coverage: Mapping[str, float]
+    quality_score: Unit | None
+    processed_at: str
+    num_clusters: Count
+    num_images: Count
+    num_unclustered: Count
+    silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
+
+
+class View(Struct):
+    """A pet's clusters, in the order of their numbers."""
+
+    pet_id: Id
+    clusters: list[Cluster]
+    metrics: ViewMetrics
+    updated_at: str
+    version: Count
+    model_version: str | None
+    unclustered: list[Id]

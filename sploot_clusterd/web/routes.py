@@ -1,0 +1,159 @@
+"""Every route, with its handler and its documentation. `app.py` says what is served where."""
+
+from typing import Any, Final
+
+from sploot_clusterd.model import CorrectionsRequest, JobRequest
+from sploot_clusterd.web import contract
+from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
+from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.route import Answer, Body, Route, refused
+
+_BAD_ID: Final = refused(
+    "The pet's id breaks the rule.", "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"
+)
+_TRY_AGAIN: Final = refused(
+    "The backlog is full; or Redis does not answer, and the job may have been accepted: submit it again.",
+    "the backlog is full: 10000 jobs are waiting",
+    "Retry-After",
+)
+
+PROBES: Final = (
+    Route("GET", "/healthz", Probes.healthz, "Is the process alive?", {200: Answer("It is.", contract.Alive("ok"))}),
+    Route(
+        "GET",
+        "/readyz",
+        Probes.readyz,
+        "Does the daemon do its work?",
+        {
+            200: Answer("It does.", contract.Ready("ready", [], [])),
+            503: Answer(
+                "It does not, and why; or, as a detail alone, too many connections are open.",
+                contract.NotReady("not ready", "not ready", ["redis unavailable"], []),
+                or_else=contract.Refusal,
+            ),
+        },
+    ),
+)
+
+DOCUMENT: Final = (
+    Route("GET", "/openapi.json", Document.openapi, "This document.", {200: Answer("OpenAPI 3.1.", content_type=JSON)}),
+)
+
+INTERNAL: Final = (
+    Route(
+        "POST",
+        "/internal/cluster-jobs",
+        Handlers.submit,
+        "Submit a job: what is new about one pet's images.",
+        {
+            202: Answer("Redis has the job.", contract.Accepted("accepted")),
+            422: refused(
+                "The JSON has the wrong shape or breaks a limit.", "payload.quality_score: expected `float` <= 1.0"
+            ),
+            503: _TRY_AGAIN,
+        },
+        Body(JobRequest, contract.JOB),
+    ),
+    Route(
+        "POST",
+        "/internal/cluster-jobs/batch",
+        Handlers.submit_batch,
+        "Submit many jobs, one a line (at most 1,000): each is taken or refused by itself.",
+        {
+            200: Answer(
+                "A result a line that is not blank, in order: Redis has the job, or the answer that it would have got. "
+                "Retry-After is there if a line may be sent again.",
+                contract.LineAccepted("accepted", "job_456"),
+                ("Retry-After",),
+                NDJSON,
+                or_else=contract.LineRefused,
+            ),
+            400: refused("The body is badly framed."),
+            415: refused(
+                "The body is encoded, or its Content-Type is not application/x-ndjson. None at all is taken for it."
+            ),
+            422: refused(
+                "There is no line, or there are too many.",
+                "a batch has at most 1000 lines: send the others in another one",
+            ),
+            503: refused(
+                "Too many connections are open. What Redis or a full backlog refuses is told line by line.",
+                "too many connections",
+                "Retry-After",
+            ),
+        },
+        Body(JobRequest, contract.JOB, NDJSON),
+    ),
+    Route(
+        "GET",
+        "/internal/pets/{pet_id}/clusters",
+        Handlers.view,
+        "Read a pet's clusters.",
+        {
+            200: Answer("The view, as it was stored.", contract.VIEW, ("ETag",)),
+            304: Answer("The view is the one that If-None-Match names.", headers=("ETag",)),
+            404: refused("There is no view, or it expired.", "cluster state not found"),
+            422: _BAD_ID,
+        },
+    ),
+    Route(
+        "POST",
+        "/internal/pets/{pet_id}/corrections",
+        Handlers.correct,
+        "Submit a user's corrections of a pet's clusters.",
+        {
+            202: Answer("Redis has them, as a job.", contract.Accepted("accepted")),
+            404: refused(
+                "No job of this pet was applied yet.", "no job of this pet was applied yet: there is nothing to correct"
+            ),
+            422: refused(
+                "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",
+                "corrections[0].op: expected merge, split, move, rename or set_hero",
+            ),
+            503: _TRY_AGAIN,
+        },
+        Body(CorrectionsRequest, contract.CORRECTIONS),
+    ),
+    Route(
+        "POST",
+        "/internal/pets/{pet_id}/invalidate",
+        Handlers.invalidate,
+        "Drop a pet's view; its album stays, and the next job renders the view again.",
+        {202: Answer("Done.", contract.Invalidated("removed")), 422: _BAD_ID},
+    ),
+    Route(
+        "DELETE",
+        "/internal/pets/{pet_id}",
+        Handlers.erase,
+        "Forget a pet: album, view, dead letters; jobs accepted before do not bring it back.",
+        {200: Answer("Done.", contract.Erased("erased")), 422: _BAD_ID},
+    ),
+    Route(
+        "GET",
+        "/internal/health/redis",
+        Handlers.redis_health,
+        "Ask Redis now.",
+        {200: Answer("It answers.", contract.RedisHealth("ok", 0.25))},
+    ),
+)
+
+METRICS: Final = (
+    Route(
+        "GET",
+        "/metrics",
+        MetricsPage.metrics,
+        "Every metric, on the metrics port only.",
+        {
+            200: Answer("Prometheus' text, or OpenMetrics where the request accepts it.", content_type=TEXT),
+            401: refused(
+                "A token is set (metrics.tokens) and none was given, or another; as X-Internal-Token or as a bearer.",
+                "invalid metrics token",
+                "WWW-Authenticate",
+            ),
+        },
+    ),
+)
+
+ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *METRICS)
