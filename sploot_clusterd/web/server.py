@@ -104,6 +104,7 @@ class HttpServer:
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
+        cast("Connection", protocol).begin(payload)
         app, loop = self._app, asyncio.get_running_loop()
         return web.BaseRequest(
             message, payload, protocol, writer, task, loop, client_max_size=app.max_body_bytes, state=dict(app.found)
