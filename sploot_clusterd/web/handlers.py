@@ -9,12 +9,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from sploot_clusterd import wire
-from sploot_clusterd.model import ID_PATTERN, JobRequest
+from sploot_clusterd.model import ID_PATTERN, NAMED_ID_PATTERN, JobRequest
 from sploot_clusterd.web.answers import JSON, RefusedError, Reply, answer
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.keys import DECODING, ETAGS, LIMITS, PET_ID, STORE
 
 _ID: Final = re.compile(ID_PATTERN)
+_NAMED_ID: Final = re.compile(NAMED_ID_PATTERN)
 _LARGE: Final = 256 * 1024
 """Bytes. Below it decoding takes a millisecond or two, hardly more than to hand it to a thread."""
 
@@ -44,6 +45,8 @@ async def submit(request: web.BaseRequest) -> Reply:
 async def correct(request: web.BaseRequest) -> Reply:
     """POST: a user's corrections, as a job for the stream. 202 means that Redis has it."""
     pet_id = _pet_id(request)
+    if not _ID.match(pet_id):
+        raise RefusedError(422, f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
     job = wire.decode_corrections(pet_id, await read_body(request), request[LIMITS])
     if not await request[STORE].has_album(pet_id):
         raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
@@ -70,9 +73,10 @@ async def redis_health(request: web.BaseRequest) -> Reply:
 
 
 def _pet_id(request: web.BaseRequest) -> str:
+    """The path's. `.` and `..` are taken, for there may be such pets from before, to be read and erased."""
     pet_id = request[PET_ID]
     longest = request[LIMITS].id_length
-    if len(pet_id) > longest or not _ID.match(pet_id):
+    if len(pet_id) > longest or not _NAMED_ID.match(pet_id):
         raise RefusedError(422, f"pet_id: expected 1 to {longest} of the characters A-Z a-z 0-9 . _ : -")
     return pet_id
 
