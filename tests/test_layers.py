@@ -18,7 +18,7 @@ LAYERS = (
     {"ingest", "web", "pulse"},
     {"store", "engine"},
     {"supervisor", "notify", "looplag", "health", "traffic"},
-    {"commands", "config", "model", "wire", "checks", "metrics", "logs"},
+    {"appendonly", "commands", "config", "model", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )
 """Highest first. A module imports from its own layer and from those below."""
