@@ -67,22 +67,22 @@ def is_deeper(raw: bytes, levels: int) -> bool:
 
 def check_limits(request: JobRequest, limits: Limits) -> None:
     """Lengths of lists and ids."""
-    _check_ids("pet_id", (request.pet_id,), limits.id_length)
+    _check_id("pet_id", request.pet_id, limits.id_length)
     if request.job_id:
-        _check_ids("job_id", (request.job_id,), limits.id_length)
+        _check_id("job_id", request.job_id, limits.id_length)
     payload = request.payload
     if payload is None:
         return
     few, many = limits.images_per_job, limits.image_ids_per_job
     if payload.images:
         _check_count("images", payload.images, few)
-        _check_ids("payload.images", [image.image_id for image in payload.images], limits.id_length)
+        _check_ids("payload.images[{}].image_id", [image.image_id for image in payload.images], limits.id_length)
     if payload.image_ids:
         _check_count("image_ids", payload.image_ids, many)
-        _check_ids("payload.image_ids", payload.image_ids, limits.id_length)
+        _check_ids("payload.image_ids[{}]", payload.image_ids, limits.id_length)
     if payload.removed_image_ids:
         _check_count("removed_image_ids", payload.removed_image_ids, many)
-        _check_ids("payload.removed_image_ids", payload.removed_image_ids, limits.id_length)
+        _check_ids("payload.removed_image_ids[{}]", payload.removed_image_ids, limits.id_length)
     if payload.labels:
         _check_count("labels", payload.labels, few)
     if payload.coverage:
@@ -124,8 +124,15 @@ def _check_count(name: str, given: Collection[object], most: int) -> None:
         raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(given)}")
 
 
-def _check_ids(where: str, ids: Collection[str], longest: int) -> None:
+def _check_ids(where: str, ids: Sequence[str], longest: int) -> None:
+    """`where` has braces in the place of an id's number."""
     if ids and len(max(ids, key=len)) > longest:
+        for n, given in enumerate(ids):
+            _check_id(where.format(n), given, longest)
+
+
+def _check_id(where: str, given: str, longest: int) -> None:
+    if len(given) > longest:
         raise BadJobError("invalid", f"{where}: an id has at most {longest} characters")
 
 

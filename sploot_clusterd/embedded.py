@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, NamedTuple, Self
 
+from sploot_clusterd import appendonly
 from sploot_clusterd.errors import ConfigError, StartError
 
 _LONGEST_SOCKET_PATH: Final = 107  # sun_path has 108 bytes, the last one is NUL
@@ -57,6 +58,8 @@ class EmbeddedRedis:
         self._extra = extra
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.mended = ""
+        """What had to be done to its files for it to start, for people; empty where nothing had."""
 
     @property
     def pid(self) -> int | None:
@@ -93,8 +96,7 @@ class EmbeddedRedis:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(self.directory)
             _accept_version(self.directory / "redis-version", binary)
-            self._process = self._launched(binary)
-            self._wait_until_serving(self._process)
+            self._run(binary)
         except OSError as error:
             self.stop()
             raise StartError(
@@ -118,6 +120,15 @@ class EmbeddedRedis:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+    def _run(self, binary: Binary) -> None:
+        self._process = self._launched(binary)
+        if self._serves(self._process):
+            return
+        self._mend()
+        self._process = self._launched(binary)
+        if not self._serves(self._process):
+            raise self._refused()
 
     def _launched(self, binary: Binary) -> subprocess.Popen[bytes]:
         log = self.directory / "redis.log"
@@ -147,14 +158,37 @@ class EmbeddedRedis:
                 start_new_session=True,  # Ctrl+C is for the daemon, which needs Redis to drain
             )
 
-    def _wait_until_serving(self, process: subprocess.Popen[bytes]) -> None:
+    def _serves(self, process: subprocess.Popen[bytes]) -> bool:
+        """Waits until it does; False if it ended instead. Raises StartError if it takes too long."""
         deadline = time.monotonic() + _LOAD_PATIENCE
         while not self._answers():
             if process.poll() is not None:
-                raise StartError(f"redis-server ended at its start:\n{_tail(self.directory / 'redis.log')}")
+                return False
             if time.monotonic() > deadline:
                 raise StartError(f"redis-server does not serve after {_LOAD_PATIENCE:.0f} s; see its redis.log")
             time.sleep(_TICK)
+        return True
+
+    def _mend(self) -> None:
+        """Takes the padding off an append-only file. Raises StartError if that is not why redis-server ended."""
+        file = self._unread_file()
+        copy = appendonly.without_padding(file) if file else None
+        if copy is None:
+            raise self._refused()
+        self.mended = (
+            f"{file} ended with zeros, as after a loss of power, which redis-server does not read: they were cut off. "
+            f"The file as it was is {copy}; delete it when all is well"
+        )
+
+    def _refused(self) -> StartError:
+        file = self._unread_file()
+        advice = appendonly.advice(file) if file else ""
+        return StartError(f"redis-server ended at its start:\n{_tail(self.directory / 'redis.log')}\n{advice}".rstrip())
+
+    def _unread_file(self) -> Path | None:
+        name = appendonly.named_in(_tail(self.directory / "redis.log"))
+        file = self.directory / "appendonlydir" / name if name else None
+        return file if file and file.is_file() else None
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:

@@ -15,12 +15,23 @@ from msgspec import Meta, Struct
 FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 # \Z, for $ would let a trailing newline through.
-ID_PATTERN = r"^[A-Za-z0-9._:-]+\Z"
-TEXT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}\Z"  # no control characters, and nothing that ends a line
+NAMED_ID_PATTERN = r"^[A-Za-z0-9._:-]+\Z"
+# In a path . and .. are steps: clients take them out before they send it, also where they are written as %2E.
+ID_PATTERN = r"^(?!\.{1,2}\Z)[A-Za-z0-9._:-]+\Z"
+# The characters themselves, for JSON Schema has no escapes for those beyond 16 bits: soft hyphen, joiners, marks of
+# direction, fillers, Braille's blank, selectors of variants, tags.
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# No control characters, nothing that ends a line, and something to see.
+TEXT_PATTERN = rf"^(?![\s{_INVISIBLE}]*\Z)[^\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,128}}\Z"
 CLUSTER_PATTERN = r"^[A-Za-z0-9._:-]+-cluster-(0|[1-9][0-9]{0,14})\Z"
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 """An id of a pet, a job or an image. How long it may be is a setting."""
+NamedId = Annotated[str, Meta(pattern=NAMED_ID_PATTERN)]
+"""The same where it only names what may be there: earlier versions took `.` and `..`, and those can be removed."""
 ClusterId = Annotated[str, Meta(pattern=CLUSTER_PATTERN)]
 Text = Annotated[str, Meta(pattern=TEXT_PATTERN)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -29,10 +40,13 @@ KINDS = ("embedding", "pose", "context")
 """The vector kinds, in the order in which they are combined."""
 
 
+Dtype = Literal["f16", "f32"]
+
+
 class PackedVector(Struct, frozen=True, gc=False):
     """A vector as base64 of little endian floats: four times smaller than a JSON array."""
 
-    dtype: Literal["f16", "f32"]
+    dtype: Dtype
     data: str
 
 
@@ -95,7 +109,7 @@ class JobPayload(Struct, frozen=True, gc=False, omit_defaults=True):
     quality_score: Unit | None = None
     model_version: Text | None = None
     images: list[ImageInsight] | None = None
-    removed_image_ids: list[Id] | None = None
+    removed_image_ids: list[NamedId] | None = None
     corrections: list[Correction] | None = None
 
 

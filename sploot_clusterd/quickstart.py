@@ -7,6 +7,7 @@ import functools
 import os
 import secrets
 import shlex
+import sys
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -31,6 +32,8 @@ def run(directory: Path, file: Path | None) -> int:
     """Run the daemon until it ends, then stop its Redis. Gives the daemon's exit code; raises as its parts do."""
     configured = config.read(file)
     with EmbeddedRedis(directory) as server:
+        if server.mended:
+            print(f"clusterd: {server.mended}", file=sys.stderr, flush=True)
         overrides = _of_redis(server)
         token = None
         if not configured.sources.keys() & {"http.tokens", "http.token_files"}:

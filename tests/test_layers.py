@@ -18,7 +18,7 @@ LAYERS = (
     {"ingest", "web", "stream_monitor"},
     {"store", "engine"},
     {"supervisor", "notify", "looplag", "health", "inflight", "waiting"},
-    {"commands", "config", "model", "view", "wire", "checks", "metrics", "logs"},
+    {"appendonly", "commands", "config", "model", "view", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )
 """Highest first. A module imports from its own layer and from those below."""

@@ -89,7 +89,7 @@ def read(
     given = {key: entry for key, entry in {**given, **overrides}.items() if entry.value is not None}
     values = sources.checked(given, problems)
     _raise(problems)
-    return build(
+    settings = build(
         Settings,
         values,
         file=file,
@@ -97,6 +97,9 @@ def read(
         overrides=overrides,
         warnings=tuple(sources.misspelt({**variables, **environ})),
     )
+    texts = {key: str(entry.value) for key, entry in given.items() if entry.is_text}
+    several = rules.tokens_with_commas(settings, settings.sources, texts)
+    return dataclasses.replace(settings, warnings=(*settings.warnings, *several))
 
 
 def _unreadable(redis: RedisSettings) -> Iterator[str]:

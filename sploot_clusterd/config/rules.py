@@ -93,6 +93,21 @@ def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | N
     return None, f"{weak} for trying things out; this daemon must not be reachable from elsewhere"
 
 
+def tokens_with_commas(settings: Sections, sources: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
+    """Warnings for variables with a comma in the place of a token: it may have been meant as one, and gives several.
+
+    `texts`: what the variables hold, by the setting that they give.
+    """
+    for section, given in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
+        key = f"{section}.tokens"
+        if "," in texts.get(key, ""):
+            count = f"{len(given)} tokens" if len(given) != 1 else "1 token"
+            yield (
+                f"{sources[key]} has a comma and so gives {count} ({key}), each of which is let in; a token that holds "
+                f"a comma itself goes to a file ({section}.token_files)"
+            )
+
+
 def weak_metrics_tokens(settings: Sections, sources: Mapping[str, str]) -> str | None:
     """The problem with a token that can be guessed. None has to be set, so there is no place for a weak one."""
     if not any(map(_is_weak, settings.metrics.tokens or ())):

@@ -70,7 +70,13 @@ class HttpSettings:
     """The HTTP server for internal callers."""
 
     enabled: bool = switch(True, "Whether to serve HTTP; a process without it only consumes.", env="HTTP_ENABLED")
-    host: str = text("127.0.0.1", "The address to listen on; 0.0.0.0 for all.", r"\S+", "an address", env="HTTP_HOST")
+    host: str = text(
+        "127.0.0.1",
+        "The address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
+        r"\S+",
+        "an address",
+        env="HTTP_HOST",
+    )
     port: int = whole(9007, "The port to listen on; 0 takes any free one.", 0, _PORT, env="HTTP_PORT")
     reuse_port: bool = switch(
         False,
@@ -235,7 +241,13 @@ class MetricsSettings:
     """The port that Prometheus scrapes and that probes ask: one per process."""
 
     enabled: bool = switch(True, "Whether to serve metrics.", env="WORKER_METRICS_ENABLED")
-    host: str = text("0.0.0.0", "The address to listen on.", r"\S+", "an address", env="WORKER_METRICS_HOST")  # noqa: S104 - scraped from elsewhere, as the reference was
+    host: str = text(
+        "0.0.0.0",  # noqa: S104 - scraped from elsewhere, as the reference was
+        "The address to listen on; :: for all of IPv6 and IPv4.",
+        r"\S+",
+        "an address",
+        env="WORKER_METRICS_HOST",
+    )
     port: int = whole(9105, "The port to listen on; 0 takes any free one.", 0, _PORT, env="WORKER_METRICS_PORT")
     tokens: tuple[Secret, ...] | None = secrets(
         None,

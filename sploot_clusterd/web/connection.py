@@ -1,7 +1,7 @@
 """One TCP connection: what aiohttp leaves open to strangers is closed here, below the application.
 
 Counted and bounded in number; bytes that are no HTTP answered in our own form and logged sparingly; a client that does
-not take its answer cut off.
+not take its answer cut off; one that has closed its sending side answered all the same.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from sploot_clusterd.health import Health
@@ -24,6 +24,8 @@ _ALARM: Final = 0.8
 _LONGEST_DETAIL: Final = 200
 _LINGERING_S: Final = 2.0
 """How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
+_TURNS: Final = 16
+"""Of the loop, from an answer until the next request that has arrived is surely begun; aiohttp takes three."""
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER, on, for no time: what the client has not taken is dropped, and it sees a reset."""
 _BUSY_BODY: Final = b'{"detail":"too many connections"}'
@@ -76,7 +78,7 @@ class Connections:
 class Connection(web.RequestHandler):
     """aiohttp's protocol with our limits and our errors."""
 
-    __slots__ = ("_connections", "_cut_off", "_link")
+    __slots__ = ("_connections", "_content", "_cut_off", "_half_closed", "_link")
 
     def __init__(self, manager: web.Server, connections: Connections, *, keepalive_s: float) -> None:
         super().__init__(
@@ -90,6 +92,9 @@ class Connection(web.RequestHandler):
         self._connections = connections
         self._link: asyncio.Transport | None = None
         self._cut_off: asyncio.TimerHandle | None = None
+        self._half_closed = False
+        self._content: StreamReader | None = None
+        """The body of the request under way."""
 
     def abort(self) -> None:
         """Ends it at once; what was not sent is lost."""
@@ -111,14 +116,57 @@ class Connection(web.RequestHandler):
         self._keep()
         super().connection_lost(exc)
 
+    def begin(self, content: StreamReader) -> None:
+        """A request with this body is taken up."""
+        self._content = content
+        if self._half_closed:
+            self._cut_body()
+
+    def log_access(self, *_: Any) -> None:
+        """What aiohttp does last with each request: it is answered, or its client is gone."""
+        content, self._content = self._content, None
+        if not self._half_closed:
+            return
+        if content is not None and not content.is_eof():
+            self.force_close()  # the rest of the body never comes
+        self._end_when_idle(_TURNS)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp narrows what asyncio asks for
+        """The client sends no more, and may still read: what has arrived whole is answered, then the connection ends.
+
+        One that has gone away altogether looks the same until something is written.
+        """
+        self._half_closed = True
+        self._cut_body()
+        self._end_when_idle(_TURNS)
+        return True
+
+    def _cut_body(self) -> None:
+        if self._content is not None and not self._content.is_eof():
+            self._content.set_exception(web.RequestPayloadError("the client closed before the end of the body"))
+
+    def _end_when_idle(self, turns: int) -> None:
+        """Ends the connection unless a request is begun within so many turns of the loop: its answer asks again."""
+        if self._link is None or self._content is not None:
+            return
+        if turns:
+            asyncio.get_running_loop().call_soon(self._end_when_idle, turns - 1)
+            return
+        self._link.close()  # what is written already still goes out
+        if self._cut_off is None:
+            self._await_taking()
+
     def pause_writing(self) -> None:
         """The client is slow in taking its answer: it has as long as an idle one."""
         super().pause_writing()
-        self._cut_off = self._loop.call_later(self.keepalive_timeout, self._reset)
+        self._await_taking()
 
     def resume_writing(self) -> None:
         self._keep()
         super().resume_writing()
+
+    def _await_taking(self) -> None:
+        self._cut_off = asyncio.get_running_loop().call_later(self.keepalive_timeout, self._reset)
 
     def _reset(self) -> None:
         """Without SO_LINGER the kernel would go on for minutes to offer what it holds: megabytes for a connection."""

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.model import ID_PATTERN, KINDS
+from sploot_clusterd.model import ID_PATTERN, KINDS, NAMED_ID_PATTERN
 from sploot_clusterd.web.answers import JSON, Response
 from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.route import PARAMETER, Answer, Route
@@ -152,7 +152,7 @@ def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _bound(schema: Any, limits: LimitsSettings) -> None:
     """Sets the length of ids, which is a setting, and has patterns end as JSON Schema's do, not Python's."""
     if isinstance(schema, dict):
-        if schema.get("pattern") == ID_PATTERN:
+        if schema.get("pattern") in (ID_PATTERN, NAMED_ID_PATTERN):
             schema["maxLength"] = limits.id_length
         if isinstance(pattern := schema.get("pattern"), str):
             schema["pattern"] = pattern.replace(r"\Z", "$")

@@ -1,8 +1,10 @@
 """A listening socket and what is served on it."""
 
 import asyncio
+import ipaddress
 import logging
 import resource
+import socket
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -69,14 +71,16 @@ class HttpServer:
         manager = web.Server(cast("Any", self._app.router.handle), request_factory=self._request)
         connect = partial(Connection, manager, self._connections, keepalive_s=self._listening.keepalive_s)
         host, port = self._listening.host, self._listening.port
+        reuse_port = self._listening.reuse_port
+        where: dict[str, Any] = {"host": host, "port": port, "reuse_port": reuse_port}
         try:
-            server = await asyncio.get_running_loop().create_server(
-                connect, host, port, reuse_port=self._listening.reuse_port, backlog=_BACKLOG
-            )
+            if _is_everywhere(host):
+                where = {"sock": _of_both_families(port, reuse_port=reuse_port)}
+            server = await asyncio.get_running_loop().create_server(connect, **where, backlog=_BACKLOG)
         except OSError as error:
             raise StartError(
-                f"{self._name}: cannot listen on {host}:{port}: {error.strerror or error}; {self._name}.host and "
-                f"{self._name}.port say where"
+                f"{self._name}: cannot listen on {f'[{host}]' if ':' in host else host}:{port}: "
+                f"{error.strerror or error}; {self._name}.host and {self._name}.port say where"
             ) from None
         self._serving = server, manager
         log.info("listening", extra={"data": {"server": self._name, "host": host, "port": self.port}})
@@ -104,8 +108,31 @@ class HttpServer:
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
+        cast("Connection", protocol).begin(payload)
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._app.max_body_bytes)
+
+
+def _is_everywhere(host: str) -> bool:
+    """Whether it is IPv6's `::`, however it is written."""
+    try:
+        return ipaddress.IPv6Address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _of_both_families(port: int, *, reuse_port: bool) -> socket.socket:
+    """One that takes IPv4 as well, as people expect of `::`; the event loop's own would take IPv6 alone.
+
+    IPv6 alone too where the system cannot do both. Raises OSError.
+    """
+    return socket.create_server(
+        ("::", port),
+        family=socket.AF_INET6,
+        backlog=_BACKLOG,
+        reuse_port=reuse_port,
+        dualstack_ipv6=socket.has_dualstack_ipv6(),
+    )
 
 
 def _require_c_parser() -> None:

@@ -1,13 +1,14 @@
 """JSON of strangers: decoded into a checked struct, or a `BadJobError` that names the field and what is allowed."""
 
 import re
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
 from sploot_clusterd.checks import Limits, is_deeper
 from sploot_clusterd.errors import BadJobError, Reason
-from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, OPS, TEXT_PATTERN
+from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, NAMED_ID_PATTERN, OPS, TEXT_PATTERN, Dtype
+from sploot_clusterd.wire.unreadable import Flaw, flaw_in
 
 T = TypeVar("T")
 
@@ -27,12 +28,18 @@ _ENVELOPE: Final = 32
 _TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
-_ONE_OF_OPS: Final = f"expected {', '.join(OPS[:-1])} or {OPS[-1]}"
 _RULES: Final = {
     CLUSTER_PATTERN: "a cluster's id as the view has it, pet_123-cluster-0",
-    ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -",
-    TEXT_PATTERN: "1 to 128 printable characters",
+    ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -, and neither . nor ..",
+    NAMED_ID_PATTERN: "1 or more of the characters A-Z a-z 0-9 . _ : -",
+    TEXT_PATTERN: "1 to 128 printable characters, of which one or more can be seen",
 }
+_CHOICES: Final = {
+    "op": f"expected {', '.join(OPS[:-1])} or {OPS[-1]}",
+    "dtype": f"expected {' or '.join(get_args(Dtype))}",
+    "captured_at": "expected an RFC 3339 time, as in 2025-10-30T12:00:00Z",
+}
+_OUT_OF_RANGE: Final = "Number out of range"
 
 
 def decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
@@ -40,11 +47,26 @@ def decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        _must_be_json(raw)  # the decoder stops at the first wrong type: what follows may be no JSON at all
-        raise BadJobError("invalid", _explain(str(error))) from None
+        must_be_json(raw, decoder.type)  # the decoder stops at the first wrong type: what follows may be no JSON at all
+        flaw = flaw_in(raw) if str(error).startswith(_OUT_OF_RANGE) else None
+        raise BadJobError("invalid", _told(flaw, decoder.type) if flaw else _explain(str(error))) from None
     except (ValueError, RecursionError):
-        _must_be_json(raw)
+        must_be_json(raw, decoder.type)
         raise
+
+
+def must_be_json(raw: bytes, shape: Any = Any, within: str = "") -> None:
+    """Raises BadJobError if no decoder can read it: what is wrong, and in which field where that can be told.
+
+    `shape` is what it was to be, `within` the field whose value it is.
+    """
+    try:
+        msgspec.json.decode(raw)
+    except RecursionError:
+        raise BadJobError("malformed", _TOO_DEEP) from None
+    except ValueError as error:  # DecodeError and UnicodeDecodeError among them
+        flaw = flaw_in(raw) or Flaw("malformed", "", str(error))
+        raise BadJobError(flaw.reason, _told(flaw, shape, within)) from None
 
 
 def check_nesting(raw: bytes, around: int = 0) -> None:
@@ -72,13 +94,15 @@ def check_amount(raw: bytes, limits: Limits, where: str = "the body", *, wrapped
         raise BadJobError("invalid", f"{where}: at most {values} values are allowed")
 
 
-def _must_be_json(raw: bytes) -> None:
-    try:
-        msgspec.json.decode(raw)
-    except RecursionError:
-        raise BadJobError("malformed", _TOO_DEEP) from None
-    except ValueError as error:  # DecodeError and UnicodeDecodeError among them
-        raise BadJobError("malformed", f"not JSON: {error}"[:_LONGEST_ERROR]) from None
+def _told(flaw: Flaw, shape: Any, within: str = "") -> str:
+    where = (within + flaw.path).removeprefix(".")
+    if flaw.tree is not None:
+        try:
+            msgspec.convert(flaw.tree, shape)
+        except msgspec.ValidationError as error:
+            return _explain(str(error))  # the field's own rule tells more
+    what = f"{where}: {flaw.what}" if where else flaw.what
+    return f"not JSON: {what}"[:_LONGEST_ERROR] if flaw.reason == "malformed" else what[:_LONGEST_ERROR]
 
 
 def _explain(text: str) -> str:
@@ -87,8 +111,7 @@ def _explain(text: str) -> str:
     path, what = (found["path"], found["what"]) if found else ("", text)
     if missing := _MISSING.match(what):
         path, what = ".".join(filter(None, (path, missing["field"]))), "this field is required"
-    if path.endswith(".op"):
-        what = _ONE_OF_OPS
+    what = _CHOICES.get(path.rpartition(".")[2], what)
     for pattern, rule in _RULES.items():
         what = what.replace(f"`str` matching regex {pattern!r}", rule)
     return f"{path or 'the body'}: {what[:1].lower()}{what[1:]}"[:_LONGEST_ERROR]

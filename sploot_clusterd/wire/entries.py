@@ -8,7 +8,7 @@ import msgspec
 from sploot_clusterd.checks import Limits, check_limits, insights
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId, Envelope, Job, JobPayload, JobRequest
-from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
+from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded, must_be_json
 
 
 class _Form(msgspec.Struct):
@@ -66,10 +66,15 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
 
 def texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     """A flat entry's fields. Raises BadJobError if they are no UTF-8."""
-    try:
-        return {key.decode(): value.decode() for key, value in fields.items() if key != b"first_id"}
-    except UnicodeDecodeError:
-        raise BadJobError("malformed", "the fields of a flat entry are UTF-8") from None
+    given = {}
+    for key, value in fields.items():
+        try:
+            given[key.decode()] = value.decode()
+        except UnicodeDecodeError:
+            where = key.decode(errors="replace")[:_LONGEST_NAME]
+            raise BadJobError("malformed", f"{where}: the fields of a flat entry are UTF-8") from None
+    given.pop("first_id", None)
+    return given
 
 
 def first_id(entry_id: EntryId, given: bytes | None) -> EntryId:
@@ -133,11 +138,9 @@ def _flat_json(key: str, text: str) -> bytes:
             return _FORCE[text.lower()]
         except KeyError:
             raise BadJobError("invalid", "force: expected true, false, 1 or 0") from None
-    try:
-        msgspec.json.decode(text)  # pasted in unread it could close the object and add keys of its own
-    except (ValueError, RecursionError):
-        raise BadJobError("malformed", f"{key}: expected JSON in this field of a flat entry") from None
-    return text.encode()
+    raw = text.encode()
+    must_be_json(raw, within=key)  # pasted in unread it could close the object and add keys of its own
+    return raw
 
 
 def _trace(metadata: Mapping[str, Any] | None) -> str | None:

@@ -9,13 +9,21 @@ import msgspec
 
 from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import ID_PATTERN, CorrectionsRequest, JobPayload, JobRequest, OutgoingEnvelope
+from sploot_clusterd.model import (
+    ID_PATTERN,
+    NAMED_ID_PATTERN,
+    CorrectionsRequest,
+    JobPayload,
+    JobRequest,
+    OutgoingEnvelope,
+)
 from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
 _encoder: Final = msgspec.json.Encoder()
 _id: Final = re.compile(ID_PATTERN)
+_named_id: Final = re.compile(NAMED_ID_PATTERN)
 
 T = TypeVar("T")
 
@@ -33,6 +41,8 @@ def decode_request(body: bytes, limits: Limits) -> JobRequest:
 
 def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
     """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+    if not _id.match(pet_id):
+        raise BadJobError("invalid", f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
     check_amount(body, limits)
     request = decoded(_corrections, body)
     check_corrections("corrections", request.corrections, pet_id, limits)
@@ -52,8 +62,11 @@ def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime
 
 
 def check_id(name: str, text: str, limits: Limits) -> None:
-    """Raises BadJobError (`invalid`) if what a path holds in the place `name` is no id."""
-    if len(text) > limits.id_length or not _id.match(text):
+    """Raises BadJobError (`invalid`) if what a path holds in the place `name` is no id.
+
+    `.` and `..` are taken, for there may be such pets from before, to be read and erased.
+    """
+    if len(text) > limits.id_length or not _named_id.match(text):
         rule = f"expected 1 to {limits.id_length} of the characters A-Z a-z 0-9 . _ : -"
         raise BadJobError("invalid", f"{name}: {rule}")
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 from redis.asyncio import Redis
+from yarl import URL
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import LimitsSettings, Settings
@@ -72,7 +73,7 @@ class Reader:
 
     async def _request(self, arguments: list[str]) -> Answer:
         """A request as curl would send it: of its options, those that the pages use."""
-        method, headers, body, shows_head, url = "GET", {}, None, False, ""
+        method, headers, body, shows_head, as_is, url = "GET", {}, None, False, False, ""
         rest = iter(arguments)
         for argument in rest:
             if argument == "-X":
@@ -84,6 +85,8 @@ class Reader:
                 method, body = "POST", next(rest)
             elif argument == "-i":
                 shows_head = True
+            elif argument == "--path-as-is":
+                as_is = True
             elif argument != "-sS":
                 assert argument.startswith(SHOWN_AT), argument
                 url = argument.replace(SHOWN_AT, self._daemon.url)
@@ -91,7 +94,7 @@ class Reader:
             body = (ROOT / body[1:]).read_text()
         async with (
             aiohttp.ClientSession() as http,
-            http.request(method, url, headers=headers, data=body) as response,
+            http.request(method, URL(url, encoded=as_is), headers=headers, data=body) as response,
         ):
             head = f"HTTP/1.1 {response.status} {response.reason}\n" if shows_head else ""
             return Answer(head + await response.text(), response.status)

@@ -15,6 +15,7 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import leases as leases_module
+from sploot_clusterd.ingest import reclaim as reclaim_module
 from sploot_clusterd.ingest.consumer import Consumer
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
@@ -210,6 +211,24 @@ async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
     await side.redis.hset(side.keys.erased, mapping={"a": "1-1", "b": "2-1"})
     confirmed = asyncio.Event()
     assert await reclaimer(side, confirmed).upkeep() == 2
+
+
+async def test_consumers_of_processes_long_gone_are_forgotten_after_an_hour_and_not_before(side: Side, monkeypatch):
+    await side.read("of-a-pod-that-is-gone")
+    upkeep = reclaimer(side, asyncio.Event()).upkeep
+
+    async def listed() -> int:
+        return len(await side.redis.xinfo_consumers("jobs", "workers"))
+
+    assert reclaim_module._IDLE_CONSUMER_MS == 3_600_000
+    assert (await upkeep(), await listed()) == (0, 1)
+    monkeypatch.setattr(reclaim_module, "_IDLE_CONSUMER_MS", 10)
+
+    async def forgotten() -> bool:
+        return await upkeep() == 1
+
+    await eventually(forgotten, what="it was idle for so long")
+    assert await listed() == 0
 
 
 async def test_an_unreachable_redis_is_no_end_of_a_pass(side: Side, monkeypatch):

@@ -20,9 +20,11 @@ from sploot_clusterd.web import HttpServer, Tokens, build_app
 from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service
 
 
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that the daemon runs on: transports differ in how they close."""
-    return {"uvloop": uvloop.new_event_loop}
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the daemon runs on: transports differ in how they close. Tests may ask for asyncio's as well."""
+    marker = item.get_closest_marker("asyncio")
+    asked = marker.kwargs.get("loop_factories", ()) if marker else ()
+    return {"uvloop": uvloop.new_event_loop} | ({"asyncio": asyncio.new_event_loop} if "asyncio" in asked else {})
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """The HTTP contract as a table: route, what is sent, status, body."""
 
+import asyncio
 import json
+import urllib.request
+from urllib.parse import unquote
 
 import pytest
 from aiohttp import ClientSession
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.web.routes import ROUTES
-from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, VIEW, Service, body_for, raw
+from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, TOKEN, VIEW, Service, body_for, raw
 
 ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"}
 
@@ -84,6 +87,35 @@ async def test_ids_in_paths_keep_the_rule(service: Service, route, pet_id):
     answer = await service.send(raw(route.method, route.path.replace("{pet_id}", pet_id)))
 
     assert (answer.status, json.loads(answer.body)) == (422, ID_RULE)
+
+
+@pytest.mark.parametrize("spelled", ["..", ".", "%2E%2E", "%2e", ".%2E"])
+async def test_pets_that_earlier_versions_took_can_be_read_and_erased_and_get_no_more_jobs(service: Service, spelled):
+    pet_id = unquote(spelled)
+    service.store.views[pet_id] = VIEW
+    path = f"/internal/pets/{spelled}"
+
+    assert (await service.send(raw("GET", f"{path}/clusters"))).body == VIEW
+    refused = await service.send(raw("POST", f"{path}/corrections", CORRECTIONS))
+    assert refused.status == 422
+    assert json.loads(refused.body)["detail"].startswith("pet_id: jobs are taken of no pet called .")
+    assert json.loads((await service.send(raw("DELETE", path))).body) == {"status": "erased"}
+    assert json.loads((await service.send(raw("POST", f"{path}/invalidate"))).body) == {"status": "noop"}
+    assert service.store.jobs == []
+
+
+@pytest.mark.parametrize("pet_id", ["...", ".a", "a.", "..a", ":", "a:b", "::", "-", "_", "0", "clusters", "a" * 128])
+async def test_every_other_id_travels_in_a_path(client: ClientSession, service: Service, pet_id):
+    assert (await ask(client, "POST", JOBS, data=JOB.replace(b"pet_123", pet_id.encode())))[0] == 202
+    service.store.views[pet_id] = VIEW
+
+    async with client.get(f"/internal/pets/{pet_id}/clusters") as answer:  # of aiohttp: it normalises
+        assert await answer.read() == VIEW
+    request = urllib.request.Request(
+        f"{service.url}/internal/pets/{pet_id}", headers={"X-Internal-Token": TOKEN}, method="DELETE"
+    )
+    with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
+        assert json.loads(answer.read()) == {"status": "erased"}
 
 
 async def test_a_job_is_taken_as_it_came(client: ClientSession, service: Service):

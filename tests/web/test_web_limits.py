@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import socket
+import struct
 import threading
 import zlib
 
@@ -136,6 +138,21 @@ async def test_a_client_that_leaves_before_its_answer_is_still_served(serve: Ser
     writer.write(raw("POST", JOBS, JOB))
     await asyncio.wait_for(store.asked.wait(), 5)
     writer.close()
+    store.go.set()
+
+    await eventually(lambda: len(store.jobs) == 1, what="the job is in the stream")
+    await eventually(lambda: service.counted("http_connections") == 0, what="the connection ends with the answer")
+
+
+async def test_a_client_that_resets_its_connection_before_its_answer_is_still_served(serve: Serve):
+    store = SlowStore()
+    service = await serve(store)
+    _, writer = await service.connect()
+
+    writer.write(raw("POST", JOBS, JOB))
+    await asyncio.wait_for(store.asked.wait(), 5)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
     await eventually(lambda: service.counted("http_connections") == 0, what="the client is gone")
     store.go.set()
 

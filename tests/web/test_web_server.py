@@ -1,5 +1,6 @@
 """Starting and stopping."""
 
+import asyncio
 import inspect
 import os
 import resource
@@ -40,6 +41,44 @@ async def test_port_0_becomes_a_real_one_and_0_again(service: Service):
 async def test_a_place_that_cannot_be_had_is_named(service: Service, host):
     with pytest.raises(StartError, match=f"metrics: cannot listen on {host}:{service.server.port}"):
         await server_on(Listening(host, service.server.port)).start()
+
+
+@pytest.mark.parametrize("host", ["::", "0::0"])
+async def test_everywhere_is_both_families(host):
+    server = server_on(Listening(host, 0))
+    await server.start()
+
+    for address in ("127.0.0.1", "::1"):
+        _, writer = await asyncio.open_connection(address, server.port)
+        writer.close()
+    with pytest.raises(StartError, match=rf"metrics: cannot listen on \[{host}\]:{server.port}: "):
+        await server_on(Listening(host, server.port)).start()
+
+    await server.stop()
+
+
+async def test_everywhere_may_be_shared():
+    first = server_on(Listening("::", 0, reuse_port=True))
+    await first.start()
+    second = server_on(Listening("::", first.port, reuse_port=True))
+    await second.start()
+
+    assert first.port == second.port
+
+    await first.stop()
+    await second.stop()
+
+
+async def test_one_address_of_ipv6_is_that_alone():
+    server = server_on(Listening("::1", 0))
+    await server.start()
+
+    with pytest.raises(OSError, match="refused"):
+        await asyncio.open_connection("127.0.0.1", server.port)
+    _, writer = await asyncio.open_connection("::1", server.port)
+    writer.close()
+
+    await server.stop()
 
 
 async def test_a_port_is_shared_where_all_agree():

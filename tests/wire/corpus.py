@@ -48,14 +48,12 @@ NOT_JSON = {
     "nul byte": b'{"pet_id": "a\x00"}',
     "raw newline in a string": b'{"pet_id": "a\nb"}',
     "invalid utf-8": b'{"pet_id": "\xff\xfe"}',
-    "lone surrogate": rb'{"pet_id": "\ud800"}',
     "utf-16": '{"pet_id": "a"}'.encode("utf-16"),
     "byte order mark": b'\xef\xbb\xbf{"pet_id": "a"}',
     "NaN": b'{"pet_id": "a", "payload": {"quality_score": NaN}}',
     "Infinity": b'{"pet_id": "a", "payload": {"quality_score": Infinity}}',
     "minus Infinity in a vector": b'{"pet_id": "a", "payload": {"images": [{"image_id": "i", "pose": [-Infinity]}]}}',
     "NaN in an ignored field": b'{"pet_id": "a", "else": NaN}',
-    "beyond doubles": b'{"pet_id": "a", "payload": {"images": [{"image_id": "i", "embedding": [1e999]}]}}',
     "hexadecimal": b'{"pet_id": "a", "payload": {"quality_score": 0x1}}',
     "leading zero": b'{"pet_id": "a", "payload": {"quality_score": 01}}',
     "100,000 brackets": b"[" * 100_000,
@@ -83,8 +81,19 @@ _IDS = {
     "brace": "{a}",
     "percent": "a%20b",
     "umlaut": "hündchen",
+    "dot": ".",
+    "two dots": "..",
     "129 characters": "a" * 129,
     "fullwidth digit": "\uff11",
+}
+_NOT_SEEN = {
+    "empty": "",
+    "of a blank": " ",
+    "of blanks": "\u00a0 \u2003\u3000",
+    "without width": "\u200b\u2060\ufeff",
+    "of marks of direction": "\u202e\u200f ",
+    "of fillers": "\u3164\u2800\u115f",
+    "of tags and selectors": "\U000e0041\ufe0f",
 }
 _NOT_TEXT = {"number": 1, "true": True, "list": ["a"], "object": {"a": 1}}
 _NOT_UNIT = {"above": 1.0001, "below": -0.0001, "text": "0.5", "huge": 1e300, "true": True, "list": [0.5]}
@@ -102,7 +111,8 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
         cases.append((f"pet_id {name}", msgspec.json.encode({"pet_id": value}), "pet_id"))
         cases.append((f"job_id {name}", request(job_id=value), "job_id"))
         cases.append((f"image id {name}", payload(image_ids=["ok", value]), "payload.image_ids"))
-        cases.append((f"removed id {name}", payload(removed_image_ids=[value]), "payload.removed_image_ids"))
+        if value not in (".", ".."):
+            cases.append((f"removed id {name}", payload(removed_image_ids=[value]), "payload.removed_image_ids"))
         cases.append((f"id in images {name}", payload(images=[{"image_id": value}]), "payload.images"))
     for name, value in _NOT_UNIT.items():
         cases.append((f"quality_score {name}", payload(quality_score=value), "payload.quality_score"))
@@ -113,7 +123,7 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
             (f"{field} as {name}", payload(**{field: value}), f"payload.{field}") for name, value in _NOT_LIST.items()
         ]
     cases += _wrong_corrections()
-    for name, value in {"empty": "", "control": "a\x07", "129": "a" * 129, **_NOT_TEXT}.items():
+    for name, value in {**_NOT_SEEN, "control": "a\x07", "129": "a" * 129, **_NOT_TEXT}.items():
         cases.append((f"label {name}", image(label=value), "payload.images[0].label"))
         cases.append((f"label in the list {name}", payload(labels=[value]), "payload.labels[0]"))
         cases.append((f"model_version {name}", payload(model_version=value), "payload.model_version"))
@@ -125,6 +135,7 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
     ]
     cases += [
         ("coverage key", payload(coverage={"": 0.5}), "payload.coverage"),
+        ("coverage key of a blank", payload(coverage={" ": 0.5}), "payload.coverage"),
         ("257 images", payload(images=[{"image_id": f"i{n}"} for n in range(257)]), "payload.images: at most 256"),
         ("10,001 ids", payload(image_ids=["i"] * 10_001), "payload.image_ids: at most 10000"),
         ("257 labels", payload(labels=["l"] * 257), "payload.labels: at most 256"),
@@ -142,6 +153,8 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
         "op no text": ({**rename, "op": 1}, ".op"),
         "no label": ({"op": "rename", "cluster": "pet-cluster-0"}, ".label: this field is required"),
         "empty label": ({**rename, "label": ""}, ".label"),
+        "label of a blank": ({**rename, "label": " "}, ".label: expected 1 to 128 printable characters"),
+        "label without width": ({**rename, "label": "\u200b"}, ".label: expected 1 to 128 printable characters"),
         "no cluster": ({"op": "rename", "label": "x"}, ".cluster: this field is required"),
         "cluster no text": ({**rename, "cluster": 0}, ".cluster"),
         "cluster a number": ({**rename, "cluster": "0"}, ".cluster: expected a cluster's id"),
@@ -154,6 +167,7 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
         "none to split": ({**split, "image_ids": []}, ".image_ids"),
         "a bad id to split": ({**split, "image_ids": ["a b"]}, ".image_ids"),
         "a long id to split": ({**split, "image_ids": ["a" * 129]}, ": an id has at most 128"),
+        "a dot to split": ({**split, "image_ids": ["."]}, ".image_ids[0]: expected"),
         "none to move": ({"op": "move", "image_ids": [], "to": "pet-cluster-0"}, ".image_ids"),
         "no target": ({"op": "move", "image_ids": ["i"]}, ".to: this field is required"),
         "no hero": ({"op": "set_hero", "cluster": "pet-cluster-0"}, ".image_id: this field is required"),

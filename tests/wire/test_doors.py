@@ -1,6 +1,7 @@
 """One contract, two doors: what HTTP takes the stream takes, in every form, and what one refuses the other does too."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 from sploot_clusterd.checks import is_deeper
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Job
+from sploot_clusterd.model import TEXT_PATTERN, Job
 from sploot_clusterd.wire import claimed_ids, decode_entry, decode_request, encode_envelope
 from tests.wire.corpus import nested, packed
 from tests.wire.entries import ENTRIES, BadEntry
 from tests.wire.test_wire import AT, LIMITS, entry, json_values
 
-texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
-some_ids = st.from_regex(r"\A[A-Za-z0-9._:-]{1,12}\Z")
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
+    lambda text: re.match(TEXT_PATTERN, text)
+)
+some_ids = st.from_regex(r"\A[A-Za-z0-9._:-]{1,12}\Z").filter(lambda text: text not in {".", ".."})
 shares = st.floats(0.0, 1.0)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(datetime.isoformat)  # noqa: DTZ001 - or none
 vectors = st.lists(st.floats(0.5, 1e6), min_size=1, max_size=4) | st.builds(
