@@ -164,6 +164,8 @@ class Connection(web.RequestHandler):
     def resume_writing(self) -> None:
         self._keep()
         super().resume_writing()
+        if self._half_closed:
+            self._end_when_idle(_TURNS)
 
     def _await_taking(self) -> None:
         self._cut_off = asyncio.get_running_loop().call_later(self.keepalive_timeout, self._reset)

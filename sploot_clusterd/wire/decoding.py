@@ -58,14 +58,15 @@ def decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
 def must_be_json(raw: bytes, shape: Any = Any, within: str = "") -> None:
     """Raises BadJobError if no decoder can read it: what is wrong, and in which field where that can be told.
 
-    `shape` is what it was to be, `within` the field whose value it is.
+    `shape` is what it was to be, `within` the field of a flat entry whose value it is.
     """
     try:
         msgspec.json.decode(raw)
     except RecursionError:
-        raise BadJobError("malformed", _TOO_DEEP) from None
+        raise BadJobError("malformed", f"{within}: {_TOO_DEEP}" if within else _TOO_DEEP) from None
     except ValueError as error:  # DecodeError and UnicodeDecodeError among them
-        flaw = flaw_in(raw) or Flaw("malformed", "", str(error))
+        what = "expected JSON in this field of a flat entry" if within else str(error)
+        flaw = flaw_in(raw) or Flaw("malformed", "", what)
         raise BadJobError(flaw.reason, _told(flaw, shape, within)) from None
 
 

@@ -68,12 +68,13 @@ def texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     """A flat entry's fields. Raises BadJobError if they are no UTF-8."""
     given = {}
     for key, value in fields.items():
+        if key == b"first_id":
+            continue
         try:
             given[key.decode()] = value.decode()
         except UnicodeDecodeError:
             where = key.decode(errors="replace")[:_LONGEST_NAME]
             raise BadJobError("malformed", f"{where}: the fields of a flat entry are UTF-8") from None
-    given.pop("first_id", None)
     return given
 
 

@@ -164,11 +164,12 @@ def test_pets_that_differ_between_envelope_and_body_are_a_mismatch():
     [
         ({}, "pet_id"),
         ({"labels": b"[]"}, "pet_id"),
-        ({"pet_id": b"p", "labels": b"Portraits"}, "labels"),
+        ({"pet_id": b"p", "labels": b"Portraits"}, "labels: expected JSON in this field of a flat entry"),
         ({"pet_id": b"p", "labels": b'[], "pet_id": "q"'}, "labels"),
         ({"pet_id": b"p", "force": b"maybe"}, "force"),
-        ({"pet_id": b"\xff"}, "UTF-8"),
-        ({"pet_id": b"p", "images": b"[" * 100_000}, "images"),
+        ({"pet_id": b"\xff"}, "pet_id: the fields of a flat entry are UTF-8"),
+        ({"pet_id": b"p", "images": b"[" * 100_000}, "images: "),
+        ({"pet_id": b"p", "images": b"[" * 5_000 + b"]" * 5_000}, "images: not JSON that can be read"),
         ({"pet_id": b"p", "quality_score": b"2"}, "quality_score"),
     ],
 )
@@ -207,6 +208,7 @@ def test_a_flat_entry_can_be_replayed_from_its_dead_letter():
         ({b"payload": b'{"pet_id": ["p"], "job_id": "\\u006a"}'}, ("", "j")),
         ({b"payload": b'{"fields": {"pet_id": "p"}, "pet_id": "q"}'}, ("p", "")),
         ({b"pet_id": b"x" * 129, b"job_id": b"j"}, ("", "j")),
+        ({b"pet_id": b"p", b"first_id": b"\xff"}, ("p", "")),
     ],
 )
 def test_a_bad_entry_is_filed_under_the_pet_it_claims(fields: dict[bytes, bytes], claimed: tuple[str, str]):
