@@ -11,12 +11,13 @@ import argparse
 import contextlib
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd import __version__, config
+from sploot_clusterd import __version__, config, stdio
 from sploot_clusterd.commands import adder
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
@@ -43,6 +44,43 @@ _REPLAY_EXAMPLES: Final = """example:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. `arguments` None are the process's own."""
+    stdio.prepare()
+    try:
+        with stdio.interruptible(signal.SIGINT):
+            return _carried_out(arguments)
+    except ConfigError as error:
+        stdio.say(f"clusterd: {error}")
+        return _WRONG_USAGE
+    except ClusterdError as error:
+        stdio.say(f"clusterd: {error}")
+        return _FAILED
+    except KeyboardInterrupt:
+        stdio.say("clusterd: interrupted")
+        return _FAILED
+    except BrokenPipeError:  # who read our output has gone, as `| head` does
+        return _FAILED
+    finally:
+        stdio.finish()
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
+    try:
+        try:
+            asked = _parsed(arguments)
+            command = _command(asked)
+            if command in (_run, _run_embedded):
+                return command(asked)  # until it has something to put in order, SIGTERM may end it as it stands
+            with stdio.interruptible(signal.SIGTERM):
+                return command(asked)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ClusterdError(stdio.told(error)) from error
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     asked = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
     if asked.url and not asked.check and asked.command != "replay":
@@ -53,19 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
     if asked.command == "dlq" and (mistake := letters.mistake(asked)):
         parser.error(mistake)
-    try:
-        return _command(asked)(asked)
-    except ConfigError as error:
-        print(f"clusterd: {error}", file=sys.stderr)
-        return _WRONG_USAGE
-    except ClusterdError as error:
-        print(f"clusterd: {error}", file=sys.stderr)
-        return _FAILED
-    except KeyboardInterrupt:
-        return _FAILED
-    except BrokenPipeError:  # who read our output has gone, as `| head` does; what is still buffered must not fail too
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
+    return asked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,7 +188,7 @@ def _config(asked: argparse.Namespace) -> int:
 
     load_algorithm(settings.engine.algorithm)
     for warning in settings.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))
     return 0
 
@@ -217,8 +243,9 @@ def _eval(asked: argparse.Namespace) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     _compute_in_one_thread()
-    from sploot_clusterd import daemon
+    from sploot_clusterd import daemon, output
 
+    output.unblock()
     return daemon.run(config.load(asked.config))  # not held here: there are tokens in it
 
 
@@ -229,6 +256,8 @@ def _compute_in_one_thread() -> None:
 
 def _run_embedded(asked: argparse.Namespace) -> int:
     _compute_in_one_thread()
+    from sploot_clusterd import output
     from sploot_clusterd.quickstart import run
 
+    output.unblock()
     return run(asked.embedded, asked.config)
