@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _MOST_KEPT: Final = 2**20
 """Bytes: some thousand lines."""
 _MOST_AT_ONCE: Final = 2**16
+_PAUSE: Final = 0.002
+"""Seconds between two writes: what comes meanwhile goes together, for the interpreter's lock is handed over for each."""
 _PATIENCE: Final = 1.0
 """Seconds that an end waits for a reader."""
 
@@ -113,6 +115,7 @@ class Unblocked(io.TextIOBase):
             if item:
                 item()
             self._tell()
+            time.sleep(_PAUSE)
 
     def _next(self, *, wait: bool = False) -> bytes | Callable[[], None] | None:
         try:
