@@ -37,8 +37,9 @@ _MAIN_EXAMPLES: Final = """examples:
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
 """
-_REPLAY_EXAMPLES: Final = """example:
+_REPLAY_EXAMPLES: Final = """examples:
   INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
+  zcat jobs.jsonl.gz | clusterd replay -
 """
 
 
@@ -136,13 +137,20 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     command = adder(parser, shared, "command")
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
     replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
-    replay.add_argument("file", type=Path, metavar="FILE", help="a job, an array of jobs, or a job a line")
+    replay.add_argument(
+        "file", type=_file, metavar="FILE", help="a job, an array of jobs, or a job a line; -: standard input"
+    )
     replay.add_argument(
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), shared, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
+
+
+def _file(text: str) -> Path | None:
+    """None is standard input; a file of that name is `./-`."""
+    return None if text == "-" else Path(text)
 
 
 def _rate(text: str) -> float:
@@ -194,12 +202,9 @@ def _config(asked: argparse.Namespace) -> int:
 
 
 def _replay(asked: argparse.Namespace) -> int:
-    from sploot_clusterd.config.show import base_url
-    from sploot_clusterd.replay import Target, replay
+    from sploot_clusterd.replay import replay, target
 
-    settings = config.load(asked.config)
-    url = str(asked.url or base_url(settings.http.host, settings.http.port)).rstrip("/")
-    return replay(asked.file, Target(url, settings.http.tokens[0].reveal()), asked.rate)
+    return replay(asked.file, target(config.load(asked.config), asked.url), asked.rate)
 
 
 def _dlq(asked: argparse.Namespace) -> int:

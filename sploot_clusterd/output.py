@@ -24,7 +24,7 @@ _MOST_KEPT: Final = 2**20
 """Bytes: some thousand lines."""
 _MOST_AT_ONCE: Final = 2**16
 _PAUSE: Final = 0.002
-"""Seconds between two writes: what comes meanwhile goes together, for the interpreter's lock is handed over for each."""
+"""Seconds between two writes: for each the interpreter's lock changes hands, so what comes meanwhile goes together."""
 _PATIENCE: Final = 1.0
 """Seconds that an end waits for a reader."""
 

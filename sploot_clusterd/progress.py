@@ -27,6 +27,11 @@ class Progress:
         """The last of it, which stays."""
         self._write(f"\r{text}\n")
 
+    def end(self) -> None:
+        """What was shown last stays."""
+        if self._shown_at > -math.inf:
+            self._write("\n")
+
     def clear(self) -> None:
         self._write("\r\033[K")
 

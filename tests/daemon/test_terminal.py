@@ -1,6 +1,7 @@
 """What becomes of a daemon that was started on a terminal when that closes; and SIGHUP where there is none."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import shlex
@@ -39,10 +40,10 @@ class Terminal:
 
     async def started(self) -> psutil.Process:
         """The daemon, once it serves."""
-        await eventually(lambda: self._reads() and (self.data / "redis.sock").exists(), what="Redis", timeout=30)
+        await eventually(lambda: self.reads() and (self.data / "redis.sock").exists(), what="Redis", timeout=30)
         found = [each for each in psutil.process_iter() if arguments(each)[1:] == self.daemon[1:]]
         (daemon,) = [each for each in found if each.children()]
-        await eventually(lambda: self._reads() and listens(daemon), what="the daemon to listen", timeout=30)
+        await eventually(lambda: self.reads() and listens(daemon), what="the daemon to listen", timeout=30)
         return daemon
 
     def close(self) -> None:
@@ -51,13 +52,16 @@ class Terminal:
             os.close(self._controller)
         self._controller = None
 
-    def _reads(self) -> bool:
+    def reads(self) -> bool:
+        """Takes what is shown, for who writes there would wait."""
         os.set_blocking(self._controller, False)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._controller, 2**16)
-        except BlockingIOError:
-            pass
         return True
+
+    def exit_code(self) -> int:
+        """Of what ran on it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def end(self) -> None:
         self.close()
@@ -103,7 +107,7 @@ async def test_it_ends_with_its_terminal_in_good_order(directory: Path, terminal
     redis = daemon.children()[0]
     terminal.close()
     await gone(daemon, redis)
-    assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 0
+    assert terminal.exit_code() == 0
     assert not (terminal.data / "redis.sock").exists()
 
 
@@ -136,7 +140,7 @@ async def test_what_was_asked_to_stay_stays(directory: Path, terminals: list[Ter
     terminal.type(line.format(shlex.join(terminal.daemon), log=terminal.log))
     daemon = await terminal.started()
     terminal.close()
-    await asyncio.to_thread(os.waitpid, terminal.pid, 0)
+    await asyncio.to_thread(terminal.exit_code)
     if "disown" not in line:
         daemon.send_signal(signal.SIGHUP)
     await asyncio.sleep(0.5)  # that nothing happens cannot be waited for
@@ -168,7 +172,7 @@ async def test_without_embedded_it_is_the_same(directory: Path, terminals: list[
         plain = (sys.executable, "-P", "-m", "sploot_clusterd")
         terminals.append(terminal := Terminal(directory, *plain, REDIS_URL=f"unix://{server.socket}"))
         daemon = psutil.Process(terminal.pid)
-        await eventually(lambda: terminal._reads() and listens(daemon), what="the daemon to listen", timeout=30)
+        await eventually(lambda: terminal.reads() and listens(daemon), what="the daemon to listen", timeout=30)
         terminal.close()
         await gone(daemon)
-        assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 0
+        assert terminal.exit_code() == 0
