@@ -201,8 +201,7 @@ async def test_a_url_that_is_none_is_refused_before_a_job_is_posted(serve, tmp_p
 @pytest.mark.parametrize(
     ("variable", "told"), [("HTTP_PORT", "http.port = 0: the port is known"), ("HTTP_ENABLED", "http is not enabled")]
 )
-async def test_a_daemon_that_cannot_be_found_is_told_at_once(serve, tmp_path, monkeypatch, capsys, variable, told):
-    await serve(Daemon())
+async def test_a_daemon_that_cannot_be_found_is_told_at_once(tmp_path, monkeypatch, capsys, variable, told):
     monkeypatch.setenv(variable, "0")
     assert await run(write_jobs(tmp_path, 1)) == 2
     out, err = capsys.readouterr()
