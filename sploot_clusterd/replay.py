@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
+from sploot_clusterd import running
 from sploot_clusterd.config import Settings
 from sploot_clusterd.config.files import without_mark
 from sploot_clusterd.config.show import given_url, url_of
@@ -85,7 +86,7 @@ def replay(file: Path | None, target: Target, rate: float) -> int:
     began = time.monotonic()
     run = _Replay(target, len(jobs))
     try:
-        asyncio.run(run.run(jobs, rate))
+        running.run(run.run(jobs, rate))
     finally:  # also where it is interrupted
         run.progress.keep(run.so_far())
         _print_summary(run.tally, time.monotonic() - began)

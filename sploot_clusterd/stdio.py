@@ -10,12 +10,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
 _STREAMS: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 _OF_WRITING: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EAGAIN}
+_actions: Final[list[Callable[[], object]]] = []
+"""What an interruption does, the last one only, in place of raising KeyboardInterrupt."""
 _SAME_SIGNAL_SECONDS: Final = 0.1
 """Wrappers that signal the process and then its group are asking once, not twice."""
 
@@ -85,7 +87,9 @@ def interruptible(*numbers: signal.Signals) -> Iterator[None]:
         for descriptor in (1, 2):
             if not _takes_more(descriptor):
                 _to_devnull(descriptor)
-        raise KeyboardInterrupt
+        if not _actions:
+            raise KeyboardInterrupt
+        _actions[-1]()
 
     heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heeded}
@@ -94,6 +98,16 @@ def interruptible(*numbers: signal.Signals) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def on_interruption(action: Callable[[], object]) -> Iterator[None]:
+    """Within it nothing is raised; `action` is called instead, as a signal's handler."""
+    _actions.append(action)
+    try:
+        yield
+    finally:
+        _actions.pop()
 
 
 def _takes_more(descriptor: int) -> bool:

@@ -17,7 +17,7 @@ LAYERS = (
     {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
     {"ingest", "web", "pulse"},
     {"store", "engine"},
-    {"supervisor", "notify", "looplag", "health", "traffic", "stdio", "output", "progress", "terminal"},
+    {"supervisor", "notify", "looplag", "health", "traffic", "stdio", "output", "progress", "running", "terminal"},
     {"commands", "config", "model", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )
