@@ -4,13 +4,13 @@
 
 import http.client
 import json
-import sys
 import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
-from sploot_clusterd.config.show import base_url
+from sploot_clusterd.config.show import given_url, url_of
 from sploot_clusterd.errors import ConfigError
 
 _PATIENCE: Final = 5.0
@@ -19,19 +19,19 @@ _PATIENCE: Final = 5.0
 def check(url: str) -> int:
     """Print what the daemon at `url` says of itself. 0 if it is ready, else 1."""
     if not _threads_start():
-        print("not ready: no thread can be started here (MemoryDenyWriteExecute?)", file=sys.stderr)
+        stdio.say("not ready: no thread can be started here (MemoryDenyWriteExecute?)")
         return 1
     try:
         status, answer = _ask(url)
     except (OSError, http.client.HTTPException) as error:
-        print(f"not ready: {url}: {error or type(error).__name__}", file=sys.stderr)
+        stdio.say(f"not ready: {url}: {error or type(error).__name__}")
         return 1
     for warning in answer.get("warnings") or ():
-        print(f"warning: {warning}", file=sys.stderr)
+        stdio.say(f"warning: {warning}")
     if status == http.client.OK:
         print("ready")
         return 0
-    print("not ready: " + ("; ".join(map(str, answer.get("reasons") or ())) or f"status {status}"), file=sys.stderr)
+    stdio.say("not ready: " + ("; ".join(map(str, answer.get("reasons") or ())) or f"status {status}"))
     return 1
 
 
@@ -39,21 +39,13 @@ def readiness_url(settings: Settings) -> str:
     """Where this configuration's daemon answers: its metrics port, for several may share an HTTP port."""
     for name, section in (("metrics", settings.metrics), ("http", settings.http)):
         if section.enabled:
-            if section.port == 0:
-                raise ConfigError(f"{name}.port = 0: the port is known to the daemon only; use --url")
-            return f"{base_url(section.host, section.port)}/readyz"
+            return f"{url_of(name, section)}/readyz"
     raise ConfigError("neither metrics nor http is enabled: there is nothing to ask")
 
 
 def complete_url(given: str) -> str:
     """`--url` with the probe's path where it has none. Raises ConfigError."""
-    try:
-        parts = urlsplit(given)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(f"--url {given}: expected a URL as in http://127.0.0.1:9105")
+    parts = given_url(given)
     return parts._replace(path="/readyz").geturl() if parts.path in ("", "/") else given
 
 

@@ -11,12 +11,13 @@ import argparse
 import contextlib
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd import __version__, config
+from sploot_clusterd import __version__, config, stdio
 from sploot_clusterd.commands import adder
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
@@ -36,13 +37,51 @@ _MAIN_EXAMPLES: Final = """examples:
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
 """
-_REPLAY_EXAMPLES: Final = """example:
+_REPLAY_EXAMPLES: Final = """examples:
   INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
+  zcat jobs.jsonl.gz | clusterd replay -
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. `arguments` None are the process's own."""
+    stdio.prepare()
+    try:
+        with stdio.interruptible(signal.SIGINT):
+            return _carried_out(arguments)
+    except ConfigError as error:
+        stdio.say(f"clusterd: {error}")
+        return _WRONG_USAGE
+    except ClusterdError as error:
+        stdio.say(f"clusterd: {error}")
+        return _FAILED
+    except KeyboardInterrupt:
+        stdio.say("clusterd: interrupted")
+        return _FAILED
+    except BrokenPipeError:  # who read our output has gone, as `| head` does
+        return _FAILED
+    finally:
+        stdio.finish()
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
+    try:
+        try:
+            asked = _parsed(arguments)
+            command = _command(asked)
+            if command in (_run, _run_embedded):
+                return command(asked)  # until it has something to put in order, SIGTERM may end it as it stands
+            with stdio.interruptible(signal.SIGTERM):
+                return command(asked)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ClusterdError(stdio.told(error)) from error
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     asked = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
     if asked.url and not asked.check and asked.command != "replay":
@@ -53,19 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
     if asked.command == "dlq" and (mistake := letters.mistake(asked)):
         parser.error(mistake)
-    try:
-        return _command(asked)(asked)
-    except ConfigError as error:
-        print(f"clusterd: {error}", file=sys.stderr)
-        return _WRONG_USAGE
-    except ClusterdError as error:
-        print(f"clusterd: {error}", file=sys.stderr)
-        return _FAILED
-    except KeyboardInterrupt:
-        return _FAILED
-    except BrokenPipeError:  # who read our output has gone, as `| head` does; what is still buffered must not fail too
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
+    return asked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,13 +137,20 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     command = adder(parser, shared, "command")
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
     replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
-    replay.add_argument("file", type=Path, metavar="FILE", help="a job, an array of jobs, or a job a line")
+    replay.add_argument(
+        "file", type=_file, metavar="FILE", help="a job, an array of jobs, or a job a line; -: standard input"
+    )
     replay.add_argument(
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), shared, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
+
+
+def _file(text: str) -> Path | None:
+    """None is standard input; a file of that name is `./-`."""
+    return None if text == "-" else Path(text)
 
 
 def _rate(text: str) -> float:
@@ -162,18 +196,15 @@ def _config(asked: argparse.Namespace) -> int:
 
     load_algorithm(settings.engine.algorithm)
     for warning in settings.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))
     return 0
 
 
 def _replay(asked: argparse.Namespace) -> int:
-    from sploot_clusterd.config.show import base_url
-    from sploot_clusterd.replay import Target, replay
+    from sploot_clusterd.replay import replay, target
 
-    settings = config.load(asked.config)
-    url = str(asked.url or base_url(settings.http.host, settings.http.port)).rstrip("/")
-    return replay(asked.file, Target(url, settings.http.tokens[0].reveal()), asked.rate)
+    return replay(asked.file, target(config.load(asked.config), asked.url), asked.rate)
 
 
 def _dlq(asked: argparse.Namespace) -> int:
@@ -217,8 +248,9 @@ def _eval(asked: argparse.Namespace) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     _compute_in_one_thread()
-    from sploot_clusterd import daemon
+    from sploot_clusterd import daemon, output
 
+    output.unblock()
     return daemon.run(config.load(asked.config))  # not held here: there are tokens in it
 
 
@@ -229,6 +261,8 @@ def _compute_in_one_thread() -> None:
 
 def _run_embedded(asked: argparse.Namespace) -> int:
     _compute_in_one_thread()
+    from sploot_clusterd import output
     from sploot_clusterd.quickstart import run
 
+    output.unblock()
     return run(asked.embedded, asked.config)

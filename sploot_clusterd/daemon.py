@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import uvloop
 
-from sploot_clusterd import __version__, config, logs
+from sploot_clusterd import __version__, config, logs, output, terminal
 from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import Params, load_algorithm, slots
 from sploot_clusterd.errors import ConfigError
@@ -41,6 +41,7 @@ GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
 through again and again, for up to 75 ms with 500 of them, and nothing is found: what we make is freed by counting.
 """
 _LEAST_STALE_SECONDS: Final = 30.0
+_SHELL_SECONDS: Final = 2.0
 _SAME_SIGNAL_SECONDS: Final = 0.1
 """Wrappers that signal the process and then its group are asking once, not twice."""
 
@@ -54,6 +55,7 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch
     for warning in settings.warnings:
         log.warning(warning)
     daemon = Daemon(settings)
+    output.count_dropped(daemon.metrics.log_lines_dropped.inc)
     del settings  # the tokens in it, which the daemon keeps as digests
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(daemon.run(on_ready, watch))
@@ -72,6 +74,7 @@ class Daemon:
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
         self._asked_at = 0.0
+        self._on_terminal = False
         self._supervisor = Supervisor(self.metrics, self.health)
         self._notifier = Notifier()
         # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
@@ -99,6 +102,7 @@ class Daemon:
             await self._stop()
         log.info("stopped", extra={"data": {"drained": drained}})
         if not drained:
+            output.drain()
             os._exit(1)  # a thread that still computes would keep the interpreter from ending
         return 0
 
@@ -106,7 +110,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop_asked, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._on_terminal = terminal.is_there()
+        if not (self._on_terminal and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN):  # else it was asked to stay
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         for server in (self.ops, self.http):
             if server:
                 await server.start()
@@ -126,6 +132,7 @@ class Daemon:
             return
         if self.stopping.is_set():
             log.warning("ended at once, by a second signal")
+            output.drain()
             os._exit(128 + number)  # no clean-up: what was in hand stays pending
         self._asked_at = now
         log.info("stopping", extra={"data": {"signal": number.name}})
@@ -133,6 +140,22 @@ class Daemon:
         self.stopping.set()
         if self.http:
             self._supervisor.spawn(self.http.stop(), "http stop")
+
+    def _hung_up(self) -> None:
+        """A service is asked to reload; what was started on a terminal that closes has to end."""
+        if self.stopping.is_set():
+            return  # the kernel and the shell both tell
+        if self._end_without_terminal():
+            return
+        self._reload()
+        # A shell that ends tells its jobs first, and closes the terminal then.
+        asyncio.get_running_loop().call_later(_SHELL_SECONDS, self._end_without_terminal)
+
+    def _end_without_terminal(self) -> bool:
+        ends = self._on_terminal and not terminal.is_there()
+        if ends and not self.stopping.is_set():
+            self._stop_asked(signal.SIGHUP)
+        return ends
 
     def _reload(self) -> None:
         """Tokens and log level, read again from where they came. What is wrong is logged, and nothing changes."""

@@ -48,12 +48,19 @@ class Binary(NamedTuple):
 class EmbeddedRedis:
     """One redis-server in `directory`, which it creates. `extra` arguments come after ours and win.
 
+    Raises ConfigError if the directory is a relative one, and there is none that it could be relative to.
+
     with EmbeddedRedis(Path("data")) as server:
         connect(f"unix://{server.socket}")
     """
 
     def __init__(self, directory: Path, *extra: str) -> None:
-        self.directory = directory.absolute()
+        try:
+            self.directory = directory.absolute()
+        except OSError:
+            raise ConfigError(
+                f"{directory}: the working directory is gone: give --embedded a directory by its whole path"
+            ) from None
         self.socket = self.directory / "redis.sock"
         self._extra = extra
         self._lock: IO[str] | None = None

@@ -1,8 +1,8 @@
 """What a command does at Redis and is done with: connect, work, close, and say where we asked if nobody answered."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
+from sploot_clusterd import running
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.store import Clients, Keys
@@ -20,7 +20,7 @@ def run(settings: Settings, work: Callable[[Clients, Keys], Awaitable[int]]) -> 
             await clients.close()
 
     try:
-        return asyncio.run(connected())
+        return running.run(connected())
     except StoreRefusesError:
         raise  # it says what is wrong: nothing is wrong with where we asked
     except StoreUnavailableError as error:

@@ -131,6 +131,9 @@ class Metrics:
         self.redis_round_trips = self._counter("redis_round_trips_total", "Commands and pipelines sent", "kind")
         self.loop_lag = self._histogram("loop_lag_seconds", "How late the event loop wakes a sleeper", _LAG_SECONDS)
         self.restarts = self._counter("component_restarts_total", "Root tasks started again", "component")
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped_total", "Lines of output that nobody read in time, or that could not be written"
+        )
         self.ready = self._gauge("ready", "1 while /readyz says ready, else 0")
         build = self._gauge("build_info", "Always 1; the version as a label", "version")
         build.labels(__version__).set(1)

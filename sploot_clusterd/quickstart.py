@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from sploot_clusterd import __version__, config, daemon
 from sploot_clusterd.config import Given, Settings
+from sploot_clusterd.config.files import read_text
 from sploot_clusterd.config.show import base_url
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.errors import StartError
+from sploot_clusterd.errors import ConfigError, StartError
 from sploot_clusterd.waiting import pause
 
 _SOURCE: Final = "--embedded"
@@ -50,12 +51,12 @@ def run(directory: Path, file: Path | None) -> int:
 def kept_token(file: Path) -> str:
     """The token in `file`, made at the first start. Only its owner can read it. Raises StartError."""
     try:
-        if file.exists() and (token := file.read_text().strip()):
+        if file.exists() and (token := read_text(file).strip()):
             return token
         token = secrets.token_urlsafe(24)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             out.write(token + "\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
         raise StartError(
             f"{file}: cannot hold the token ({error}); move it away and a new token is made, or set INTERNAL_TOKEN"
         ) from None

@@ -14,7 +14,12 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
+from sploot_clusterd import running
+from sploot_clusterd.config import Settings
+from sploot_clusterd.config.files import without_mark
+from sploot_clusterd.config.show import given_url, url_of
 from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.progress import Progress
 
 _AT_ONCE: Final = 16
 _TRIES: Final = 8
@@ -22,7 +27,6 @@ _LONGEST_PAUSE: Final = 30.0
 _PATIENCE: Final = aiohttp.ClientTimeout(total=30.0)
 _REASONS_SHOWN: Final = 3
 _LONGEST_REASON: Final = 200
-_PROGRESS_EVERY: Final = 0.2
 _NO_ANSWER: Final = 0
 _ACCEPTED: Final = 202
 _UNAVAILABLE: Final = 503
@@ -40,6 +44,8 @@ class Tally:
     """What became of the jobs: a count per status (0: no answer), and the first reasons of those not accepted."""
 
     total: int
+    begun: int = 0
+    """Those posted; the daemon may have those without an answer, too."""
     statuses: Counter[int] = field(default_factory=Counter)
     reasons: dict[int, list[str]] = field(default_factory=dict)
 
@@ -58,30 +64,49 @@ class Tally:
         return self.statuses.total()
 
 
-def replay(file: Path, target: Target, rate: float) -> int:
+def target(settings: Settings, url: str | None) -> Target:
+    """The daemon at `url`, else the configuration's. Raises ConfigError if there is none that could take jobs."""
+    token = settings.http.tokens[0].reveal()
+    if url:
+        parts = given_url(url)
+        if parts.query or parts.fragment:
+            raise ConfigError(f"--url {url}: expected a URL that ends with its host, port or path")
+        return Target(url.rstrip("/"), token)
+    if not settings.http.enabled:
+        raise ConfigError("http is not enabled: there is nothing to post to; use --url")
+    return Target(url_of("http", settings.http), token)
+
+
+def replay(file: Path | None, target: Target, rate: float) -> int:
     """Post every job of `file`, `rate` a second (0: as fast as the daemon answers). 0 if all were accepted, else 1.
 
-    Raises ConfigError if the file cannot be read or holds nothing.
+    `file` None is standard input. Raises ConfigError if it cannot be read or holds nothing.
     """
     jobs = bodies(file)
     began = time.monotonic()
-    tally = asyncio.run(_Replay(target, len(jobs)).run(jobs, rate))
-    _print_summary(tally, time.monotonic() - began)
-    return 0 if tally.accepted == tally.total else 1
+    run = _Replay(target, len(jobs))
+    try:
+        running.run(run.run(jobs, rate))
+    finally:  # also where it is interrupted
+        run.progress.keep(run.so_far())
+        _print_summary(run.tally, time.monotonic() - began)
+    return 0 if run.tally.accepted == run.tally.total else 1
 
 
-def bodies(file: Path) -> list[bytes]:
+def bodies(file: Path | None) -> list[bytes]:
     """The request bodies in a file: a JSON object, a JSON array of jobs, or JSON Lines. Raises ConfigError.
 
     What is no JSON is posted all the same, line by line or whole, so that the daemon says what is wrong with it.
     """
+    name = str(file or "standard input")
     try:
-        content = file.read_bytes()
+        content = file.read_bytes() if file else sys.stdin.buffer.read()
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
-    jobs = _split(content, is_lines=file.suffix in (".jsonl", ".ndjson"))
+        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from None
+    is_lines = file is not None and file.suffix in (".jsonl", ".ndjson")
+    jobs = _split(without_mark(content, name), is_lines=is_lines)
     if not jobs:
-        raise ConfigError(f"{file}: expected at least one job, found none")
+        raise ConfigError(f"{name}: expected at least one job, found none")
     return jobs
 
 
@@ -107,11 +132,11 @@ class _Replay:
     def __init__(self, target: Target, total: int) -> None:
         self._url = f"{target.url}/internal/cluster-jobs"
         self._headers = {"X-Internal-Token": target.token, "Content-Type": "application/json"}
-        self._tally = Tally(total)
+        self.tally = Tally(total)
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._printed = 0.0
+        self.progress = Progress()
 
-    async def run(self, jobs: Sequence[bytes], rate: float) -> Tally:
+    async def run(self, jobs: Sequence[bytes], rate: float) -> None:
         began = time.monotonic()
         async with (
             aiohttp.ClientSession(headers=self._headers, timeout=_PATIENCE) as client,
@@ -121,17 +146,16 @@ class _Replay:
                 if rate and (early := began + number / rate - time.monotonic()) > 0:
                     await asyncio.sleep(early)
                 await self._slots.acquire()
+                self.tally.begun += 1
                 group.create_task(self._post(client, job))
-        self._print_progress(last=True)
-        return self._tally
 
     async def _post(self, client: aiohttp.ClientSession, job: bytes) -> None:
         try:
             status, reason = await self._answer(client, job)
         finally:
             self._slots.release()
-        self._tally.count(status, reason)
-        self._print_progress()
+        self.tally.count(status, reason)
+        self.progress.show(self.so_far())
 
     async def _answer(self, client: aiohttp.ClientSession, job: bytes) -> tuple[int, str]:
         """The last status and its reason. A 503 is tried again when its Retry-After says: this slows the rest, too."""
@@ -148,13 +172,8 @@ class _Replay:
             await asyncio.sleep(min(float(pause), _LONGEST_PAUSE))
         return status, reason
 
-    def _print_progress(self, *, last: bool = False) -> None:
-        now = time.monotonic()
-        if sys.stderr.isatty() and (last or now - self._printed >= _PROGRESS_EVERY):
-            self._printed = now
-            tally = self._tally
-            text = f"\r{tally.done}/{tally.total} posted, {tally.accepted} accepted"
-            print(text, end="\n" if last else "", file=sys.stderr, flush=True)
+    def so_far(self) -> str:
+        return f"{self.tally.done}/{self.tally.total} posted, {self.tally.accepted} accepted"
 
 
 def _reason(body: str) -> str:
@@ -164,9 +183,12 @@ def _reason(body: str) -> str:
 
 
 def _print_summary(tally: Tally, seconds: float) -> None:
-    rate = tally.total / seconds if seconds else 0.0
-    refused = tally.total - tally.accepted
-    print(f"{tally.total} jobs in {seconds:.1f} s ({rate:.0f} a second): {tally.accepted} accepted, {refused} not")
+    rate = tally.done / seconds if seconds else 0.0
+    refused = tally.done - tally.accepted
+    whole = f"{tally.total} jobs" if tally.done == tally.total else f"interrupted: {tally.done} of {tally.total} jobs"
+    print(f"{whole} in {seconds:.1f} s ({rate:.0f} a second): {tally.accepted} accepted, {refused} not")
+    if tally.done < tally.total:
+        print(f"  {tally.begun - tally.done} without an answer, {tally.total - tally.begun} not posted")
     for status, count in sorted(tally.statuses.items()):
         if status != _ACCEPTED:
             print(f"  {count} x {status or 'no answer'}: " + "; ".join(tally.reasons[status]))

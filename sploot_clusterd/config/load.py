@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sploot_clusterd.config import redis_url, rules, sources
+from sploot_clusterd.config.dotenv import read_dotenv
+from sploot_clusterd.config.files import read_text, without_mark
 from sploot_clusterd.config.kinds import Secret
 from sploot_clusterd.config.schema import build
 from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, RedisSettings, Sections
@@ -82,8 +84,9 @@ def read(
     given = sources.from_toml(file, problems) if file else {}
     dotenv = directory / ".env"
     variables: dict[str, str] = {}
+    warnings: list[str] = []
     if sources.dotenv_applies(dotenv, environ, given):
-        variables = sources.from_dotenv(dotenv)
+        variables, warnings = read_dotenv(dotenv, sources.OWN_NAMES)
         given |= sources.from_environment(variables, f"{dotenv}: ")
     given |= sources.from_environment(environ)
     given = {key: entry for key, entry in {**given, **overrides}.items() if entry.value is not None}
@@ -95,7 +98,7 @@ def read(
         file=file,
         sources={key: entry.source for key, entry in given.items()},
         overrides=overrides,
-        warnings=tuple(sources.misspelt({**variables, **environ})),
+        warnings=(*warnings, *sources.misspelt({**variables, **environ})),
     )
     texts = {key: str(entry.value) for key, entry in given.items() if entry.is_text}
     several = rules.tokens_with_commas(settings, settings.sources, texts)
@@ -108,9 +111,12 @@ def _unreadable(redis: RedisSettings) -> Iterator[str]:
     for key, file in (("redis.ssl_ca_certs", redis.ssl_ca_certs), *of_url):
         try:
             if file:
-                Path(file).open("rb").close()
+                with Path(file).open("rb") as opened:
+                    without_mark(opened.read(4), file)  # OpenSSL skips a mark, and finds nothing in UTF-16
         except OSError as error:
             yield f"{key}: {file} cannot be read: {error.strerror}"
+        except ConfigError as error:
+            yield f"{key}: {error}"
 
 
 def _with_token_files(section: S, name: str) -> S:
@@ -122,9 +128,11 @@ def _with_token_files(section: S, name: str) -> S:
 
 def _tokens_in(file: str, key: str) -> list[Secret]:
     try:
-        lines = Path(file).read_text(errors="surrogateescape").splitlines()
+        lines = read_text(Path(file), "surrogateescape").splitlines()
     except OSError as error:
         raise ConfigError(f"{key}: {file} cannot be read: {error.strerror}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
     tokens = [Secret(line.strip()) for line in lines if line.strip()]
     if not tokens:
         raise ConfigError(f"{key}: {file} is empty; expected a token a line")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from sploot_clusterd.config.files import read_text
 from sploot_clusterd.config.kinds import MASK, shown
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, near_miss
 from sploot_clusterd.errors import ConfigError
@@ -13,6 +14,8 @@ from sploot_clusterd.errors import ConfigError
 SYSTEM_FILE: Final = Path("/etc/sploot-clusterd/config.toml")
 _OURS: Final = ("CLUSTERD_", "CLUSTER_")
 _LONGEST_SHOWN: Final = 80
+OWN_NAMES: Final = frozenset(name for key in SCHEMA for name in environment_names(key))
+"""Every variable that is a setting."""
 
 
 class Given(NamedTuple):
@@ -36,7 +39,7 @@ def find_file(asked: Path | None, environ: Mapping[str, str]) -> Path | None:
 def from_toml(file: Path, problems: list[str]) -> dict[str, Given]:
     """Every key of the file. Unknown ones go to `problems`. Raises ConfigError if the file cannot be read."""
     try:
-        tree = tomllib.loads(file.read_text())
+        tree = tomllib.loads(read_text(file))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # TOML's and UTF-8's
@@ -62,28 +65,10 @@ def from_environment(environ: Mapping[str, str], source: str = "") -> dict[str, 
 
 def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
     """Warnings for variables that look like ours and are none. Not refused: they may be another program's."""
-    known = {"CLUSTERD_CONFIG", *(name for key in SCHEMA for name in environment_names(key))}
+    known = {"CLUSTERD_CONFIG", *OWN_NAMES}
     for name in sorted(environ):
         if name.startswith(_OURS) and name not in known and (meant := near_miss(name, known, 0.85)):
             yield f"${name} is not a setting and was ignored; did you mean ${meant}?"
-
-
-def from_dotenv(file: Path) -> dict[str, str]:
-    """The variables of a .env file: NAME=value lines, quotes and `export` allowed. Raises ConfigError."""
-    found = {}
-    try:
-        lines = file.read_text().splitlines()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        stripped = line.strip().removeprefix("export ")
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, equals, value = stripped.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise ConfigError(f"{file}, line {number}: expected NAME=value")  # the line may hold a secret
-        found[name.strip()] = _unquoted(value.strip())
-    return found
 
 
 def checked(given: Mapping[str, Given], problems: list[str]) -> dict[str, object]:
@@ -121,13 +106,6 @@ def _unknown(key: str, file: Path) -> str:
     siblings = [known for known in (*SCHEMA, *TABLES) if known.rpartition(".")[0] == table]
     meant = near_miss(key, siblings) or near_miss(key, (*SCHEMA, *TABLES))
     return f"{key} ({file}): there is no such setting" + (f"; did you mean {meant}?" if meant else "")
-
-
-def _unquoted(value: str) -> str:
-    for quote in "\"'":
-        if value.startswith(quote) and (end := value.find(quote, 1)) > 0:
-            return value[1:end]
-    return value.split(" #", 1)[0].rstrip()
 
 
 def _abridged(value: object) -> str:

@@ -13,14 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sploot_clusterd import errand
+from sploot_clusterd import errand, stdio
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.model import EntryId
+from sploot_clusterd.progress import Progress
 from sploot_clusterd.store import Found, Letters, Replayed
 
 _FAILED: Final = 1
-_PROGRESS_EVERY: Final = 0.2
 _COLUMNS: Final = (("age", 5), ("id", 17), ("reason", 12), ("pet", 16), ("job", 16), ("attempts", 8))
 _SHORTEST_ERROR: Final = 40
 _LONG_NUMBER: Final = 10
@@ -102,8 +102,7 @@ def list_letters(settings: Settings, selection: Selection, *, as_json: bool) -> 
             for letter in page:
                 print(json.dumps(_object(letter)) if as_json else _row(letter))
         if not count:
-            print("no dead letter matches", file=sys.stderr)
-        sys.stdout.flush()  # here, where a reader that has gone is told as one
+            stdio.say("no dead letter matches")
         return 0
 
     return _run(settings, work)
@@ -141,9 +140,11 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
 
     async def work(letters: Letters) -> int:
         dropped = 0
-        async for page in selection.pages(letters):
-            dropped += await letters.drop([letter.id for letter in page])
-        print(f"{dropped} dropped")
+        try:
+            async for page in selection.pages(letters):
+                dropped += await letters.drop([letter.id for letter in page])
+        finally:  # also where Redis went away, or it is interrupted: they are gone
+            print(f"{dropped} dropped")
         return _missing(len(selection.ids) - dropped)
 
     return _run(settings, work)
@@ -178,7 +179,8 @@ def _missing(letters: int) -> int:
 
 async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
     tally: Counter[Replayed] = Counter()
-    began, asked, printed = time.monotonic(), 0, 0.0
+    progress = Progress()
+    began, asked = time.monotonic(), 0
     try:
         async for letter in _one_by_one(letters, selection):
             if rate and (early := began + asked / rate - time.monotonic()) > 0:
@@ -186,14 +188,11 @@ async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
             asked += 1
             outcome = await letters.replay(letter)
             tally[outcome] += 1
-            if sys.stderr.isatty() and time.monotonic() - printed >= _PROGRESS_EVERY:
-                printed = time.monotonic()
-                print(f"\r{tally[Replayed.DONE]} replayed", end="", file=sys.stderr, flush=True)
+            progress.show(f"{tally[Replayed.DONE]} replayed")
             if outcome is Replayed.FULL:
                 break
-    finally:  # also where Redis went away: what was put back by then stays so
-        if printed:
-            print(file=sys.stderr)
+    finally:  # also where Redis went away, or it is interrupted: what was put back by then stays so
+        progress.end()
         refused = tally.total() - tally[Replayed.DONE]
         print(f"{tally[Replayed.DONE]} replayed, {refused} not")
         for outcome, why in _WHY_NOT.items():

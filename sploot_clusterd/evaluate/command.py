@@ -4,23 +4,21 @@
 
 import dataclasses
 import os
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from sploot_clusterd import stdio
 from sploot_clusterd.engine import Params
-from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
 from sploot_clusterd.evaluate.figures import Measured, as_json, figures, notes, table
 from sploot_clusterd.evaluate.modes import Mode, Ran, mode
 from sploot_clusterd.evaluate.replay import Replay
-
-_TICK: Final = 0.2
+from sploot_clusterd.progress import Progress
 
 
 class Asked(NamedTuple):
@@ -55,9 +53,9 @@ def evaluate(asked: Asked, params: Params) -> int:
     if said := [note for column in columns for note in notes(column)]:
         print("", *said, sep="\n")
     if asked.json:
-        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(albums, columns))))
+        _write(asked.json, msgspec.json.format(msgspec.json.encode(as_json(albums, columns))))
     if report and asked.report:
-        asked.report.write_text(report(title, albums, columns), encoding="utf-8")
+        _write(asked.report, report(title, albums, columns).encode())
         print(f"\nreport: {asked.report}")
     return 0
 
@@ -69,6 +67,13 @@ def _reporter() -> Callable[[str, Sequence[LabelledAlbum], Sequence[Measured]], 
     except ImportError as error:
         raise ConfigError(f"--report: {error}; it comes with pip install 'sploot-clusterd[report]'") from None
     return report
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise ClusterdError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 def _chosen(asked: Asked) -> list[LabelledAlbum]:
@@ -98,17 +103,23 @@ def _measured(algorithm: str, albums: Sequence[LabelledAlbum], params: Params, a
 
 @contextmanager
 def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Tells a terminal how many images have come; gives what is to be called with those of each job."""
-    done, told = 0, 0.0
-    shows = sys.stderr.isatty()
+    """Tells how many images have come: a terminal all the time, else at an interruption. Gives what is to be called
+    with those of each job.
+    """
+    done, progress = 0, Progress()
 
     def came(images: int) -> None:
-        nonlocal done, told
+        nonlocal done
         done += images
-        if shows and time.monotonic() - told > _TICK:
-            told = time.monotonic()
-            print(f"\r{what}: {done:,} of {total:,} images", end="", file=sys.stderr, flush=True)
+        progress.show(so_far())
 
-    yield came
-    if shows:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    def so_far() -> str:
+        return f"{what}: {done:,} of {total:,} images"
+
+    try:
+        yield came
+    except KeyboardInterrupt:
+        progress.clear()
+        stdio.say(so_far())
+        raise
+    progress.clear()

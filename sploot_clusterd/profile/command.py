@@ -4,12 +4,11 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sploot_clusterd import errand
+from sploot_clusterd import errand, stdio
 from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, decode_profile, decode_sampled, encode_profile
 from sploot_clusterd.errors import ClusterdError
@@ -27,7 +26,6 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     async def work(clients: Clients, keys: Keys) -> int:
         retry_reads = settings.redis.retry_on_timeout
         await _act(ProfileStore(clients, keys, Metrics(), most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads), asked)
-        sys.stdout.flush()  # here, where a reader that has gone is told as one
         return 0
 
     return errand.run(settings, work)
@@ -51,7 +49,7 @@ async def list_profiles(store: ProfileStore, *, as_json: bool) -> None:
     """Print a line for each model version: a table for people, or a JSON object a line."""
     states = (await store.poll()).states
     if not states:
-        print("no model version was sampled yet", file=sys.stderr)
+        stdio.say("no model version was sampled yet")
     elif not as_json:
         print(" ".join(f"{name:<{width}}" for name, width in _COLUMNS) + " model version")
     for version, state in sorted(states.items()):

@@ -1,6 +1,7 @@
 """`clusterd replay FILE` against a small server."""
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -185,3 +186,35 @@ def test_files_that_hold_no_job(tmp_path):
             bodies(tmp_path / name)
     with pytest.raises(ConfigError, match="cannot be read"):
         bodies(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:9007", "localhost", "ftp://h", "http://", "http://h:port", "http://a b", "http://h?a=b"]
+)
+async def test_a_url_that_is_none_is_refused_before_a_job_is_posted(serve, tmp_path, capsys, url):
+    await serve(Daemon())
+    assert await run("--url", url, write_jobs(tmp_path, 3)) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.startswith(f"clusterd: --url {url}: expected a URL ")) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"), [("HTTP_PORT", "http.port = 0: the port is known"), ("HTTP_ENABLED", "http is not enabled")]
+)
+async def test_a_daemon_that_cannot_be_found_is_told_at_once(tmp_path, monkeypatch, capsys, variable, told):
+    monkeypatch.setenv(variable, "0")
+    assert await run(write_jobs(tmp_path, 1)) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.startswith(f"clusterd: {told}"), "--url" in err) == ("", True, True)
+
+
+async def test_a_dash_is_standard_input(serve, tmp_path, monkeypatch, capsys):
+    daemon = Daemon()
+    await serve(daemon)
+    content = io.BytesIO(b'\xef\xbb\xbf{"pet_id": "a"}\n{"pet_id": "b"}\n')
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
+    assert await run("-") == 0
+    assert sorted(daemon.posted) == [b'{"pet_id": "a"}', b'{"pet_id": "b"}']
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert await run("-") == 2
+    assert capsys.readouterr().err == "clusterd: standard input: expected at least one job, found none\n"

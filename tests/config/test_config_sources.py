@@ -135,12 +135,6 @@ def test_dotenv_forms(tmp_path):
     assert settings.redis.password is None
 
 
-def test_dotenv_that_is_none_is_refused_without_showing_it(tmp_path):
-    text = refusal(tmp_path, dotenv="A=1\nhunter2hunter2\n")
-    assert "line 2" in text
-    assert "hunter2" not in text
-
-
 def test_dotenv_that_cannot_be_read(tmp_path):
     (tmp_path / ".env").mkdir()
     assert f"{tmp_path / '.env'}: cannot be read" in refusal(tmp_path)
