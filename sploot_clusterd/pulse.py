@@ -8,10 +8,11 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from sploot_clusterd.due import Due
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Finding, Stats, Stream
+from sploot_clusterd.store import Finding, Stats, Store
 from sploot_clusterd.supervisor import pause
 
 log = logging.getLogger(__name__)
@@ -31,15 +32,15 @@ class Pulse:
     def __init__(
         self,
         *,
-        clients: Clients,
-        stream: Stream,
+        store: Store,
+        due: Due,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
         maxlen: int,
     ) -> None:
-        self._clients = clients
-        self._stream = stream
+        self._store = store
+        self._due = due
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
@@ -55,9 +56,12 @@ class Pulse:
             every = _EVERY
             try:
                 if clock() >= self._look_at:
-                    self._tell(await self._clients.look())
+                    self._tell(await self._store.look())
                     self._look_at = clock() + _LOOK_EVERY
-                self._note(await self._stream.stats())
+                put_off = self._due.put_off
+                stats = await self._store.stream.stats()
+                self._due.seen(stats.pending, put_off)
+                self._note(stats)
             except StoreUnavailableError as error:
                 self._health.fault(_REDIS, error.detail)
                 self._look_at = 0.0  # what answers next may be another server
@@ -87,6 +91,8 @@ class Pulse:
         else:
             self._health.settled(_BACKLOG)
         if stats.pending < 0:
-            self._health.warn(_GROUP, f"the consumer group {self._stream.group} is missing: no consumer has run yet")
+            self._health.warn(
+                _GROUP, f"the consumer group {self._store.stream.group} is missing: no consumer has run yet"
+            )
         else:
             self._health.settled(_GROUP)

@@ -14,10 +14,10 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
+    {"daemon", "check", "replay", "dlq", "profile", "embedded", "evaluate"},
     {"ingest", "web", "pulse"},
     {"store", "engine"},
-    {"supervisor", "notify", "looplag", "health", "traffic"},
+    {"supervisor", "notify", "looplag", "health", "traffic", "due"},
     {"commands", "config", "model", "wire", "checks", "metrics", "logs"},
     {"errors"},
 )

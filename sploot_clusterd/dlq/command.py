@@ -13,11 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sploot_clusterd import errand
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Found, Letters, Replayed
+from sploot_clusterd.store import Found, Letters, Replayed, session
 
 _FAILED: Final = 1
 _PROGRESS_EVERY: Final = 0.2
@@ -213,7 +212,7 @@ async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[E
 
 
 def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
-    return errand.run(settings, lambda clients, keys: work(Letters(clients, keys, most_jobs=settings.stream.maxlen)))
+    return session.run(settings, lambda store: work(store.letters))
 
 
 def _head() -> str:

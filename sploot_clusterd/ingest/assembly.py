@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import SAMPLE_LIMIT, Params
+from sploot_clusterd.due import Due
+from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
@@ -20,7 +21,7 @@ from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.ingest.profiles import ProfileKeeper
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Clients, Keys, Reader, Stream
+from sploot_clusterd.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,8 @@ class Ingest:
 
     settings: Settings
     params: Params
-    clients: Clients
-    keys: Keys
-    stream: Stream
+    store: Store
+    due: Due
     compute: Compute
     metrics: Metrics
     health: Health
@@ -40,9 +40,10 @@ class Ingest:
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self.settings)
-        leases = Leases(self.stream, self.health, self.stopping, self.settings.stream.retry_idle_ms)
+        leases = Leases(self.store.stream, self.health, self.stopping, self.settings.stream.retry_idle_ms)
         brake = Brake(self.health)
-        book = Book.of(self.settings, self.clients, self.keys, self.metrics)
+        profiles = self.settings.profiles
+        book = Book(self.store.profiles, sampling=profiles.enabled, moves_per_second=profiles.moves_per_second)
         processor = self._processor(leases, brake, book)
         named = asyncio.Event()
         for slot, name in enumerate(names):
@@ -50,9 +51,10 @@ class Ingest:
         reclaimer = Reclaimer(
             name=reclaim_name,
             living=[*names, reclaim_name],
-            stream=self.stream,
+            stream=self.store.stream,
             processor=processor,
             brake=brake,
+            due=self.due,
             health=self.health,
             named=named,
             stopping=self.stopping,
@@ -62,14 +64,14 @@ class Ingest:
         yield "leases", leases.run
         for name in (*names, reclaim_name):
             self.health.expect(name)
-        if self.settings.profiles.enabled:
+        if profiles.enabled:
             yield "profiles", ProfileKeeper(book, self.metrics, self.health, self.stopping).run
 
     def _consumer(self, name: str, processor: Processor, brake: Brake, named: asyncio.Event) -> Consumer:
         return Consumer(
             name=name,
-            new_reader=self._reader,
-            stream=self.stream,
+            new_reader=self.store.reader,
+            stream=self.store.stream,
             processor=processor,
             brake=brake,
             metrics=self.metrics,
@@ -81,41 +83,16 @@ class Ingest:
     def _processor(self, leases: Leases, brake: Brake, book: Book) -> Processor:
         settings = self.settings
         return Processor(
-            stream=self.stream,
-            albums=self._albums(),
+            stream=self.store.stream,
+            albums=self.store.albums,
             planner=Planner(self.params, book),
             book=book,
             cache=AlbumCache(settings.albums.cache_bytes, self.metrics),
             leases=leases,
-            outcomes=Outcomes(self.stream, brake, self.metrics, settings.stream.max_attempts),
+            outcomes=Outcomes(self.store.stream, brake, self.due, self.metrics, settings.stream.max_attempts),
             brake=brake,
             compute=self.compute,
             health=self.health,
             limits=settings.limits,
             metrics=self.metrics,
-        )
-
-    def _albums(self) -> AlbumStore:
-        settings = self.settings
-        return AlbumStore(
-            self.clients,
-            self.keys,
-            self.metrics,
-            group=settings.stream.group,
-            view_seconds=settings.clusters.ttl_seconds,
-            album_seconds=settings.albums.ttl_seconds,
-            most_sampled=SAMPLE_LIMIT,
-            retry_reads=settings.redis.retry_on_timeout,
-        )
-
-    def _reader(self, consumer: str) -> Reader:
-        stream = self.settings.stream
-        return Reader(
-            self.clients,
-            self.stream,
-            self.keys,
-            self.metrics,
-            consumer=consumer,
-            count=stream.read_count,
-            block_ms=stream.read_timeout_ms,
         )

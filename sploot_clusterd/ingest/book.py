@@ -6,11 +6,9 @@ Read by the planner on the loop and in the pool, so what it reads is replaced as
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import (
-    SAMPLE_LIMIT,
     Album,
     Fresh,
     Profile,
@@ -20,8 +18,7 @@ from sploot_clusterd.engine import (
     slot,
 )
 from sploot_clusterd.engine.album import Space
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Foundation, Keys, Offer, Polled, ProfileStore, State
+from sploot_clusterd.store import Foundation, Offer, Polled, ProfileStore, State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
 _MOST_KNOWN: Final = 32
@@ -62,14 +59,6 @@ class Book:
         self._now = Reading(Profiles({}, {}), {})
         self._polled = Polled({}, {})
         self._moves = _Allowance(moves_per_second, clock)
-
-    @classmethod
-    def of(cls, settings: Settings, clients: Clients, keys: Keys, metrics: Metrics) -> Self:
-        """As the daemon's settings say."""
-        retry_reads = settings.redis.retry_on_timeout
-        store = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads)
-        profiles = settings.profiles
-        return cls(store, sampling=profiles.enabled, moves_per_second=profiles.moves_per_second)
 
     @property
     def states(self) -> Mapping[str, State]:

@@ -15,7 +15,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.outage import Outage
 from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import How, Reader, Stream
+from sploot_clusterd.store import ClaimKind, Reader, Stream
 from sploot_clusterd.supervisor import pause
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Consumer:
     async def _session(self) -> None:
         async with self._open() as reader:
             # First what is ours already: read before a crash, or with a reply that got lost on the way.
-            async for entries in self._stream.claim(self._name, How.OWN):
+            async for entries in self._stream.claim(self._name, ClaimKind.OWN):
                 await self._processor.run(self._name, entries)
             self._delay = _FIRST_DELAY
             self._health.mended(self._name)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from sploot_clusterd.due import Due
 from sploot_clusterd.errors import ClusterdError, Reason
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.policy import SetAside, after_failure
@@ -30,9 +31,10 @@ class Failure(NamedTuple):
 class Outcomes:
     """Writes outcomes beside the stream or to the dead letters. Raises StoreUnavailableError where it cannot."""
 
-    def __init__(self, stream: Stream, brake: Brake, metrics: Metrics, max_attempts: int) -> None:
+    def __init__(self, stream: Stream, brake: Brake, due: Due, metrics: Metrics, max_attempts: int) -> None:
         self._stream = stream
         self._brake = brake
+        self._due = due
         self._results = metrics.jobs_processed
         self._max_attempts = max_attempts
 
@@ -56,11 +58,15 @@ class Outcomes:
                 },
             )
         if retries:
-            await self._stream.retry(consumer, retries)
+            await self._retry(consumer, retries)
 
     async def deferred(self, consumer: str, entries: Sequence[Entry]) -> None:
         """Leaves entries of a contended pet for a moment, without an attempt used."""
-        await self._stream.retry(consumer, [Retry(entry.key, entry.attempts, _DEFER_MS) for entry in entries])
+        await self._retry(consumer, [Retry(entry.key, entry.attempts, _DEFER_MS) for entry in entries])
+
+    async def _retry(self, consumer: str, retries: Sequence[Retry]) -> None:
+        self._due.later()  # before: what the pulse asks meanwhile may not have seen it
+        await self._stream.retry(consumer, retries)
 
     async def set_aside(self, consumer: str, entry: Entry, reason: Reason, error: str, job: Job | None = None) -> None:
         """Makes the entry a dead letter. At first sight it counts as invalid, else as a failure too."""

@@ -132,6 +132,8 @@ class Planner:
             version=applied.album.version if applied.changed else None,
             writes=applied.writes,
             deletes=applied.deletes,
+            rows=applied.rows,
+            dropped_rows=applied.dropped_rows,
             view=render(applied.album, self._params) if wants_view else b"",
             foundations=reading.foundations(applied.album),
             offers=self._book.offers(task.pet_id, applied.fresh) if applied.changed else (),

@@ -5,26 +5,25 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
-from sploot_clusterd.store.client import Clients
 from sploot_clusterd.store.commit import Commit, Committed, Reply
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Found, Letters, Replayed
 from sploot_clusterd.store.profiles import Foundation, Offer, Polled, ProfileStore, SampleSize, State
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
-from sploot_clusterd.store.stream import Entry, How, Letter, LoneRun, Retry, Stats, Stream, Verdict
+from sploot_clusterd.store.store import Store
+from sploot_clusterd.store.stream import ClaimKind, Entry, Letter, LoneRun, Retry, Stats, Stream, Verdict
 from sploot_clusterd.store.views import ViewStore
 
 __all__ = [
     "AlbumStore",
-    "Clients",
+    "ClaimKind",
     "Commit",
     "Committed",
     "Entry",
     "Finding",
     "Found",
     "Foundation",
-    "How",
     "Keys",
     "Letter",
     "Letters",
@@ -40,6 +39,7 @@ __all__ = [
     "SampleSize",
     "State",
     "Stats",
+    "Store",
     "Stream",
     "Verdict",
     "ViewStore",

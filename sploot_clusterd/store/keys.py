@@ -3,6 +3,7 @@
 One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -55,3 +56,8 @@ class Keys:
     def view(self, pet_id: str) -> str:
         """Named alone for the read path, which wants nothing else."""
         return f"{self._namespace}:state:{pet_id}"
+
+    def named(self, names: Sequence[str], pet_id: str) -> list[str]:
+        """Keys by what they are called here; those of a pet are `pet_id`'s."""
+        known = {**vars(self), **self.pet(pet_id)._asdict()}
+        return [known[name] for name in names]

@@ -9,6 +9,7 @@ import pytest
 
 from sploot_clusterd import pulse
 from sploot_clusterd.check import check
+from sploot_clusterd.due import Due
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
@@ -22,7 +23,7 @@ FORGETS = Finding("durability", False, "redis keeps no append-only file")
 
 
 class Server:
-    """Stands in for connections and stream: a server whose faults change."""
+    """Stands in for the store and its stream: a server whose faults change."""
 
     group = "workers"
 
@@ -30,6 +31,7 @@ class Server:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
         self.looks = self.beats = 0
+        self.stream = self
 
     async def look(self) -> list[Finding]:
         self.looks += 1
@@ -57,7 +59,7 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     """With a pulse that beats quickly and looks once, but for what the test changes."""
     monkeypatch.setattr(pulse, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
-    beating = Pulse(clients=server, stream=server, metrics=Metrics(), health=health, stopping=stopping, maxlen=10)
+    beating = Pulse(store=server, due=Due(), metrics=Metrics(), health=health, stopping=stopping, maxlen=10)
     task = asyncio.create_task(beating.run())
     yield server
     stopping.set()

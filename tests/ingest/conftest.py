@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
-from sploot_clusterd.engine import SAMPLE_LIMIT, Params
+from sploot_clusterd.config import ClustersSettings, LimitsSettings, RedisSettings, SecretUrl, Settings, StreamSettings
+from sploot_clusterd.due import Due
+from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.book import Book
 from sploot_clusterd.ingest.brake import Brake
@@ -24,7 +25,7 @@ from sploot_clusterd.ingest.process import Processor
 from sploot_clusterd.ingest.profiles import ProfileKeeper
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
+from sploot_clusterd.store import Entry, Keys, ProfileStore, Store, Stream
 from sploot_clusterd.traffic import Traffic
 
 GROUP = "workers"
@@ -36,8 +37,8 @@ class Side:
     """One process's ingest side."""
 
     redis: Redis
+    store: Store
     keys: Keys
-    clients: Clients
     stream: Stream
     processor: Processor
     profiles: ProfileStore
@@ -46,6 +47,7 @@ class Side:
     cache: AlbumCache
     leases: Leases
     brake: Brake
+    due: Due
     health: Health
     metrics: Metrics
     stopping: asyncio.Event
@@ -87,7 +89,8 @@ def image(name: str, *vector: float) -> dict:
 class Resources(NamedTuple):
     """What a side has to give back at its end."""
 
-    clients: Clients
+    store: Store
+    metrics: Metrics
     pool: ThreadPoolExecutor
     own: Redis
     """A connection for the test itself."""
@@ -103,56 +106,52 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
         url: str = redis_url,
         moves_per_second: float = 5.0,
     ) -> Side:
-        clients = Clients(RedisSettings(url=SecretUrl(url)))
-        made.append(Resources(clients, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
+        metrics = Metrics()
+        store = Store.open(_settings(url), metrics)
+        made.append(Resources(store, metrics, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
         return await _side(made[-1], params, moves_per_second)
 
     yield new
-    for clients, pool, own in made:
-        await clients.close()
-        await own.aclose()
-        pool.shutdown()
+    for resources in made:
+        await resources.store.close()
+        await resources.own.aclose()
+        resources.pool.shutdown()
+
+
+def _settings(url: str) -> Settings:
+    return Settings(
+        redis=RedisSettings(url=SecretUrl(url)),
+        clusters=ClustersSettings(namespace="ns", ttl_seconds=100),
+        stream=StreamSettings(
+            key="jobs",
+            dead_letter="jobs:dead",
+            group=GROUP,
+            retry_idle_ms=60_000,
+            max_attempts=MAX_ATTEMPTS,
+            maxlen=1000,
+            read_count=8,
+            read_timeout_ms=60_000,
+        ),
+    )
 
 
 async def _side(resources: Resources, params: Params, moves_per_second: float) -> Side:
-    clients, pool, own = resources
-    metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
-    keys = Keys("ns", "jobs", "jobs:dead")
-    stream = Stream(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        retry_idle_ms=60_000,
-        max_attempts=MAX_ATTEMPTS,
-        most_letters=1000,
-        approximate_trim=True,
-    )
-    await stream.ensure_group()
-    albums = AlbumStore(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        view_seconds=100,
-        album_seconds=None,
-        most_sampled=SAMPLE_LIMIT,
-        retry_reads=True,
-    )
+    metrics, health, stopping, due = resources.metrics, Health(60.0), asyncio.Event(), Due()
+    store = resources.store
+    await store.stream.ensure_group()
     cache, brake = AlbumCache(2**20, metrics), Brake(health)
-    leases = Leases(stream, health, stopping, 60_000)
-    profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
-    book = Book(profiles, sampling=True, moves_per_second=moves_per_second)
-    compute = Compute(pool, Traffic())
+    leases = Leases(store.stream, health, stopping, 60_000)
+    book = Book(store.profiles, sampling=True, moves_per_second=moves_per_second)
+    compute = Compute(resources.pool, Traffic())
     keeper = ProfileKeeper(book, metrics, health, stopping)
     processor = Processor(
-        stream=stream,
-        albums=albums,
+        stream=store.stream,
+        albums=store.albums,
         planner=Planner(params, book),
         book=book,
         cache=cache,
         leases=leases,
-        outcomes=Outcomes(stream, brake, metrics, MAX_ATTEMPTS),
+        outcomes=Outcomes(store.stream, brake, due, metrics, MAX_ATTEMPTS),
         brake=brake,
         compute=compute,
         health=health,
@@ -160,17 +159,18 @@ async def _side(resources: Resources, params: Params, moves_per_second: float) -
         metrics=metrics,
     )
     return Side(
-        own,
-        keys,
-        clients,
-        stream,
+        resources.own,
+        store,
+        store.gateway.keys,
+        store.stream,
         processor,
-        profiles,
+        store.profiles,
         book,
         keeper,
         cache,
         leases,
         brake,
+        due,
         health,
         metrics,
         stopping,

@@ -4,7 +4,7 @@ import pytest
 
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
-from sploot_clusterd.store import How, Verdict
+from sploot_clusterd.store import ClaimKind, Verdict
 from tests.ingest.conftest import MAX_ATTEMPTS, Side, image
 
 
@@ -35,7 +35,7 @@ async def test_a_failing_job_is_tried_again_alone_of_its_batch_and_then_set_asid
         attempts, *rest = record.split()
         assert int(attempts) == attempt
         await side.redis.hset(side.keys.attempts, key, b" ".join([attempts, b"1", *rest[1:]]))  # due now
-        async for entries in side.stream.claim("me", How.DUE):
+        async for entries in side.stream.claim("me", ClaimKind.DUE):
             await side.processor.run("me", entries)
     (letter,) = await side.letters()
     assert (letter[b"reason"], letter[b"attempts"]) == (b"max_attempts", b"3")

@@ -16,19 +16,16 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest.consumer import Consumer
 from sploot_clusterd.ingest.reclaim import Reclaimer
-from sploot_clusterd.store import Reader, Retry
+from sploot_clusterd.store import Retry
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 from tests.ingest.test_process import image
 
 
 def consumer(side: Side, name: str = "me", named: asyncio.Event | None = None) -> Consumer:
-    def new_reader(consumer: str) -> Reader:
-        return Reader(side.clients, side.stream, side.keys, side.metrics, consumer=consumer, count=8, block_ms=60_000)
-
     return Consumer(
         name=name,
-        new_reader=new_reader,
+        new_reader=side.store.reader,
         stream=side.stream,
         processor=side.processor,
         brake=side.brake,
@@ -46,6 +43,7 @@ def reclaimer(side: Side, named: asyncio.Event, retry_idle_ms: int = 400) -> Rec
         stream=side.stream,
         processor=side.processor,
         brake=side.brake,
+        due=side.due,
         health=side.health,
         named=named,
         stopping=side.stopping,
@@ -171,23 +169,24 @@ async def test_leases_end_with_the_drain_and_not_before(side: Side):
 
 async def test_what_is_due_is_looked_for_only_while_something_may_be(side: Side):
     reclaim = reclaimer(side, asyncio.Event())
-    await side.stream.stats()
+    side.due.seen((await side.stream.stats()).pending, 0)
     round_trips = side.count("redis_round_trips_total", kind="claim")
     assert await reclaim.claim_due() == 0
     assert side.count("redis_round_trips_total", kind="claim") == round_trips
     await side.add(payload=image("a"))
     (entry,) = await side.read("me")
+    side.due.later()
     await side.stream.retry("me", [Retry(entry.key, 1, 0)])
     assert await reclaim.claim_due() == 1, "this process put it off, and need not wait for the pulse"
 
 
 async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(side: Side):
     reclaim = reclaimer(side, asyncio.Event())
-    await side.stream.stats()
+    side.due.seen((await side.stream.stats()).pending, 0)
     await side.add(payload=image("a"))
     (entry,) = await side.read("dead")
     await side.redis.hset("jobs:attempts", entry.key, "1 1 0 1")
-    await side.stream.stats()
+    side.due.seen((await side.stream.stats()).pending, 0)
     assert await reclaim.claim_due() == 1
 
 

@@ -17,8 +17,9 @@ PET = "pet"
 
 
 def commit(entries: Collection[bytes], token: bytes = b"", version: int | None = 1, **more: object) -> Commit:
-    writes = {b"head": b"h\xff", b"c1": b"cell", b"r:img": b"row\x00"}
-    return Commit(PET, list(entries), token, None, version, writes, view=b'{"v":1}')._replace(**more)
+    writes = {b"head": b"h\xff", b"c1": b"cell"}
+    made = Commit(PET, list(entries), token, None, version, writes, rows={"img": b"row\x00"}, view=b'{"v":1}')
+    return made._replace(**more)
 
 
 async def load(albums: AlbumStore, token: bytes = b"", images: Collection[str] = ()) -> Loaded:
@@ -82,7 +83,9 @@ async def test_each_commit_makes_a_token_of_its_own(albums: AlbumStore, entry: b
     (first,) = await albums.commit("me", [commit([entry])])
     await producer.add()
     second = (await producer.read("me"))[0].key
-    (done,) = await albums.commit("me", [commit([second], first.token, 2, deletes=[b"c1", b"r:img"], writes={})])
+    (done,) = await albums.commit(
+        "me", [commit([second], first.token, 2, writes={}, deletes=[b"c1"], rows={}, dropped_rows=["img"])]
+    )
 
     assert done.token.endswith(b".2")
     assert done.token.partition(b".")[0] != first.token.partition(b".")[0]
@@ -204,16 +207,15 @@ async def test_scripts_survive_a_flush_of_the_servers_script_cache(albums: Album
 
 
 async def test_large_lists_go_through_in_one_commit(albums: AlbumStore, entry: bytes, redis: Redis):
-    writes = {b"r:%d" % n: b"%d" % n for n in range(5000)} | {b"c%d" % n: b"c" for n in range(1500)}
-    (first,) = await albums.commit("me", [commit([entry], writes=writes)])
-    images = [str(n) for n in range(5000)]
+    writes, rows = {b"c%d" % n: b"c" for n in range(1500)}, {str(n): b"%d" % n for n in range(5000)}
+    (first,) = await albums.commit("me", [commit([entry], writes=writes, rows=rows)])
+    images = list(rows)
     loaded = await load(albums, images=images)
-    assert loaded.rows == {str(n): b"%d" % n for n in range(5000)}
+    assert loaded.rows == rows
     assert loaded.fields == {b"c%d" % n: b"c" for n in range(1500)}
     await redis.xadd("jobs", {"payload": "x"})
     (key,) = [k for k, _ in (await redis.xreadgroup("workers", "me", {"jobs": ">"}))[0][1]]
-    gone = [b"r:%d" % n for n in range(5000)]
-    (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, deletes=gone)])
+    (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, rows={}, dropped_rows=images)])
     assert done.reply is Reply.COMMITTED
     assert not await redis.exists("ns:images:pet")
 

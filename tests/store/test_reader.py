@@ -1,22 +1,26 @@
 """A consumer's own connection: its name, its blocked reads, and streams that vanish."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import ConsumerNameTakenError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Keys, Reader, Stream
+from sploot_clusterd.store import Reader, Stream
 from sploot_clusterd.store import reader as reader_module
+from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.server import Server
 from tests.conftest import eventually
-from tests.store.conftest import Producer
+from tests.store.conftest import Producer, settings
 
 
 @pytest.fixture
-def new_reader(clients: Clients, stream: Stream, keys: Keys, metrics: Metrics):
+def new_reader(gateway: Gateway, stream: Stream, redis_url: str, metrics: Metrics):
     def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
-        return Reader(clients, stream, keys, metrics, consumer=consumer, count=10, block_ms=block_ms)
+        of_stream = replace(settings(redis_url).stream, read_timeout_ms=block_ms)
+        return Reader(gateway, Server(gateway), stream, of_stream, metrics, consumer=consumer)
 
     return new
 
