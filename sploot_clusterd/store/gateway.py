@@ -13,7 +13,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.keys import Keys
-from sploot_clusterd.store.reasons import FAILURES, of_failure, of_stored, of_reply
+from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
 from sploot_clusterd.store.scripts import Kind, Script
 
 _COMMAND_TIMEOUT: Final = 5.0

@@ -37,9 +37,8 @@ def in_python(known: set[str]) -> set[str]:
     for file in STORE.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
-            words = " ".join(str(part.value) for part in parts if isinstance(part, ast.Constant)).split()
-            while words and not words[0].isupper():
-                words.pop(0)
+            texts = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+            words = " ".join(text for text in texts if text.isupper()).split()
             forms = "|".join(words[:2]).lower(), "".join(words[:1]).lower()
             found |= set([form for form in forms if form in known][:1])
     return found
