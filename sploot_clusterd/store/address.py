@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
-from sploot_clusterd.store.reasons import of_login, of_select
+from sploot_clusterd.store.reasons import of_login, of_reply, of_select
 
 _PORT: Final = 6379
+_LAST_WORDS_SECONDS: Final = 1.0
 _NO: Final = ("0", "no", "false")
 _REQUIREMENTS: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
@@ -31,22 +32,25 @@ class Address:
     _context: ssl.SSLContext | None = field(default=None, repr=False)
 
     async def connect(self, patience: float) -> Connection:
-        """A connection that is logged in; `patience` is how many seconds it waits for a reply.
+        """A connection that is logged in and answers; `patience` is how many seconds it waits for a reply.
 
         Raises StoreUnavailableError where the server does not let us in, and what the connection raises.
         """
-        async with asyncio.timeout(self.connect_seconds):
-            connection = await self._open(patience)
+        connection = await self._open(patience)
         try:
             await self._greet(connection)
+        except ConnectionError as error:
+            raise await self._why_it_hangs_up() or error from error
         except BaseException:
             connection.abort()
             raise
         return connection
 
     async def _open(self, patience: float) -> Connection:
-        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.connect_seconds):
+            return await self._transport(asyncio.get_running_loop(), patience)
 
+    async def _transport(self, loop: asyncio.AbstractEventLoop, patience: float) -> Connection:
         def new() -> Connection:
             return Connection(patience)
 
@@ -72,6 +76,17 @@ class Address:
             (reply,) = await connection.exchange(pack(("SELECT", self.database)))
             if isinstance(reply, ReplyError):
                 raise of_select(reply, self.database)
+        elif not (self.username or self.password):
+            (reply,) = await connection.exchange(pack(("PING",)))
+            if isinstance(reply, ReplyError):
+                raise of_reply(reply)
+
+    async def _why_it_hangs_up(self) -> Exception | None:
+        """What it says to who says nothing: what we send may come in the way of its last words."""
+        connection = await self._open(_LAST_WORDS_SECONDS)
+        await connection.wait_closed()
+        connection.abort()
+        return connection.said
 
 
 def address_of(settings: RedisSettings) -> Address:

@@ -136,11 +136,13 @@ class Connection(asyncio.Protocol):
         if waiter and not waiter.done():
             waiter.set_exception(error)
 
+    @property
+    def said(self) -> ReplyError | None:
+        """The error that the server told unasked: why it hangs up, most likely."""
+        return next((reply for reply in self._replies[:1] if isinstance(reply, ReplyError)), None)
+
     def _last_words(self) -> Exception:
-        """Why it is closed: what the server said before it hung up, if it did, tells most."""
-        if self._replies and isinstance(self._replies[0], ReplyError):
-            return self._replies[0]
-        return self._cause or ConnectionResetError("the connection was lost")
+        return self.said or self._cause or ConnectionResetError("the connection was lost")
 
 
 class Pool:
