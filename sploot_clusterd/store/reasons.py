@@ -4,6 +4,7 @@ Whatever a server, or a proxy before it, replies is a reason to wait, and to say
 is one of ours.
 """
 
+import re
 import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ from sploot_clusterd.store.connection import ReplyError
 FAILURES: Final = (OSError, UnicodeError, hiredis.ProtocolError, ReplyError)
 """What an exchange raises, and opening a connection; TimeoutError and ssl.SSLError are OSErrors."""
 _LONGEST: Final = 200
+_NOT_SHOWN: Final = re.compile(", with args beginning| script: [0-9a-f]{40}, on @")
 _OTHER_NAME: Final = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
 
@@ -34,7 +36,7 @@ class Meaning(NamedTuple):
 
 MEANINGS: Final = (
     Meaning(("BUSYGROUP",), "{}", GroupExistsError),
-    Meaning(("NOGROUP", "UNBLOCKED"), "{}", GroupMissingError),
+    Meaning(("NOGROUP", "UNBLOCKED", "ERR no such key"), "{}", GroupMissingError),
     Meaning(("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN"), "redis refuses writes: {}", StoreRefusesError),
     Meaning(
         ("NOAUTH", "ERR Protocol error: unauthenticated"),
@@ -129,5 +131,5 @@ def _of_tls(error: ssl.SSLError) -> StoreUnavailableError:
 
 def _shown(text: str) -> str:
     """In one line, without what we sent and where in a script it was."""
-    text = text.partition(", with args beginning")[0].partition(" script: ")[0][:_LONGEST]
+    text = re.split(_NOT_SHOWN, text, maxsplit=1)[0][:_LONGEST]
     return "".join(character if character.isprintable() else " " for character in text)

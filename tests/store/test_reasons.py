@@ -138,7 +138,9 @@ async def test_a_command_that_the_acl_forbids_is_named(redis: Redis, redis_url: 
     await redis.execute_command("ACL", "SETUSER", "weak", "on", "nopass", "~*", "+@all", f"-{command}")
     try:
         async with opened(redis_url, username="weak") as store:
-            found = [told for told in (await reasons(store)).values() if not told.startswith("NOGROUP")]
+            found = [
+                told for told in (await reasons(store)).values() if not told.startswith(("NOGROUP", "ERR no such"))
+            ]
             assert found
             for told in found:
                 assert told.startswith("redis refuses a command to our user: see the ACL in docs/operations.md: ")
@@ -189,11 +191,10 @@ async def test_a_server_that_has_all_its_clients_is_told_and_used_again_when_it_
 
 
 async def test_a_node_of_a_cluster_is_told():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    bus = ("--cluster-port", str(port + 1 if port < 65000 else port - 1))
-    async with served("--bind", "127.0.0.1", "--port", str(port), "--cluster-enabled", "yes", *bus) as server:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, bus = (str(free.getsockname()[1]) for free in (one, other))
+    arguments = ("--bind", "127.0.0.1", "--port", port, "--cluster-port", bus, "--cluster-enabled", "yes")
+    async with served(*arguments) as server:
         async with opened(f"unix://{server.socket}") as store:
             found = await reasons(store)
             assert found["stats"].startswith("redis.url leads to a Redis Cluster, name a server that is in none")
