@@ -13,6 +13,6 @@ if length > 0 then
   age = math.max(0, now - tonumber(string.match(first, '^%d+')))
 end
 local summary = redis.pcall('XPENDING', stream, group)
-if summary.err then return {length, -1, 0, age} end
+if summary.err then return string.find(summary.err, 'NOGROUP', 1, true) and {length, -1, 0, age} or summary end
 local oldest = redis.call('XPENDING', stream, group, '-', '+', 1)[1]
 return {length, summary[1], oldest and oldest[3] or 0, age}
