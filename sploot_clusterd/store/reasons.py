@@ -6,7 +6,6 @@ is one of ours.
 
 import re
 import ssl
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import hiredis
@@ -31,7 +30,7 @@ class Meaning(NamedTuple):
 
     begins: tuple[str, ...]
     reason: str
-    error: Callable[[str], Exception] = StoreUnavailableError
+    error: type[Exception] = StoreUnavailableError
 
 
 MEANINGS: Final = (

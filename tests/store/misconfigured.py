@@ -10,10 +10,11 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import ClaimKind, Commit, Letter, Retry, State, Store, Wanted
 
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-@asynccontextmanager
-async def replying(reply: bytes, *, unasked: bool = False) -> AsyncIterator[str]:
-    """The URL of a server that replies this to each command; `unasked`: once, and hangs up."""
+
+def answer_all(reply: bytes, *, unasked: bool = False) -> Answer:
+    """Replies this to each command; `unasked`: once, and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         commands = hiredis.Reader()
@@ -29,7 +30,13 @@ async def replying(reply: bytes, *, unasked: bool = False) -> AsyncIterator[str]
         finally:
             writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    return answer
+
+
+@asynccontextmanager
+async def replying(reply: bytes, *, unasked: bool = False) -> AsyncIterator[str]:
+    """The URL of a server that answers so."""
+    async with await asyncio.start_server(answer_all(reply, unasked=unasked), "127.0.0.1", 0) as server:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
