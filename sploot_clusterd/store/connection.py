@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
             self._deadline = self._loop.time() + self._patience
             return
         waiter, self._waiter = self._waiter, None
-        replies, self._replies = self._replies, []
+        replies, self._replies = self._replies[: self._wanted], self._replies[self._wanted :]
         if not waiter.done():
             waiter.set_result(replies)
 
@@ -207,10 +207,9 @@ class Pool:
             connection = self._idle.pop()
             if connection.closed:
                 continue
-            self._busy.add(connection)
             if now - connection.used_at <= self._trusted_seconds or await connection.answers():
+                self._busy.add(connection)
                 return connection
-            self._busy.discard(connection)
             self.forget_idle()
         connection = await self._connect()
         self._busy.add(connection)
@@ -218,6 +217,8 @@ class Pool:
 
     def _give_back(self, connection: Connection) -> None:
         self._busy.discard(connection)
-        if not connection.closed:
+        if self._closed:
+            connection.abort()
+        elif not connection.closed:
             connection.used_at = asyncio.get_running_loop().time()
             self._idle.append(connection)

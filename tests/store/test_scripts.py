@@ -35,10 +35,8 @@ def test_a_script_takes_what_is_declared_by_its_names_and_in_its_order(script: S
 
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
 def test_a_scripts_header_names_all_that_it_takes(script: Script):
-    header = {
-        part: " ".join(line.removeprefix("--") for line in text.splitlines())
-        for part, text in re.findall(r"^-- (KEYS|ARGV)  (.*?)(?=^-- [A-Z]|^local)", own(script), re.MULTILINE | re.DOTALL)
-    }
+    parts = re.findall(r"^-- (KEYS|ARGV)  (.*?)(?=^-- [A-Z]|^local)", own(script), re.MULTILINE | re.DOTALL)
+    header = {part: text.replace("--", " ") for part, text in parts}
     named = [re.findall(r"\w+", header[part]) for part in ("KEYS", "ARGV")]
     assert [name for name in script.keys if name not in named[0]] == []
     assert [name for name in (*script.arguments, *script.lists) if name not in named[1]] == []
