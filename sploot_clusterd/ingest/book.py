@@ -18,7 +18,7 @@ from sploot_clusterd.engine import (
     slot,
 )
 from sploot_clusterd.engine.album import Space
-from sploot_clusterd.store import Foundation, Offer, Polled, ProfileStore, State
+from sploot_clusterd.store import Offer, Polled, ProfileStore, State, UsedProfile
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
 _MOST_KNOWN: Final = 32
@@ -31,15 +31,15 @@ Key = tuple[str, int]
 
 
 class Reading(NamedTuple):
-    """What the book said at one moment: an album's foundations are told from what it was computed with."""
+    """What the book said at one moment: which of them an album uses is told from what it was computed with."""
 
     profiles: Profiles
     digests: Mapping[Key, str]
 
-    def foundations(self, album: Album) -> list[Foundation]:
+    def used_profiles(self, album: Album) -> list[UsedProfile]:
         """The profiles that the album rests on."""
         keys = [(space.model_version, space.profile) for space in album.spaces.values() if space.profile]
-        return [Foundation(*key, self.digests[key]) for key in keys]
+        return [UsedProfile(*key, self.digests[key]) for key in keys]
 
 
 class Book:
@@ -117,9 +117,9 @@ class Book:
         digests = {**self._now.digests, (model_version, generation): digest(raw)}
         self._now = Reading(Profiles(kept, adopt), {key: digests[key] for key in kept})
 
-    def forget(self, foundations: Collection[Foundation]) -> None:
+    def forget(self, used_profiles: Collection[UsedProfile]) -> None:
         """Redis does not hold these any more, or others in their place: albums are not to adopt them."""
-        gone = {(each.model_version, each.generation) for each in foundations}
+        gone = {(each.model_version, each.generation) for each in used_profiles}
         known, adopt = self._now.profiles
         self._now = Reading(
             Profiles(

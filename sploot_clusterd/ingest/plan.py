@@ -135,7 +135,7 @@ class Planner:
             rows=applied.rows,
             dropped_rows=applied.dropped_rows,
             view=render(applied.album, self._params) if wants_view else b"",
-            foundations=reading.foundations(applied.album),
+            used_profiles=reading.used_profiles(applied.album),
             offers=self._book.offers(task.pet_id, applied.fresh) if applied.changed else (),
         )
         return Plan(

@@ -24,7 +24,7 @@ from sploot_clusterd.ingest.tally import Tally
 from sploot_clusterd.ingest.turns import Turns
 from sploot_clusterd.ingest.window import Window
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Stream, Verdict, Wanted
+from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Delivery, Entry, LoneRun, Stream, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +78,12 @@ class Processor:
         """
         with self._leases.held(consumer, [entry.key for entry in entries]):
             async with self._turns.together():
-                await self._batch(consumer, [entry for entry in entries if entry.verdict is Verdict.RUN])
+                await self._batch(consumer, [entry for entry in entries if entry.delivery is Delivery.RUN])
             for entry in entries:
-                if entry.verdict is Verdict.ALONE:
+                if entry.delivery is Delivery.ALONE:
                     async with self._turns.alone():
                         await self._alone(consumer, entry)
-                elif entry.verdict is Verdict.GONE:
+                elif entry.delivery is Delivery.GONE:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._outcomes.set_aside(consumer, entry, "payload_lost", text)
 
@@ -213,7 +213,7 @@ class Processor:
             if isinstance(reply, Exception):
                 self._cache.drop(plan.pet_id)
                 refused += [Failure(work.entry, reply, work.job) for work in plan.works]
-            elif reply.reply is Reply.COMMITTED:
+            elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(plan.pet_id, reply.token, plan.album)
                 done.append(plan)
@@ -224,12 +224,12 @@ class Processor:
         return again, refused
 
     def _left(self, plan: Plan, reply: Committed) -> list[Work]:
-        if reply.reply is Reply.UNFOUNDED:
+        if reply.outcome is CommitOutcome.PROFILE_CHANGED:
             log.warning("redis has not the profiles any more that were used", extra={"data": {"pet_id": plan.pet_id}})
-            self._book.forget(plan.commit.foundations)
+            self._book.forget(plan.commit.used_profiles)
             self._cache.drop(plan.pet_id)
             return list(plan.works)
-        if reply.reply is Reply.CONFLICT:
+        if reply.outcome is CommitOutcome.CONFLICT:
             return self._overtaken(plan.pet_id, plan.works)
         ours = set(reply.ours)
         left = [work for work in plan.works if work.entry.key in ours]

@@ -11,7 +11,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import SAMPLE_LIMIT, EntryId
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.commit import Commit, Committed, Reply, Terms, call, next_tokens
+from sploot_clusterd.store.commit import Commit, CommitOutcome, CommitSettings, Committed, call, next_tokens
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
 
 _TOKEN: Final = b"token"
@@ -48,7 +48,7 @@ class AlbumStore:
         """`most_sampled` images make a full sample of the fleet."""
         self._gateway = gateway
         life = settings.albums.ttl_seconds or 0
-        self._terms = Terms(settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled)
+        self._settings = CommitSettings(settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled)
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
         """All of them in one round trip, in order. Raises StoreUnavailableError."""
@@ -74,7 +74,7 @@ class AlbumStore:
         """
         tokens = next_tokens(commits)
         calls = [
-            call(self._gateway.keys, self._terms, consumer, each, token)
+            call(self._gateway.keys, self._settings, consumer, each, token)
             for each, token in zip(commits, tokens, strict=True)
         ]
         replies = await self._gateway.run_for_pets(scripts.COMMIT, calls)
@@ -101,4 +101,4 @@ def _committed(reply: Any, token: bytes) -> Committed | Exception:
     if isinstance(reply, Exception):
         return reply
     what, *ours = reply
-    return Committed(Reply(what.decode()), token, ours)
+    return Committed(CommitOutcome(what.decode()), token, ours)

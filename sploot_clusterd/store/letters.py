@@ -13,7 +13,7 @@ _BYTES_A_PAGE: Final = 4 * 2**20
 _LAST_SEQ: Final = 2**64 - 1
 
 
-class Found(NamedTuple):
+class LetterSummary(NamedTuple):
     """A dead letter without its payload. What is no UTF-8 in it is shown by escapes."""
 
     id: EntryId
@@ -41,7 +41,9 @@ class Letters:
         self._key = gateway.keys.dead_letters
         self._most_jobs = most_jobs
 
-    async def pages(self, since_ms: int | None = None, until_ms: int | None = None) -> AsyncIterator[list[Found]]:
+    async def pages(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> AsyncIterator[list[LetterSummary]]:
         """Those set aside between the two times (both included, by Redis' clock), the oldest first, without payloads.
 
         What is set aside from now on is not among them: or putting back what fails again would never end.
@@ -52,7 +54,7 @@ class Letters:
             begin, last, *page = await self._gateway.run(
                 scripts.LIST_LETTERS, from_id=begin, last_id=last, most=_A_PAGE, most_bytes=_BYTES_A_PAGE
             )
-            yield [Found(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+            yield [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
 
     async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""

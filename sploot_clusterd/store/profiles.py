@@ -53,7 +53,7 @@ class Polled(NamedTuple):
     samples: Mapping[str, SampleSize]
 
 
-class Foundation(NamedTuple):
+class UsedProfile(NamedTuple):
     """A profile that an album was computed with; `digest` tells it from another of the same generation."""
 
     model_version: str

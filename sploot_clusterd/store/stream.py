@@ -17,7 +17,7 @@ _PAGE: Final = 64
 _MARKS_A_PAGE: Final = 200
 
 
-class Verdict(Enum):
+class Delivery(Enum):
     """What is to be done with a delivered entry."""
 
     RUN = "run"
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     id: EntryId
     fields: dict[bytes, bytes]
     attempts: int = 0
-    verdict: Verdict = Verdict.RUN
+    delivery: Delivery = Delivery.RUN
 
     @property
     def key(self) -> bytes:
@@ -203,8 +203,8 @@ def entry_id(key: bytes) -> EntryId:
     return EntryId(*map(int, key.split(b"-")))
 
 
-def _entry(key: bytes, verdict: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
-    return Entry(entry_id(key), pairs(flat), attempts, Verdict(verdict.decode()))
+def _entry(key: bytes, delivery: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
+    return Entry(entry_id(key), pairs(flat), attempts, Delivery(delivery.decode()))
 
 
 def _letter_fields(letter: Letter) -> list[Argument]:

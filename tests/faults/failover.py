@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.store import Commit, Keys, scripts
-from sploot_clusterd.store.commit import Terms, call
+from sploot_clusterd.store.commit import CommitSettings, call
 from sploot_clusterd.store.gateway import Call
 from tests.conftest import eventually
 from tests.faults.checker import Verdict, verdict
@@ -26,7 +26,7 @@ _CUT_OFF = 0.3
 """Seconds for which the primary goes on without its replica before it dies."""
 _ROW = 2048
 _KEYS = Keys("wait", STREAM, f"{STREAM}.deadletter")
-_TERMS = Terms("group", view_life=86400, album_life=0, most_sampled=0)
+_SETTINGS = CommitSettings("group", view_life=86400, album_life=0, most_sampled=0)
 
 
 class _Server:
@@ -194,7 +194,7 @@ async def _commit(client: Redis, name: str) -> object:
     """A new album with one image, as it is written."""
     writes = {b"head": bytes(200), b"c0": bytes(400)}
     commit = Commit(name, [], b"", None, version=1, writes=writes, rows={"a": bytes(_ROW)}, view=bytes(_ROW))
-    return await _run(client, scripts.COMMIT, call(_KEYS, _TERMS, "consumer", commit, b"nonce.1"))
+    return await _run(client, scripts.COMMIT, call(_KEYS, _SETTINGS, "consumer", commit, b"nonce.1"))
 
 
 async def _run(client: Redis, script: scripts.Script, call: Call) -> object:

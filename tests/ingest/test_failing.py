@@ -4,7 +4,7 @@ import pytest
 
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import plan as plan_module
-from sploot_clusterd.store import ClaimKind, Verdict
+from sploot_clusterd.store import ClaimKind, Delivery
 from tests.ingest.conftest import MAX_ATTEMPTS, Side, image
 
 
@@ -74,7 +74,7 @@ async def test_suspects_run_alone_and_are_remembered_as_harmless_if_only_redis_w
 ):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    suspect = entry._replace(verdict=Verdict.ALONE)
+    suspect = entry._replace(delivery=Delivery.ALONE)
 
     async def away(*_: object) -> None:
         raise StoreUnavailableError
@@ -92,7 +92,7 @@ async def test_suspects_run_alone_and_are_remembered_as_harmless_if_only_redis_w
 async def test_a_lost_payload_is_set_aside(side: Side):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    await side.processor.run("me", [entry._replace(verdict=Verdict.GONE)])
+    await side.processor.run("me", [entry._replace(delivery=Delivery.GONE)])
     assert [letter[b"reason"] for letter in await side.letters()] == [b"payload_lost"]
 
 
@@ -101,7 +101,7 @@ async def test_the_one_job_that_ends_its_process_is_set_aside_and_those_behind_i
 ):
     for name in ("good-1", "poison", "good-2"):
         await side.add(name, job_id=name, payload=image(name))
-    entries = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read()]
+    entries = [entry._replace(delivery=Delivery.ALONE) for entry in await side.read()]
 
     class ProcessEndedError(BaseException):
         """Nothing of ours runs after it."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sploot_clusterd.ingest.turns import Turns
-from sploot_clusterd.store import Entry, Verdict
+from sploot_clusterd.store import Delivery, Entry
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 
@@ -55,7 +55,7 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     await side.add("one")
     batch = await side.read("me")
     await side.add("another")
-    suspect = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read("other")]
+    suspect = [entry._replace(delivery=Delivery.ALONE) for entry in await side.read("other")]
     loading, go_on, load = asyncio.Event(), asyncio.Event(), side.processor._albums.load
 
     async def slow_load(wanted) -> list:

@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Found, Keys, Letters, Replayed, Stream, ViewStore
+from sploot_clusterd.store import Keys, Letters, LetterSummary, Replayed, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
 from tests.store.conftest import Producer
 
@@ -22,7 +22,7 @@ async def put(redis: Redis, keys: Keys, key: str = "*", **fields: object) -> Ent
     return EntryId.parse(added.decode())
 
 
-async def found(letters: Letters, since_ms: int | None = None, until_ms: int | None = None) -> list[Found]:
+async def found(letters: Letters, since_ms: int | None = None, until_ms: int | None = None) -> list[LetterSummary]:
     return [letter async for page in letters.pages(since_ms, until_ms) for letter in page]
 
 

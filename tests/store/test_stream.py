@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import ClaimKind, Entry, Keys, Letter, LoneRun, Retry, Stream, Verdict, ViewStore
+from sploot_clusterd.store import ClaimKind, Delivery, Entry, Keys, Letter, LoneRun, Retry, Stream, ViewStore
 from tests.conftest import eventually
 from tests.store.conftest import Producer
 
@@ -30,7 +30,7 @@ async def test_our_own_entries_come_back_after_a_reconnect(stream: Stream, produ
     await producer.read("me", 150)
     again = await claimed(stream, ClaimKind.OWN)
     assert [entry.fields[b"payload"] for entry in again] == [b"%d" % n for n in range(150)]
-    assert {entry.verdict for entry in again} == {Verdict.RUN}
+    assert {entry.delivery for entry in again} == {Delivery.RUN}
     assert await claimed(stream, ClaimKind.OWN, "another") == []
 
 
@@ -54,7 +54,7 @@ async def test_a_failure_waits_until_it_is_due_and_keeps_its_count(stream: Strea
 
     assert await stream.retry("dead", [Retry(entry.key, 2, 0)]) == 1
     (again,) = await claimed(stream, ClaimKind.DUE)
-    assert (again.attempts, again.verdict) == (2, Verdict.RUN)
+    assert (again.attempts, again.delivery) == (2, Delivery.RUN)
     assert await claimed(stream, ClaimKind.DUE, "another") == [], "it is being run"
 
 
@@ -83,10 +83,10 @@ async def test_two_deliveries_without_an_outcome_make_a_suspect_and_its_lone_run
     for _ in range(6):
         await abandon(redis, key)
         (entry,) = await claimed(stream, ClaimKind.IDLE)
-        verdicts.append(entry.verdict)
-        if entry.verdict is Verdict.ALONE:
+        verdicts.append(entry.delivery)
+        if entry.delivery is Delivery.ALONE:
             runs.append(await stream.begin_alone("me", key, harmless=False))
-    assert verdicts == [Verdict.RUN, *[Verdict.ALONE] * 5]
+    assert verdicts == [Delivery.RUN, *[Delivery.ALONE] * 5]
     assert runs == [*[LoneRun.RUN] * 3, *[LoneRun.CRASH_LOOP] * 2]
     assert await stream.begin_alone("another", key, harmless=False) is LoneRun.LOST
 
@@ -108,7 +108,7 @@ async def test_reconnects_do_not_move_a_healthy_job_towards_the_dead_letters(str
     for _ in range(20):
         (entry,) = await claimed(stream, ClaimKind.OWN)
         assert entry.attempts == 0
-        if entry.verdict is Verdict.ALONE:
+        if entry.delivery is Delivery.ALONE:
             assert await stream.begin_alone("me", key, harmless=True) is LoneRun.RUN
 
 
@@ -118,10 +118,10 @@ async def test_an_outcome_ends_the_suspicion(stream: Stream, producer: Producer,
     for _ in range(3):
         await abandon(redis, key, "me")
         (entry,) = await claimed(stream, ClaimKind.IDLE)
-    assert entry.verdict is Verdict.ALONE
+    assert entry.delivery is Delivery.ALONE
     await stream.retry("me", [Retry(key, 1, 0)])
     (again,) = await claimed(stream, ClaimKind.DUE)
-    assert again.verdict is Verdict.RUN
+    assert again.delivery is Delivery.RUN
 
 
 async def test_a_deleted_payload_becomes_a_dead_letter_and_not_a_stuck_entry(
@@ -134,7 +134,7 @@ async def test_a_deleted_payload_becomes_a_dead_letter_and_not_a_stuck_entry(
     assert await stream.renew("dead", [key]) == 1  # a claim now would drop it from the pending entries
     assert await producer.pending() == 1
     (entry,) = await claimed(stream, ClaimKind.IDLE)
-    assert entry.verdict is Verdict.GONE
+    assert entry.delivery is Delivery.GONE
     assert await stream.dead_letter("me", letter(key, reason="payload_lost"))
     assert await producer.pending() == 0
     assert await stream.dead_letter("me", letter(key, reason="payload_lost")) is False

@@ -3,7 +3,7 @@
 -- KEYS  stream, attempts
 -- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
 --       entries to take
--- Reply {next cursor or '' at the end, {id, verdict, real failures, fields}...}; a verdict is 'run', 'alone' (it was
+-- Reply {next cursor or '' at the end, {id, delivery, real failures, fields}...}; a delivery is 'run', 'alone' (it was
 --       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
 --       What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
@@ -49,13 +49,13 @@ local function take(entry)
   local id, record = entry[1], get_record(attempts, entry[1])
   if record and not is_due(record.due) then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
-  local verdict = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
+  local delivery = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then
     record.due = 0  -- taken: until its next outcome only its idle time tells whether it is abandoned
     put_record(attempts, id, record)
   end
   local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)
-  return {id, verdict, record and record.attempts or 0, claimed[1][2]}
+  return {id, delivery, record and record.attempts or 0, claimed[1][2]}
 end
 
 local page, next_cursor = candidates()

@@ -8,7 +8,7 @@
 --       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
 --       image
 -- Reply {'ok'}; {'conflict'} if the album or the erase mark moved on; {'lost', ids that are still ours...};
---       {'unfounded'} if one of the profiles is not the one that is stored
+--       {'profile_changed'} if one of the profiles is not the one that is stored
 local stream, attempts, album, images, view, erased, profiles = unpack(KEYS, 1, 7)
 local group, consumer, pet_id, token, new_token, mark, new_view, view_life, album_life, most_sampled, most_models =
   unpack(ARGV, 1, 11)
@@ -56,7 +56,7 @@ if (redis.call('HGET', album, 'token') or '') ~= token then return {'conflict'} 
 if (redis.call('HGET', erased, pet_id) or '') ~= mark then return {'conflict'} end
 for i = used_profiles.from, used_profiles.to, 2 do
   local key = KEYS[first_profile + (i - used_profiles.from) / 2]
-  if redis.call('HGET', key, digest_field(ARGV[i])) ~= ARGV[i + 1] then return {'unfounded'} end
+  if redis.call('HGET', key, digest_field(ARGV[i])) ~= ARGV[i + 1] then return {'profile_changed'} end
 end
 
 if new_token ~= '' then
