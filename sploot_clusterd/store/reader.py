@@ -99,7 +99,7 @@ class Reader:
         self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
         await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
         listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")
-        clients = [dict(re.findall(r"(\S+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
+        clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
         others = [
             int(client["id"])
             for client in clients

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final, Literal
 
-from sploot_clusterd.store.connection import Argument, pack
+from sploot_clusterd.store.connection import pack
 from sploot_clusterd.store.keys import Keys
 
 Kind = Literal["claim", "commit", "erase", "load", "outcome", "profiles", "read", "submit", "upkeep", "view"]
@@ -15,6 +15,7 @@ Kind = Literal["claim", "commit", "erase", "load", "outcome", "profiles", "read"
 _SHEBANG: Final = "#!lua\n"
 _READS_ONLY: Final = "#!lua flags=no-writes\n"
 _LUA: Final = resources.files(__package__) / "lua"
+_TYPES: Final = {"": str, "bytes": bytes, "int": int}
 _PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
 
 
@@ -28,22 +29,24 @@ class Script:
         name: str,
         kind: Kind,
         keys: str,
-        arguments: Mapping[str, type[Argument]] | None = None,
+        arguments: str,
         lists: str = "",
         *,
         writes: bool = True,
         repeatable: bool = False,
     ) -> None:
-        """`repeatable`: it is called again at once where the connection broke."""
+        """Names, of arguments with the type behind a colon where it is not str. `repeatable`: it is called again at
+        once where the connection broke.
+        """
         self.name = name
         self.kind: Kind = kind
         self.keys = keys.split()
-        self.arguments = dict(arguments or {})
+        self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
         self.repeatable = repeatable
         self.text = (_SHEBANG if writes else _READS_ONLY) + _PRELUDE + (_LUA / f"{name}.lua").read_text()
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self._types = tuple(self.arguments.items())
+        self._types = [(each.partition(":")[0], _TYPES[each.partition(":")[2]]) for each in arguments.split()]
         self._count = len(self.arguments) + len(self.lists)
 
     def packed(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any], *, whole: bool = False) -> bytes:
@@ -73,7 +76,7 @@ class Script:
         except KeyError as missing:
             raise TypeError(f"{self.name}.lua: {missing} is missing") from None
         if len(values) > self._count:
-            raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - self.arguments - {*self.lists})}")
+            raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
         arguments += map(len, lists)
         for each in lists:
             arguments += each
@@ -83,93 +86,45 @@ class Script:
         return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})
 
 
-SUBMIT: Final = Script("submit", "submit", "stream", {"most": int}, "payloads")
+SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads")
 LOAD: Final = Script(
-    "load",
-    "load",
-    "album images view erased",
-    {"pet_id": str, "token": bytes},
-    "wanted",
-    writes=False,
-    repeatable=True,
+    "load", "load", "album images view erased", "pet_id token:bytes", "wanted", writes=False, repeatable=True
 )
 COMMIT: Final = Script(
     "commit",
     "commit",
     "stream attempts album images view erased profiles",
-    {
-        "group": str,
-        "consumer": str,
-        "pet_id": str,
-        "token": bytes,
-        "new_token": bytes,
-        "mark": str,
-        "new_view": bytes,
-        "view_life": int,
-        "album_life": int,
-        "most_sampled": int,
-        "most_models": int,
-    },
+    "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes view_life:int album_life:int "
+    "most_sampled:int most_models:int",
     "entries fields rows old_fields old_rows used_profiles offers",
 )
-RETRY: Final = Script("retry", "outcome", "stream attempts", {"group": str, "consumer": str}, "retries")
-CLAIM: Final = Script(
-    "claim",
-    "claim",
-    "stream attempts",
-    {"group": str, "consumer": str, "kind": str, "abandoned": int, "cursor": bytes, "most": int},
-)
+RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
+CLAIM: Final = Script("claim", "claim", "stream attempts", "group consumer kind abandoned:int cursor:bytes most:int")
 BEGIN_ALONE: Final = Script(
-    "begin_alone",
-    "claim",
-    "stream attempts",
-    {"group": str, "consumer": str, "entry": bytes, "most_lone_runs": int, "harmless": int},
+    "begin_alone", "claim", "stream attempts", "group consumer entry:bytes most_lone_runs:int harmless:int"
 )
-RENEW: Final = Script("renew", "upkeep", "stream", {"group": str, "consumer": str}, "entries")
+RENEW: Final = Script("renew", "upkeep", "stream", "group consumer", "entries")
 DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",
     "stream attempts dead_letters erased",
-    {
-        "group": str,
-        "consumer": str,
-        "entry": bytes,
-        "most_letters": int,
-        "trim": str,
-        "pet_id": str,
-        "first_id": str,
-    },
+    "group consumer entry:bytes most_letters:int trim pet_id first_id",
     "letter",
 )
 LIST_LETTERS: Final = Script(
-    "list_letters",
-    "upkeep",
-    "dead_letters",
-    {"from_id": bytes, "last_id": bytes, "most": int, "most_bytes": int},
-    writes=False,
+    "list_letters", "upkeep", "dead_letters", "from_id:bytes last_id:bytes most:int most_bytes:int", writes=False
 )
-REPLAY_LETTER: Final = Script(
-    "replay_letter", "upkeep", "stream dead_letters erased", {"letter_id": str, "most_jobs": int}
-)
+REPLAY_LETTER: Final = Script("replay_letter", "upkeep", "stream dead_letters erased", "letter_id most_jobs:int")
 ERASE: Final = Script(
-    "erase",
-    "erase",
-    "stream album images view erased dead_letters profiles",
-    {"pet_id": str},
-    "slots models",
+    "erase", "erase", "stream album images view erased dead_letters profiles", "pet_id", "slots models"
 )
-ERASE_LETTERS: Final = Script(
-    "erase_letters", "erase", "dead_letters", {"pet_id": str, "cursor": bytes, "page_size": int}
-)
-SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", {"cursor": bytes, "page_size": int})
+ERASE_LETTERS: Final = Script("erase_letters", "erase", "dead_letters", "pet_id cursor:bytes page_size:int")
+SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", "cursor:bytes page_size:int")
 POLL_PROFILES: Final = Script(
-    "poll_profiles", "profiles", "profiles", {"most_sampled": int}, writes=False, repeatable=True
+    "poll_profiles", "profiles", "profiles", "most_sampled:int", writes=False, repeatable=True
 )
 PUBLISH_PROFILE: Final = Script(
-    "publish_profile",
-    "profiles",
-    "profiles",
-    {"model_version": str, "seen": str, "generation": int, "settled": int, "profile": bytes},
+    "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
-FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", {"group": str, "consumer": bytes})
-STATS: Final = Script("stats", "upkeep", "stream", {"group": str}, writes=False)
+FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
+STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)
