@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.due import Due
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest import leases as leases_module
@@ -188,6 +189,16 @@ async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(sid
     await side.redis.hset("jobs:attempts", entry.key, "1 1 0 1")
     side.due.seen((await side.stream.stats()).pending, 0)
     assert await reclaim.claim_due() == 1
+
+
+def test_what_was_asked_before_an_entry_was_put_off_does_not_hide_it():
+    due = Due()
+    asked_at = due.put_off
+    due.later()
+    due.seen(0, asked_at)
+    assert due.may_be
+    due.seen(0, due.put_off)
+    assert not due.may_be
 
 
 async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
