@@ -47,6 +47,7 @@ class Pulse:
         self._maxlen = maxlen
         self._look_at = 0.0
         self._found: dict[str, str] = {}
+        self._away = ""
         health.fault(_REDIS, "redis was not reached yet")
 
     async def run(self) -> None:
@@ -63,13 +64,25 @@ class Pulse:
                 self._due.seen(stats.pending, put_off)
                 self._note(stats)
             except StoreUnavailableError as error:
-                self._health.fault(_REDIS, error.detail)
+                self._is_away(error.detail)
                 self._look_at = 0.0  # what answers next may be another server
                 every = _EVERY_WHILE_AWAY
             else:
-                self._health.mended(_REDIS)
+                self._is_back()
             self._health.progress("pulse")
             await pause(self._stopping, every)
+
+    def _is_away(self, why: str) -> None:
+        self._health.fault(_REDIS, why)
+        if why != self._away:
+            self._away = why
+            log.warning("redis is away", extra={"data": {"error": why}})
+
+    def _is_back(self) -> None:
+        self._health.mended(_REDIS)
+        if self._away:
+            self._away = ""
+            log.info("redis is back", extra={"data": {"component": "pulse"}})
 
     def _tell(self, findings: Sequence[Finding]) -> None:
         found = {f"{_REDIS} {finding.name}": finding.text for finding in findings}

@@ -91,7 +91,9 @@ async def test_warnings_come_and_go_and_each_is_logged_once(
     server.found = []
     await server.beat()
     assert health.warnings() == []
-    assert [record.data["warning"] for record in caplog.records] == [EVICTS.text, FORGETS.text]
+    told = [(record.getMessage(), record.data.get("warning")) for record in caplog.records]
+    as_it_should_be = "redis is not set up as it should be"
+    assert told == [("redis is away", None), (as_it_should_be, EVICTS.text), (as_it_should_be, FORGETS.text)]
 
 
 async def test_what_comes_back_is_looked_at_again(server: Server):

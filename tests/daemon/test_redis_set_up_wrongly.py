@@ -38,6 +38,11 @@ CASES = {
 }
 
 
+async def reasons(daemon: Daemon) -> list[str]:
+    async with aiohttp.ClientSession() as http, http.get(daemon.ops_url + "/readyz") as answer:
+        return (await answer.json())["reasons"]
+
+
 @pytest.mark.parametrize("case", CASES)
 async def test_the_daemon_waits_until_it_is_mended(
     directory: Path, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -46,15 +51,11 @@ async def test_the_daemon_waits_until_it_is_mended(
     url = f"unix://{directory}/redis.sock?db=3"
     daemon = Daemon(directory, url, 0, ROOT, {})
 
-    async def reasons() -> list[str]:
-        async with aiohttp.ClientSession() as http, http.get(daemon.ops_url + "/readyz") as answer:
-            return (await answer.json())["reasons"]
-
     async def told() -> bool:
-        return any(reason in each for each in await reasons())
+        return any(reason in each for each in await reasons(daemon))
 
     async def ready() -> bool:
-        return await reasons() == []
+        return await reasons(daemon) == []
 
     try:
         async with server(directory):
@@ -79,5 +80,22 @@ async def test_the_daemon_waits_until_it_is_mended(
                 await eventually(seen, what="the job to be applied")
             assert daemon.stop() == 0
         assert not [line for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")]
+    finally:
+        daemon.kill()
+
+
+async def test_a_daemon_that_only_serves_says_so_too(directory: Path):
+    daemon = Daemon(directory, f"unix://{directory}/redis.sock?db=99", 0, ROOT, {"CLUSTER_CONSUMERS": "0"})
+    try:
+        with EmbeddedRedis(directory):
+            await daemon.start()
+            await eventually(lambda: "redis is away" in daemon.output(), what="the log to say so")
+            (reason,) = await reasons(daemon)
+            assert reason.startswith("redis has no database 99, name another one in redis.url: ")
+            async with aiohttp.ClientSession(daemon.url, headers={"X-Internal-Token": TOKEN}) as http:
+                for path in ("/internal/health/redis", "/internal/pets/p/clusters"):
+                    async with http.get(path) as answer:
+                        assert (answer.status, reason) == (503, (await answer.json())["detail"])
+            assert daemon.stop() == 0
     finally:
         daemon.kill()
