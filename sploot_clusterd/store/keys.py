@@ -4,7 +4,7 @@ One partition: with several, each name would carry the partition's hash tag, so 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class PetKeys(NamedTuple):
@@ -14,6 +14,9 @@ class PetKeys(NamedTuple):
     """HASH image id -> row with its vectors, tombstones too. Expires with the album."""
     view: str
     """STRING: the JSON that readers get, where the reference stored it. Expires after clusters.ttl_seconds."""
+
+
+_OF_A_PET: Final = frozenset(PetKeys._fields)
 
 
 class SampleKeys(NamedTuple):
@@ -59,5 +62,5 @@ class Keys:
 
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
-        known = {**vars(self), **self.pet(pet_id)._asdict()}
-        return [known[name] for name in names]
+        pet = self.pet(pet_id)
+        return [getattr(pet if name in _OF_A_PET else self, name) for name in names]
