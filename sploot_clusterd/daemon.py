@@ -14,7 +14,8 @@ import uvloop
 
 from sploot_clusterd import __version__, config, logs, output, terminal
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import Params, load_algorithm, slots
+from sploot_clusterd.due import DueEntries
+from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
@@ -22,7 +23,7 @@ from sploot_clusterd.ingest import Compute, Ingest
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
-from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
+from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
@@ -80,9 +81,7 @@ class Daemon:
         # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._in_flight = InFlight()
-        self._keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
-        self._clients = Clients(settings.redis)
-        self._stream = self._new_stream()
+        self._store = Store.open(settings, self.metrics)
         self.http = self._new_http() if settings.http.enabled else None
         self.ops = self._new_ops() if settings.metrics.enabled else None
 
@@ -123,7 +122,7 @@ class Daemon:
         for server in (self.http, self.ops):
             if server:
                 await server.stop()
-        await self._clients.close()
+        await self._store.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _stop_asked(self, number: signal.Signals) -> None:
@@ -174,9 +173,10 @@ class Daemon:
     def _add_root_tasks(self) -> None:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
+        due = DueEntries()
         monitor = StreamMonitor(
-            clients=self._clients,
-            stream=self._stream,
+            store=self._store,
+            due=due,
             metrics=self.metrics,
             health=health,
             stopping=stop,
@@ -189,9 +189,8 @@ class Daemon:
             ingest = Ingest(
                 settings=self._settings,
                 params=self._params,
-                clients=self._clients,
-                keys=self._keys,
-                stream=self._stream,
+                store=self._store,
+                due=due,
                 compute=Compute(self._pool, self._in_flight),
                 metrics=self.metrics,
                 health=health,
@@ -200,32 +199,9 @@ class Daemon:
             for name, task in ingest.root_tasks():
                 add(name, task)
 
-    def _new_stream(self) -> Stream:
-        stream = self._settings.stream
-        return Stream(
-            self._clients,
-            self._keys,
-            self.metrics,
-            group=stream.group,
-            retry_idle_ms=stream.retry_idle_ms,
-            max_attempts=stream.max_attempts,
-            most_letters=stream.maxlen,
-            approximate_trim=stream.approximate_trim,
-        )
-
     def _new_http(self) -> HttpServer:
         settings = self._settings
-        views = ViewStore(
-            self._clients,
-            self._keys,
-            self.metrics,
-            self.health,
-            maxlen=settings.stream.maxlen,
-            group=settings.stream.group,
-            slots=slots,
-            retry_reads=settings.redis.retry_on_timeout,
-        )
-        app = build_app(views, self._tokens, settings, self.metrics, self.health, in_flight=self._in_flight)
+        app = build_app(self._store.views, self._tokens, settings, self.metrics, self.health, in_flight=self._in_flight)
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
 
     def _new_ops(self) -> HttpServer:

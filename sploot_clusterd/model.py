@@ -39,6 +39,15 @@ Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
 KINDS = ("embedding", "pose", "context")
 """The vector kinds, in the order in which they are combined."""
 
+SAMPLE_LIMIT = 4000
+"""Images in a full sample of the fleet, of one model version."""
+SLOTS_A_PET = 8
+
+
+def slots(pet_id: str) -> list[str]:
+    """Every slot that a pet may have in a sample."""
+    return [f"{pet_id}#{number}" for number in range(SLOTS_A_PET)]
+
 
 Dtype = Literal["f16", "f32"]
 

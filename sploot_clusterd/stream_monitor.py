@@ -8,10 +8,11 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Finding, Stats, Stream
+from sploot_clusterd.store import Finding, Stats, Store
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -33,21 +34,22 @@ class StreamMonitor:
     def __init__(
         self,
         *,
-        clients: Clients,
-        stream: Stream,
+        store: Store,
+        due: DueEntries,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
         maxlen: int,
     ) -> None:
-        self._clients = clients
-        self._stream = stream
+        self._store = store
+        self._due = due
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
         self._maxlen = maxlen
         self._check_at = 0.0
         self._warnings: dict[str, str] = {}
+        self._outage = ""
         health.expect(self.name)
         health.set_fault(_REDIS, "redis was not reached yet")
 
@@ -58,17 +60,35 @@ class StreamMonitor:
             every = _EVERY
             try:
                 if clock() >= self._check_at:
-                    self._report_findings(await self._clients.look())
+                    self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
-                self._report_stats(await self._stream.stats())
+                times_put_off = self._due.times_put_off
+                stats = await self._store.stream.stats()
+                self._due.update(stats.pending, times_put_off)
+                self._report_stats(stats)
             except StoreUnavailableError as error:
-                self._health.set_fault(_REDIS, error.detail)
+                self._report_outage(error.detail)
                 self._check_at = 0.0  # what answers next may be another server
                 every = _EVERY_WHILE_AWAY
             else:
-                self._health.clear_fault(_REDIS)
+                self._report_outage("")
             self._health.progress(self.name)
             await pause(self._stopping, every)
+
+    def _report_outage(self, reason: str) -> None:
+        """`reason` is empty while Redis answers. Logged where it changes: a daemon that only serves has nobody else who
+        would.
+        """
+        if reason:
+            self._health.set_fault(_REDIS, reason)
+        else:
+            self._health.clear_fault(_REDIS)
+        if reason != self._outage:
+            if reason:
+                log.warning("redis is away", extra={"data": {"error": reason}})
+            else:
+                log.info("redis is back", extra={"data": {"component": self.name}})
+            self._outage = reason
 
     def _report_findings(self, findings: Sequence[Finding]) -> None:
         warnings = {f"{_REDIS} {finding.name}": finding.text for finding in findings}
@@ -91,7 +111,7 @@ class StreamMonitor:
             self._health.clear_warning(_BACKLOG)
         if stats.pending < 0:
             self._health.set_warning(
-                _GROUP, f"the consumer group {self._stream.group} is missing: no consumer has run yet"
+                _GROUP, f"the consumer group {self._store.stream.group} is missing: no consumer has run yet"
             )
         else:
             self._health.clear_warning(_GROUP)

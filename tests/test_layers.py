@@ -14,7 +14,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "check", "replay", "dlq", "profile", "errand", "embedded", "evaluate"},
+    {"daemon", "check", "replay", "dlq", "profile", "embedded", "evaluate"},
     {"ingest", "web", "stream_monitor"},
     {"store", "engine"},
     {
@@ -24,6 +24,7 @@ LAYERS = (
         "health",
         "inflight",
         "waiting",
+        "due",
         "stdio",
         "output",
         "progress",

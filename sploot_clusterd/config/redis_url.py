@@ -1,7 +1,6 @@
-"""Which URLs `redis.url` may be: those that redis-py understands whole, without options that are settings of their own.
+"""Which URLs `redis.url` may be: those that can be understood whole, without options that are settings of their own.
 
-What redis-py cannot use it passes over in silence (a path that is no number), or takes for an argument and fails at
-each connection, so nothing of the kind may reach it. It is not asked itself: a probe must not import it.
+What was passed over in silence, such as a path that is no number, would lead to another database than was meant.
 """
 
 import re

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sploot_clusterd import errand, stdio
+from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.progress import Progress
-from sploot_clusterd.store import Found, Letters, Replayed
+from sploot_clusterd.store import Letters, LetterSummary, Replayed, session
 
 _FAILED: Final = 1
 _COLUMNS: Final = (("age", 5), ("id", 17), ("reason", 12), ("pet", 16), ("job", 16), ("attempts", 8))
@@ -46,7 +46,7 @@ class Selection:
     until_ms: int | None = None
     limit: int | None = None
 
-    async def pages(self, letters: Letters) -> AsyncIterator[list[Found]]:
+    async def pages(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
         """The letters meant, in pages. Of those named, the ones that are there."""
         left = sys.maxsize if self.limit is None else self.limit
         async for page in self._read(letters):
@@ -57,7 +57,7 @@ class Selection:
             if not left:
                 return
 
-    async def _read(self, letters: Letters) -> AsyncIterator[list[Found]]:
+    async def _read(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
         if not self.ids:
             async for page in letters.pages(self.since_ms, self.until_ms):
                 yield page
@@ -65,7 +65,7 @@ class Selection:
             async for page in letters.pages(letter.ms, letter.ms):
                 yield [found for found in page if found.id == letter]
 
-    def _takes(self, letter: Found) -> bool:
+    def _takes(self, letter: LetterSummary) -> bool:
         return (not self.reasons or letter.fields.get("reason") in self.reasons) and (
             not self.pets or not {letter.fields.get("pet_id"), letter.fields.get("other_pet_id")}.isdisjoint(self.pets)
         )
@@ -212,14 +212,14 @@ async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[E
 
 
 def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
-    return errand.run(settings, lambda clients, keys: work(Letters(clients, keys, most_jobs=settings.stream.maxlen)))
+    return session.run(settings, lambda store: work(store.letters))
 
 
 def _head() -> str:
     return " ".join(f"{name:<{width}}" for name, width in _COLUMNS) + " error"
 
 
-def _row(letter: Found) -> str:
+def _row(letter: LetterSummary) -> str:
     fields = letter.fields
     cells = (
         _age(letter),
@@ -233,13 +233,13 @@ def _row(letter: Found) -> str:
     return f"{start} {error if len(error) <= room else error[: room - 1] + '…'}"
 
 
-def _object(letter: Found) -> dict[str, Any]:
+def _object(letter: LetterSummary) -> dict[str, Any]:
     attempts = letter.fields.get("attempts", "")
     known = {"attempts": int(attempts)} if attempts.isdecimal() and len(attempts) < _LONG_NUMBER else {}
     return {"id": str(letter.id), **letter.fields, **known, "payload_bytes": letter.payload_bytes}
 
 
-def _age(letter: Found) -> str:
+def _age(letter: LetterSummary) -> str:
     seconds = max(0, int(time.time() - letter.id.ms / 1000))
     return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), f"{seconds}s")
 

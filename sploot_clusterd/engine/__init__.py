@@ -23,24 +23,18 @@ from sploot_clusterd.engine.profile import (
     encode_profile,
 )
 from sploot_clusterd.engine.render import render
-from sploot_clusterd.engine.rows import row_field
 from sploot_clusterd.engine.sample import (
-    SAMPLE_LIMIT,
-    SLOTS_A_PET,
     Fresh,
     Sample,
     Sampled,
     decode_sampled,
     encode_sampled,
     slot,
-    slots,
 )
 
 __all__ = [
     "LEAST_SAMPLE",
     "NO_PROFILES",
-    "SAMPLE_LIMIT",
-    "SLOTS_A_PET",
     "Album",
     "Algorithm",
     "Applied",
@@ -68,9 +62,7 @@ __all__ = [
     "load_algorithm",
     "new_album",
     "render",
-    "row_field",
     "slot",
-    "slots",
     "work_estimate",
     "worth_learning",
 ]

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
 from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
-from sploot_clusterd.engine.rows import encode_row, row_field
+from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job
@@ -45,7 +45,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class Applied:
-    """A new album, and the fields of its hash to write and delete. Nothing of either where `changed` is False."""
+    """A new album, and what of it to write and delete: fields of its hash, and rows by their images. Nothing of either
+    where `changed` is False.
+    """
 
     album: Album
     outcomes: list[Outcome]
@@ -53,6 +55,8 @@ class Applied:
     deletes: list[bytes]
     changed: bool
     changes: Changes
+    rows: Mapping[str, bytes] = field(default_factory=dict)
+    dropped_rows: Sequence[str] = ()
     fresh: Sequence[Fresh] = ()
     """Images whose vectors were taken in: the fleet's sample may want them."""
 
@@ -88,11 +92,22 @@ def apply(
     updated = _freeze(draft, album, now_ms)
     writes, deletes = encode_changes(album, updated)
     expired = _expired(draft) if complete else set()
-    for image_id, row in draft.rows.items():
-        if image_id not in expired and (raw := encode_row(row)) != rows.get(image_id):
-            writes[row_field(image_id)] = raw
-    deletes += [row_field(image_id) for image_id in sorted(expired) if image_id in rows]
-    return Applied(updated, outcomes, writes, deletes, changed=True, changes=draft.changes, fresh=draft.fresh)
+    written = {
+        image_id: raw
+        for image_id, row in draft.rows.items()
+        if image_id not in expired and (raw := encode_row(row)) != rows.get(image_id)
+    }
+    return Applied(
+        updated,
+        outcomes,
+        writes,
+        deletes,
+        changed=True,
+        changes=draft.changes,
+        rows=written,
+        dropped_rows=[image_id for image_id in sorted(expired) if image_id in rows],
+        fresh=draft.fresh,
+    )
 
 
 def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:

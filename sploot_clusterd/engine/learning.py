@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 
 from sploot_clusterd.engine.profile import KindProfile, Profile
-from sploot_clusterd.engine.sample import SAMPLE_LIMIT, Sampled
+from sploot_clusterd.engine.sample import Sampled
 from sploot_clusterd.engine.statistics import Doubles, Ints
 from sploot_clusterd.engine.vectors import Floats
-from sploot_clusterd.model import KINDS
+from sploot_clusterd.model import KINDS, SAMPLE_LIMIT
 
 LEAST_SAMPLE: Final = 300
 """Below this an album's own mean tells as much: on real albums profiles of 150 images were no better than none."""

@@ -82,11 +82,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Row)
 
 
-def row_field(image_id: str) -> bytes:
-    """The field of an album's hash that holds this image's row."""
-    return b"r:" + image_id.encode()
-
-
 def encode_row(row: Row) -> bytes:
     return _encode(row)
 

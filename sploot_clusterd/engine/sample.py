@@ -16,9 +16,8 @@ from msgspec import Struct
 
 from sploot_clusterd.engine.vectors import Floats, unit
 from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET
 
-SLOTS_A_PET: Final = 8
-SAMPLE_LIMIT: Final = 4000
 _STORED: Final = np.dtype("<f2")
 _PRIORITIES: Final = float(1 << 53)
 
@@ -67,11 +66,6 @@ def slot(pet_id: str, image_id: str) -> tuple[str, float]:
     """The slot that the image may take, and the slot's priority, 0 to 1: the lowest are sampled."""
     name = f"{pet_id}#{_hash(image_id) % SLOTS_A_PET}"
     return name, (_hash(name) >> 11) / _PRIORITIES
-
-
-def slots(pet_id: str) -> list[str]:
-    """Every slot of a pet."""
-    return [f"{pet_id}#{number}" for number in range(SLOTS_A_PET)]
 
 
 class Sample:

@@ -104,11 +104,9 @@ class Session:
         except NeedsAllRowsError:
             applied = apply(self.album, [job], self.rows, self._params, now_ms, profiles=profiles, complete=True)
         self.album = applied.album
-        for field, value in applied.writes.items():
-            if field.startswith(b"r:"):
-                self.rows[field[2:].decode()] = value
-        for field in applied.deletes:
-            self.rows.pop(field.removeprefix(b"r:").decode(), None)
+        self.rows.update(applied.rows)
+        for image in applied.dropped_rows:
+            del self.rows[image]
         self.view = render(self.album, self._params)
         self.seconds += time.thread_time() - began
         return applied.fresh

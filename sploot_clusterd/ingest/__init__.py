@@ -4,7 +4,7 @@ Belongs here: when to read, what to do with each entry, and what to do when that
 does it (store), and what clustering is (engine).
 """
 
-from sploot_clusterd.ingest.assembly import Ingest
+from sploot_clusterd.ingest.ingest import Ingest
 from sploot_clusterd.ingest.scheduling import Compute
 
 __all__ = ["Compute", "Ingest"]

@@ -16,7 +16,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import How, Reader, Stream
+from sploot_clusterd.store import ClaimKind, Reader, Stream
 from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Consumer:
     async def _session(self) -> None:
         async with self._open() as reader:
             # First what is ours already: read before a crash, or with a reply that got lost on the way.
-            async for entries in self._stream.claim(self._consumer, How.OWN):
+            async for entries in self._stream.claim(self._consumer, ClaimKind.OWN):
                 await self._processor.run(Batch(self._consumer, entries, self._progress))
             self._failures = 0
             self._health.clear_fault(self.name)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.engine import Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
 from sploot_clusterd.waiting import pause

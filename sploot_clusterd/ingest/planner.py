@@ -167,8 +167,10 @@ class Planner:
             version=applied.album.version if applied.changed else None,
             writes=applied.writes,
             deletes=applied.deletes,
+            rows=applied.rows,
+            dropped_rows=applied.dropped_rows,
             view=render(applied.album, self._params) if needs_view else b"",
-            foundations=snapshot.foundations(applied.album),
+            used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
         )
 

@@ -18,7 +18,7 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.retry import conflict_pause
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_in_thread
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Committed, Entry, LoneRun, Reply, Verdict, Wanted
+from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Entry, Handling, LoneRun, Wanted
 
 _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
@@ -66,13 +66,13 @@ class Processor:
         """
         with self._leases.lease(batch.consumer, [entry.key for entry in batch.entries]):
             async with self._lock.shared():
-                await self._process(batch.part([each for each in batch.entries if each.verdict is Verdict.RUN]))
+                await self._process(batch.part([each for each in batch.entries if each.handling is Handling.RUN]))
             for entry in batch.entries:
-                if entry.verdict is Verdict.ALONE:
+                if entry.handling is Handling.ALONE:
                     async with self._lock.exclusive():
                         await self._run_alone(batch, entry)
                     batch.progress()
-                elif entry.verdict is Verdict.GONE:
+                elif entry.handling is Handling.GONE:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._results.set_aside(batch, entry, "payload_lost", text)
 
@@ -199,7 +199,7 @@ class Processor:
             if isinstance(reply, Exception):
                 self._cache.drop(pet_id)
                 refused += [Failure(*delivery, reply) for delivery, _ in plan.jobs]
-            elif reply.reply is Reply.COMMITTED:
+            elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
@@ -211,11 +211,11 @@ class Processor:
     def _left(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
         """The jobs of a commit that wrote nothing that are still ours to do."""
         pet_id, jobs = plan.commit.pet_id, [delivery for delivery, _ in plan.jobs]
-        if reply.reply is Reply.CONFLICT:
+        if reply.outcome is CommitOutcome.CONFLICT:
             return self._conflict(pet_id, jobs)
-        if reply.reply is Reply.UNFOUNDED:
+        if reply.outcome is CommitOutcome.PROFILE_CHANGED:
             self._results.profile_lost(pet_id)
-            self._profiles.forget(plan.commit.foundations)
+            self._profiles.forget(plan.commit.used_profiles)
             self._cache.drop(pet_id)
             return jobs
         ours = set(reply.ours)

@@ -4,11 +4,9 @@ Read by the planner on the loop and in the pool, so what it reads is replaced as
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import (
-    SAMPLE_LIMIT,
     Album,
     Fresh,
     Profile,
@@ -19,8 +17,7 @@ from sploot_clusterd.engine import (
 )
 from sploot_clusterd.engine.album import Space
 from sploot_clusterd.ingest.scheduling import TokenBucket
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Foundation, Keys, Offer, Polled, ProfileStore, State
+from sploot_clusterd.store import Offer, Polled, ProfileStore, State, UsedProfile
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
 _MOST_KNOWN: Final = 32
@@ -33,15 +30,15 @@ ProfileKey = tuple[str, int]
 
 
 class Snapshot(NamedTuple):
-    """The registry at one moment: an album's foundations are told from what it was computed with."""
+    """The registry at one moment: which of them an album uses is told from what it was computed with."""
 
     profiles: Profiles
     digests: Mapping[ProfileKey, str]
 
-    def foundations(self, album: Album) -> list[Foundation]:
+    def used_profiles(self, album: Album) -> list[UsedProfile]:
         """The profiles that the album rests on."""
         keys = [(space.model_version, space.profile) for space in album.spaces.values() if space.profile]
-        return [Foundation(*key, self.digests[key]) for key in keys]
+        return [UsedProfile(*key, self.digests[key]) for key in keys]
 
 
 class ProfileRegistry:
@@ -54,14 +51,6 @@ class ProfileRegistry:
         self._current = Snapshot(Profiles({}, {}), {})
         self._polled = Polled({}, {})
         self._moves = TokenBucket(moves_per_second)
-
-    @classmethod
-    def of(cls, settings: Settings, clients: Clients, keys: Keys, metrics: Metrics) -> Self:
-        """As the daemon's settings say."""
-        retry_reads = settings.redis.retry_on_timeout
-        store = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads)
-        profiles = settings.profiles
-        return cls(store, sampling=profiles.enabled, moves_per_second=profiles.moves_per_second)
 
     @property
     def states(self) -> Mapping[str, State]:
@@ -120,9 +109,9 @@ class ProfileRegistry:
         digests = {**self._current.digests, (model_version, generation): digest(raw)}
         self._current = Snapshot(Profiles(kept, adopt), {key: digests[key] for key in kept})
 
-    def forget(self, foundations: Collection[Foundation]) -> None:
+    def forget(self, used_profiles: Collection[UsedProfile]) -> None:
         """Redis does not hold these any more, or others in their place: albums are not to adopt them."""
-        gone = {(each.model_version, each.generation) for each in foundations}
+        gone = {(each.model_version, each.generation) for each in used_profiles}
         known, adopt = self._current.profiles
         self._current = Snapshot(
             Profiles(

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final, NamedTuple
 
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.retry import OutageLog
-from sploot_clusterd.store import How, Stream
+from sploot_clusterd.store import ClaimKind, Stream
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Reclaimer:
         stream: Stream,
         processor: Processor,
         brake: Brake,
+        due: DueEntries,
         health: Health,
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
@@ -58,6 +60,7 @@ class Reclaimer:
         self._stream = stream
         self._processor = processor
         self._brake = brake
+        self._due = due
         self._progress = partial(health.progress, self.name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
@@ -66,7 +69,7 @@ class Reclaimer:
         self._duties = (
             Duty("due", _DUE_EVERY, self.claim_due),
             # A quarter, so that what a killed process held is done again within one and a half idle limits.
-            Duty("idle", retry_idle_ms / 4000, lambda: self.claim(How.IDLE)),
+            Duty("idle", retry_idle_ms / 4000, lambda: self.claim(ClaimKind.IDLE)),
             Duty("upkeep", _UPKEEP_EVERY, self.upkeep),
         )
 
@@ -81,7 +84,7 @@ class Reclaimer:
             self._progress()
             try:
                 if claims_own and not self._brake.seconds_left():
-                    await self.claim(How.OWN)
+                    await self.claim(ClaimKind.OWN)
                     claims_own = False
                     self._outage.available()
                 for duty in self._duties:
@@ -89,25 +92,18 @@ class Reclaimer:
                         await self._do(duty)
                         next_at[duty.name] = clock() + duty.every * random.uniform(0.8, 1.0)  # noqa: S311
             except GroupMissingError:
-                await self._make_group()
+                claims_own = True  # the consumers' readers make it again
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
                 claims_own = True  # what it had in hand is still its own
-            await pause(self._stopping, _TICK if self._stream.may_be_due else _QUIET_TICK)
+            await pause(self._stopping, _TICK if self._due.possible else _QUIET_TICK)
 
-    async def _make_group(self) -> None:
-        """Again, after a flush or a deletion: what comes in from now on is still ours to do."""
-        try:
-            await self._stream.ensure_group()
-        except StoreUnavailableError as error:
-            log.warning("no consumer group", extra={"data": {"error": error.detail}})
-
-    async def claim(self, how: How) -> int:
-        """One pass over the pending entries: claims and processes what `how` says; how many these were."""
+    async def claim(self, kind: ClaimKind) -> int:
+        """One pass over the pending entries: claims and processes what `kind` says; how many these were."""
         if self._brake.seconds_left():
             return 0
         claimed = 0
-        async for entries in self._stream.claim(self._consumer, how):
+        async for entries in self._stream.claim(self._consumer, kind):
             await self._processor.run(Batch(self._consumer, entries, self._progress))
             self._progress()
             claimed += len(entries)
@@ -120,7 +116,7 @@ class Reclaimer:
 
         What a process that died has put off is seen by the pulse, a second later at most.
         """
-        return await self.claim(How.DUE) if self._stream.may_be_due else 0
+        return await self.claim(ClaimKind.DUE) if self._due.possible else 0
 
     async def upkeep(self) -> int:
         """Forgets consumers of processes long gone, and erase marks that nothing older needs."""

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 
 from sploot_clusterd import logs
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import ClusterdError, Reason
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
@@ -35,9 +36,19 @@ _AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stal
 class Results:
     """Every outcome of a job, in one place. What writes to Redis raises StoreUnavailableError where it cannot."""
 
-    def __init__(self, stream: Stream, brake: Brake, compute: Compute, metrics: Metrics, max_attempts: int) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        brake: Brake,
+        due: DueEntries,
+        compute: Compute,
+        metrics: Metrics,
+        max_attempts: int,
+    ) -> None:
         self._stream = stream
         self._brake = brake
+        self._due = due
         self._compute = compute
         self._metrics = metrics
         self._processed = metrics.jobs_processed
@@ -73,12 +84,16 @@ class Results:
                 self._count_retry(failure, decision)
                 retries.append(Retry(failure.entry.key, *decision))
         if retries:
-            await self._stream.retry(batch.consumer, retries)
+            await self._retry(batch, retries)
 
     async def deferred(self, batch: Batch, deliveries: Sequence[Delivery]) -> None:
         """Leaves entries of contended pets for a moment, without an attempt used."""
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(deliveries)}})
         retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
+        await self._retry(batch, retries)
+
+    async def _retry(self, batch: Batch, retries: Sequence[Retry]) -> None:
+        self._due.put_off()  # before: the figures that are asked for meanwhile may not show it yet
         await self._stream.retry(batch.consumer, retries)
 
     async def set_aside(self, batch: Batch, entry: Entry, reason: Reason, error: str, job: Job | None = None) -> None:

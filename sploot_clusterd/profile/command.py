@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sploot_clusterd import errand, stdio
+from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
-from sploot_clusterd.engine import SAMPLE_LIMIT, Profile, decode_profile, decode_sampled, encode_profile
+from sploot_clusterd.engine import Profile, decode_profile, decode_sampled, encode_profile
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.profile.file import read_profile
-from sploot_clusterd.store import Clients, Keys, ProfileStore, State
+from sploot_clusterd.store import ProfileStore, State, Store, session
 
 _COLUMNS: Final = (("generation", 10), ("state", 8), ("learned from", 12), ("sampled", 7), ("drift", 6))
 _CONFLICT: Final = "another profile of {!r} was published at this moment: run it again"
@@ -23,12 +22,11 @@ _CONFLICT: Final = "another profile of {!r} was published at this moment: run it
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """What the command line asks for; the exit code. Raises ClusterdError, where Redis cannot be reached too."""
 
-    async def work(clients: Clients, keys: Keys) -> int:
-        retry_reads = settings.redis.retry_on_timeout
-        await _act(ProfileStore(clients, keys, Metrics(), most_sampled=SAMPLE_LIMIT, retry_reads=retry_reads), asked)
+    async def work(store: Store) -> int:
+        await _act(store.profiles, asked)
         return 0
 
-    return errand.run(settings, work)
+    return session.run(settings, work)
 
 
 async def _act(store: ProfileStore, asked: argparse.Namespace) -> None:

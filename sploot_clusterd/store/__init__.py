@@ -5,28 +5,28 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
-from sploot_clusterd.store.client import Clients
-from sploot_clusterd.store.commit import Commit, Committed, Reply
+from sploot_clusterd.store.commit import Commit, CommitOutcome, Committed
 from sploot_clusterd.store.keys import Keys
-from sploot_clusterd.store.letters import Found, Letters, Replayed
-from sploot_clusterd.store.profiles import Foundation, Offer, Polled, ProfileStore, SampleSize, State
+from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
-from sploot_clusterd.store.stream import Entry, How, Letter, LoneRun, Retry, Stats, Stream, Verdict
+from sploot_clusterd.store.store import Store
+from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream
 from sploot_clusterd.store.views import ViewStore
 
 __all__ = [
     "AlbumStore",
-    "Clients",
+    "ClaimKind",
     "Commit",
+    "CommitOutcome",
     "Committed",
     "Entry",
     "Finding",
-    "Found",
-    "Foundation",
-    "How",
+    "Handling",
     "Keys",
     "Letter",
+    "LetterSummary",
     "Letters",
     "Loaded",
     "LoneRun",
@@ -35,13 +35,13 @@ __all__ = [
     "ProfileStore",
     "Reader",
     "Replayed",
-    "Reply",
     "Retry",
     "SampleSize",
     "State",
     "Stats",
+    "Store",
     "Stream",
-    "Verdict",
+    "UsedProfile",
     "ViewStore",
     "Wanted",
 ]

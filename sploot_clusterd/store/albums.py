@@ -1,21 +1,18 @@
 """Albums in Redis: loading what a job needs, and the one way to change them, the commit.
 
-The store moves bytes. What they mean is the engine's: fields that begin with `r:` are rows of images and live in a hash
-of their own, so that an album's small state can be read whole without its vectors.
+The store moves bytes. What they mean is the engine's. Rows of images live in a hash of their own, so that an album's
+small state can be read whole without its vectors.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from redis.exceptions import RedisError, ResponseError
-
+from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import SAMPLE_LIMIT, EntryId
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.client import Clients, as_ours, once_more, send, translated
-from sploot_clusterd.store.commit import Commit, Committed, Reply, Terms, call, next_tokens
-from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.commit import Commit, CommitOutcome, CommitSettings, Committed, call, next_tokens
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
 
 _TOKEN: Final = b"token"
 _ROWS_A_PAGE: Final = 500
@@ -47,33 +44,16 @@ class Loaded(NamedTuple):
 class AlbumStore:
     """Loads and commits albums of one consumer group."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        keys: Keys,
-        metrics: Metrics,
-        *,
-        group: str,
-        view_seconds: int,
-        album_seconds: int | None,
-        most_sampled: int,
-        retry_reads: bool,
-    ) -> None:
+    def __init__(self, gateway: Gateway, settings: Settings, *, most_sampled: int = SAMPLE_LIMIT) -> None:
         """`most_sampled` images make a full sample of the fleet."""
-        self._clients = clients
-        self._keys = keys
-        self._terms = Terms(group, view_seconds, album_seconds or 0, most_sampled)
-        self._retry_reads = retry_reads
-        self._loads = metrics.redis_round_trips.labels("load")
-        self._commits = metrics.redis_round_trips.labels("commit")
+        self._gateway = gateway
+        life = settings.albums.ttl_seconds or 0
+        self._settings = CommitSettings(settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled)
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
         """All of them in one round trip, in order. Raises StoreUnavailableError."""
-        calls = [(self._load_keys(w.pet_id), _load_arguments(w)) for w in wanted]
-        self._loads.inc()
-        replies = await once_more(
-            lambda: scripts.LOAD.pipelined(self._clients.commands, calls), enabled=self._retry_reads
-        )
+        calls = [Call({"pet_id": pet_id, "token": token, "wanted": images}) for pet_id, token, images in wanted]
+        replies = await self._gateway.run_for_pets(scripts.LOAD, calls)
         return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
 
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
@@ -82,16 +62,10 @@ class AlbumStore:
         Read in pages. A commit in between would leave rows that do not fit the album.
         """
         rows: dict[str, bytes] = {}
-        keys, cursor = self._keys.pet(pet_id), None
-        with translated():
-            while cursor != 0:
-                self._loads.inc()
-                cursor, page = await send(
-                    self._clients.commands, "HSCAN", keys.images, cursor or 0, "COUNT", _ROWS_A_PAGE
-                )
-                rows.update((image.decode(errors="replace"), row) for image, row in page.items())
-            self._loads.inc()
-            return rows if await send(self._clients.commands, "HGET", keys.album, _TOKEN) == token else None
+        keys = self._gateway.keys.pet(pet_id)
+        async for page in self._gateway.scan("load", keys.images, _ROWS_A_PAGE):
+            rows.update((image.decode(errors="replace"), row) for image, row in page.items())
+        return rows if await self._gateway.read("load", "HGET", keys.album, _TOKEN) == token else None
 
     async def commit(self, consumer: str, commits: Sequence[Commit]) -> list[Committed | Exception]:
         """All of them in one round trip, in order, at most one a pet; what Redis refused of one stands in its place.
@@ -100,31 +74,22 @@ class AlbumStore:
         """
         tokens = next_tokens(commits)
         calls = [
-            call(self._keys, self._terms, consumer, each, token) for each, token in zip(commits, tokens, strict=True)
+            call(self._gateway.keys, self._settings, consumer, each, token)
+            for each, token in zip(commits, tokens, strict=True)
         ]
-        self._commits.inc()
-        with translated():
-            replies = await scripts.COMMIT.pipelined(self._clients.commands, calls)
+        replies = await self._gateway.run_for_pets(scripts.COMMIT, calls)
         return [_committed(reply, token) for reply, token in zip(replies, tokens, strict=True)]
-
-    def _load_keys(self, pet_id: str) -> Sequence[str]:
-        return (*self._keys.pet(pet_id), self._keys.erased)
-
-
-def _load_arguments(wanted: Wanted) -> list[scripts.Argument]:
-    return [wanted.pet_id, wanted.token, *wanted.images]
 
 
 def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
-    if isinstance(reply, RedisError):
-        error = as_ours(reply)
-        if isinstance(error, BadStateError):
-            return error
-        raise error
+    if isinstance(reply, BadStateError):
+        return reply
+    if isinstance(reply, Exception):
+        raise reply
     token, album, view, mark, rows = reply
     fields = None
     if album != b"":
-        fields = dict(zip(album[::2], album[1::2], strict=True))
+        fields = pairs(album)
         fields.pop(_TOKEN, None)
     elif token != wanted.token:
         fields = {}
@@ -133,10 +98,7 @@ def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
 
 
 def _committed(reply: Any, token: bytes) -> Committed | Exception:
-    if isinstance(reply, ResponseError):
-        return as_ours(reply)
-    if isinstance(reply, RedisError):
-        with translated():
-            raise reply
+    if isinstance(reply, Exception):
+        return reply
     what, *ours = reply
-    return Committed(Reply(what.decode()), token, ours)
+    return Committed(CommitOutcome(what.decode()), token, ours)

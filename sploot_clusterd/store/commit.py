@@ -4,21 +4,21 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sploot_clusterd.model import EntryId
+from sploot_clusterd.store.connection import Argument
+from sploot_clusterd.store.gateway import Call
 from sploot_clusterd.store.keys import Keys
-from sploot_clusterd.store.profiles import SAMPLED_MODELS, Foundation, Offer
-from sploot_clusterd.store.scripts import Argument
-
-ROW: Final = b"r:"
-"""What the fields begin with that are rows of images."""
+from sploot_clusterd.store.profiles import SAMPLED_MODELS, Offer, UsedProfile
+from sploot_clusterd.store.scripts import COMMIT
 
 
 class Commit(NamedTuple):
     """A pet's new state, and the entries that it settles. With `version` None the album stays as it is.
 
-    `foundations` are the profiles that it was computed with; `offers` are for the fleet's samples.
+    `writes` and `deletes` are fields of the album, `rows` and `dropped_rows` go by image id. `used_profiles` are the
+    profiles that it was computed with; `offers` are for the fleet's samples.
     """
 
     pet_id: str
@@ -28,28 +28,30 @@ class Commit(NamedTuple):
     version: int | None = None
     writes: Mapping[bytes, bytes] = {}
     deletes: Collection[bytes] = ()
+    rows: Mapping[str, bytes] = {}
+    dropped_rows: Collection[str] = ()
     view: bytes = b""
-    foundations: Collection[Foundation] = ()
+    used_profiles: Collection[UsedProfile] = ()
     offers: Collection[Offer] = ()
 
 
-class Reply(Enum):
+class CommitOutcome(Enum):
     COMMITTED = "ok"
     CONFLICT = "conflict"
     """The album or its erase mark moved on: load and apply again."""
     LOST = "lost"
     """Some entries are another consumer's now: nothing was written; `ours` are left."""
-    UNFOUNDED = "unfounded"
+    PROFILE_CHANGED = "profile_changed"
     """Redis no longer holds the profiles that the state was computed with: fetch them, load and apply again."""
 
 
 class Committed(NamedTuple):
-    reply: Reply
+    outcome: CommitOutcome
     token: bytes
     ours: Collection[bytes] = ()
 
 
-class Terms(NamedTuple):
+class CommitSettings(NamedTuple):
     """What is the same for every commit of a process. Lives in seconds after the last commit; 0 stands for ever."""
 
     group: str
@@ -67,52 +69,40 @@ def next_tokens(commits: Sequence[Commit]) -> list[bytes]:
     return [each.token if each.version is None else b"%s.%d" % (nonce, each.version) for each in commits]
 
 
-def call(keys: Keys, terms: Terms, consumer: str, commit: Commit, token: bytes) -> tuple[list[str], list[Argument]]:
-    """Keys and arguments of the script; `token` is that of the new state."""
-    named = [keys.stream, keys.attempts, *keys.pet(commit.pet_id), keys.erased, keys.profiles]
-    named += [keys.profile(each.model_version) for each in commit.foundations]
+def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, token: bytes) -> Call:
+    """The script's call; `token` is that of the new state."""
+    more_keys = [keys.profile(each.model_version) for each in commit.used_profiles]
     samples = {}
     for model_version in dict.fromkeys(each.model_version for each in commit.offers):
-        samples[model_version] = len(named) + 1
-        named += keys.sample(model_version)
-    (fields, rows), (old_fields, old_rows) = _parted(commit.writes.items()), _parted((n,) for n in commit.deletes)
-    lists: Sequence[Sequence[Argument]] = (
-        commit.entries,
-        fields,
-        rows,
-        old_fields,
-        old_rows,
-        [part for each in commit.foundations for part in (each.generation, each.digest)],
-        [
-            part
-            for each in commit.offers
-            for part in (each.model_version, samples[each.model_version], each.slot, repr(each.priority), each.image)
-        ],
+        samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
+        more_keys += keys.sample(model_version)
+    return Call(
+        {
+            "group": settings.group,
+            "consumer": consumer,
+            "pet_id": commit.pet_id,
+            "token": commit.token,
+            "new_token": b"" if commit.version is None else token,
+            "mark": str(commit.erased) if commit.erased else "",
+            "new_view": commit.view,
+            "view_life": settings.view_life,
+            "album_life": settings.album_life,
+            "most_sampled": settings.most_sampled,
+            "most_models": SAMPLED_MODELS,
+            "entries": commit.entries,
+            "fields": _flat(commit.writes.items()),
+            "rows": _flat(commit.rows.items()),
+            "old_fields": commit.deletes,
+            "old_rows": commit.dropped_rows,
+            "used_profiles": _flat((each.generation, each.digest) for each in commit.used_profiles),
+            "offers": _flat(
+                (each.model_version, samples[each.model_version], each.slot, repr(each.priority), each.image)
+                for each in commit.offers
+            ),
+        },
+        more_keys,
     )
-    return named, [
-        terms.group,
-        consumer,
-        commit.pet_id,
-        commit.token,
-        b"" if commit.version is None else token,
-        str(commit.erased) if commit.erased else "",
-        commit.view,
-        terms.view_life,
-        terms.album_life,
-        terms.most_sampled,
-        SAMPLED_MODELS,
-        *map(len, lists),
-        *chain.from_iterable(lists),
-    ]
 
 
-def _parted(fields: Iterable[Sequence[bytes]]) -> tuple[list[bytes], list[bytes]]:
-    """One after the other, names of rows without what they begin with: the album's, and those of its rows."""
-    album: list[bytes] = []
-    rows: list[bytes] = []
-    for name, *value in fields:
-        if name.startswith(ROW):
-            rows += (name[len(ROW) :], *value)
-        else:
-            album += (name, *value)
-    return album, rows
+def _flat(parts: Iterable[Sequence[Argument]]) -> list[Argument]:
+    return list(chain.from_iterable(parts))

@@ -3,7 +3,8 @@
 One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 
 class PetKeys(NamedTuple):
@@ -13,6 +14,9 @@ class PetKeys(NamedTuple):
     """HASH image id -> row with its vectors, tombstones too. Expires with the album."""
     view: str
     """STRING: the JSON that readers get, where the reference stored it. Expires after clusters.ttl_seconds."""
+
+
+_OF_A_PET: Final = frozenset(PetKeys._fields)
 
 
 class SampleKeys(NamedTuple):
@@ -55,3 +59,8 @@ class Keys:
     def view(self, pet_id: str) -> str:
         """Named alone for the read path, which wants nothing else."""
         return f"{self._namespace}:state:{pet_id}"
+
+    def named(self, names: Sequence[str], pet_id: str) -> list[str]:
+        """Keys by what they are called here; those of a pet are `pet_id`'s."""
+        pet = self.pet(pet_id)
+        return [getattr(pet if name in _OF_A_PET else self, name) for name in names]

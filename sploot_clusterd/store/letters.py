@@ -6,15 +6,14 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.client import Clients, send, translated
-from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.gateway import Gateway, pairs
 
 _A_PAGE: Final = 100
 _BYTES_A_PAGE: Final = 4 * 2**20
 _LAST_SEQ: Final = 2**64 - 1
 
 
-class Found(NamedTuple):
+class LetterSummary(NamedTuple):
     """A dead letter without its payload. What is no UTF-8 in it is shown by escapes."""
 
     id: EntryId
@@ -36,46 +35,40 @@ class Replayed(Enum):
 class Letters:
     """The dead letters of one stream. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, clients: Clients, keys: Keys, *, most_jobs: int) -> None:
+    def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
         """`most_jobs` is how many unsettled entries the stream may hold."""
-        self._clients = clients
-        self._keys = keys
+        self._gateway = gateway
+        self._key = gateway.keys.dead_letters
         self._most_jobs = most_jobs
 
-    async def pages(self, since_ms: int | None = None, until_ms: int | None = None) -> AsyncIterator[list[Found]]:
+    async def pages(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> AsyncIterator[list[LetterSummary]]:
         """Those set aside between the two times (both included, by Redis' clock), the oldest first, without payloads.
 
         What is set aside from now on is not among them: or putting back what fails again would never end.
         """
-        begin = "-" if since_ms is None else str(EntryId(since_ms, 0))
-        last = "" if until_ms is None else str(EntryId(until_ms, _LAST_SEQ))
+        begin = b"-" if since_ms is None else b"%d-0" % since_ms
+        last = b"" if until_ms is None else b"%d-%d" % (until_ms, _LAST_SEQ)
         while begin:
-            with translated():
-                begin, last, *page = await scripts.LIST_LETTERS(
-                    self._clients.commands, (self._keys.dead_letters,), (begin, last, _A_PAGE, _BYTES_A_PAGE)
-                )
-            yield [Found(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+            begin, last, *page = await self._gateway.run(
+                scripts.LIST_LETTERS, from_id=begin, last_id=last, most=_A_PAGE, most_bytes=_BYTES_A_PAGE
+            )
+            yield [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
 
     async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""
-        with translated():
-            found = await send(self._clients.commands, "XRANGE", self._keys.dead_letters, str(letter), str(letter))
-        if not found:
-            return None
-        fields: dict[bytes, bytes] = found[0][1]
-        return fields
+        found = await self._gateway.command("upkeep", "XRANGE", self._key, str(letter), str(letter))
+        return pairs(found[0][1]) if found else None
 
     async def replay(self, letter: EntryId) -> Replayed:
         """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
-        keys = (self._keys.stream, self._keys.dead_letters, self._keys.erased)
-        with translated():
-            reply = await scripts.REPLAY_LETTER(self._clients.commands, keys, (str(letter), self._most_jobs))
+        reply = await self._gateway.run(scripts.REPLAY_LETTER, letter_id=str(letter), most_jobs=self._most_jobs)
         return Replayed(_text(reply))
 
     async def drop(self, letters: Sequence[EntryId]) -> int:
         """Deletes them for good; how many of them there were."""
-        with translated():
-            return int(await send(self._clients.commands, "XDEL", self._keys.dead_letters, *map(str, letters)))
+        return int(await self._gateway.command("upkeep", "XDEL", self._key, *map(str, letters)))
 
 
 def _text(value: bytes) -> str:
@@ -83,4 +76,4 @@ def _text(value: bytes) -> str:
 
 
 def _fields(flat: Sequence[bytes]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    return {_text(name): _text(value) for name, value in pairs(flat).items()}

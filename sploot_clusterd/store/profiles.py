@@ -9,10 +9,9 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, Self
 
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.client import Clients, once_more, send, translated
-from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.gateway import Gateway, pairs
 
 SAMPLED_MODELS: Final = 16
 """Model versions that are sampled at a time: what a producer calls its encoder must not fill Redis."""
@@ -54,7 +53,7 @@ class Polled(NamedTuple):
     samples: Mapping[str, SampleSize]
 
 
-class Foundation(NamedTuple):
+class UsedProfile(NamedTuple):
     """A profile that an album was computed with; `digest` tells it from another of the same generation."""
 
     model_version: str
@@ -79,23 +78,17 @@ def digest(profile: bytes) -> str:
 class ProfileStore:
     """Samples and profiles of all model versions. Every method raises StoreUnavailableError."""
 
-    def __init__(self, clients: Clients, keys: Keys, metrics: Metrics, *, most_sampled: int, retry_reads: bool) -> None:
+    def __init__(self, gateway: Gateway, *, most_sampled: int = SAMPLE_LIMIT) -> None:
         """`most_sampled` images make a full sample."""
-        self._clients = clients
-        self._keys = keys
+        self._gateway = gateway
+        self._keys = gateway.keys
         self._most_sampled = most_sampled
-        self._retry_reads = retry_reads
-        self._round_trips = metrics.redis_round_trips.labels("profiles")
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """All states, and the sizes of the samples of these model versions. Raises BadStateError too."""
-        keys = (self._keys.profiles, *(self._keys.sample(model_version).slots for model_version in samples))
-        self._round_trips.inc()
-        flat, *sizes = await once_more(
-            lambda: scripts.POLL_PROFILES(self._clients.commands, keys, (self._most_sampled,)),
-            enabled=self._retry_reads,
-        )
-        states = {name.decode(): State.parse(state) for name, state in zip(flat[::2], flat[1::2], strict=True)}
+        slots = [self._keys.sample(model_version).slots for model_version in samples]
+        flat, *sizes = await self._gateway.run(scripts.POLL_PROFILES, more_keys=slots, most_sampled=self._most_sampled)
+        states = {name.decode(): State.parse(state) for name, state in pairs(flat).items()}
         return Polled(
             states,
             {
@@ -107,10 +100,7 @@ class ProfileStore:
     async def fetch(self, model_version: str, generation: int) -> bytes:
         """A published profile. Raises BadStateError if it is not there."""
         key = self._keys.profile(model_version)
-        self._round_trips.inc()
-        profile: bytes | None = await once_more(
-            lambda: send(self._clients.commands, "HGET", key, generation), enabled=self._retry_reads
-        )
+        profile: bytes | None = await self._gateway.read("profiles", "HGET", key, generation)
         if profile is None:
             raise BadStateError(
                 f"generation {generation} of the profile of {model_version!r} is not in Redis any more: albums were "
@@ -119,40 +109,33 @@ class ProfileStore:
         return profile
 
     async def sample(self, model_version: str) -> dict[str, bytes]:
-        """The sampled images by slot. Read in pages: what comes and goes meanwhile may or may not be among them."""
+        """The sampled images by slot. What comes and goes meanwhile may or may not be among them."""
         images: dict[str, bytes] = {}
-        key, cursor = self._keys.sample(model_version).images, 0
-        with translated():
-            while True:
-                self._round_trips.inc()
-                cursor, page = await send(self._clients.commands, "HSCAN", key, cursor, "COUNT", _IMAGES_A_PAGE)
-                images.update((slot.decode(), image) for slot, image in page.items())
-                if not cursor:
-                    return images
+        async for page in self._gateway.scan("profiles", self._keys.sample(model_version).images, _IMAGES_A_PAGE):
+            images.update((slot.decode(), image) for slot, image in page.items())
+        return images
 
     async def may_learn(self) -> bool:
         """Whether no process began to learn a profile within `LEARNING_MS`; if so, this one has begun.
 
         It only spares work: who publishes is decided by `publish`.
         """
-        self._round_trips.inc()
         token = secrets.token_hex(8)
-        with translated():
-            return bool(await send(self._clients.commands, "SET", self._keys.learning, token, "NX", "PX", LEARNING_MS))
+        reply = await self._gateway.command("profiles", "SET", self._keys.learning, token, "NX", "PX", LEARNING_MS)
+        return reply is not None
 
     async def publish(self, model_version: str, seen: State | None, new: State, profile: bytes = b"") -> bool:
         """Makes `new` the model version's state; False, with nothing changed, if that is not `seen` any more.
 
         Without a profile the generation stays; what was published never changes. What settles loses its sample.
         """
-        keys = (self._keys.profiles, self._keys.profile(model_version), *self._keys.sample(model_version))
-        arguments = (
-            model_version,
-            "" if seen is None else str(seen),
-            new.generation,
-            int(new.settled),
-            profile,
+        reply = await self._gateway.run(
+            scripts.PUBLISH_PROFILE,
+            more_keys=(self._keys.profile(model_version), *self._keys.sample(model_version)),
+            model_version=model_version,
+            seen="" if seen is None else str(seen),
+            generation=new.generation,
+            settled=int(new.settled),
+            profile=profile,
         )
-        self._round_trips.inc()
-        with translated():
-            return bool(await scripts.PUBLISH_PROFILE(self._clients.commands, keys, arguments) == b"ok")
+        return bool(reply == b"ok")

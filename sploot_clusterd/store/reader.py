@@ -1,14 +1,16 @@
 """A consumer's own connection: it holds the name, reads new entries, and can be woken from a blocked read."""
 
 import asyncio
+import re
 import secrets
 import time
 from typing import Final
 
+from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.client import Clients, send, translated
-from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.gateway import Gateway, Session, pairs
+from sploot_clusterd.store.server import Server
 from sploot_clusterd.store.stream import Entry, Stream, entry_id
 
 _PROCESS: Final = secrets.token_hex(8)
@@ -23,35 +25,37 @@ class Reader:
 
     def __init__(
         self,
-        clients: Clients,
+        gateway: Gateway,
+        server: Server,
         stream: Stream,
-        keys: Keys,
+        settings: StreamSettings,
         metrics: Metrics,
         *,
         consumer: str,
-        count: int,
-        block_ms: int,
     ) -> None:
-        self._clients = clients
+        self._gateway = gateway
+        self._server = server
         self._stream = stream
+        self._block_ms = settings.read_timeout_ms
         self._deliveries = metrics.deliveries
-        self._round_trips = metrics.redis_round_trips.labels("read")
         self.consumer = consumer
         self._command: list[str | int] = ["XREADGROUP", "GROUP", stream.group, consumer]
-        self._command += ["COUNT", count, "BLOCK", block_ms, "STREAMS", keys.stream, ">"]
-        self._client = clients.reader(block_ms)
+        self._command += ["COUNT", settings.read_count, "BLOCK", self._block_ms, "STREAMS", gateway.keys.stream, ">"]
+        self._session: Session | None = None
         self._client_id = 0
         self._reading = False
 
     async def open(self) -> None:
         """Connects, takes the consumer's name and sees to the group.
 
-        Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `Clients.look`;
+        Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `Server.look`;
         StoreUnavailableError.
         """
-        await self._clients.look()  # the pulse tells what it finds; here nothing begins on a server that will not do
+        await self._server.look()  # the pulse tells what it finds; here nothing begins on a server that will not do
+        await self.close()
+        self._session = await self._gateway.session(self._block_ms)
         deadline = time.monotonic() + _NAME_PATIENCE
-        while not await self._take_name():
+        while not await self._take_name(self._session):
             if time.monotonic() > deadline:
                 raise ConsumerNameTakenError(
                     f"another process consumes as {self.consumer}: give each process on this host a service.instance "
@@ -65,40 +69,41 @@ class Reader:
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
+        if self._session is None:
+            raise RuntimeError("not open")
         self._reading = True
-        self._round_trips.inc()
         try:
-            with translated():
-                reply = await send(self._client, *self._command)
+            reply = await self._session.command("read", *self._command)
         except GroupMissingError:
             await self._stream.ensure_group()  # flushed or deleted: what comes in from now on is still ours to do
             return []
         finally:
             self._reading = False
-        entries = [Entry(entry_id(key), fields) for key, fields in (reply[0][1] if reply else ())]
+        entries = [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
         self._deliveries.inc(len(entries))
         return entries
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""
         while self._reading:
-            with translated():
-                await send(self._clients.commands, "CLIENT UNBLOCK", self._client_id)
+            await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "UNBLOCK", self._client_id)
             await asyncio.sleep(_ASK_AGAIN / 10)
 
     async def close(self) -> None:
-        await self._clients.drop(self._client)
+        if self._session:
+            await self._session.close()
 
-    async def _take_name(self) -> bool:
+    async def _take_name(self, session: Session) -> bool:
         """Marks our connection with the name, and sees whether an older connection of another process bears it."""
         mark = f"clusterd|{self._stream.group}|{self.consumer}|"
-        with translated():
-            self._client_id = int(await send(self._client, "CLIENT ID"))
-            await send(self._client, "CLIENT SETNAME", mark + _PROCESS)
-            others = [
-                int(client["id"])
-                for client in await send(self._clients.commands, "CLIENT LIST", "TYPE", "normal")
-                if client["name"].startswith(mark) and not client["name"].endswith(_PROCESS)
-            ]
+        self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
+        await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
+        listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")
+        clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
+        others = [
+            int(client["id"])
+            for client in clients
+            if client["name"].startswith(mark) and not client["name"].endswith(_PROCESS)
+        ]
         # Of two that start at one moment, the one that connected first keeps the name.
         return not any(other < self._client_id for other in others)

@@ -1,68 +1,130 @@
-"""The Lua scripts: each in a file of its own in `lua/`, whose header names keys, arguments and replies."""
+"""The Lua scripts: each is a file in `lua/` that takes its keys and arguments into locals of the names given here."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from sploot_clusterd.store.connection import pack
+from sploot_clusterd.store.keys import Keys
 
-from sploot_clusterd.store.asking import ask, ask_all
+Kind = Literal["claim", "commit", "erase", "load", "outcome", "profiles", "read", "submit", "upkeep", "view"]
+"""What a round trip is for; the closed set of that metric's label."""
 
-Argument = bytes | str | int
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
 _SHEBANG: Final = "#!lua\n"
 _READS_ONLY: Final = "#!lua flags=no-writes\n"
+_LUA: Final = resources.files(__package__) / "lua"
+_TYPES: Final = {"": str, "bytes": bytes, "int": int}
+_PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
 
 
 class Script:
-    """One script, called by its digest; its text is sent when the server does not know it (any more)."""
+    """One script and what it takes: keys by their names in `Keys`, arguments with their types, and lists, which are
+    sent with their lengths before them.
+    """
 
-    def __init__(self, name: str, *, writes: bool = True) -> None:
-        folder = resources.files(__package__) / "lua"
-        prelude, body = ((folder / f"{part}.lua").read_text() for part in ("_prelude", name))
-        self.name = name
-        self._text = (_SHEBANG if writes else _READS_ONLY) + prelude + body
-        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
-
-    async def __call__(self, client: Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        """The script's reply. Raises what Redis or the connection raises."""
-        tail = (len(keys), *keys, *arguments)
-        try:
-            return await ask(client, "EVALSHA", self._sha, *tail)
-        except NoScriptError:
-            return await ask(client, "EVAL", self._text, *tail)
-
-    async def pipelined(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
-        """The replies of many calls in one round trip, in order; a call that Redis refused has its error in place.
-
-        Raises only what ends the connection: then any of the calls may or may not have happened.
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        keys: str,
+        arguments: str,
+        lists: str = "",
+        *,
+        writes: bool = True,
+        repeatable: bool = False,
+    ) -> None:
+        """Names, of arguments with the type behind a colon where it is not str. `repeatable`: it is called again at
+        once where the connection broke.
         """
-        tails = [(len(keys), *keys, *arguments) for keys, arguments in calls]
-        replies = await ask_all(client, [("EVALSHA", self._sha, *tail) for tail in tails])
-        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:  # nothing of these ran, so sending them again cannot do them twice
-            again = await ask_all(client, [("EVAL", self._text, *tails[n]) for n in unknown])
-            for n, reply in zip(unknown, again, strict=True):
-                replies[n] = reply
-        return replies
+        self.name = name
+        self.kind: Kind = kind
+        self.keys = keys.split()
+        self.arguments = [each.partition(":")[0] for each in arguments.split()]
+        self.lists = lists.split()
+        self.repeatable = repeatable
+        self.text = (_SHEBANG if writes else _READS_ONLY) + _PRELUDE + (_LUA / f"{name}.lua").read_text()
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self._types = [(each.partition(":")[0], _TYPES[each.partition(":")[2]]) for each in arguments.split()]
+        self._count = len(self.arguments) + len(self.lists)
+
+    def packed(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any], *, whole: bool = False) -> bytes:
+        """A call's bytes; `whole`: with the script's text, for a server that does not know it.
+
+        Raises TypeError for what is missing, unknown or of another type, by its name.
+        """
+        named = [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
+        arguments = self.in_order(values)
+        how = ("EVAL", self.text) if whole else ("EVALSHA", self.sha)
+        try:
+            return pack((*how, len(named), *named, *arguments))
+        except TypeError:
+            raise TypeError(f"{self.name}.lua: {self._unfit(values)}: expected bytes, str or int in each") from None
+
+    def in_order(self, values: Mapping[str, Any]) -> list[Any]:
+        """What the script finds in ARGV. Raises TypeError as `packed`."""
+        arguments: list[Any] = []
+        try:
+            for name, expected in self._types:
+                value = values[name]
+                if type(value) is not expected:
+                    kinds = f"expected {expected.__name__}, not {type(value).__name__}"
+                    raise TypeError(f"{self.name}.lua: {name}: {kinds}")
+                arguments.append(value)
+            lists = [values[name] for name in self.lists]
+        except KeyError as missing:
+            raise TypeError(f"{self.name}.lua: {missing} is missing") from None
+        if len(values) > self._count:
+            raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
+        arguments += map(len, lists)
+        for each in lists:
+            arguments += each
+        return arguments
+
+    def _unfit(self, values: Mapping[str, Any]) -> str:
+        return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})
 
 
-SUBMIT: Final = Script("submit")
-LOAD: Final = Script("load", writes=False)
-COMMIT: Final = Script("commit")
-RETRY: Final = Script("retry")
-CLAIM: Final = Script("claim")
-BEGIN_ALONE: Final = Script("begin_alone")
-RENEW: Final = Script("renew")
-DEAD_LETTER: Final = Script("dead_letter")
-LIST_LETTERS: Final = Script("list_letters", writes=False)
-REPLAY_LETTER: Final = Script("replay_letter")
-ERASE: Final = Script("erase")
-ERASE_LETTERS: Final = Script("erase_letters")
-SWEEP_MARKS: Final = Script("sweep_marks")
-POLL_PROFILES: Final = Script("poll_profiles", writes=False)
-PUBLISH_PROFILE: Final = Script("publish_profile")
-FORGET_CONSUMER: Final = Script("forget_consumer")
-STATS: Final = Script("stats", writes=False)
+SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads")
+LOAD: Final = Script(
+    "load", "load", "album images view erased", "pet_id token:bytes", "wanted", writes=False, repeatable=True
+)
+COMMIT: Final = Script(
+    "commit",
+    "commit",
+    "stream attempts album images view erased profiles",
+    "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes view_life:int album_life:int "
+    "most_sampled:int most_models:int",
+    "entries fields rows old_fields old_rows used_profiles offers",
+)
+RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
+CLAIM: Final = Script("claim", "claim", "stream attempts", "group consumer kind abandoned:int cursor:bytes most:int")
+BEGIN_ALONE: Final = Script(
+    "begin_alone", "claim", "stream attempts", "group consumer entry:bytes most_lone_runs:int harmless:int"
+)
+RENEW: Final = Script("renew", "upkeep", "stream", "group consumer", "entries")
+DEAD_LETTER: Final = Script(
+    "dead_letter",
+    "outcome",
+    "stream attempts dead_letters erased",
+    "group consumer entry:bytes most_letters:int trim pet_id first_id",
+    "letter",
+)
+LIST_LETTERS: Final = Script(
+    "list_letters", "upkeep", "dead_letters", "from_id:bytes last_id:bytes most:int most_bytes:int", writes=False
+)
+REPLAY_LETTER: Final = Script("replay_letter", "upkeep", "stream dead_letters erased", "letter_id most_jobs:int")
+ERASE: Final = Script(
+    "erase", "erase", "stream album images view erased dead_letters profiles", "pet_id", "slots models"
+)
+ERASE_LETTERS: Final = Script("erase_letters", "erase", "dead_letters", "pet_id cursor:bytes page_size:int")
+SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", "cursor:bytes page_size:int")
+POLL_PROFILES: Final = Script(
+    "poll_profiles", "profiles", "profiles", "most_sampled:int", writes=False, repeatable=True
+)
+PUBLISH_PROFILE: Final = Script(
+    "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
+)
+FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
+STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)

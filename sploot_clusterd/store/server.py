@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from sploot_clusterd.errors import StartError
+from sploot_clusterd.store.gateway import Gateway
+
 _OLDEST: Final = (7, 0)
 _LUA_MENDED: Final = {(7, 2): 11, (7, 4): 6, (8, 0): 4, (8, 2): 2}
 """The patch level from which a series has the fixes for CVE-2025-49844, 46817, 46818 and 46819; later series have them
@@ -17,6 +20,28 @@ class Finding(NamedTuple):
     name: str
     fatal: bool
     text: str
+
+
+class Server:
+    """The server that we were led to."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._accepted = False
+
+    async def look(self) -> list[Finding]:
+        """What is wrong with it. Raises StartError for what the daemon does not start with, StoreUnavailableError.
+
+        Once a server was accepted, such a finding is one of the others: to end then would help nobody.
+        """
+        info = await self._gateway.ask_server(self._gateway.keys.stream, "INFO")
+        lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
+        found = findings({name: value for name, _, value in lines})
+        fatal = [finding.text for finding in found if finding.fatal]
+        if fatal and not self._accepted:
+            raise StartError("; ".join(fatal))
+        self._accepted = True
+        return found
 
 
 def findings(info: Mapping[str, Any]) -> list[Finding]:

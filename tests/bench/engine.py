@@ -11,7 +11,6 @@ import numpy as np
 
 from sploot_clusterd.engine import Album, Applied, Params, apply, decode_album, new_album, render
 from sploot_clusterd.model import EntryId, Insight, Job
-from sploot_clusterd.store.commit import ROW
 from tests.bench.figure import Figure, Size
 
 _DIMENSION = 512
@@ -38,13 +37,14 @@ class Grown(NamedTuple):
     """An album that has just been rebuilt, and what is stored of it."""
 
     album: Album
-    stored: dict[bytes, bytes]
+    stored: dict[bytes | str, bytes]
+    """Fields of the album by their names, rows by their images."""
     photos: "_Photos"
 
     @property
     def fields(self) -> dict[bytes, bytes]:
         """What a job loads where the album is not in memory, apart from the rows of its own images."""
-        return {name: value for name, value in self.stored.items() if not name.startswith(ROW)}
+        return {name: value for name, value in self.stored.items() if isinstance(name, bytes)}
 
 
 def albums(size: Size) -> list[Figure]:
@@ -68,14 +68,14 @@ def albums(size: Size) -> list[Figure]:
     return figures
 
 
-def _bytes(stored: Mapping[bytes, bytes]) -> float:
+def _bytes(stored: Mapping[bytes, bytes] | Mapping[bytes | str, bytes]) -> float:
     return float(sum(len(name) + len(value) for name, value in stored.items()))
 
 
 def _grown(images: int) -> Grown:
     """An album of so many images, and those few more until it has just been rebuilt."""
     photos = _Photos(images)
-    album, stored = new_album("pet"), dict[bytes, bytes]()
+    album, stored = new_album("pet"), dict[bytes | str, bytes]()
     for first in range(0, images, _CHUNK):
         album = _kept(_applied(album, photos.job(min(_CHUNK, images - first))), stored)
     while True:
@@ -85,9 +85,9 @@ def _grown(images: int) -> Grown:
             return Grown(album, stored, photos)
 
 
-def _kept(applied: Applied, stored: dict[bytes, bytes]) -> Album:
-    stored.update(applied.writes)
-    for name in applied.deletes:
+def _kept(applied: Applied, stored: dict[bytes | str, bytes]) -> Album:
+    stored |= applied.writes | applied.rows
+    for name in (*applied.deletes, *applied.dropped_rows):
         del stored[name]
     return applied.album
 

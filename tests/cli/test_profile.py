@@ -10,10 +10,10 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.cli import main
-from sploot_clusterd.config import RedisSettings, SecretUrl
+from sploot_clusterd.config import RedisSettings, SecretUrl, Settings
 from sploot_clusterd.engine import Profile, Sampled, decode_profile, encode_profile, encode_sampled, learn
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Keys, ProfileStore, State
+from sploot_clusterd.store import ProfileStore, State, Store
 
 NAMESPACE = "sploot.media.clusters"
 
@@ -65,10 +65,9 @@ class Operator:
 @pytest.fixture
 async def operator(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setenv("REDIS_URL", redis_url)
-    clients = Clients(RedisSettings(url=SecretUrl(redis_url)))
-    keys = Keys(NAMESPACE, "streams:media.cluster", "streams:media.cluster.deadletter")
-    yield Operator(redis, ProfileStore(clients, keys, Metrics(), most_sampled=4000, retry_reads=True), capsys)
-    await clients.close()
+    store = Store.open(Settings(redis=RedisSettings(url=SecretUrl(redis_url))), Metrics())
+    yield Operator(redis, store.profiles, capsys)
+    await store.close()
 
 
 async def test_list_is_a_table(operator: Operator):

@@ -13,7 +13,7 @@ import pytest
 from sploot_clusterd import quickstart
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
-from sploot_clusterd.store.connection import connection_options
+from sploot_clusterd.store.address import address_of
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_directory_may_have_any_name(directory, ran, capsys):
     odd = directory / "my #1 50%25?db=x"
     assert quickstart.run(odd, None) == 0
     url = ran[0].redis.url.reveal()
-    assert connection_options(url)["path"] == str(odd / "redis.sock")
+    assert address_of(ran[0].redis).path == str(odd / "redis.sock")
     assert f"Redis    {url}\n" in capsys.readouterr().out
 
 

@@ -1,11 +1,12 @@
 """`redis.url`: what is accepted opens connections, and what redis-py would pass over or fail at is refused."""
 
 import pytest
+from redis.asyncio.connection import SSLConnection, parse_url
 
 from sploot_clusterd.config import Secret, SecretUrl, load, read
 from sploot_clusterd.config.redis_url import is_allowed, tls_options
 from sploot_clusterd.errors import ConfigError
-from sploot_clusterd.store import Clients
+from sploot_clusterd.store.address import address_of
 
 ACCEPTED = [
     ("redis://h", 0),
@@ -25,13 +26,18 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("url", "database"), ACCEPTED)
-async def test_what_is_accepted_makes_connections(tmp_path, url, database):
+def test_what_is_accepted_is_understood_as_by_the_library(tmp_path, url, database):
     settings = read(environ={"REDIS_URL": url}, directory=tmp_path).redis  # the files need not be there
     assert settings.url == SecretUrl(url)
-    clients = Clients(settings)
-    connection = clients.commands.connection_pool.make_connection()
-    assert connection.db == database
-    await clients.close()
+    address, library = address_of(settings), parse_url(url)
+    assert address.database == database
+    assert address.path == library.get("path", "")
+    assert (address.username, address.password) == (library.get("username", ""), library.get("password", ""))
+    assert (address.host, address.port) == (library.get("host", "localhost"), library.get("port", 6379))
+    assert (address.tls is not None) == (library.get("connection_class") is SSLConnection)
+    assert {k: v for k, v in (address.tls or {}).items() if v and k != "ssl_check_hostname"} == {
+        k: v for k, v in library.items() if k.startswith("ssl_") and k != "ssl_check_hostname"
+    }
 
 
 @pytest.mark.parametrize(
@@ -91,4 +97,4 @@ def test_what_the_url_names_is_decoded_as_it_is_for_redis(tmp_path):
     url = "redis://h/0?username=u&password=a+b%26c"
     settings = load(environ={"REDIS_URL": url, "REDIS_PASSWORD": "other"}, directory=tmp_path).redis
     assert settings.password == Secret("other")
-    assert Clients(settings).commands.connection_pool.connection_kwargs["password"] == "a b&c"
+    assert address_of(settings).password == "a b&c"

@@ -9,6 +9,7 @@ import pytest
 
 from sploot_clusterd import stream_monitor
 from sploot_clusterd.check import check
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
@@ -22,7 +23,7 @@ FORGETS = Finding("durability", False, "redis keeps no append-only file")
 
 
 class Server:
-    """Stands in for connections and stream: a server whose faults change."""
+    """Stands in for the store and its stream: a server whose faults change."""
 
     group = "workers"
 
@@ -30,6 +31,7 @@ class Server:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
         self.looks = self.asked = 0
+        self.stream = self
 
     async def look(self) -> list[Finding]:
         self.looks += 1
@@ -58,7 +60,7 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(stream_monitor, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
     monitor = StreamMonitor(
-        clients=server, stream=server, metrics=Metrics(), health=health, stopping=stopping, maxlen=10
+        store=server, due=DueEntries(), metrics=Metrics(), health=health, stopping=stopping, maxlen=10
     )
     task = asyncio.create_task(monitor.run())
     yield server
@@ -91,7 +93,9 @@ async def test_warnings_come_and_go_and_each_is_logged_once(
     server.found = []
     await server.rounds()
     assert health.warnings() == []
-    assert [record.data["warning"] for record in caplog.records] == [EVICTS.text, FORGETS.text]
+    told = [(record.getMessage(), record.data.get("warning")) for record in caplog.records]
+    as_it_should_be = "redis is not set up as it should be"
+    assert told == [("redis is away", None), (as_it_should_be, EVICTS.text), (as_it_should_be, FORGETS.text)]
 
 
 async def test_what_comes_back_is_looked_at_again(server: Server):

@@ -14,9 +14,10 @@ from sploot_clusterd import view
 from sploot_clusterd.config import Settings
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
 from sploot_clusterd.engine import Params
-from sploot_clusterd.errors import Reason
+from sploot_clusterd.errors import Reason, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Keys
+from sploot_clusterd.store.reasons import MEANINGS
 from sploot_clusterd.store.server import findings
 from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
@@ -121,7 +122,8 @@ def first_words(text: str, count: int) -> str:
 def test_every_reason_to_be_unready_is_explained():
     # An error's detail becomes a reason; that of a missing group is told by /internal/health/redis only.
     reasons = {*texts_of("set_fault"), *texts_of("StoreUnavailableError", "StoreRefusesError")}
-    reasons = {reason for reason in reasons if reason != "is a consumer running?"}
+    reasons |= {meaning.reason for meaning in MEANINGS if issubclass(meaning.error, StoreUnavailableError)}
+    reasons -= {"is a consumer running?", "{}"}
     explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
     assert len(reasons) >= 6
     assert [reason for reason in reasons if first_words(reason, 3) not in explained] == []

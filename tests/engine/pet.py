@@ -18,7 +18,6 @@ from sploot_clusterd.engine import (
     images_named,
     new_album,
     render,
-    row_field,
 )
 from sploot_clusterd.model import EntryId, FloatVector, Insight, Job
 
@@ -51,6 +50,11 @@ def direction(group: int, spread: float = 0.0, seed: int = 0, dimension: int = 3
     return (vector + spread * noise).astype(np.float32)
 
 
+def row_field(image_id: str) -> bytes:
+    """A row is kept beside the album's fields, by this name."""
+    return b"r:" + image_id.encode()
+
+
 @dataclass
 class Pet:
     """Applies jobs as the store would: loads the rows named, and all of them when asked to."""
@@ -70,7 +74,8 @@ class Pet:
             every = self.rows()
             applied = apply(self.album, jobs, every, self.params, now_ms, profiles=self.profiles, complete=True)
         self.fields.update(applied.writes)
-        for name in applied.deletes:
+        self.fields.update((row_field(image), raw) for image, raw in applied.rows.items())
+        for name in (*applied.deletes, *map(row_field, applied.dropped_rows)):
             del self.fields[name]
         self.album = applied.album
         return applied

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine import LEAST_SAMPLE, SAMPLE_LIMIT, Sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.engine import LEAST_SAMPLE, Sampled, encode_profile, learn, worth_learning
 from sploot_clusterd.engine.learning import MOST_AXES, learn_kind
+from sploot_clusterd.model import SAMPLE_LIMIT
 
 from .fleets import MODEL, profile, sampled, vectors
 

@@ -12,7 +12,6 @@ from sploot_clusterd.engine.rows import (
     decode_row,
     encode_row,
     remove,
-    row_field,
     take_attributes,
     take_listed,
     take_vectors,
@@ -111,4 +110,3 @@ def test_an_unreadable_row_is_bad_state(raw):
 def test_nothing_stored_is_an_empty_row():
     assert decode_row(None) == EMPTY
     assert not EMPTY.exists
-    assert row_field("img:1") == b"r:img:1"

@@ -8,17 +8,14 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 
 from sploot_clusterd.engine import (
-    SAMPLE_LIMIT,
-    SLOTS_A_PET,
     Fresh,
     Sampled,
     decode_sampled,
     encode_sampled,
     slot,
-    slots,
 )
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET, EntryId, slots
 
 from .pet import START_MS, Pet, direction, insight, job
 from .test_profile import DEEP

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sploot_clusterd.engine import Params, apply, new_album
-from sploot_clusterd.engine.rows import decode_row, row_field
+from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import EntryId
 
 from .pet import START_MS, Pet, direction, insight, job, photos
@@ -67,7 +67,7 @@ def test_old_tombstones_go_when_all_rows_are_at_hand():
     later = EntryId(START_MS + 3 * DAY_MS, 0)
 
     pet.apply(job(3, removed=["g0-1"], sequence=later))
-    assert row_field("gone") in pet.fields
+    assert "gone" in pet.rows()
     pet.apply(job(4, force=True, sequence=EntryId(later.ms + 1, 0)))
 
     assert sorted(pet.rows()) == ["g0-1", "g0-2", "g0-3"]

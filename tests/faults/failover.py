@@ -12,9 +12,9 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.engine import row_field
 from sploot_clusterd.store import Commit, Keys, scripts
-from sploot_clusterd.store.commit import Terms, call
+from sploot_clusterd.store.commit import CommitSettings, call
+from sploot_clusterd.store.gateway import Call
 from tests.conftest import eventually
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
@@ -26,7 +26,7 @@ _CUT_OFF = 0.3
 """Seconds for which the primary goes on without its replica before it dies."""
 _ROW = 2048
 _KEYS = Keys("wait", STREAM, f"{STREAM}.deadletter")
-_TERMS = Terms("group", view_life=86400, album_life=0, most_sampled=0)
+_SETTINGS = CommitSettings("group", view_life=86400, album_life=0, most_sampled=0)
 
 
 class _Server:
@@ -187,11 +187,16 @@ async def _timed(client: Redis, call: Callable[[Redis, str], Awaitable[object]],
 
 
 async def _submit(client: Redis, name: str) -> object:
-    return await scripts.SUBMIT(client, (STREAM,), (10**9, name.encode() + bytes(_ROW)))
+    return await _run(client, scripts.SUBMIT, Call({"most": 10**9, "payloads": [name.encode() + bytes(_ROW)]}))
 
 
 async def _commit(client: Redis, name: str) -> object:
     """A new album with one image, as it is written."""
-    writes = {b"head": bytes(200), b"c0": bytes(400), row_field("a"): bytes(_ROW)}
-    commit = Commit(name, [], b"", None, version=1, writes=writes, view=bytes(_ROW))
-    return await scripts.COMMIT(client, *call(_KEYS, _TERMS, "consumer", commit, b"nonce.1"))
+    writes = {b"head": bytes(200), b"c0": bytes(400)}
+    commit = Commit(name, [], b"", None, version=1, writes=writes, rows={"a": bytes(_ROW)}, view=bytes(_ROW))
+    return await _run(client, scripts.COMMIT, call(_KEYS, _SETTINGS, "consumer", commit, b"nonce.1"))
+
+
+async def _run(client: Redis, script: scripts.Script, call: Call) -> object:
+    keys = [*_KEYS.named(script.keys, call.values.get("pet_id", "")), *call.more_keys]
+    return await client.eval(script.text, len(keys), *keys, *script.in_order(call.values))

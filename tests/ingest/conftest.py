@@ -10,24 +10,29 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import LimitsSettings, RedisSettings, SecretUrl
-from sploot_clusterd.engine import SAMPLE_LIMIT, Params
+from sploot_clusterd.config import (
+    ClustersSettings,
+    ProfilesSettings,
+    RedisSettings,
+    SecretUrl,
+    Settings,
+    StreamSettings,
+)
+from sploot_clusterd.due import DueEntries
+from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
-from sploot_clusterd.ingest.batch import Batch, Decoder
+from sploot_clusterd.ingest import Compute, Ingest
+from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
-from sploot_clusterd.ingest.isolation import LoneRuns
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
-from sploot_clusterd.ingest.planner import Planner
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
-from sploot_clusterd.ingest.results import Results
-from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream
+from sploot_clusterd.store import Entry, Keys, ProfileStore, Store, Stream
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -38,8 +43,9 @@ class Side:
     """One process's ingest side."""
 
     redis: Redis
+    ingest: Ingest
+    store: Store
     keys: Keys
-    clients: Clients
     stream: Stream
     processor: Processor
     profiles: ProfileStore
@@ -48,6 +54,7 @@ class Side:
     cache: AlbumCache
     leases: Leases
     brake: Brake
+    due: DueEntries
     health: Health
     metrics: Metrics
     stopping: asyncio.Event
@@ -92,7 +99,8 @@ def image(name: str, *vector: float) -> dict:
 class Resources(NamedTuple):
     """What a side has to give back at its end."""
 
-    clients: Clients
+    store: Store
+    metrics: Metrics
     pool: ThreadPoolExecutor
     own: Redis
     """A connection for the test itself."""
@@ -107,76 +115,70 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
         params: Params = Params(),  # noqa: B008 - immutable
         url: str = redis_url,
         moves_per_second: float = 5.0,
+        health: Health | None = None,
     ) -> Side:
-        clients = Clients(RedisSettings(url=SecretUrl(url)))
-        made.append(Resources(clients, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
-        return await _side(made[-1], params, moves_per_second)
+        settings, metrics = _settings(url, moves_per_second), Metrics()
+        store = Store.open(settings, metrics)
+        made.append(Resources(store, metrics, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
+        return await _side(made[-1], params, settings, health or Health(60.0))
 
     yield new
-    for clients, pool, own in made:
-        await clients.close()
-        await own.aclose()
-        pool.shutdown()
+    for resources in made:
+        await resources.store.close()
+        await resources.own.aclose()
+        resources.pool.shutdown()
 
 
-async def _side(resources: Resources, params: Params, moves_per_second: float) -> Side:
-    clients, pool, own = resources
-    metrics, health, stopping = Metrics(), Health(60.0), asyncio.Event()
-    keys = Keys("ns", "jobs", "jobs:dead")
-    stream = Stream(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        retry_idle_ms=60_000,
-        max_attempts=MAX_ATTEMPTS,
-        most_letters=1000,
-        approximate_trim=True,
+def _settings(url: str, moves_per_second: float) -> Settings:
+    return Settings(
+        redis=RedisSettings(url=SecretUrl(url)),
+        clusters=ClustersSettings(namespace="ns", ttl_seconds=100),
+        profiles=ProfilesSettings(moves_per_second=moves_per_second),
+        stream=StreamSettings(
+            key="jobs",
+            dead_letter="jobs:dead",
+            group=GROUP,
+            retry_idle_ms=60_000,
+            max_attempts=MAX_ATTEMPTS,
+            maxlen=1000,
+            read_count=8,
+            read_timeout_ms=60_000,
+        ),
     )
-    await stream.ensure_group()
-    albums = AlbumStore(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        view_seconds=100,
-        album_seconds=None,
-        most_sampled=SAMPLE_LIMIT,
-        retry_reads=True,
-    )
-    cache, brake = AlbumCache(2**20, metrics), Brake(health)
-    leases = Leases(stream, health, stopping, 60_000)
-    profiles = ProfileStore(clients, keys, metrics, most_sampled=SAMPLE_LIMIT, retry_reads=True)
-    registry = ProfileRegistry(profiles, sampling=True, moves_per_second=moves_per_second)
-    compute = Compute(pool, InFlight())
-    learner = ProfileLearner(registry, metrics, health, stopping)
-    processor = Processor(
-        albums=albums,
-        decoder=Decoder(compute, LimitsSettings()),
-        planner=Planner(params, registry),
-        profiles=registry,
-        cache=cache,
-        leases=leases,
-        lone_runs=LoneRuns(stream),
-        results=Results(stream, brake, compute, metrics, MAX_ATTEMPTS),
-        compute=compute,
+
+
+async def _side(resources: Resources, params: Params, settings: Settings, health: Health) -> Side:
+    store, metrics = resources.store, resources.metrics
+    await store.stream.ensure_group()
+    stopping = asyncio.Event()
+    ingest = Ingest(
+        settings=settings,
+        params=params,
+        store=store,
+        due=DueEntries(),
+        compute=Compute(resources.pool, InFlight()),
         metrics=metrics,
+        health=health,
+        stopping=stopping,
     )
+    assert ingest.learner is not None
     return Side(
-        own,
-        keys,
-        clients,
-        stream,
-        processor,
-        profiles,
-        registry,
-        learner,
-        cache,
-        leases,
-        brake,
-        health,
-        metrics,
-        stopping,
+        redis=resources.own,
+        ingest=ingest,
+        store=store,
+        keys=store.gateway.keys,
+        stream=store.stream,
+        processor=ingest.processor,
+        profiles=store.profiles,
+        registry=ingest.profiles,
+        learner=ingest.learner,
+        cache=ingest.cache,
+        leases=ingest.leases,
+        brake=ingest.brake,
+        due=ingest.due,
+        health=health,
+        metrics=metrics,
+        stopping=stopping,
     )
 
 

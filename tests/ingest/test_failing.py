@@ -4,7 +4,7 @@ import pytest
 
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import planner as planner_module
-from sploot_clusterd.store import AlbumStore, How, Verdict
+from sploot_clusterd.store import AlbumStore, ClaimKind, Handling
 from tests.ingest.conftest import MAX_ATTEMPTS, Side, image
 
 
@@ -35,7 +35,7 @@ async def test_a_failing_job_is_tried_again_alone_of_its_batch_and_then_set_asid
         attempts, *rest = record.split()
         assert int(attempts) == attempt
         await side.redis.hset(side.keys.attempts, key, b" ".join([attempts, b"1", *rest[1:]]))  # due now
-        async for entries in side.stream.claim("me", How.DUE):
+        async for entries in side.stream.claim("me", ClaimKind.DUE):
             await side.process(entries)
     (letter,) = await side.letters()
     assert (letter[b"reason"], letter[b"attempts"]) == (b"max_attempts", b"3")
@@ -72,7 +72,7 @@ async def test_a_redis_that_refuses_writes_uses_up_no_attempt(side: Side):
 async def test_lone_runs_that_ended_because_redis_was_away_do_not_count(side: Side, monkeypatch: pytest.MonkeyPatch):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    suspect = entry._replace(verdict=Verdict.ALONE)
+    suspect = entry._replace(handling=Handling.ALONE)
 
     async def away(*_: object) -> None:
         raise StoreUnavailableError
@@ -90,7 +90,7 @@ async def test_lone_runs_that_ended_because_redis_was_away_do_not_count(side: Si
 async def test_a_lost_payload_is_set_aside(side: Side):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    await side.process([entry._replace(verdict=Verdict.GONE)])
+    await side.process([entry._replace(handling=Handling.GONE)])
     assert [letter[b"reason"] for letter in await side.letters()] == [b"payload_lost"]
 
 
@@ -99,7 +99,7 @@ async def test_the_one_job_that_ends_its_process_is_set_aside_and_those_behind_i
 ):
     for name in ("good-1", "poison", "good-2"):
         await side.add(name, job_id=name, payload=image(name))
-    entries = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read()]
+    entries = [entry._replace(handling=Handling.ALONE) for entry in await side.read()]
 
     class ProcessEndedError(BaseException):
         """Nothing of ours runs after it."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sploot_clusterd.ingest.isolation import SharedLock
-from sploot_clusterd.store import AlbumStore, Entry, Verdict
+from sploot_clusterd.store import AlbumStore, Entry, Handling
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 
@@ -55,7 +55,7 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     await side.add("one")
     batch = await side.read("me")
     await side.add("another")
-    suspect = [entry._replace(verdict=Verdict.ALONE) for entry in await side.read("other")]
+    suspect = [entry._replace(handling=Handling.ALONE) for entry in await side.read("other")]
     loading, go_on, load = asyncio.Event(), asyncio.Event(), AlbumStore.load
 
     async def slow_load(store: AlbumStore, wanted) -> list:

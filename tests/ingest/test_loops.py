@@ -11,50 +11,25 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest import reclaim as reclaim_module
 from sploot_clusterd.ingest.consumer import Consumer
-from sploot_clusterd.ingest.learning import ProfileLearner
-from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.reclaim import Reclaimer
-from sploot_clusterd.store import Reader, Retry
+from sploot_clusterd.store import Retry
 from tests.conftest import eventually
 from tests.ingest.conftest import Side, image
 
 
-def consumer(side: Side, name: str = "me", confirmed: asyncio.Event | None = None) -> Consumer:
-    def new_reader(consumer: str) -> Reader:
-        return Reader(side.clients, side.stream, side.keys, side.metrics, consumer=consumer, count=8, block_ms=60_000)
-
-    return Consumer(
-        name="consumer-0",
-        consumer=name,
-        new_reader=new_reader,
-        stream=side.stream,
-        processor=side.processor,
-        brake=side.brake,
-        metrics=side.metrics,
-        health=side.health,
-        name_confirmed=confirmed or asyncio.Event(),
-        stopping=side.stopping,
-    )
+def consumer(side: Side, name: str = "me") -> Consumer:
+    return side.ingest.consumer("consumer-0", name)
 
 
-def reclaimer(side: Side, confirmed: asyncio.Event, retry_idle_ms: int = 400) -> Reclaimer:
-    return Reclaimer(
-        consumer="reclaim",
-        living=["me", "reclaim"],
-        stream=side.stream,
-        processor=side.processor,
-        brake=side.brake,
-        health=side.health,
-        name_confirmed=confirmed,
-        stopping=side.stopping,
-        retry_idle_ms=retry_idle_ms,
-    )
+def reclaimer(side: Side) -> Reclaimer:
+    return side.ingest.reclaimer("reclaim", ["me", "reclaim"])
 
 
 @asynccontextmanager
@@ -88,9 +63,8 @@ async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
     await side.add(payload=image("a"))
     (entry,) = await side.read("dead")
     await side.redis.xclaim("jobs", "workers", "dead", 0, [entry.key], idle=120_000, justid=True)
-    confirmed = asyncio.Event()
-    confirmed.set()
-    async with running(side, reclaimer(side, confirmed)):
+    side.ingest.name_confirmed.set()
+    async with running(side, reclaimer(side)):
         await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job to be done")
     assert side.count("reclaims_total", cause="idle") == 1
 
@@ -98,18 +72,16 @@ async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
 async def test_the_reclaim_loop_waits_for_the_consumers_name(side: Side):
     await side.add(payload=image("a"))
     (entry,) = await side.read("reclaim")
-    confirmed = asyncio.Event()
-    async with running(side, reclaimer(side, confirmed)):
+    async with running(side, reclaimer(side)):
         before = (await side.redis.xpending_range("jobs", "workers", entry.key, entry.key, 1))[0]["times_delivered"]
-        confirmed.set()
+        side.ingest.name_confirmed.set()
         await eventually(lambda: side.redis.exists("ns:state:pet"), what="its own entry to be done")
     assert before == 1
 
 
 @pytest.mark.parametrize("loss", ["flushall", "destroy"])
 async def test_the_loops_live_through_the_loss_of_their_group(side: Side, loss: str):
-    confirmed = asyncio.Event()
-    async with running(side, consumer(side, confirmed=confirmed), reclaimer(side, confirmed)):
+    async with running(side, consumer(side), reclaimer(side)):
         await eventually(lambda: blocked(side.redis), what="a blocked read")
         await (side.redis.flushall() if loss == "flushall" else side.redis.xgroup_destroy("jobs", "workers"))
         await side.add(payload=image("after"))
@@ -140,13 +112,12 @@ async def test_a_consumer_outlives_its_redis(new_side):
             await eventually(lambda: side.redis.exists("ns:state:pet"), what="work after the restart")
 
 
-async def test_a_loop_has_one_name_for_the_supervisor_and_the_probes(side: Side):
+async def test_a_loop_has_one_name_for_the_supervisor_and_the_probes(new_side):
     now = 0.0
-    side.health = health = Health(10.0, lambda: now)
-    loops = [consumer(side), reclaimer(side, asyncio.Event())]
-    loops += [Leases(side.stream, health, side.stopping, 60_000)]
-    loops += [ProfileLearner(side.registry, side.metrics, health, side.stopping)]
-    assert [loop.name for loop in loops] == ["consumer-0", "reclaim", "leases", "profiles"]
+    health = Health(10.0, lambda: now)
+    side = await new_side(health=health)
+    loops = [side.leases, side.learner, consumer(side), reclaimer(side)]
+    assert [loop.name for loop in loops] == ["leases", "profiles", "consumer-0", "reclaim"]
     assert health.reasons() == ["consumer-0: has not begun to read"]
     now = 1000.0
     assert health.reasons()[1:] == [f"{loop.name}: no completed pass for 1000 s" for loop in loops]
@@ -186,36 +157,46 @@ async def test_leases_end_with_the_drain_and_not_before(side: Side):
 
 
 async def test_what_is_due_is_looked_for_only_while_something_may_be(side: Side):
-    reclaim = reclaimer(side, asyncio.Event())
-    await side.stream.stats()
+    reclaim = reclaimer(side)
+    side.due.update((await side.stream.stats()).pending, 0)
     round_trips = side.count("redis_round_trips_total", kind="claim")
     assert await reclaim.claim_due() == 0
     assert side.count("redis_round_trips_total", kind="claim") == round_trips
     await side.add(payload=image("a"))
     (entry,) = await side.read("me")
+    side.due.put_off()
     await side.stream.retry("me", [Retry(entry.key, 1, 0)])
     assert await reclaim.claim_due() == 1, "this process put it off, and need not wait for the pulse"
 
 
 async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(side: Side):
-    reclaim = reclaimer(side, asyncio.Event())
-    await side.stream.stats()
+    reclaim = reclaimer(side)
+    side.due.update((await side.stream.stats()).pending, 0)
     await side.add(payload=image("a"))
     (entry,) = await side.read("dead")
     await side.redis.hset("jobs:attempts", entry.key, "1 1 0 1")
-    await side.stream.stats()
+    side.due.update((await side.stream.stats()).pending, 0)
     assert await reclaim.claim_due() == 1
+
+
+def test_what_was_asked_before_an_entry_was_put_off_does_not_hide_it():
+    due = DueEntries()
+    before = due.times_put_off
+    due.put_off()
+    due.update(0, before)
+    assert due.possible
+    due.update(0, due.times_put_off)
+    assert not due.possible
 
 
 async def test_upkeep_forgets_marks_and_says_how_many(side: Side):
     await side.redis.hset(side.keys.erased, mapping={"a": "1-1", "b": "2-1"})
-    confirmed = asyncio.Event()
-    assert await reclaimer(side, confirmed).upkeep() == 2
+    assert await reclaimer(side).upkeep() == 2
 
 
 async def test_consumers_of_processes_long_gone_are_forgotten_after_an_hour_and_not_before(side: Side, monkeypatch):
     await side.read("of-a-pod-that-is-gone")
-    upkeep = reclaimer(side, asyncio.Event()).upkeep
+    upkeep = reclaimer(side).upkeep
 
     async def listed() -> int:
         return len(await side.redis.xinfo_consumers("jobs", "workers"))

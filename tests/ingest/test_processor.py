@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from sploot_clusterd.engine import Params, slots
+from sploot_clusterd.engine import Params
 from sploot_clusterd.ingest import planner
-from sploot_clusterd.store import AlbumStore, How, ViewStore
+from sploot_clusterd.store import AlbumStore, ClaimKind
 from sploot_clusterd.wire import flat_payload
 from tests.ingest.conftest import Side, image
 
@@ -131,7 +131,7 @@ async def test_two_processes_on_one_pet_lose_no_update(side: Side, new_side):
     await asyncio.gather(work(side, "me"), work(other, "other"))
     while await side.pending():  # pets that were left for a moment
         for each, name in ((side, "me"), (other, "other")):
-            async for entries in each.stream.claim(name, How.DUE):
+            async for entries in each.stream.claim(name, ClaimKind.DUE):
                 await each.process(entries, name)
     view = await side.view()
     assert view["metrics"]["num_images"] == 60
@@ -184,10 +184,7 @@ async def test_a_mismatch_is_erased_with_either_pet(side: Side):
     await side.run()
     (letter,) = await side.letters()
     assert (letter[b"pet_id"], letter[b"other_pet_id"]) == (b"a", b"b")
-    views = ViewStore(
-        side.clients, side.keys, side.metrics, side.health, maxlen=9, group="workers", slots=slots, retry_reads=True
-    )
-    assert await views.erase("b") is True
+    assert await side.store.views.erase("b") is True
     assert await side.letters() == []
 
 

@@ -10,7 +10,7 @@ from tests.ingest.conftest import Side
 
 @pytest.fixture
 def letters(side: Side) -> Letters:
-    return Letters(side.clients, side.keys, most_jobs=100)
+    return Letters(side.store.gateway, most_jobs=100)
 
 
 async def set_aside(side: Side) -> EntryId:

@@ -1,24 +1,45 @@
 """The store's parts on the real server."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import RedisSettings, SecretUrl
-from sploot_clusterd.engine import slots
-from sploot_clusterd.health import Health
+from sploot_clusterd.config import ClustersSettings, RedisSettings, SecretUrl, Settings, StreamSettings
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Clients, Entry, Keys, ProfileStore, Stream, ViewStore
+from sploot_clusterd.store import AlbumStore, Entry, Keys, ProfileStore, Store, Stream, ViewStore
+from sploot_clusterd.store.gateway import Gateway
 
 GROUP = "workers"
 MOST_SAMPLED = 6
 
 
-@pytest.fixture
-def keys() -> Keys:
-    return Keys("ns", "jobs", "jobs:dead")
+def settings(url: str, **redis: object) -> Settings:
+    return Settings(
+        redis=replace(RedisSettings(), url=SecretUrl(url), **redis),
+        clusters=ClustersSettings(namespace="ns", ttl_seconds=100),
+        stream=StreamSettings(
+            key="jobs",
+            dead_letter="jobs:dead",
+            group=GROUP,
+            retry_idle_ms=60_000,
+            max_attempts=3,
+            maxlen=5,
+            approximate_trim=False,
+            read_count=10,
+        ),
+    )
+
+
+@asynccontextmanager
+async def opened(url: str, **redis: object) -> AsyncIterator[Store]:
+    """A store at the URL; keywords change the settings of its connections."""
+    store = Store.open(settings(url, **redis), Metrics())
+    yield store
+    await store.close()
 
 
 @pytest.fixture
@@ -27,56 +48,47 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-async def clients(redis: Redis, redis_url: str) -> AsyncIterator[Clients]:
-    clients = Clients(RedisSettings(url=SecretUrl(redis_url)))
-    yield clients
-    await clients.close()
+async def store(redis: Redis, redis_url: str, metrics: Metrics) -> AsyncIterator[Store]:
+    store = Store.open(settings(redis_url), metrics)
+    yield store
+    await store.close()
 
 
 @pytest.fixture
-async def stream(clients: Clients, keys: Keys, metrics: Metrics) -> Stream:
-    stream = Stream(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        retry_idle_ms=60_000,
-        max_attempts=3,
-        most_letters=5,
-        approximate_trim=False,
-    )
-    await stream.ensure_group()
-    return stream
+def gateway(store: Store) -> Gateway:
+    return store.gateway
 
 
 @pytest.fixture
-def albums(clients: Clients, keys: Keys, metrics: Metrics) -> AlbumStore:
-    return AlbumStore(
-        clients,
-        keys,
-        metrics,
-        group=GROUP,
-        view_seconds=100,
-        album_seconds=None,
-        most_sampled=MOST_SAMPLED,
-        retry_reads=True,
-    )
+def keys(gateway: Gateway) -> Keys:
+    return gateway.keys
 
 
 @pytest.fixture
-def profiles(clients: Clients, keys: Keys, metrics: Metrics) -> ProfileStore:
-    return ProfileStore(clients, keys, metrics, most_sampled=MOST_SAMPLED, retry_reads=True)
+async def stream(store: Store) -> Stream:
+    await store.stream.ensure_group()
+    return store.stream
 
 
 @pytest.fixture
-def views(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
-    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
+def albums(gateway: Gateway, redis_url: str) -> AlbumStore:
+    return AlbumStore(gateway, settings(redis_url), most_sampled=MOST_SAMPLED)
 
 
 @pytest.fixture
-def roomy(clients: Clients, keys: Keys, metrics: Metrics) -> ViewStore:
+def profiles(gateway: Gateway) -> ProfileStore:
+    return ProfileStore(gateway, most_sampled=MOST_SAMPLED)
+
+
+@pytest.fixture
+def views(gateway: Gateway, store: Store, metrics: Metrics) -> ViewStore:
+    return ViewStore(gateway, store.stream, metrics, maxlen=3)
+
+
+@pytest.fixture
+def roomy(gateway: Gateway, store: Store, metrics: Metrics) -> ViewStore:
     """With a stream that is not soon full."""
-    return ViewStore(clients, keys, metrics, Health(10.0), maxlen=1000, group=GROUP, slots=slots, retry_reads=True)
+    return ViewStore(gateway, store.stream, metrics, maxlen=1000)
 
 
 class Producer:

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from sploot_clusterd.errors import BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Commit, Keys, Loaded, Reply, Stream, ViewStore, Wanted
+from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Keys, Loaded, Stream, ViewStore, Wanted
 from tests.conftest import eventually
 from tests.store.conftest import Producer
 
@@ -17,8 +17,9 @@ PET = "pet"
 
 
 def commit(entries: Collection[bytes], token: bytes = b"", version: int | None = 1, **more: object) -> Commit:
-    writes = {b"head": b"h\xff", b"c1": b"cell", b"r:img": b"row\x00"}
-    return Commit(PET, list(entries), token, None, version, writes, view=b'{"v":1}')._replace(**more)
+    writes = {b"head": b"h\xff", b"c1": b"cell"}
+    made = Commit(PET, list(entries), token, None, version, writes, rows={"img": b"row\x00"}, view=b'{"v":1}')
+    return made._replace(**more)
 
 
 async def load(albums: AlbumStore, token: bytes = b"", images: Collection[str] = ()) -> Loaded:
@@ -39,7 +40,7 @@ async def test_a_commit_writes_everything_and_settles(
     await redis.hset(keys.attempts, entry, "1 0 0 1")
     (done,) = await albums.commit("me", [commit([entry])])
 
-    assert done.reply is Reply.COMMITTED
+    assert done.outcome is CommitOutcome.COMMITTED
     assert done.token.endswith(b".1")
     assert await redis.get("ns:state:pet") == b'{"v":1}'
     assert 0 < await redis.ttl("ns:state:pet") <= 100
@@ -70,7 +71,7 @@ async def test_a_second_commit_from_the_same_state_is_a_conflict(albums: AlbumSt
     (done,) = await albums.commit("me", [commit([entry])])
     (late,) = await albums.commit("me", [commit([second], view=b"late", writes={b"head": b"late"})])
 
-    assert late.reply is Reply.CONFLICT
+    assert late.outcome is CommitOutcome.CONFLICT
     assert await producer.pending() == 1
     loaded = await load(albums)
     assert loaded.token == done.token
@@ -82,7 +83,9 @@ async def test_each_commit_makes_a_token_of_its_own(albums: AlbumStore, entry: b
     (first,) = await albums.commit("me", [commit([entry])])
     await producer.add()
     second = (await producer.read("me"))[0].key
-    (done,) = await albums.commit("me", [commit([second], first.token, 2, deletes=[b"c1", b"r:img"], writes={})])
+    (done,) = await albums.commit(
+        "me", [commit([second], first.token, 2, writes={}, deletes=[b"c1"], rows={}, dropped_rows=["img"])]
+    )
 
     assert done.token.endswith(b".2")
     assert done.token.partition(b".")[0] != first.token.partition(b".")[0]
@@ -104,7 +107,7 @@ async def test_a_memory_of_a_lost_commit_fits_not_the_one_in_its_place(
     await redis.restore("ns:album:pet", 0, replica, replace=True)
     (done,) = await albums.commit("me", [commit([third], first.token, 2, writes={b"head": b"another"})])
 
-    assert done.reply is Reply.COMMITTED
+    assert done.outcome is CommitOutcome.COMMITTED
     loaded = await load(albums, token=lost.token)
     assert loaded.fields is not None
     assert loaded.fields[b"head"] == b"another"
@@ -118,7 +121,7 @@ async def test_entries_of_another_consumer_stop_the_whole_pet(
     await redis.xclaim("jobs", "workers", "thief", 0, [second])
     (reply,) = await albums.commit("me", [commit([entry, second])])
 
-    assert reply.reply is Reply.LOST
+    assert reply.outcome is CommitOutcome.LOST
     assert reply.ours == [entry]
     assert (await load(albums)).token == b""
     assert await producer.pending() == 2
@@ -130,13 +133,13 @@ async def test_other_pets_of_the_batch_are_not_touched(albums: AlbumStore, entry
     replies = await albums.commit("thief", [commit([entry])]) + await albums.commit(
         "me", [commit([b"1-1"]), commit([second], pet_id="other")]
     )
-    assert [reply.reply for reply in replies] == [Reply.LOST, Reply.LOST, Reply.COMMITTED]
+    assert [reply.outcome for reply in replies] == [CommitOutcome.LOST, CommitOutcome.LOST, CommitOutcome.COMMITTED]
 
 
 async def test_an_entry_settled_by_another_is_lost_and_not_done_twice(albums: AlbumStore, entry: bytes):
     (done,) = await albums.commit("me", [commit([entry])])
     (again,) = await albums.commit("me", [commit([entry], done.token, 2)])
-    assert again.reply is Reply.LOST
+    assert again.outcome is CommitOutcome.LOST
     assert again.ours == []
     assert (await load(albums)).token == done.token
 
@@ -146,11 +149,11 @@ async def test_an_erasure_after_the_load_is_a_conflict(
 ):
     await views.erase(PET)
     (reply,) = await albums.commit("me", [commit([entry])])
-    assert reply.reply is Reply.CONFLICT
+    assert reply.outcome is CommitOutcome.CONFLICT
     loaded = await load(albums)
     assert loaded.erased == EntryId.parse(entry.decode())
     (settled,) = await albums.commit("me", [Commit(PET, [entry], b"", loaded.erased)])
-    assert settled.reply is Reply.COMMITTED
+    assert settled.outcome is CommitOutcome.COMMITTED
     assert await producer.pending() == 0
     assert (await load(albums)).token == b""
 
@@ -163,12 +166,12 @@ async def test_a_memory_of_an_erased_album_fits_no_later_one(
     await producer.add()
     second = (await producer.read("me"))[0].key
     (new,) = await albums.commit("me", [commit([second])])
-    assert new.reply is Reply.COMMITTED
+    assert new.outcome is CommitOutcome.COMMITTED
     assert new.token != old.token
     await producer.add()
     third = (await producer.read("me"))[0].key
     (stale,) = await albums.commit("me", [commit([third], old.token, 2)])
-    assert stale.reply is Reply.CONFLICT
+    assert stale.outcome is CommitOutcome.CONFLICT
 
 
 async def test_a_wrong_type_under_a_pets_key_leaves_the_job_pending(
@@ -192,7 +195,7 @@ async def test_without_memory_nothing_is_written_and_the_job_stays_pending(
     await redis.config_set("maxmemory", 0)
     assert await producer.pending() == 1
     (again,) = await albums.commit("me", [commit([entry])])
-    assert again.reply is Reply.COMMITTED
+    assert again.outcome is CommitOutcome.COMMITTED
 
 
 async def test_scripts_survive_a_flush_of_the_servers_script_cache(albums: AlbumStore, entry: bytes, redis: Redis):
@@ -200,21 +203,20 @@ async def test_scripts_survive_a_flush_of_the_servers_script_cache(albums: Album
     assert (await load(albums)).token == b""
     await redis.script_flush()
     (reply,) = await albums.commit("me", [commit([entry])])
-    assert reply.reply is Reply.COMMITTED
+    assert reply.outcome is CommitOutcome.COMMITTED
 
 
 async def test_large_lists_go_through_in_one_commit(albums: AlbumStore, entry: bytes, redis: Redis):
-    writes = {b"r:%d" % n: b"%d" % n for n in range(5000)} | {b"c%d" % n: b"c" for n in range(1500)}
-    (first,) = await albums.commit("me", [commit([entry], writes=writes)])
-    images = [str(n) for n in range(5000)]
+    writes, rows = {b"c%d" % n: b"c" for n in range(1500)}, {str(n): b"%d" % n for n in range(5000)}
+    (first,) = await albums.commit("me", [commit([entry], writes=writes, rows=rows)])
+    images = list(rows)
     loaded = await load(albums, images=images)
-    assert loaded.rows == {str(n): b"%d" % n for n in range(5000)}
+    assert loaded.rows == rows
     assert loaded.fields == {b"c%d" % n: b"c" for n in range(1500)}
     await redis.xadd("jobs", {"payload": "x"})
     (key,) = [k for k, _ in (await redis.xreadgroup("workers", "me", {"jobs": ">"}))[0][1]]
-    gone = [b"r:%d" % n for n in range(5000)]
-    (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, deletes=gone)])
-    assert done.reply is Reply.COMMITTED
+    (done,) = await albums.commit("me", [commit([key], first.token, 2, writes={}, rows={}, dropped_rows=images)])
+    assert done.outcome is CommitOutcome.COMMITTED
     assert not await redis.exists("ns:images:pet")
 
 

@@ -5,13 +5,14 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Clients, Found, Keys, Letters, Replayed, Stream, ViewStore
+from sploot_clusterd.store import Keys, Letters, LetterSummary, Replayed, Stream, ViewStore
+from sploot_clusterd.store.gateway import Gateway
 from tests.store.conftest import Producer
 
 
 @pytest.fixture
-def letters(clients: Clients, keys: Keys) -> Letters:
-    return Letters(clients, keys, most_jobs=3)
+def letters(gateway: Gateway) -> Letters:
+    return Letters(gateway, most_jobs=3)
 
 
 async def put(redis: Redis, keys: Keys, key: str = "*", **fields: object) -> EntryId:
@@ -21,7 +22,7 @@ async def put(redis: Redis, keys: Keys, key: str = "*", **fields: object) -> Ent
     return EntryId.parse(added.decode())
 
 
-async def found(letters: Letters, since_ms: int | None = None, until_ms: int | None = None) -> list[Found]:
+async def found(letters: Letters, since_ms: int | None = None, until_ms: int | None = None) -> list[LetterSummary]:
     return [letter async for page in letters.pages(since_ms, until_ms) for letter in page]
 
 

@@ -12,13 +12,13 @@ from sploot_clusterd.errors import BadStateError, StoreRefusesError
 from sploot_clusterd.store import (
     AlbumStore,
     Commit,
-    Foundation,
+    CommitOutcome,
     Offer,
     ProfileStore,
-    Reply,
     SampleSize,
     State,
     Stream,
+    UsedProfile,
     ViewStore,
 )
 from sploot_clusterd.store import profiles as profiles_module
@@ -67,7 +67,7 @@ def offer(slot: str, priority: float, image: bytes = b"image", model: str = "v1"
 
 async def test_a_commit_offers_images_and_a_taken_slot_keeps_its_first(fleet: Fleet, redis: Redis):
     offers = [offer("a#0", 0.5, b"\xff\x00"), offer("a#1", 0.25), offer("b#0", 1e-7, b"other", "v2 {x}")]
-    assert (await fleet.commits(*offers)).reply is Reply.COMMITTED
+    assert (await fleet.commits(*offers)).outcome is CommitOutcome.COMMITTED
     await fleet.commits(offer("a#0", 0.5, b"later"), offer("a#2", 0.75))
     assert await fleet.sampled() == {"a#0": b"\xff\x00", "a#1": b"image", "a#2": b"image"}
     assert await fleet.sampled("v2 {x}") == {"b#0": b"other"}
@@ -76,7 +76,7 @@ async def test_a_commit_offers_images_and_a_taken_slot_keeps_its_first(fleet: Fl
 
 
 async def test_a_commit_without_offers_touches_no_sample(fleet: Fleet, redis: Redis):
-    assert (await fleet.commits()).reply is Reply.COMMITTED
+    assert (await fleet.commits()).outcome is CommitOutcome.COMMITTED
     assert not await redis.exists("ns:profiles")
 
 
@@ -118,7 +118,7 @@ async def test_refused_commits_offer_nothing(fleet: Fleet, albums: AlbumStore, r
     key = await fleet.entry()
     (lost,) = await albums.commit("thief", [Commit("pet", [key], b"", None, 1, offers=[offer("a#0", 0.1)])])
     (conflict,) = await albums.commit("me", [Commit("pet", [key], b"x.1", None, 2, offers=[offer("a#0", 0.1)])])
-    assert (lost.reply, conflict.reply) == (Reply.LOST, Reply.CONFLICT)
+    assert (lost.outcome, conflict.outcome) == (CommitOutcome.LOST, CommitOutcome.CONFLICT)
     assert not await redis.exists("ns:profiles", "ns:sample:v1", "ns:sampled:v1")
 
 
@@ -156,9 +156,9 @@ async def test_an_erasure_racing_commits_leaves_no_slot_behind(fleet: Fleet, vie
         given = Commit("pet", [await fleet.entry()], b"", None, 1, {b"head": b"h"})
         given = given._replace(offers=[offer("pet#0", 0.1, model=models[n % 12])])
         (reply,), _ = await asyncio.gather(albums.commit("me", [given]), views.erase("pet"))
-        replies.add(reply.reply)
+        replies.add(reply.outcome)
         assert [await fleet.sampled(model) for model in models] == [{}] * 12
-    assert replies <= {Reply.COMMITTED, Reply.CONFLICT}
+    assert replies <= {CommitOutcome.COMMITTED, CommitOutcome.CONFLICT}
 
 
 async def test_only_one_of_two_publishes(profiles: ProfileStore):
@@ -198,15 +198,15 @@ async def test_a_commit_wants_the_very_profiles_that_it_was_computed_with(
 ):
     await profiles.publish("v1", None, State(1), b"one")
     await profiles.publish("v2", None, State(4), b"four")
-    right = Foundation("v1", 1, profiles_module.digest(b"one")), Foundation("v2", 4, profiles_module.digest(b"four"))
-    assert (await fleet.commits(offer("a#0", 0.1), foundations=right)).reply is Reply.COMMITTED
+    right = UsedProfile("v1", 1, profiles_module.digest(b"one")), UsedProfile("v2", 4, profiles_module.digest(b"four"))
+    assert (await fleet.commits(offer("a#0", 0.1), used_profiles=right)).outcome is CommitOutcome.COMMITTED
     for wrong in (
         right[0]._replace(generation=2),
         right[0]._replace(digest=profiles_module.digest(b"another one")),
         right[0]._replace(model_version="v3"),
     ):
-        reply = await fleet.commits(offer("b#0", 0.1), foundations=(right[1], wrong), pet="other")
-        assert reply.reply is Reply.UNFOUNDED
+        reply = await fleet.commits(offer("b#0", 0.1), used_profiles=(right[1], wrong), pet="other")
+        assert reply.outcome is CommitOutcome.PROFILE_CHANGED
     assert not await redis.exists("ns:album:other")
     assert set(await fleet.sampled()) == {"a#0"}
 

@@ -1,22 +1,26 @@
 """A consumer's own connection: its name, its blocked reads, and streams that vanish."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import ConsumerNameTakenError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Keys, Reader, Stream
+from sploot_clusterd.store import Reader, Stream
 from sploot_clusterd.store import reader as reader_module
+from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.server import Server
 from tests.conftest import eventually
-from tests.store.conftest import Producer
+from tests.store.conftest import Producer, settings
 
 
 @pytest.fixture
-def new_reader(clients: Clients, stream: Stream, keys: Keys, metrics: Metrics):
+def new_reader(gateway: Gateway, stream: Stream, redis_url: str, metrics: Metrics):
     def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
-        return Reader(clients, stream, keys, metrics, consumer=consumer, count=10, block_ms=block_ms)
+        of_stream = replace(settings(redis_url).stream, read_timeout_ms=block_ms)
+        return Reader(gateway, Server(gateway), stream, of_stream, metrics, consumer=consumer)
 
     return new
 
@@ -72,13 +76,14 @@ async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
     await reader.close()
 
 
-async def test_a_name_in_use_by_another_process_is_refused(new_reader, redis: Redis, monkeypatch):
+@pytest.mark.parametrize("name", ["me", "a=b"])
+async def test_a_name_in_use_by_another_process_is_refused(new_reader, redis: Redis, monkeypatch, name: str):
     monkeypatch.setattr(reader_module, "_NAME_PATIENCE", 0.1)
-    first = new_reader()
+    first = new_reader(name)
     await first.open()
     monkeypatch.setattr(reader_module, "_PROCESS", "another")
-    second = new_reader()
-    with pytest.raises(ConsumerNameTakenError, match=r"consumes as me: give .*CLUSTERD_INSTANCE"):
+    second = new_reader(name)
+    with pytest.raises(ConsumerNameTakenError, match=rf"consumes as {name}: give .*CLUSTERD_INSTANCE"):
         await second.open()
     other_name = new_reader("someone-else")
     await other_name.open()

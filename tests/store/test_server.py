@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import RedisSettings, Secret, SecretUrl
+from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import StartError, StoreUnavailableError
-from sploot_clusterd.store import Clients
+from sploot_clusterd.store import Store
 from sploot_clusterd.store.server import findings
+from tests.store.conftest import opened
 
 GOOD = {"redis_version": "8.2.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 
@@ -75,26 +76,26 @@ def test_what_is_not_told_is_not_held_against_it():
     assert findings(GOOD) == []
 
 
-async def test_the_embedded_server_is_as_it_should_be(clients: Clients):
-    assert await clients.look() == []
+async def test_the_embedded_server_is_as_it_should_be(store: Store):
+    assert await store.look() == []
 
 
-async def test_nothing_starts_on_a_server_that_evicts_everything(clients: Clients, redis: Redis):
+async def test_nothing_starts_on_a_server_that_evicts_everything(store: Store, redis: Redis):
     await redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         for _ in range(2):
             with pytest.raises(StartError, match="maxmemory-policy noeviction, not allkeys-lru"):
-                await clients.look()
+                await store.look()
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
-    assert await clients.look() == []
+    assert await store.look() == []
 
 
-async def test_what_runs_already_goes_on(clients: Clients, redis: Redis):
-    assert await clients.look() == []
+async def test_what_runs_already_goes_on(store: Store, redis: Redis):
+    assert await store.look() == []
     await redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        assert [(finding.name, finding.fatal) for finding in await clients.look()] == [("eviction", True)]
+        assert [(finding.name, finding.fatal) for finding in await store.look()] == [("eviction", True)]
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
 
@@ -116,11 +117,10 @@ async def test_a_wrong_password_is_told_however_it_is_connected(
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
         url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}" if over_tcp else redis_url
         user = "default" if known else "nobody"
-        clients = Clients(RedisSettings(url=SecretUrl(url), username=user, password=Secret("x" * 20)))
         await redis.execute_command("ACL", "SETUSER", "default", ">another-password")
         try:
-            with pytest.raises(StoreUnavailableError, match="redis refuses our username or password"):
-                await clients.look()
+            async with opened(url, username=user, password=Secret("x" * 20)) as store:
+                with pytest.raises(StoreUnavailableError, match="redis refuses our username or password"):
+                    await store.look()
         finally:
             await redis.execute_command("ACL", "SETUSER", "default", "nopass")
-            await clients.close()

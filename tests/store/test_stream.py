@@ -5,13 +5,13 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Entry, How, Keys, Letter, LoneRun, Retry, Stream, Verdict, ViewStore
+from sploot_clusterd.store import ClaimKind, Entry, Handling, Keys, Letter, LoneRun, Retry, Stream, ViewStore
 from tests.conftest import eventually
 from tests.store.conftest import Producer
 
 
-async def claimed(stream: Stream, how: How, consumer: str = "me") -> list[Entry]:
-    return [entry async for page in stream.claim(consumer, how) for entry in page]
+async def claimed(stream: Stream, kind: ClaimKind, consumer: str = "me") -> list[Entry]:
+    return [entry async for page in stream.claim(consumer, kind) for entry in page]
 
 
 async def abandon(redis: Redis, key: bytes, owner: str = "dead", idle_ms: int = 120_000) -> None:
@@ -28,20 +28,20 @@ async def test_our_own_entries_come_back_after_a_reconnect(stream: Stream, produ
     for n in range(150):
         await producer.add(b"%d" % n)
     await producer.read("me", 150)
-    again = await claimed(stream, How.OWN)
+    again = await claimed(stream, ClaimKind.OWN)
     assert [entry.fields[b"payload"] for entry in again] == [b"%d" % n for n in range(150)]
-    assert {entry.verdict for entry in again} == {Verdict.RUN}
-    assert await claimed(stream, How.OWN, "another") == []
+    assert {entry.handling for entry in again} == {Handling.RUN}
+    assert await claimed(stream, ClaimKind.OWN, "another") == []
 
 
 async def test_only_abandoned_entries_are_claimed_as_idle(stream: Stream, producer: Producer, redis: Redis):
     fresh, old = await producer.add(b"fresh"), await producer.add(b"old")
     await producer.read("dead")
     await abandon(redis, old)
-    (entry,) = await claimed(stream, How.IDLE)
+    (entry,) = await claimed(stream, ClaimKind.IDLE)
     assert entry.key == old
     assert (await redis.xpending_range("jobs", "workers", fresh, fresh, 1))[0]["consumer"] == b"dead"
-    assert await claimed(stream, How.IDLE) == []
+    assert await claimed(stream, ClaimKind.IDLE) == []
 
 
 async def test_a_failure_waits_until_it_is_due_and_keeps_its_count(stream: Stream, producer: Producer, redis: Redis):
@@ -49,20 +49,20 @@ async def test_a_failure_waits_until_it_is_due_and_keeps_its_count(stream: Strea
     (entry,) = await producer.read("me")
     assert await stream.retry("me", [Retry(entry.key, 1, 60_000)]) == 1
     await abandon(redis, entry.key)
-    for how in How:
-        assert await claimed(stream, how) == []
+    for kind in ClaimKind:
+        assert await claimed(stream, kind) == []
 
     assert await stream.retry("dead", [Retry(entry.key, 2, 0)]) == 1
-    (again,) = await claimed(stream, How.DUE)
-    assert (again.attempts, again.verdict) == (2, Verdict.RUN)
-    assert await claimed(stream, How.DUE, "another") == [], "it is being run"
+    (again,) = await claimed(stream, ClaimKind.DUE)
+    assert (again.attempts, again.handling) == (2, Handling.RUN)
+    assert await claimed(stream, ClaimKind.DUE, "another") == [], "it is being run"
 
 
 async def test_what_seems_due_in_an_hour_is_due_for_the_clock_went_back(stream: Stream, producer: Producer):
     await producer.add()
     (entry,) = await producer.read("me")
     await stream.retry("me", [Retry(entry.key, 1, 3_600_000)])
-    assert [again.key for again in await claimed(stream, How.DUE)] == [entry.key]
+    assert [again.key for again in await claimed(stream, ClaimKind.DUE)] == [entry.key]
 
 
 async def test_a_failure_of_what_is_no_longer_ours_is_not_written(
@@ -82,11 +82,11 @@ async def test_two_deliveries_without_an_outcome_make_a_suspect_and_its_lone_run
     verdicts, runs = [], []
     for _ in range(6):
         await abandon(redis, key)
-        (entry,) = await claimed(stream, How.IDLE)
-        verdicts.append(entry.verdict)
-        if entry.verdict is Verdict.ALONE:
+        (entry,) = await claimed(stream, ClaimKind.IDLE)
+        verdicts.append(entry.handling)
+        if entry.handling is Handling.ALONE:
             runs.append(await stream.begin_alone("me", key, harmless=False))
-    assert verdicts == [Verdict.RUN, *[Verdict.ALONE] * 5]
+    assert verdicts == [Handling.RUN, *[Handling.ALONE] * 5]
     assert runs == [*[LoneRun.RUN] * 3, *[LoneRun.CRASH_LOOP] * 2]
     assert await stream.begin_alone("another", key, harmless=False) is LoneRun.LOST
 
@@ -97,7 +97,7 @@ async def test_to_be_claimed_with_a_suspect_is_no_lone_run(stream: Stream, produ
     for _ in range(20):
         for key in keys:
             await abandon(redis, key)
-        entries = await claimed(stream, How.IDLE)
+        entries = await claimed(stream, ClaimKind.IDLE)
         assert len(entries) == 3
     assert [await stream.begin_alone("me", key, harmless=False) for key in keys] == [LoneRun.RUN] * 3
 
@@ -106,9 +106,9 @@ async def test_reconnects_do_not_move_a_healthy_job_towards_the_dead_letters(str
     key = await producer.add()
     await producer.read("me")
     for _ in range(20):
-        (entry,) = await claimed(stream, How.OWN)
+        (entry,) = await claimed(stream, ClaimKind.OWN)
         assert entry.attempts == 0
-        if entry.verdict is Verdict.ALONE:
+        if entry.handling is Handling.ALONE:
             assert await stream.begin_alone("me", key, harmless=True) is LoneRun.RUN
 
 
@@ -117,11 +117,11 @@ async def test_an_outcome_ends_the_suspicion(stream: Stream, producer: Producer,
     await producer.read("me")
     for _ in range(3):
         await abandon(redis, key, "me")
-        (entry,) = await claimed(stream, How.IDLE)
-    assert entry.verdict is Verdict.ALONE
+        (entry,) = await claimed(stream, ClaimKind.IDLE)
+    assert entry.handling is Handling.ALONE
     await stream.retry("me", [Retry(key, 1, 0)])
-    (again,) = await claimed(stream, How.DUE)
-    assert again.verdict is Verdict.RUN
+    (again,) = await claimed(stream, ClaimKind.DUE)
+    assert again.handling is Handling.RUN
 
 
 async def test_a_deleted_payload_becomes_a_dead_letter_and_not_a_stuck_entry(
@@ -133,8 +133,8 @@ async def test_a_deleted_payload_becomes_a_dead_letter_and_not_a_stuck_entry(
     await redis.xdel("jobs", key)
     assert await stream.renew("dead", [key]) == 1  # a claim now would drop it from the pending entries
     assert await producer.pending() == 1
-    (entry,) = await claimed(stream, How.IDLE)
-    assert entry.verdict is Verdict.GONE
+    (entry,) = await claimed(stream, ClaimKind.IDLE)
+    assert entry.handling is Handling.GONE
     assert await stream.dead_letter("me", letter(key, reason="payload_lost"))
     assert await producer.pending() == 0
     assert await stream.dead_letter("me", letter(key, reason="payload_lost")) is False
@@ -145,7 +145,7 @@ async def test_one_idle_entry_is_found_behind_many_busy_ones(stream: Stream, pro
         await producer.add()
     entries = await producer.read("busy", 500)
     await abandon(redis, entries[-1].key)
-    assert [entry.key for entry in await claimed(stream, How.IDLE)] == [entries[-1].key]
+    assert [entry.key for entry in await claimed(stream, ClaimKind.IDLE)] == [entries[-1].key]
 
 
 async def test_renewal_keeps_an_entry_from_being_claimed_and_is_no_delivery(
@@ -155,7 +155,7 @@ async def test_renewal_keeps_an_entry_from_being_claimed_and_is_no_delivery(
     (entry,) = await producer.read("me")
     await abandon(redis, entry.key, "me")
     assert await stream.renew("me", [entry.key]) == 1
-    assert await claimed(stream, How.IDLE, "another") == []
+    assert await claimed(stream, ClaimKind.IDLE, "another") == []
     assert (await redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["times_delivered"] == 1
     assert await stream.renew("another", [entry.key]) == 0, "only what is ours: a claim would take it back"
 

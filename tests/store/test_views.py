@@ -5,15 +5,12 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import RedisSettings, SecretUrl
-from sploot_clusterd.engine import slots
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
-from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Clients, Keys, Stream, ViewStore
+from sploot_clusterd.store import Keys, Stream, ViewStore
 from sploot_clusterd.store.coalesce import Coalescer
 from tests.conftest import eventually
-from tests.store.conftest import GROUP, Producer
+from tests.store.conftest import GROUP, Producer, opened
 
 
 async def test_concurrent_readers_share_a_round_trip(views: ViewStore, redis: Redis):
@@ -123,22 +120,19 @@ async def test_ping_wants_the_group_too(views: ViewStore, stream: Stream, redis:
         await views.ping()
 
 
-async def test_without_redis_every_call_says_so(tmp_path, keys: Keys, metrics: Metrics):
-    clients = Clients(RedisSettings(url=SecretUrl(f"unix://{tmp_path}/none.sock")))
-    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
-    reads = (views.view("p"), views.has_album("p"), views.ping())
-    for call in (*reads, views.submit(b"x"), views.erase("p"), views.invalidate("p")):
-        with pytest.raises(StoreUnavailableError, match="redis unavailable"):
-            await call
-    await clients.close()
+async def test_without_redis_every_call_says_so(tmp_path):
+    async with opened(f"unix://{tmp_path}/none.sock") as store:
+        views = store.views
+        reads = (views.view("p"), views.has_album("p"), views.ping())
+        for call in (*reads, views.submit(b"x"), views.erase("p"), views.invalidate("p")):
+            with pytest.raises(StoreUnavailableError, match="redis unavailable"):
+                await call
 
 
-async def test_a_burst_beyond_the_pool_waits_for_its_turn(redis_url: str, redis: Redis, keys: Keys, metrics: Metrics):
-    clients = Clients(RedisSettings(url=SecretUrl(redis_url), pool_max_connections=2))
-    views = ViewStore(clients, keys, metrics, Health(10.0), maxlen=3, group=GROUP, slots=slots, retry_reads=True)
-    gone = await asyncio.gather(*(views.invalidate(f"p{n}") for n in range(100)))
-    assert gone == [False] * 100
-    await clients.close()
+async def test_a_burst_beyond_the_pool_waits_for_its_turn(redis_url: str, redis: Redis):
+    async with opened(redis_url, pool_max_connections=2) as store:
+        gone = await asyncio.gather(*(store.views.invalidate(f"p{n}") for n in range(100)))
+        assert gone == [False] * 100
 
 
 async def test_producers_own_entries_count_towards_the_backlog(views: ViewStore, producer: Producer):

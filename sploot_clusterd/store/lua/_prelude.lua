@@ -1,6 +1,17 @@
 -- Put before every script: what several of them need. Ids are compared as two numbers; versions stay strings,
 -- for a Lua number is a double and rounds beyond 2^53.
 
+-- The lists at the end of ARGV, whose lengths follow the last argument: places in ARGV, {from, to} each.
+local function lists_after(last, count)
+  local lists, at = {}, last + count + 1
+  for i = 1, count do
+    local length = tonumber(ARGV[last + i])
+    lists[i] = {from = at, to = at + length - 1}
+    at = at + length
+  end
+  return unpack(lists)
+end
+
 -- Server time in ms: due times are set and compared by one clock, whatever the hosts' say.
 local function now_ms()
   local t = redis.call('TIME')

@@ -1,15 +1,15 @@
 -- Take over pending entries: ours from before ('own'), those that are due again ('due'), or those that nobody has
 -- touched for long ('idle').
--- KEYS  1 stream, 2 attempts
--- ARGV  1 group, 2 consumer, 3 how, 4 idle ms after which an entry counts as abandoned, 5 cursor ('' to begin), 6 most
---       entries
--- Reply {next cursor or '' at the end, {id, verdict, real failures, fields}...}; a verdict is 'run', 'alone' (it was
+-- KEYS  stream, attempts
+-- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
+--       entries to take
+-- Reply {next cursor or '' at the end, {id, delivery, real failures, fields}...}; a delivery is 'run', 'alone' (it was
 --       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
 --       What waits for its due time is left.
-local stream, attempts_key = KEYS[1], KEYS[2]
-local group, consumer, how, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
-local abandoned, most = tonumber(ARGV[4]), tonumber(ARGV[6])
+local stream, attempts = unpack(KEYS, 1, 2)
+local group, consumer, kind, abandoned, cursor, most = unpack(ARGV, 1, 6)
 local now = now_ms()
+abandoned, most = tonumber(abandoned), tonumber(most)
 
 -- Nothing is put off for more than a minute: what seems to be due later was written before the clock went back.
 local function is_due(due)
@@ -18,25 +18,25 @@ end
 
 -- The entries to look at: {id, owner, idle, deliveries}, and where to go on.
 local function candidates()
-  if how ~= 'due' then
+  if kind ~= 'due' then
     local from = cursor == '' and '-' or '(' .. cursor
     local page
-    if how == 'own' then
+    if kind == 'own' then
       page = redis.call('XPENDING', stream, group, from, '+', most, consumer)
     else
       page = redis.call('XPENDING', stream, group, 'IDLE', abandoned, from, '+', most)
     end
     return page, #page == most and page[#page][1] or ''
   end
-  local scan = redis.call('HSCAN', attempts_key, cursor == '' and '0' or cursor, 'COUNT', most)
+  local scan = redis.call('HSCAN', attempts, cursor == '' and '0' or cursor, 'COUNT', most)
   local page = {}
   for i = 1, #scan[2], 2 do
     local id = scan[2][i]
-    local due = get_record(attempts_key, id).due
+    local due = get_record(attempts, id).due
     if is_due(due) then
       local entry = pending_entry(stream, group, id)
       if not entry then
-        redis.call('HDEL', attempts_key, id)  -- a leftover of a deleted stream or group
+        redis.call('HDEL', attempts, id)  -- a leftover of a deleted stream or group
       elseif due > 0 then
         page[#page + 1] = entry
       end
@@ -46,16 +46,16 @@ local function candidates()
 end
 
 local function take(entry)
-  local id, record = entry[1], get_record(attempts_key, entry[1])
+  local id, record = entry[1], get_record(attempts, entry[1])
   if record and not is_due(record.due) then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
-  local verdict = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
+  local delivery = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then
     record.due = 0  -- taken: until its next outcome only its idle time tells whether it is abandoned
-    put_record(attempts_key, id, record)
+    put_record(attempts, id, record)
   end
   local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)
-  return {id, verdict, record and record.attempts or 0, claimed[1][2]}
+  return {id, delivery, record and record.attempts or 0, claimed[1][2]}
 end
 
 local page, next_cursor = candidates()

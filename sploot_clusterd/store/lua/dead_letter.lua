@@ -1,23 +1,25 @@
 -- Set a job aside with the reason, and settle its entry.
--- KEYS  1 stream, 2 attempts, 3 dead letters, 4 erase marks
--- ARGV  1 group, 2 consumer, 3 entry id, 4 most dead letters, 5 '~' or '=' (how exactly they are trimmed),
---       6 pet id or '', 7 first id, 8.. the letter as field, value
+-- KEYS  stream, attempts, dead_letters, erased
+-- ARGV  group, consumer, entry, most_letters; trim: '~' or '=', how exactly; pet_id or ''; first_id; the list letter, as
+--       field, value
 -- Reply {'ok', dead letters that the cap dropped}; {'erased'} if the pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
-local stream, attempts_key, letters, erased = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local group, id = ARGV[1], ARGV[3]
-local entry = pending_entry(stream, group, id)
-local gone = #redis.call('XRANGE', stream, id, id) == 0
--- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
-if not entry or (entry[2] ~= ARGV[2] and not gone) then return {'lost'} end
+local stream, attempts, dead_letters, erased = unpack(KEYS, 1, 4)
+local group, consumer, entry, most_letters, trim, pet_id, first_id = unpack(ARGV, 1, 7)
+local letter = lists_after(7, 1)
 
-local mark = ARGV[6] ~= '' and redis.call('HGET', erased, ARGV[6])
-if mark and at_or_before(ARGV[7], mark) then
-  settle(stream, attempts_key, group, id)
+local pending = pending_entry(stream, group, entry)
+local gone = #redis.call('XRANGE', stream, entry, entry) == 0
+-- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
+if not pending or (pending[2] ~= consumer and not gone) then return {'lost'} end
+
+local mark = pet_id ~= '' and redis.call('HGET', erased, pet_id)
+if mark and at_or_before(first_id, mark) then
+  settle(stream, attempts, group, entry)
   return {'erased'}
 end
-local before = redis.call('XLEN', letters)
-redis.call('XADD', letters, 'MAXLEN', ARGV[5], ARGV[4], '*', unpack(ARGV, 8))
-local dropped = before + 1 - redis.call('XLEN', letters)
-settle(stream, attempts_key, group, id)
+local before = redis.call('XLEN', dead_letters)
+redis.call('XADD', dead_letters, 'MAXLEN', trim, most_letters, '*', unpack(ARGV, letter.from, letter.to))
+local dropped = before + 1 - redis.call('XLEN', dead_letters)
+settle(stream, attempts, group, entry)
 return {'ok', dropped}

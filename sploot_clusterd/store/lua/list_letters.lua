@@ -1,19 +1,22 @@
 -- A page of dead letters without their payloads, the oldest first. Writes nothing.
--- KEYS  1 dead letters
--- ARGV  1 where to begin: an id, or '(' and an id to begin behind it, 2 last id wanted or '' for the newest there is
---       now, 3 most letters, 4 most bytes of payloads to pass over: a long page would hold up every other client
+-- KEYS  dead_letters
+-- ARGV  from_id: an id, or '(' and an id to begin behind it; last_id wanted, or '' for the newest there is now; most:
+--       letters of a page; most_bytes: of payloads to pass over: a long page would hold up every other client
 -- Reply {where to go on, or '' at the end; the last id that will be given, to be passed on: what comes in meanwhile is
 --        not for this listing; {id, bytes of the payload, {field, value, ...}}...}
-local letters, from, last = KEYS[1], ARGV[1], ARGV[2]
-if redis.call('EXISTS', letters) == 0 then return {'', last} end
-local info = redis.call('XINFO', 'STREAM', letters)
+local dead_letters = unpack(KEYS, 1, 1)
+local from_id, last_id, most, most_bytes = unpack(ARGV, 1, 4)
+
+local from, last = from_id, last_id
+if redis.call('EXISTS', dead_letters) == 0 then return {'', last} end
+local info = redis.call('XINFO', 'STREAM', dead_letters)
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' and (last == '' or at_or_before(info[i + 1], last)) then last = info[i + 1] end
 end
 
 local page, bytes = {'', last}, 0
-while #page - 2 < tonumber(ARGV[3]) and bytes < tonumber(ARGV[4]) do
-  local letter = redis.call('XRANGE', letters, from, last, 'COUNT', 1)[1]
+while #page - 2 < tonumber(most) and bytes < tonumber(most_bytes) do
+  local letter = redis.call('XRANGE', dead_letters, from, last, 'COUNT', 1)[1]
   if not letter then return page end
   local fields, size = {}, 0
   for i = 1, #letter[2], 2 do

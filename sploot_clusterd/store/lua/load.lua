@@ -1,16 +1,18 @@
 -- What is needed to apply a pet's jobs. Writes nothing.
--- KEYS  1 album, 2 images, 3 view, 4 erase marks
--- ARGV  1 pet id, 2 version token that the caller has in memory or '', 3.. image ids whose rows are wanted
+-- KEYS  album, images, view, erased
+-- ARGV  pet_id; token: that of the version that the caller has in memory, or ''; the list wanted: images whose rows are
 -- Reply {token or '', album as [field, value, ...] ('' if the caller's is current), 1 if a view is stored,
 --        erase mark or '', rows in the order asked for (nil where there is none)}
-local token = redis.call('HGET', KEYS[1], 'token') or ''
-local album = ''
-if token ~= ARGV[2] then album = redis.call('HGETALL', KEYS[1]) end
-local rows = {}
-if token ~= '' then
-  for from = 3, #ARGV, 1000 do  -- in steps: a call takes a bounded number of values from Lua's stack
-    local page = redis.call('HMGET', KEYS[2], unpack(ARGV, from, math.min(from + 999, #ARGV)))
-    for i = 1, #page do rows[from - 3 + i] = page[i] end
+local album, images, view, erased = unpack(KEYS, 1, 4)
+local pet_id, token = unpack(ARGV, 1, 2)
+local wanted = lists_after(2, 1)
+
+local stored, fields, rows = redis.call('HGET', album, 'token') or '', '', {}
+if stored ~= token then fields = redis.call('HGETALL', album) end
+if stored ~= '' then
+  for from = wanted.from, wanted.to, 1000 do  -- in steps: a call takes a bounded number of values from Lua's stack
+    local page = redis.call('HMGET', images, unpack(ARGV, from, math.min(from + 999, wanted.to)))
+    for i = 1, #page do rows[from - wanted.from + i] = page[i] end
   end
 end
-return {token, album, redis.call('EXISTS', KEYS[3]), redis.call('HGET', KEYS[4], ARGV[1]) or '', rows}
+return {stored, fields, redis.call('EXISTS', view), redis.call('HGET', erased, pet_id) or '', rows}

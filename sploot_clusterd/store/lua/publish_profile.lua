@@ -1,14 +1,18 @@
 -- Make a profile the current one of its model version, unless somebody else was quicker.
--- KEYS  1 profiles, 2 the model version's profiles, 3 images of its sample, 4 slots of its sample
--- ARGV  1 model version, 2 state that the caller has seen ('' if there was none), 3 new generation, 4 '1' if it is
---       settled: nothing will be learned from the sample any more, 5 profile, or '' if the generation stays as it is
+-- KEYS  profiles; then the model version's profiles, images of its sample, slots of its sample
+-- ARGV  model_version; seen: state that the caller has seen ('' if there was none); generation: the new one; settled: '1'
+--       if nothing will be learned from the sample any more; profile, or '' if the generation stays as it is
 -- Reply 'ok'; 'conflict' if the state is another by now, or the generation is there: what albums were computed with
 --       is never another thing later
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 'conflict' end
-if ARGV[5] ~= '' then
-  if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then return 'conflict' end
-  redis.call('HSET', KEYS[2], ARGV[3], ARGV[5], digest_field(ARGV[3]), redis.sha1hex(ARGV[5]))
+local profiles = unpack(KEYS, 1, 1)
+local model_version, seen, generation, settled, profile = unpack(ARGV, 1, 5)
+local of_model, images, slots = KEYS[2], KEYS[3], KEYS[4]
+
+if (redis.call('HGET', profiles, model_version) or '') ~= seen then return 'conflict' end
+if profile ~= '' then
+  if redis.call('HEXISTS', of_model, generation) == 1 then return 'conflict' end
+  redis.call('HSET', of_model, generation, profile, digest_field(generation), redis.sha1hex(profile))
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[4] == '1' and ARGV[3] .. ' settled' or ARGV[3])
-if ARGV[4] == '1' then redis.call('UNLINK', KEYS[3], KEYS[4]) end
+redis.call('HSET', profiles, model_version, settled == '1' and generation .. ' settled' or generation)
+if settled == '1' then redis.call('UNLINK', images, slots) end
 return 'ok'

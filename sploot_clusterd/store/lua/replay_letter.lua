@@ -1,10 +1,12 @@
 -- Put a dead letter's job back into the stream, at its first place in the order, and delete the letter.
--- KEYS  1 stream, 2 dead letters, 3 erase marks
--- ARGV  1 letter id, 2 most unsettled entries the stream may hold
+-- KEYS  stream, dead_letters, erased
+-- ARGV  letter_id; most_jobs: unsettled entries that the stream may hold
 -- Reply 'replayed'; or, with nothing changed: 'gone' (no such letter, any more), 'empty' (it has no payload),
 --       'erased' (the pet was erased after the job was accepted), 'full' (the stream is)
-local stream, letters, erased = KEYS[1], KEYS[2], KEYS[3]
-local letter = redis.call('XRANGE', letters, ARGV[1], ARGV[1])[1]
+local stream, dead_letters, erased = unpack(KEYS, 1, 3)
+local letter_id, most_jobs = unpack(ARGV, 1, 2)
+
+local letter = redis.call('XRANGE', dead_letters, letter_id, letter_id)[1]
 if not letter then return 'gone' end
 local fields = {}
 for i = 1, #letter[2], 2 do fields[letter[2][i]] = letter[2][i + 1] end
@@ -15,8 +17,8 @@ local first_id = fields.first_id or ''
 if not string.match(first_id, '^%d+-%d+$') then first_id = letter[1] end
 local mark = (fields.pet_id or '') ~= '' and redis.call('HGET', erased, fields.pet_id)
 if mark and at_or_before(first_id, mark) then return 'erased' end
-if redis.call('XLEN', stream) >= tonumber(ARGV[2]) then return 'full' end
+if redis.call('XLEN', stream) >= tonumber(most_jobs) then return 'full' end
 
 redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
-redis.call('XDEL', letters, letter[1])
+redis.call('XDEL', dead_letters, letter[1])
 return 'replayed'

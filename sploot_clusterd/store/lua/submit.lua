@@ -1,15 +1,19 @@
 -- Add jobs to the stream unless it is full.
--- KEYS  1 stream
--- ARGV  1 most unsettled entries the stream may hold; 2.. payloads, in order
+-- KEYS  stream
+-- ARGV  most: unsettled entries that the stream may hold; the list payloads, in order
 -- Reply an array: per payload its entry id, or '' where the stream was full
-local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
+local stream = unpack(KEYS, 1, 1)
+local most = unpack(ARGV, 1, 1)
+local payloads = lists_after(1, 1)
+
+local room = tonumber(most) - redis.call('XLEN', stream)
 local ids = {}
-for i = 2, #ARGV do
+for i = payloads.from, payloads.to do
   if room > 0 then
-    ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'payload', ARGV[i])
+    ids[#ids + 1] = redis.call('XADD', stream, '*', 'payload', ARGV[i])
     room = room - 1
   else
-    ids[i - 1] = ''
+    ids[#ids + 1] = ''
   end
 end
 return ids

@@ -5,19 +5,19 @@ from collections.abc import Awaitable, Callable
 from sploot_clusterd import running
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
-from sploot_clusterd.store import Clients, Keys
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store.store import Store
 
 
-def run(settings: Settings, work: Callable[[Clients, Keys], Awaitable[int]]) -> int:
+def run(settings: Settings, work: Callable[[Store], Awaitable[int]]) -> int:
     """The exit code that `work` gives. Raises ClusterdError, where Redis cannot be reached too."""
 
     async def connected() -> int:
-        clients = Clients(settings.redis)
+        store = Store.open(settings, Metrics())
         try:
-            keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
-            return await work(clients, keys)
+            return await work(store)
         finally:
-            await clients.close()
+            await store.close()
 
     try:
         return running.run(connected())

@@ -1,0 +1,169 @@
+"""The one way to Redis: scripts and commands go out here, are counted, repeated where that is safe, and come back as
+replies or as the daemon's errors.
+
+Nothing is repeated but reads that say so: a command whose reply was lost may have happened, and only the caller knows
+which ones may happen twice. Each call names the key or the pet that it is about, so that where it goes can be told.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, get_args
+
+from sploot_clusterd.config import RedisSettings
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store.address import address_of
+from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
+from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
+from sploot_clusterd.store.scripts import Kind, Script
+
+_COMMAND_TIMEOUT: Final = 5.0
+"""Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
+_READ_MARGIN: Final = 5.0
+"""Seconds beyond its block time after which a blocked read is taken for dead."""
+_POOL_WAIT: Final = 2.0
+"""Seconds to wait for a free connection before the answer is 503."""
+
+Exchange = Callable[[bytes, int], Awaitable[list[Any]]]
+
+
+class Call(NamedTuple):
+    """One of many calls of a script."""
+
+    values: Mapping[str, Any]
+    more_keys: Sequence[str] = ()
+
+
+class Gateway:
+    """One process's. Every method raises StoreUnavailableError, or one of its kinds, when Redis does not do it."""
+
+    def __init__(self, settings: RedisSettings, keys: Keys, metrics: Metrics) -> None:
+        self.keys = keys
+        self._address = address_of(settings)
+        self._timeout = settings.socket_timeout or _COMMAND_TIMEOUT
+        self._repeats = settings.retry_on_timeout
+        self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in get_args(Kind)}
+        self._pool = Pool(
+            lambda: self._address.connect(self._timeout),
+            most=settings.pool_max_connections,
+            patience=_POOL_WAIT,
+            trusted_seconds=settings.healthcheck_interval,
+        )
+
+    async def run(self, script: Script, *, more_keys: Sequence[str] = (), **values: Any) -> Any:
+        """A script's reply. Raises TypeError for values that it does not take."""
+        (reply,) = await self._replies(script, [Call(values, more_keys)])
+        if isinstance(reply, ReplyError):
+            raise of_reply(reply)
+        return reply
+
+    async def run_for_pets(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        """Many calls in one round trip, each about a pet: replies in order, of a call that was refused the error.
+
+        Raises only what ends all of them: then any of them may or may not have happened.
+        """
+        replies = await self._replies(script, calls) if calls else []
+        return [of_stored(reply) if isinstance(reply, ReplyError) else reply for reply in replies]
+
+    async def command(self, kind: Kind, name: str, key: str, *arguments: Argument) -> Any:
+        """The reply to a command whose first argument is `key`; a `name` of two words is sent as two."""
+        return _reply(await self._exchange(kind, pack((*name.split(), key, *arguments))))
+
+    async def read(self, kind: Kind, name: str, key: str, *arguments: Argument) -> Any:
+        """As `command`, and again at once if the connection broke: for what may happen twice.
+
+        Raises BadStateError, too, where something else is stored under the key.
+        """
+        (reply,) = await self._exchange(kind, pack((name, key, *arguments)), again=True)
+        if isinstance(reply, ReplyError):
+            raise of_stored(reply)
+        return reply
+
+    async def scan(self, kind: Kind, key: str, page_size: int) -> AsyncIterator[dict[bytes, bytes]]:
+        """A hash in pages: what comes and goes meanwhile may or may not be among them. Raises as `read`."""
+        cursor: bytes = b"0"
+        while True:
+            cursor, page = await self.read(kind, "HSCAN", key, cursor, "COUNT", page_size)
+            yield pairs(page)
+            if cursor == b"0":
+                return
+
+    async def ask_server(self, _key: str, *command: Argument) -> Any:
+        """The reply to a command that is about the server that holds the key, and not about any key."""
+        return _reply(await self._exchange("upkeep", pack(command)))
+
+    async def session(self, block_ms: int) -> "Session":
+        """A connection apart, for reads that block up to `block_ms`."""
+        seconds = block_ms / 1000 + max(self._timeout, _READ_MARGIN)
+        try:
+            return Session(await self._address.connect(seconds), self._round_trips)
+        except FAILURES as error:
+            raise of_failure(error) from error
+
+    def forget_connections(self) -> None:
+        """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
+        refuses writes for ever.
+        """
+        self._pool.forget_idle()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        packed = [script.packed(self.keys, more_keys, values) for values, more_keys in calls]
+        replies = await self._exchange(script.kind, b"".join(packed), len(calls), again=script.repeatable)
+        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, ReplyError) and _is_unknown(reply)]
+        if unknown:  # nothing of these ran, so sending them again cannot do them twice
+            packed = [script.packed(self.keys, calls[n].more_keys, calls[n].values, whole=True) for n in unknown]
+            again = await self._exchange(script.kind, b"".join(packed), len(unknown))
+            for n, reply in zip(unknown, again, strict=True):
+                replies[n] = reply
+        return replies
+
+    async def _exchange(self, kind: Kind, packed: bytes, count: int = 1, *, again: bool = False) -> list[Any]:
+        self._round_trips[kind].inc()
+        try:
+            return await self._pool.exchange(packed, count)
+        except FAILURES as error:
+            if not (again and self._repeats):
+                raise of_failure(error) from error
+        try:
+            return await self._pool.exchange(packed, count)
+        except FAILURES as error:
+            raise of_failure(error) from error
+
+
+class Session:
+    """One connection, opened once: what was done on it, such as taking a name, is not there on another one."""
+
+    def __init__(self, connection: Connection, round_trips: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._round_trips = round_trips
+
+    async def command(self, kind: Kind, *command: Argument) -> Any:
+        """The reply. Raises StoreUnavailableError, or one of its kinds."""
+        self._round_trips[kind].inc()
+        try:
+            return _reply(await self._connection.exchange(pack(command)))
+        except FAILURES as error:
+            raise of_failure(error) from error
+
+    async def close(self) -> None:
+        """Closed even if the caller is cancelled."""
+        self._connection.abort()
+        await self._connection.wait_closed()
+
+
+def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:
+    """What Redis sends as name, value, name, value."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _reply(replies: Iterable[Any]) -> Any:
+    (reply,) = replies
+    if isinstance(reply, ReplyError):
+        raise of_reply(reply)
+    return reply
+
+
+def _is_unknown(reply: ReplyError) -> bool:
+    return str(reply).startswith("NOSCRIPT")

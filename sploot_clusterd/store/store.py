@@ -1,0 +1,46 @@
+"""The store as the rooms above open it: one way to Redis, and what it is used for."""
+
+from typing import Self
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store.albums import AlbumStore
+from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.keys import Keys
+from sploot_clusterd.store.letters import Letters
+from sploot_clusterd.store.profiles import ProfileStore
+from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.server import Finding, Server
+from sploot_clusterd.store.stream import Stream
+from sploot_clusterd.store.views import ViewStore
+
+
+class Store:
+    """All that one process does at Redis. Connects when it is first asked for something."""
+
+    def __init__(self, gateway: Gateway, settings: Settings, metrics: Metrics) -> None:
+        self.gateway = gateway
+        self._settings = settings
+        self._metrics = metrics
+        self._server = Server(gateway)
+        self.stream = Stream(gateway, settings.stream, metrics)
+        self.albums = AlbumStore(gateway, settings)
+        self.views = ViewStore(gateway, self.stream, metrics, maxlen=settings.stream.maxlen)
+        self.profiles = ProfileStore(gateway)
+        self.letters = Letters(gateway, most_jobs=settings.stream.maxlen)
+
+    @classmethod
+    def open(cls, settings: Settings, metrics: Metrics) -> Self:
+        keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
+        return cls(Gateway(settings.redis, keys, metrics), settings, metrics)
+
+    def reader(self, consumer: str) -> Reader:
+        """A connection of the consumer's own; to be closed by whom it is given to."""
+        return Reader(self.gateway, self._server, self.stream, self._settings.stream, self._metrics, consumer=consumer)
+
+    async def look(self) -> list[Finding]:
+        """What is wrong with the server. Raises StartError for what the daemon does not start with."""
+        return await self._server.look()
+
+    async def close(self) -> None:
+        await self.gateway.close()
