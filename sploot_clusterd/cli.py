@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__, config, stdio
-from sploot_clusterd.commands import adder
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate import arguments as evaluation
 from sploot_clusterd.profile import arguments as profiles
+from sploot_clusterd.subcommands import adder
 
 _FAILED: Final = 1
 _WRONG_USAGE: Final = 2
@@ -182,7 +182,7 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 
 
 def _check(asked: argparse.Namespace) -> int:
-    from sploot_clusterd.check import check, complete_url, readiness_url
+    from sploot_clusterd.probe import check, complete_url, readiness_url
 
     return check(complete_url(asked.url) if asked.url else readiness_url(config.read(asked.config)))
 

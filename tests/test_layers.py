@@ -14,7 +14,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "check", "replay", "dlq", "profile", "embedded", "evaluate"},
+    {"daemon", "probe", "replay", "dlq", "profile", "embedded", "evaluate"},
     {"ingest", "web", "stream_monitor"},
     {"store", "engine"},
     {
@@ -31,12 +31,12 @@ LAYERS = (
         "running",
         "terminal",
     },
-    {"appendonly", "commands", "config", "model", "view", "wire", "checks", "metrics", "logs"},
+    {"appendonly", "subcommands", "config", "model", "view", "wire", "metrics", "logs"},
     {"errors"},
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web"}, {"store", "engine"}, {"daemon", "check"})
+APART = ({"ingest", "web"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, get_args
 
-from sploot_clusterd.commands import adder
 from sploot_clusterd.errors import Reason
+from sploot_clusterd.subcommands import adder
 
 if TYPE_CHECKING:
     from sploot_clusterd.model import EntryId

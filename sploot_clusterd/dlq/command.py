@@ -244,10 +244,6 @@ def _age(letter: LetterSummary) -> str:
     return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), f"{seconds}s")
 
 
-def _text(value: bytes) -> str:
-    return value.decode(errors="backslashreplace")
-
-
 def _plain(text: str, keep: str = "") -> str:
     """For a terminal: nothing in a letter may move its cursor or look like a line of ours."""
     return "".join(_escaped(text, keep))

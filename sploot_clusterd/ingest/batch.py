@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from sploot_clusterd.checks import Limits
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.ingest.scheduling import Compute, decode_in_thread
 from sploot_clusterd.model import Job
@@ -71,7 +71,7 @@ def log_fields(entry: Entry, job: Job | None) -> dict[str, object]:
 class Decoder:
     """Entries in, jobs by pet out, within the limits of a job; what can never be a job fails at once."""
 
-    def __init__(self, compute: Compute, limits: Limits) -> None:
+    def __init__(self, compute: Compute, limits: LimitsSettings) -> None:
         self._compute = compute
         self._limits = limits
 

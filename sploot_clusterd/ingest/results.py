@@ -21,7 +21,7 @@ from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry, Letter, Retry, Stream
-from sploot_clusterd.wire import claimed_ids, first_place, flat_payload, other_pet
+from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Results:
 
 
 def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:
-    pet_id, job_id = (job.pet_id, job.job_id) if job else claimed_ids(entry.fields)
+    pet_id, job_id = (job.pet_id, job.job_id) if job else named_ids(entry.fields)
     return Letter(
         entry=entry.key,
         payload=_original(entry),

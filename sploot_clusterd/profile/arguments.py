@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd.commands import adder
+from sploot_clusterd.subcommands import adder
 
 ABOUT: Final = "look at what was learned of each encoder, freeze it, take it to another installation"
 EXAMPLES: Final = """examples:

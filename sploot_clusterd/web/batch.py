@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from sploot_clusterd import wire
-from sploot_clusterd.checks import Limits
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, refusal_of
 
@@ -32,7 +32,7 @@ def check_length(body: bytes) -> None:
         raise RefusedError(422, f"a batch has at most {MOST_LINES} lines: send the others in another one")
 
 
-def decode(body: bytes, limits: Limits) -> list[Line]:
+def decode(body: bytes, limits: LimitsSettings) -> list[Line]:
     """Raises RefusedError if all lines are blank."""
     lines = [_decode_line(n, text, limits) for n, text in enumerate(body.split(b"\n"), 1) if text.strip()]
     if not lines:
@@ -40,7 +40,7 @@ def decode(body: bytes, limits: Limits) -> list[Line]:
     return lines
 
 
-def _decode_line(number: int, text: bytes, limits: Limits) -> Line:
+def _decode_line(number: int, text: bytes, limits: LimitsSettings) -> Line:
     try:
         job = wire.decode_request(text, limits)
     except BadJobError as error:

@@ -4,7 +4,7 @@ What comes out is checked; what is wrong raises `BadJobError` with a text that n
 Nothing else may escape, whatever the bytes are.
 """
 
-from sploot_clusterd.wire.claims import claimed_ids, first_place, flat_payload, other_pet
+from sploot_clusterd.wire.bad_entries import first_place, flat_payload, named_ids, other_pet
 from sploot_clusterd.wire.entries import decode_entry
 from sploot_clusterd.wire.requests import (
     check_id,
@@ -17,7 +17,6 @@ from sploot_clusterd.wire.requests import (
 
 __all__ = [
     "check_id",
-    "claimed_ids",
     "decode_corrections",
     "decode_entry",
     "decode_request",
@@ -25,6 +24,7 @@ __all__ = [
     "encode_request",
     "first_place",
     "flat_payload",
+    "named_ids",
     "other_pet",
     "query_decoder",
 ]

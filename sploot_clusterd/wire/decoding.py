@@ -5,27 +5,14 @@ from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, is_deeper
-from sploot_clusterd.errors import BadJobError, Reason
+from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, NAMED_ID_PATTERN, OPS, TEXT_PATTERN, Dtype
+from sploot_clusterd.wire.size import TOO_DEEP
 from sploot_clusterd.wire.unreadable import Flaw, flaw_in
 
 T = TypeVar("T")
 
 _LONGEST_ERROR: Final = 512
-_LEVELS: Final = 64
-"""How deep a request may nest: ten times what the contract needs, and far from where a decoder gives up, which depends
-on the interpreter and on who calls it. What one door takes the other must not refuse.
-"""
-_PARTS_AN_IMAGE: Final = 40
-"""Texts, lists and objects that an insight has at most, with a label, a coverage key and a correction for each."""
-_FREE_PARTS: Final = 10_000
-"""For metadata, and for keys that are ignored."""
-_LEAST_LARGE: Final = 2 * _FREE_PARTS
-"""Bytes that so many parts take at least."""
-_ENVELOPE: Final = 32
-"""Parts that a request is wrapped in on its way, at most. What one door takes the other must not refuse."""
-_TOO_DEEP: Final = f"not JSON that can be read: lists and objects nested more than {_LEVELS} levels deep"
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>\w+)`")
 _RULES: Final = {
@@ -63,36 +50,11 @@ def must_be_json(raw: bytes, shape: Any = Any, within: str = "") -> None:
     try:
         msgspec.json.decode(raw)
     except RecursionError:
-        raise BadJobError("malformed", f"{within}: {_TOO_DEEP}" if within else _TOO_DEEP) from None
+        raise BadJobError("malformed", f"{within}: {TOO_DEEP}" if within else TOO_DEEP) from None
     except ValueError as error:  # DecodeError and UnicodeDecodeError among them
         what = "expected JSON in this field of a flat entry" if within else str(error)
         flaw = flaw_in(raw) or Flaw("malformed", "", what)
         raise BadJobError(flaw.reason, _told(flaw, shape, within)) from None
-
-
-def check_nesting(raw: bytes, around: int = 0) -> None:
-    """Raises BadJobError if a request nests too deep. `around`: the levels of what it is wrapped in."""
-    if is_deeper(raw, _LEVELS + around):
-        raise BadJobError("malformed", _TOO_DEEP)
-
-
-def check_amount(raw: bytes, limits: Limits, where: str = "the body", *, wrapped: bool = False) -> None:
-    """Raises BadJobError if a request, or the part `where` of one, holds far more than any job within the limits.
-
-    A decoder reads a body in one go, and nobody else gets a turn meanwhile: 8 MiB of ids would take it seconds, only to
-    be refused then. A look at each byte is all that this may cost: quotation marks, brackets and commas tell.
-    """
-    if len(raw) < _LEAST_LARGE:
-        return
-    parts = 2 * limits.image_ids_per_job + _PARTS_AN_IMAGE * limits.images_per_job + _FREE_PARTS
-    values = parts + limits.images_per_job * limits.vector_length
-    more = _ENVELOPE if wrapped else 0
-    if raw.count(b'"') // 2 + raw.count(b"[") + raw.count(b"{") > parts + more:
-        # What nests too deep is no JSON that can be read: the graver fault, where both are there.
-        reason: Reason = "malformed" if is_deeper(raw, _LEVELS + wrapped) else "invalid"
-        raise BadJobError(reason, f"{where}: at most {parts} texts, keys, lists and objects are allowed")
-    if raw.count(b",") > values + more:
-        raise BadJobError("invalid", f"{where}: at most {values} values are allowed")
 
 
 def _told(flaw: Flaw, shape: Any, within: str = "") -> str:

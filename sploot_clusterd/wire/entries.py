@@ -5,10 +5,13 @@ from typing import Any, Final
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, check_limits, insights
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId, Envelope, Job, JobPayload, JobRequest
-from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded, must_be_json
+from sploot_clusterd.wire.decoding import decoded, must_be_json
+from sploot_clusterd.wire.limits import check_limits
+from sploot_clusterd.wire.size import check_amount, check_nesting
+from sploot_clusterd.wire.vectors import insights
 
 
 class _Form(msgspec.Struct):
@@ -37,7 +40,7 @@ _fields: Final = msgspec.json.Decoder(_Fields)
 _encoder: Final = msgspec.json.Encoder()
 
 
-def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limits) -> Job:
+def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: LimitsSettings) -> Job:
     """A stream entry, in whichever accepted form, as a job. Raises BadJobError (malformed, invalid, mismatch)."""
     sequence = first_id(entry_id, fields.get(b"first_id"))
     raw = fields.get(b"payload")

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from sploot_clusterd.checks import Limits, check_corrections, check_limits, insights
+from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
     ID_PATTERN,
@@ -17,7 +17,10 @@ from sploot_clusterd.model import (
     JobRequest,
     OutgoingEnvelope,
 )
-from sploot_clusterd.wire.decoding import check_amount, check_nesting, decoded
+from sploot_clusterd.wire.decoding import decoded
+from sploot_clusterd.wire.limits import check_corrections, check_limits
+from sploot_clusterd.wire.size import check_amount, check_nesting
+from sploot_clusterd.wire.vectors import insights
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
@@ -28,7 +31,7 @@ _named_id: Final = re.compile(NAMED_ID_PATTERN)
 T = TypeVar("T")
 
 
-def decode_request(body: bytes, limits: Limits) -> JobRequest:
+def decode_request(body: bytes, limits: LimitsSettings) -> JobRequest:
     """An HTTP body as a checked request. Raises BadJobError: `malformed` if it is no JSON, else `invalid`."""
     check_nesting(body)
     check_amount(body, limits)
@@ -39,7 +42,7 @@ def decode_request(body: bytes, limits: Limits) -> JobRequest:
     return request
 
 
-def decode_corrections(pet_id: str, body: bytes, limits: Limits) -> JobRequest:
+def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobRequest:
     """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
     if not _id.match(pet_id):
         raise BadJobError("invalid", f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
@@ -61,7 +64,7 @@ def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime
     return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
 
 
-def check_id(name: str, text: str, limits: Limits) -> None:
+def check_id(name: str, text: str, limits: LimitsSettings) -> None:
     """Raises BadJobError (`invalid`) if what a path holds in the place `name` is no id.
 
     `.` and `..` are taken, for there may be such pets from before, to be read and erased.

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd import stream_monitor
-from sploot_clusterd.check import check
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.probe import check
 from sploot_clusterd.store import Finding, Stats
 from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.conftest import eventually

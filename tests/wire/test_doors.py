@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.checks import is_deeper
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import TEXT_PATTERN, Job
-from sploot_clusterd.wire import claimed_ids, decode_entry, decode_request, encode_envelope
+from sploot_clusterd.wire import decode_entry, decode_request, encode_envelope, named_ids
+from sploot_clusterd.wire.size import is_deeper
 from tests.wire.corpus import nested, packed
 from tests.wire.entries import ENTRIES, BadEntry
 from tests.wire.test_wire import AT, LIMITS, entry, json_values
@@ -68,7 +68,7 @@ def test_broken_entries_are_refused_and_filed(bad: BadEntry):
         decode_entry(AT, bad.fields, LIMITS)
     assert caught.value.reason in bad.reasons, caught.value.detail
     assert 0 < len(caught.value.detail) <= 520
-    assert all(isinstance(claimed, str) for claimed in claimed_ids(bad.fields))
+    assert all(isinstance(claimed, str) for claimed in named_ids(bad.fields))
 
 
 @given(requests)
@@ -135,7 +135,7 @@ def test_both_doors_take_as_much_as_is_allowed_and_refuse_more(
         with pytest.raises(BadJobError, match=says) as caught:
             decode()
         assert caught.value.reason == "invalid"
-    assert claimed_ids({b"payload": too_much}) == ("a", "")
+    assert named_ids({b"payload": too_much}) == ("a", "")
 
 
 def test_a_job_that_is_as_large_as_each_limit_allows_is_taken():

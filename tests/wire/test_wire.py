@@ -14,13 +14,13 @@ from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import ClusterId, EntryId, Job, Merge, cluster_id, cluster_number
 from sploot_clusterd.wire import (
-    claimed_ids,
     decode_corrections,
     decode_entry,
     decode_request,
     encode_envelope,
     encode_request,
     flat_payload,
+    named_ids,
 )
 from tests.wire.corpus import CORPUS, Bad, image, packed, payload, request
 
@@ -69,7 +69,7 @@ def test_no_bytes_get_anything_but_a_refusal_through(raw: bytes):
     for decode in (lambda: decode_request(raw, LIMITS), lambda: entry(payload=raw)):
         with suppress(BadJobError):
             assert decode().pet_id
-    claimed_ids({b"payload": raw})
+    named_ids({b"payload": raw})
 
 
 @given(json_values, st.sampled_from(["top", "payload", "images", "metadata", "labels", "force"]))
@@ -185,7 +185,7 @@ def test_a_flat_entrys_dead_letter_has_every_byte_of_it(fields: dict[bytes, byte
     assert encoded == fields
     with suppress(BadJobError):
         decode_entry(AT, {b"payload": flat_payload(fields)}, LIMITS)
-    claimed_ids(fields)
+    named_ids(fields)
 
 
 def test_a_flat_entry_can_be_replayed_from_its_dead_letter():
@@ -212,7 +212,7 @@ def test_a_flat_entry_can_be_replayed_from_its_dead_letter():
     ],
 )
 def test_a_bad_entry_is_filed_under_the_pet_it_claims(fields: dict[bytes, bytes], claimed: tuple[str, str]):
-    assert claimed_ids(fields) == claimed
+    assert named_ids(fields) == claimed
 
 
 @pytest.mark.parametrize("dtype", ["f16", "f32"])

@@ -15,7 +15,7 @@ _LONGEST_TEXT: Final = 12 * _LONGEST_ID + 2
 """Bytes of an id in JSON, each of its characters written as two escapes."""
 
 
-class _Claims(msgspec.Struct):
+class _Names(msgspec.Struct):
     """What is not asked for is passed over and not decoded: a bad entry may be of any size."""
 
     pet_id: msgspec.Raw = msgspec.Raw()
@@ -24,7 +24,7 @@ class _Claims(msgspec.Struct):
     fields: msgspec.Raw = msgspec.Raw()
 
 
-_decoder: Final = msgspec.json.Decoder(_Claims)
+_decoder: Final = msgspec.json.Decoder(_Names)
 
 
 def flat_payload(fields: Mapping[bytes, bytes]) -> bytes:
@@ -33,19 +33,19 @@ def flat_payload(fields: Mapping[bytes, bytes]) -> bytes:
     return json.dumps({"fields": kept}).encode()
 
 
-def claimed_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
+def named_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     """(pet_id, job_id) that a bad entry claims to have, to find and erase it by; empty where it names none."""
     raw = fields.get(b"payload")
     if raw is None:
-        return _claimed_by_fields(fields)
-    outer = _claims(raw)
+        return _named_by_fields(fields)
+    outer = _names(raw)
     if outer.fields:
-        outer = _claims(outer.fields)
-    inner = _claims(outer.payload)
+        outer = _names(outer.fields)
+    inner = _names(outer.payload)
     return _id(outer.pet_id or inner.pet_id), _id(outer.job_id or inner.job_id)
 
 
-def _claimed_by_fields(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
+def _named_by_fields(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     try:
         given = texts(fields)
     except BadJobError:
@@ -62,16 +62,16 @@ def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
 
 
 def other_pet(fields: Mapping[bytes, bytes]) -> str:
-    """The pet that a mismatch's body names, where `claimed_ids` tells that of its envelope: to erase it by either."""
-    return _id(_claims(_claims(fields.get(b"payload", b"")).payload).pet_id)
+    """The pet that a mismatch's body names, where `named_ids` tells that of its envelope: to erase it by either."""
+    return _id(_names(_names(fields.get(b"payload", b"")).payload).pet_id)
 
 
-def _claims(raw: msgspec.Raw | bytes) -> _Claims:
+def _names(raw: msgspec.Raw | bytes) -> _Names:
     """None at all where it is no object."""
     try:
         return _decoder.decode(raw)
     except (ValueError, RecursionError):
-        return _Claims()
+        return _Names()
 
 
 def _id(raw: msgspec.Raw) -> str:

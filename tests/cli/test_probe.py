@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from sploot_clusterd import check
+from sploot_clusterd import probe
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import read
 from sploot_clusterd.errors import ConfigError
@@ -86,7 +86,7 @@ def test_nobody_there(monkeypatch, capsys):
 
 
 def test_a_daemon_that_does_not_answer(monkeypatch, capsys):
-    monkeypatch.setattr(check, "_PATIENCE", 0.05)
+    monkeypatch.setattr(probe, "_PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert main(["--check", "--url", f"http://127.0.0.1:{listener.getsockname()[1]}"]) == 1
     assert "timed out" in capsys.readouterr().err
@@ -128,7 +128,7 @@ def test_a_host_that_may_start_no_threads(monkeypatch, capsys):
     ],
 )
 def test_where_it_asks(tmp_path, environ, url):
-    assert check.readiness_url(read(environ=environ, directory=tmp_path)) == url
+    assert probe.readiness_url(read(environ=environ, directory=tmp_path)) == url
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_where_it_asks(tmp_path, environ, url):
 )
 def test_where_it_cannot_know(tmp_path, environ):
     with pytest.raises(ConfigError):
-        check.readiness_url(read(environ=environ, directory=tmp_path))
+        probe.readiness_url(read(environ=environ, directory=tmp_path))
 
 
 @pytest.mark.parametrize(

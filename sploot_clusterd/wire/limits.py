@@ -1,0 +1,77 @@
+"""The limits that are settings: how many entries a well-shaped job may have, and how long its ids may be.
+
+What raises raises `BadJobError` with reason `invalid`, and a text that names the field and what is allowed.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import (
+    Correction,
+    JobRequest,
+    cluster_id,
+    cluster_number,
+    clusters_named,
+    images_corrected,
+)
+
+
+def check_limits(request: JobRequest, limits: LimitsSettings) -> None:
+    """Lengths of lists and ids."""
+    _check_id("pet_id", request.pet_id, limits.id_length)
+    if request.job_id:
+        _check_id("job_id", request.job_id, limits.id_length)
+    payload = request.payload
+    if payload is None:
+        return
+    few, many = limits.images_per_job, limits.image_ids_per_job
+    if payload.images:
+        _check_count("images", payload.images, few)
+        _check_ids("payload.images[{}].image_id", [image.image_id for image in payload.images], limits.id_length)
+    if payload.image_ids:
+        _check_count("image_ids", payload.image_ids, many)
+        _check_ids("payload.image_ids[{}]", payload.image_ids, limits.id_length)
+    if payload.removed_image_ids:
+        _check_count("removed_image_ids", payload.removed_image_ids, many)
+        _check_ids("payload.removed_image_ids[{}]", payload.removed_image_ids, limits.id_length)
+    if payload.labels:
+        _check_count("labels", payload.labels, few)
+    if payload.coverage:
+        _check_count("coverage", payload.coverage, few)
+    if payload.corrections:
+        check_corrections("payload.corrections", payload.corrections, request.pet_id, limits)
+
+
+def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str, limits: LimitsSettings) -> None:
+    """How many there are, of what length their lists and ids are, and that they name clusters of the pet."""
+    most, images = limits.images_per_job, 0  # each of these images is placed anew, as those of a job are
+    if len(corrections) > most:
+        raise BadJobError("invalid", f"{where}: at most {most} entries are allowed, got {len(corrections)}")
+    for n, correction in enumerate(corrections):
+        clusters, image_ids = clusters_named(correction), images_corrected(correction)
+        if len(clusters) > most:
+            raise BadJobError("invalid", f"{where}[{n}].clusters: at most {most} ids are allowed, got {len(clusters)}")
+        if any(cluster_number(pet_id, cluster) is None for cluster in clusters):
+            raise BadJobError("invalid", f"{where}[{n}]: a cluster's id is {cluster_id(pet_id[:128], '<number>')} here")
+        _check_ids(f"{where}[{n}]", image_ids, limits.id_length)
+        images += len(image_ids)
+    if images > most:
+        raise BadJobError("invalid", f"{where}: at most {most} images in all are allowed, got {images}")
+
+
+def _check_count(name: str, given: Collection[object], most: int) -> None:
+    if len(given) > most:
+        raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(given)}")
+
+
+def _check_ids(where: str, ids: Sequence[str], longest: int) -> None:
+    """`where` has braces in the place of an id's number."""
+    if ids and len(max(ids, key=len)) > longest:
+        for n, given in enumerate(ids):
+            _check_id(where.format(n), given, longest)
+
+
+def _check_id(where: str, given: str, longest: int) -> None:
+    if len(given) > longest:
+        raise BadJobError("invalid", f"{where}: an id has at most {longest} characters")
