@@ -142,7 +142,11 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
         dropped = 0
         try:
             async for page in selection.pages(letters):
-                dropped += await letters.drop([letter.id for letter in page])
+                call = asyncio.ensure_future(letters.drop([letter.id for letter in page]))
+                try:
+                    await asyncio.shield(call)
+                finally:  # interrupted or not, what is under way is waited for, and counts
+                    dropped += await call
         finally:  # also where Redis went away, or it is interrupted: they are gone
             print(f"{dropped} dropped")
         return _missing(len(selection.ids) - dropped)
@@ -186,10 +190,13 @@ async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
             if rate and (early := began + asked / rate - time.monotonic()) > 0:
                 await asyncio.sleep(early)
             asked += 1
-            outcome = await letters.replay(letter)
-            tally[outcome] += 1
+            call = asyncio.ensure_future(letters.replay(letter))
+            try:
+                await asyncio.shield(call)
+            finally:  # interrupted or not, what is under way is waited for, and counts
+                tally[await call] += 1
             progress.show(f"{tally[Replayed.DONE]} replayed")
-            if outcome is Replayed.FULL:
+            if call.result() is Replayed.FULL:
                 break
     finally:  # also where Redis went away, or it is interrupted: what was put back by then stays so
         progress.end()
