@@ -120,11 +120,14 @@ def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
 
 
 def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
-    """Moves the image from where its old row had it to where the new one wants it, with its anchor."""
+    """Moves the image from where its old row had it to where the new one wants it.
+
+    One that a corrected cluster has stays in that: an image sent again keeps its place.
+    """
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
     anchor = None
     if old.vectors is not None and not stays:
-        anchor = draft.cells[draft.living(old.vectors.cell)].anchor
+        anchor = draft.clusters[draft.home[draft.living(old.vectors.cell)]].anchor
         leave(draft, image_id, old, old.vectors)
     if new.vectors is not None and not stays:
         space = draft.blocks[new.vectors.space]

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
-from sploot_clusterd.engine.constraints import obey
+from sploot_clusterd.engine.constraints import keep, obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
@@ -51,7 +51,8 @@ def _origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
 
 
 def _rebuild(draft: Draft, block: Block, origins: Iterable[tuple[int, int, int]]) -> None:
-    groups = partition(draft, block)
+    held = {cell_id: draft.clusters[draft.home[cell_id]].anchor for cell_id in block.ids} if draft.anchors else {}
+    groups = partition(draft, block, held)
     group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)
     for cell_id, key, count in origins:
@@ -148,22 +149,30 @@ def condense(draft: Draft, block: Block) -> None:
     draft.heirs = draft.heirs.merged(merged, draft.cells)
 
 
-def partition(draft: Draft, block: Block) -> Ints:
-    """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells."""
+def partition(draft: Draft, block: Block, held: Mapping[int, int | None]) -> Ints:
+    """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells.
+
+    `held` gives the anchor of the cluster that each cell is in so far.
+    """
     if not block.ids:
         return np.zeros(0, dtype=np.int64)
     groups = np.asarray(draft.algorithm.partition(block.cells, draft.params))
     if groups.shape != (len(block.ids),):
         raise ValueError(f"partition gave {groups.shape} groups for {len(block.ids)} cells")
     if draft.anchors:
-        groups = obey(groups, _anchors(draft, block), block.cells, block.cells.about(draft.params.mean_prior))
+        anchors, about = _anchors(draft, block), block.cells.about(draft.params.mean_prior)
+        groups = obey(groups, anchors, block.cells, about)
+        groups = keep(groups, anchors, _numbers(map(held.get, block.ids)), block.cells, about)
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
 
 
 def _anchors(draft: Draft, block: Block) -> Ints:
     """The anchor of each cell, [k]; -1 where there is none."""
-    anchors = (draft.cells[cell_id].anchor for cell_id in block.ids)
+    return _numbers(draft.cells[cell_id].anchor for cell_id in block.ids)
+
+
+def _numbers(anchors: Iterable[int | None]) -> Ints:
     return np.array([-1 if anchor is None else anchor for anchor in anchors], dtype=np.int64)
 
 

@@ -53,8 +53,9 @@ def recluster(draft: Draft) -> None:
     draft.algorithm = _OneGroup(micro_cells=algorithm.micro_cells)
     cells = _place_again(draft, placed)
     draft.algorithm, draft.clusters, draft.changes = algorithm, clusters, changes
+    held = {cells[image_id]: clusters[key].anchor for image_id, key in homes.items()}
     for block in draft.blocks.values():
-        groups = partition(draft, block)
+        groups = partition(draft, block, held)
         regroup(draft, block, groups, _overlap(homes, cells, block, groups))
 
 
