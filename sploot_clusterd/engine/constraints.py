@@ -9,9 +9,8 @@ def obey(groups: Ints, anchors: Ints, cells: Cells, about: Centring) -> Ints:
     """The groups [k], changed as the anchors [k] of the cells (-1: none) demand.
 
     Cells of one anchor come together, and those of different anchors part. The rest of a group follows the anchor that
-    has cells in it: a user who merged two looks of an animal wants the photos that are like either. Where several
-    anchors have cells in a group, each of the rest follows the one whose cells there it is nearest to by centred cosine;
-    of equals the oldest anchor.
+    has cells in it: a user who merged two looks of an animal wants the photos that are like either. Where several have,
+    each of the rest follows the one whose cells there are nearest by centred cosine; of equals the oldest.
     """
     _, groups = np.unique(groups, return_inverse=True)
     obeyed = groups.astype(np.int64)
@@ -32,9 +31,9 @@ def obey(groups: Ints, anchors: Ints, cells: Cells, about: Centring) -> Ints:
 def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring) -> Ints:
     """The groups [k] that `obey` left, without strays: whoever is in a corrected cluster because of a look stays.
 
-    `held` [k] is the anchor of the cluster that each cell is in so far (-1: none). One that grouping took out of it goes
-    back to the group of that anchor if it is at least as like some cell of it as any of the group that took it, by
-    centred cosine. So an image does not leave when its look is dissolved for being small, or is but one image.
+    `held` [k] is the anchor of the cluster that each cell is in so far (-1: none). One that grouping took out of it
+    goes back to the group of that anchor if it is at least as like some cell of it as any of the group that took it,
+    by centred cosine. So an image does not leave when its look is dissolved for being small, or is but one image.
     """
     leads = {anchor: group for anchor, group in zip(anchors.tolist(), groups.tolist(), strict=True) if anchor >= 0}
     homes = np.array([leads.get(anchor, -1) for anchor in held.tolist()], dtype=np.int64)
@@ -54,7 +53,7 @@ def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring)
 
 
 def _nearest(free: Ints, anchors: Ints, rivals: Ints, cells: Cells, about: Centring) -> Ints:
-    """For each of the cells `free` [f] the place among `rivals` [r] of the anchor whose centre it is nearest to, [f]."""
+    """For each of the cells `free` [f] the place among `rivals` [r] of the anchor whose centre is nearest, [f]."""
     if len(rivals) == 1:
         return np.zeros(len(free), dtype=np.int64)
     images = centred(cells, about)

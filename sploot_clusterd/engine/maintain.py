@@ -28,13 +28,16 @@ _KEPT_AT_CAP = 2 / 3
 
 def rebuild_if_due(draft: Draft) -> None:
     for block in draft.blocks.values():
-        if draft.algorithm.due(block.moved, block.settled, draft.params):
+        if not draft.held and draft.algorithm.due(block.moved, block.settled, draft.params):
             rebuild(draft, block)
 
 
 def keep_cap(draft: Draft, block: Block) -> None:
-    """Called after each new image: what a job costs is bounded by the number of cells."""
-    if draft.algorithm.micro_cells and len(block.ids) > draft.params.max_cells:
+    """Called after each new image: what a job costs is bounded by the number of cells, twice as many while all is held
+    as it was shown.
+    """
+    most = draft.params.max_cells * (2 if draft.held else 1)
+    if draft.algorithm.micro_cells and len(block.ids) > most:
         origins = _origins(draft, block)
         condense(draft, block)
         _rebuild(draft, block, origins)
