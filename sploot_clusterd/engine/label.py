@@ -46,6 +46,7 @@ def _match(draft: Draft, shown: list[Cluster]) -> None:
     """Matches free labels with unlabelled clusters so that shares of images and coverage differ least in sum."""
     labels = draft.job.labels
     used = {cluster.given or cluster.vote or cluster.matched for cluster in shown}
+    used |= {cluster.matched for cluster in draft.clusters.values() if cluster.left}  # its images take it along
     free = [label for label in labels if label not in used]
     unlabelled = [cluster for cluster in shown if not _is_called(cluster) and cluster.matched is None]
     if not free or not unlabelled:

@@ -93,7 +93,11 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
     gone = old.keys() - draft.clusters.keys()
     largest = largest_parts(overlap)
     for key in sorted(gone & largest.keys()):
-        succeed(draft, old[key], keys[largest[key]])
+        group = largest[key]
+        if sum(old[key].left.values()) >= overlap[key, group]:  # most of it is in other spaces: `go_on` sees to it
+            draft.clusters[key] = structs.replace(old[key], cells=())
+        else:
+            succeed(draft, old[key], keys[group])
     draft.touched |= gone
     draft.changes.merged += len(gone)
     draft.changes.rebuilt += 1
