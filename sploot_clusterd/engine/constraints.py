@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import TINY, Cells, Centring, Ints, centred
+from sploot_clusterd.engine.statistics import DIGITS, EQUAL, TINY, Cells, Centring, Ints, centred
 
 
 def obey(groups: Ints, anchors: Ints, cells: Cells, about: Centring) -> Ints:
@@ -47,7 +47,7 @@ def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring)
     own = np.where(anchors == held[strays, None], likeness, -np.inf).max(axis=1)
     others = np.where(groups == groups[strays, None], likeness, -np.inf).max(axis=1)
     kept = groups.copy()
-    back = strays[own >= others]
+    back = strays[own >= others - EQUAL]
     kept[back] = homes[back]
     return kept
 
@@ -59,4 +59,5 @@ def _nearest(free: Ints, anchors: Ints, rivals: Ints, cells: Cells, about: Centr
     images = centred(cells, about)
     centres = np.array([images[anchors == anchor].sum(axis=0) for anchor in rivals])
     lengths = np.linalg.norm(centres, axis=1)
-    return np.asarray((images[free] @ centres.T / np.maximum(lengths, TINY)).argmax(axis=1), dtype=np.int64)
+    likeness = (images[free] @ centres.T / np.maximum(lengths, TINY)).astype(np.float64)
+    return np.asarray(likeness.round(DIGITS).argmax(axis=1), dtype=np.int64)

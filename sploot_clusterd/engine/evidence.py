@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import Doubles, Floats, Ints
+from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -50,7 +50,7 @@ class Groups:
         """Evidence for merging group `one` with each group, [k], over its size; -inf where that was merged away.
 
         `products` [k] are those of each sum with that of `one`. The evidence ratio grows with the harmonic size of the
-        pair; the power .75 was found on real albums.
+        pair; the power .75 was found on real albums. Scores are rounded, so that every kind of CPU sees the same ties.
         """
         weight = float(self._weight[one])
         both = self._weight + weight
@@ -63,7 +63,7 @@ class Groups:
         harmonic /= both
         harmonic += 0.3
         scores /= harmonic**0.75
-        return scores
+        return scores.round(DIGITS, out=scores)
 
     def all_merge_scores(self, products: Doubles) -> Doubles:
         """`merge_scores` of every pair, [k, k], from all products of sums; -inf on the diagonal."""
@@ -71,6 +71,7 @@ class Groups:
         both = evidence(self._square + self._square[:, None] + 2.0 * products, weights, self._ratio)
         harmonic = self._weight * self._weight[:, None] / weights
         scores = (both - self._apart - self._apart[:, None]) / (harmonic + 0.3) ** 0.75
+        scores.round(DIGITS, out=scores)
         np.fill_diagonal(scores, -np.inf)
         return np.asarray(scores)
 
@@ -204,6 +205,7 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
 def clearly_like(likeness: Doubles, rule: Absorbing) -> Ints:
     """For each of n cells the group that it is clearly most like, or -1. `likeness` [n, k] is used up."""
     rows = np.arange(len(likeness))
+    likeness.round(DIGITS, out=likeness)
     likest = likeness.argmax(axis=1)
     most = likeness[rows, likest]
     likeness[rows, likest] = -np.inf

@@ -9,6 +9,9 @@ from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.provisional import shares
 
+_DIGITS = 12
+"""Sums that differ by less are equal."""
+
 
 def label_of(cluster: Cluster) -> str:
     return cluster.given or cluster.vote or cluster.matched or f"Group {cluster.group}"
@@ -54,7 +57,7 @@ def _match(draft: Draft, shown: list[Cluster]) -> None:
     expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))
     total = sum(cluster.size for cluster in shown)
     unlabelled.sort(key=lambda cluster: -cluster.size)
-    free.sort(key=lambda label: -expected[label])
+    free.sort(key=lambda label: -round(expected[label], _DIGITS))
     parts, wanted = [cluster.size / total for cluster in unlabelled], [expected[label] for label in free]
     if len(parts) <= len(wanted):
         pairs = list(enumerate(assign(parts, wanted)))
@@ -78,6 +81,6 @@ def assign(few: Sequence[float], many: Sequence[float]) -> list[int]:
         steps.append(step)
     places, end = [], len(many)
     for step in reversed(steps):
-        end = int(step[: end + 1].argmin()) - 1
+        end = int(step[: end + 1].round(_DIGITS).argmin()) - 1
         places.append(end)
     return places[::-1]

@@ -196,14 +196,13 @@ def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[flo
         for cell, near in zip(cells, closeness, strict=True)
         for member in cell.members
     ]
-    members.sort(key=lambda member: rank_in_cell(member, draft.params))
     draft.cells[block.ids[ats[0]]] = Cell(
         space=block.number,
         count=sum(cell.count for cell in cells),
         votes=sum_votes(cells),
         quality_sum=sum(cell.quality_sum for cell in cells),
         quality_count=sum(cell.quality_count for cell in cells),
-        members=tuple(members[: draft.params.best_members]),
+        members=tuple(rank_in_cell(members, draft.params)[: draft.params.best_members]),
         anchor=_anchor_of(draft, [block.ids[at] for at in ats]),
     )
 
