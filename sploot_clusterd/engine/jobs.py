@@ -39,9 +39,13 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     Corrections that turn out to be refused must not have changed when the rest took effect: then all is done again
     without waiting for them.
     """
+    if not any(job.corrections for job in jobs):
+        return _in_order(draft, jobs, set(), -1)
     refused: set[int] = set()
     while True:
-        done, outcomes = _in_order(draft.fork() if any(job.corrections for job in jobs) else draft, jobs, refused)
+        tried, early = _correct_first(draft.fork(), jobs, refused)
+        waiting = {at for at, job in enumerate(jobs) if job.corrections} - early - refused
+        done, outcomes = _in_order(tried, jobs, early, max(waiting, default=-1))
         rejected = {at for at, outcome in enumerate(outcomes) if outcome.verdict is Verdict.REJECTED}
         more = {at for at in rejected - refused if jobs[at].corrections}
         if not more:
@@ -49,11 +53,12 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
         refused |= more
 
 
-def _in_order(draft: Draft, jobs: Sequence[Job], refused: Collection[int]) -> tuple[Draft, list[Outcome]]:
-    """One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway."""
-    draft, early = _correct_first(draft, jobs, refused)
-    waiting = {at for at, job in enumerate(jobs) if job.corrections} - early - set(refused)
-    held = max(waiting, default=-1)
+def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: int) -> tuple[Draft, list[Outcome]]:
+    """Applies the jobs, of which those in `early` have made their corrections; nothing is grouped anew before the job
+    in the place `held`.
+
+    One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway.
+    """
     last = max(held, _last_force(draft, jobs))
     pending = False
     draft.held = held >= 0
