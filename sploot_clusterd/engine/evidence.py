@@ -50,7 +50,7 @@ class Groups:
         """Evidence for merging group `one` with each group, [k], over its size; -inf where that was merged away.
 
         `products` [k] are those of each sum with that of `one`. The evidence ratio grows with the harmonic size of the
-        pair; the power .75 was found on real albums. Scores are rounded, so that every kind of CPU sees the same ties.
+        pair; the power .75 was found on real albums.
         """
         weight = float(self._weight[one])
         both = self._weight + weight
@@ -63,7 +63,7 @@ class Groups:
         harmonic /= both
         harmonic += 0.3
         scores /= harmonic**0.75
-        return scores.round(DIGITS, out=scores)
+        return scores
 
     def all_merge_scores(self, products: Doubles) -> Doubles:
         """`merge_scores` of every pair, [k, k], from all products of sums; -inf on the diagonal."""
@@ -71,7 +71,6 @@ class Groups:
         both = evidence(self._square + self._square[:, None] + 2.0 * products, weights, self._ratio)
         harmonic = self._weight * self._weight[:, None] / weights
         scores = (both - self._apart - self._apart[:, None]) / (harmonic + 0.3) ** 0.75
-        scores.round(DIGITS, out=scores)
         np.fill_diagonal(scores, -np.inf)
         return np.asarray(scores)
 
@@ -153,7 +152,7 @@ def agglomerate(
         return found
     products = (sums @ sums.T).astype(np.float64)
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
-    scores = groups.all_merge_scores(products)
+    scores = groups.all_merge_scores(products).round(DIGITS)  # so that every kind of CPU sees the same ties
     if anchors is not None:
         anchors = anchors.copy()
         scores[_rivals(anchors[:, None], anchors)] = -np.inf
@@ -168,7 +167,7 @@ def agglomerate(
         row[a] += row[b]
         products[:, a] = row
         groups.merge(a, b, float(row[a]))
-        merged = groups.merge_scores(a, row)
+        merged = groups.merge_scores(a, row).round(DIGITS)
         if anchors is not None:
             anchors[a] = max(anchors[a], anchors[b])
             merged[_rivals(anchors, anchors[a])] = -np.inf

@@ -89,9 +89,11 @@ def centred(cells: Cells, about: Centring) -> Floats:
 def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
     """The same of some cells, [len(at), d], in float64: what is shown follows from it."""
     places, mean = np.array(at), about.mean.astype(np.float64)
-    sums, weights = cells.sums[places].astype(np.float64), cells.weights[places]
-    squares = 1.0 - 2.0 * (sums @ mean) / weights + float(mean @ mean)
-    return np.asarray((sums - weights[:, None] * mean) / np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None])
+    weights = cells.weights[places]
+    shifted = (cells.sums[places] - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
+    squares = 1.0 - 2.0 * (shifted @ mean) / weights - float(mean @ mean)  # `_scales` says of what
+    shifted /= np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None]
+    return np.asarray(shifted)
 
 
 def _square(vector: Floats) -> float:
