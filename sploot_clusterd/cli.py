@@ -240,6 +240,7 @@ def _eval(asked: argparse.Namespace) -> int:
         most=asked.job_size,
         seed=asked.seed,
         shuffles=asked.shuffle,
+        corrections=asked.corrections,
         json=asked.json,
         report=asked.report,
     )

@@ -7,11 +7,12 @@ view of it. Both are functions of their arguments.
 
 from sploot_clusterd.engine.album import Album, new_album
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
-from sploot_clusterd.engine.apply import Applied, JobStatus, Outcome, apply
+from sploot_clusterd.engine.apply import Applied, apply
 from sploot_clusterd.engine.decoding import decode_album
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import work_estimate
 from sploot_clusterd.engine.fold import images_named
+from sploot_clusterd.engine.jobs import JobStatus, Outcome
 from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, worth_learning
 from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
 from sploot_clusterd.engine.profile import (

@@ -56,8 +56,8 @@ class Anchor(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
-    """A group of cells. All but its number, group, hero, matched label and anchor follows from them, as of its last
-    change.
+    """A group of cells. All but its number, group, hero, matched label, anchor and `left` follows from them, as of
+    its last change.
     """
 
     key: int
@@ -81,6 +81,10 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """That of its cells which have one."""
     given: str | None = None
     """The label that a user gave it: its anchor's."""
+    left: dict[int, int] = {}
+    """How many of its images were sent again and joined other clusters, by the cells that they joined: it leads to
+    those when it is empty.
+    """
 
     @property
     def shown(self) -> bool:

@@ -1,6 +1,5 @@
 """Jobs into an album: the engine's one way to change anything."""
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,38 +8,17 @@ import numpy as np
 from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.codec import encode_changes
-from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Changes, Draft
-from sploot_clusterd.engine.fold import fold, remember, remembered
-from sploot_clusterd.engine.groups import follow_settings, refresh
-from sploot_clusterd.engine.label import label_of, relabel
-from sploot_clusterd.engine.maintain import rebuild_if_due
+from sploot_clusterd.engine.jobs import Outcome, apply_jobs
+from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
-from sploot_clusterd.engine.provisional import regroup
-from sploot_clusterd.engine.reclustering import recluster
 from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
 from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
-from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job
 
 _DAY_MS = 86_400_000
-
-
-class JobStatus(enum.Enum):
-    APPLIED = "applied"
-    REPEATED = "repeated"
-    REJECTED = "rejected"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one job. REPEATED: it changed nothing. REJECTED: it never can be applied; `error` says why."""
-
-    status: JobStatus
-    error: BadJobError | None = None
 
 
 @dataclass(slots=True)
@@ -76,17 +54,18 @@ def apply(
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
 
-    Only where several of them have `force`, the last one's reclustering serves all: what it makes of the images is the
-    same, though ids, labels and heroes may go back to what was before, not to what the others would have made of it.
+    But corrections are of the album as it was shown: what groups images anew comes after those of the same call. And
+    where several jobs have `force`, the last one's reclustering serves all: what it makes of the images is the same,
+    though ids, labels and heroes may go back to what was before, not to what the others would have made of it.
 
     `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
-    not changed. A space whose model version has another generation in `profiles.adopt` moves to it first.
+    not changed. A space whose model version has another generation in `profiles.adopt` moves to it.
 
     Raises NeedsAllRowsError if only `complete` will do, NeedsProfileError if a generation is not in `profiles`,
     BadStateError if a row cannot be read, ConfigError if the algorithm is not there.
     """
     draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
-    draft, outcomes = _apply_jobs(draft, jobs)
+    draft, outcomes = apply_jobs(draft, jobs)
     if not draft.revision:
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
@@ -108,77 +87,6 @@ def apply(
         dropped_rows=[image_id for image_id in sorted(expired) if image_id in rows],
         fresh=draft.fresh,
     )
-
-
-def _apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
-    """One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway."""
-    last = _last_force(draft, jobs)
-    pending = False
-    if draft.outdated:
-        recluster(draft)
-        _settle(draft)
-    outcomes: list[Outcome] = []
-    for at, job in enumerate(jobs):
-        forces = job.force and remembered(draft, job) is None
-        draft, outcome = _apply_job(draft, job)
-        outcomes.append(outcome)
-        if forces and outcome.status is JobStatus.APPLIED:
-            draft.need_all_rows()
-            pending = True
-        if pending and at == last:
-            recluster(draft)
-            pending = False
-        elif outcome.status is not JobStatus.APPLIED:
-            continue
-        _settle(draft)
-    if pending:  # asked for by the second copy of a job whose first copy was rejected
-        recluster(draft)
-        _settle(draft)
-    return draft, outcomes
-
-
-def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
-    """The place of the last job that asks for a reclustering and was not applied before, in this call or another."""
-    if not any(job.force for job in jobs):
-        return None
-    places: dict[str, int] = {}
-    for at, job in enumerate(jobs):
-        if remembered(draft, job) is None:
-            places.setdefault(job.job_id, at)
-    return max((at for at in places.values() if jobs[at].force), default=None)
-
-
-def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
-    """The draft after the job: the one given, unless corrections may yet turn out to be stale, when all is undone.
-
-    A job that the album remembers takes its first place in the order, where nothing of it is new.
-    """
-    first = remembered(draft, job)
-    before = draft.revision
-    corrects = first is None and len(job.corrections) > 0
-    tried = draft.fork() if corrects else draft
-    try:
-        fold(tried, job, first or job.sequence)
-        if corrects:
-            correct(tried, job)
-    except BadJobError as error:
-        return draft, Outcome(JobStatus.REJECTED, error)
-    if first is None:
-        remember(tried, job.job_id, job.sequence)
-    return tried, Outcome(JobStatus.REPEATED if tried.revision == before else JobStatus.APPLIED)
-
-
-def _settle(draft: Draft) -> None:
-    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
-    follow_settings(draft)
-    rebuild_if_due(draft)
-    refill(draft)
-    refresh(draft)
-    relabel(draft)
-    if draft.provisional_changed:
-        regroup(draft)
-    for number in [number for number, block in draft.blocks.items() if not block.ids]:
-        del draft.blocks[number]
 
 
 def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:

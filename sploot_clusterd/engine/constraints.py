@@ -2,37 +2,62 @@
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import TINY, Cells, Centring, Ints, centred
+from sploot_clusterd.engine.statistics import DIGITS, EQUAL, TINY, Cells, Centring, Ints, centred
 
 
 def obey(groups: Ints, anchors: Ints, cells: Cells, about: Centring) -> Ints:
-    """The groups [k], changed as little as the anchors [k] of the cells (-1: none) demand.
+    """The groups [k], changed as the anchors [k] of the cells (-1: none) demand.
 
-    Cells of one anchor must be together: they go to the group that holds most of their weight. Cells of different
-    anchors must be apart: where several want one group it is parted, and its cells without an anchor go to the nearest
-    of them by centred cosine. Ties go to the lowest group and the oldest anchor.
+    Cells of one anchor come together, and those of different anchors part. The rest of a group follows the anchor that
+    has cells in it: a user who merged two looks of an animal wants the photos that are like either. Where several have,
+    each of the rest follows the one whose cells there are nearest by centred cosine; of equals the oldest.
     """
     _, groups = np.unique(groups, return_inverse=True)
-    wanted: dict[int, list[int]] = {}
-    for anchor in np.unique(anchors[anchors >= 0]).tolist():
-        own = anchors == anchor
-        wanted.setdefault(int(np.bincount(groups[own], cells.weights[own]).argmax()), []).append(anchor)
     obeyed = groups.astype(np.int64)
-    following = int(groups.max(initial=-1)) + 1
-    for group, rivals in wanted.items():
-        numbers = np.array([group, *range(following, following + len(rivals) - 1)])
-        following += len(rivals) - 1
-        free = (groups == group) & (anchors < 0)
-        if len(rivals) > 1:
-            obeyed[free] = numbers[_nearest(np.flatnonzero(free), anchors, rivals, cells, about)]
-        for number, anchor in zip(numbers.tolist(), rivals, strict=True):
-            obeyed[anchors == anchor] = number
+    anchored = anchors >= 0
+    names, places = np.unique(anchors[anchored], return_inverse=True)
+    numbers = int(groups.max(initial=-1)) + 1 + np.arange(len(names))
+    obeyed[anchored] = numbers[places]
+    for group in np.unique(groups[anchored]):
+        inside = groups == group
+        free = np.flatnonzero(inside & ~anchored)
+        rivals = np.unique(anchors[inside & anchored])
+        if len(free):
+            nearest = _nearest(free, np.where(inside, anchors, -1), rivals, cells, about)
+            obeyed[free] = numbers[names.searchsorted(rivals[nearest])]
     return obeyed
 
 
-def _nearest(free: Ints, anchors: Ints, rivals: list[int], cells: Cells, about: Centring) -> Ints:
-    """For each of the cells `free` [f] the place among `rivals` of the anchor whose centre it is nearest to, [f]."""
+def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring) -> Ints:
+    """The groups [k] that `obey` left, without strays: whoever is in a corrected cluster because of a look stays.
+
+    `held` [k] is the anchor of the cluster that each cell is in so far (-1: none). One that grouping took out of it
+    goes back to the group of that anchor if it is at least as like some cell of it as any of the group that took it,
+    by centred cosine. So an image does not leave when its look is dissolved for being small, or is but one image.
+    """
+    leads = {anchor: group for anchor, group in zip(anchors.tolist(), groups.tolist(), strict=True) if anchor >= 0}
+    homes = np.array([leads.get(anchor, -1) for anchor in held.tolist()], dtype=np.int64)
+    strays = np.flatnonzero((anchors < 0) & (homes >= 0) & (homes != groups))
+    if not len(strays):
+        return groups
+    images = centred(cells, about)
+    images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), TINY)
+    likeness = images[strays] @ images.T
+    likeness[np.arange(len(strays)), strays] = -np.inf
+    own = np.where(anchors == held[strays, None], likeness, -np.inf).max(axis=1)
+    others = np.where(groups == groups[strays, None], likeness, -np.inf).max(axis=1)
+    kept = groups.copy()
+    back = strays[own >= others - EQUAL]
+    kept[back] = homes[back]
+    return kept
+
+
+def _nearest(free: Ints, anchors: Ints, rivals: Ints, cells: Cells, about: Centring) -> Ints:
+    """For each of the cells `free` [f] the place among `rivals` [r] of the anchor whose centre is nearest, [f]."""
+    if len(rivals) == 1:
+        return np.zeros(len(free), dtype=np.int64)
     images = centred(cells, about)
     centres = np.array([images[anchors == anchor].sum(axis=0) for anchor in rivals])
     lengths = np.linalg.norm(centres, axis=1)
-    return np.asarray((images[free] @ centres.T / np.maximum(lengths, TINY)).argmax(axis=1), dtype=np.int64)
+    likeness = (images[free] @ centres.T / np.maximum(lengths, TINY)).astype(np.float64)
+    return np.asarray(likeness.round(DIGITS).argmax(axis=1), dtype=np.int64)

@@ -11,7 +11,6 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import Anchor, Cluster
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import join, leave, relist
 from sploot_clusterd.engine.rows import Vectors, take_pin
 from sploot_clusterd.engine.succession import find, succeed
@@ -20,7 +19,7 @@ from sploot_clusterd.model import Correction, EntryId, Job, Merge, Move, Rename,
 
 
 def correct(draft: Draft, job: Job) -> None:
-    """Makes the job's corrections true, in their order.
+    """Makes the job's corrections true, in their order. The cap on cells is left to be kept afterwards.
 
     Raises BadJobError, with the draft half changed: `stale_correction` if one names what is no longer there, `invalid`
     if there are more anchors than the album can keep.
@@ -175,7 +174,6 @@ def _relocate(draft: Draft, image_id: str, anchor: int) -> None:
     draft.set_row(image_id, row)
     if not draft.clusters[source].cells:
         succeed(draft, draft.clusters.pop(source), draft.home[_vectors(draft, image_id).cell])
-    keep_cap(draft, draft.blocks[vectors.space])
 
 
 def _vectors(draft: Draft, image_id: str) -> Vectors:

@@ -79,6 +79,8 @@ class Draft:
         self.served: dict[int, list[tuple[float, Member]]] = {}
         self.revision = 0
         self.provisional_changed = False
+        self.held = False
+        """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
         self._raw_rows = raw_rows
         self._complete = complete
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import Doubles, Floats, Ints
+from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -152,7 +152,7 @@ def agglomerate(
         return found
     products = (sums @ sums.T).astype(np.float64)
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
-    scores = groups.all_merge_scores(products)
+    scores = groups.all_merge_scores(products).round(DIGITS)  # so that every kind of CPU sees the same ties
     if anchors is not None:
         anchors = anchors.copy()
         scores[_rivals(anchors[:, None], anchors)] = -np.inf
@@ -167,7 +167,7 @@ def agglomerate(
         row[a] += row[b]
         products[:, a] = row
         groups.merge(a, b, float(row[a]))
-        merged = groups.merge_scores(a, row)
+        merged = groups.merge_scores(a, row).round(DIGITS)
         if anchors is not None:
             anchors[a] = max(anchors[a], anchors[b])
             merged[_rivals(anchors, anchors[a])] = -np.inf
@@ -204,6 +204,7 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
 def clearly_like(likeness: Doubles, rule: Absorbing) -> Ints:
     """For each of n cells the group that it is clearly most like, or -1. `likeness` [n, k] is used up."""
     rows = np.arange(len(likeness))
+    likeness.round(DIGITS, out=likeness)
     likest = likeness.argmax(axis=1)
     most = likeness[rows, likest]
     likeness[rows, likest] = -np.inf

@@ -23,6 +23,7 @@ from sploot_clusterd.engine.rows import (
     take_vectors,
 )
 from sploot_clusterd.engine.sample import Fresh
+from sploot_clusterd.engine.succession import left
 from sploot_clusterd.model import EntryId, Job, images_corrected
 
 _PER_SEGMENT = 16
@@ -120,16 +121,17 @@ def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
 
 
 def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
-    """Moves the image from where its old row had it to where the new one wants it, with its anchor."""
+    """Moves the image from where its old row had it to where the new one wants it.
+
+    One that a corrected cluster has stays in that: an image sent again keeps its place.
+    """
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
-    anchor = None
+    home = None
     if old.vectors is not None and not stays:
-        anchor = draft.cells[draft.living(old.vectors.cell)].anchor
+        home = draft.home[draft.living(old.vectors.cell)]
         leave(draft, image_id, old, old.vectors)
     if new.vectors is not None and not stays:
-        space = draft.blocks[new.vectors.space]
-        new = join(draft, image_id, new, new.vectors, anchor)
-        keep_cap(draft, space)
+        new = _place(draft, image_id, new, new.vectors, home)
     elif stays:
         restate(draft, image_id, old, new)
     if new.exists and new.vectors is None:
@@ -140,6 +142,15 @@ def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     draft.changes.images_updated += new.exists and old.exists
     draft.changes.images_removed += old.exists and not new.exists
     draft.set_row(image_id, new)
+
+
+def _place(draft: Draft, image_id: str, row: Row, vectors: Vectors, home: int | None) -> Row:
+    """Puts the image into its space. `home` is the cluster that had it before."""
+    placed = join(draft, image_id, row, vectors, None if home is None else draft.clusters[home].anchor)
+    if home is not None and placed.vectors is not None:
+        left(draft, home, placed.vectors.cell)
+    keep_cap(draft, draft.blocks[vectors.space])
+    return placed
 
 
 def _offer(draft: Draft, job: Job, sequence: EntryId) -> None:

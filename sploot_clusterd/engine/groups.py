@@ -7,7 +7,7 @@ from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred_part, cosines_to_sum
-from sploot_clusterd.engine.succession import succeed
+from sploot_clusterd.engine.succession import go_on
 
 
 def follow_settings(draft: Draft) -> None:
@@ -27,7 +27,7 @@ def follow_settings(draft: Draft) -> None:
 def refresh(draft: Draft) -> None:
     """Sizes, closeness, votes, numbers and heroes of touched clusters; empty ones are dropped. Others keep theirs."""
     for key in sorted(key for key, cluster in draft.clusters.items() if not cluster.cells):
-        _drop(draft, draft.clusters.pop(key))
+        go_on(draft, draft.clusters.pop(key))
     for key in sorted(draft.touched):
         draft.served.pop(key, None)
         cluster = draft.clusters.get(key)
@@ -48,14 +48,6 @@ def _closeness(draft: Draft, cluster: Cluster) -> tuple[float, ...]:
     at = [block.index(cell_id) for cell_id in cluster.cells]
     sums = centred_part(block.cells, block.cells.about(draft.params.mean_prior), at)
     return tuple(cosines_to_sum(sums).tolist())
-
-
-def _drop(draft: Draft, empty: Cluster) -> None:
-    """If its images went to another space, as with a new model version, the cluster of its anchor there goes on."""
-    for key in sorted(draft.clusters):
-        if empty.anchor is not None and draft.clusters[key].anchor == empty.anchor:
-            succeed(draft, empty, key)
-            return
 
 
 def _restate(draft: Draft, cluster: Cluster, closeness: tuple[float, ...]) -> None:

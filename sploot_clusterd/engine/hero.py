@@ -1,10 +1,16 @@
 """Which images of a cluster are served, in which order, and which one represents it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 
 from sploot_clusterd.engine.album import Cell, Cluster, Member
 from sploot_clusterd.engine.params import HeroWeights, Params
+from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.engine.statistics import DIGITS, EQUAL
+
+Scored = tuple[float, Member]
 
 _DAY_MS = 86_400_000
 _UNKNOWN_QUALITY = 0.5
@@ -26,14 +32,40 @@ def score(member: Member, closeness: float, newest_ms: int, weights: HeroWeights
     return weighted / (weights.quality + weights.closeness + weights.recency)
 
 
-def rank_in_cell(member: Member, params: Params) -> tuple[tuple[int, ...], float, str]:
-    """Sorts a cell's members best first, pinned ones before all. Recency is left out: it depends on what follows."""
-    pinned = (0, *(-part for part in member.pinned)) if member.pinned is not None else (1,)
-    return pinned, -score(member, member.closeness, member.taken_ms, params.hero), member.image_id
+def rank_in_cell(members: Iterable[Member], params: Params) -> list[Member]:
+    """A cell's members best first, pinned ones before all. Recency is left out, as it depends on what follows, but of
+    equals the newest comes first.
+    """
+    scored = [(score(member, member.closeness, member.taken_ms, params.hero), member) for member in members]
+    best_first = [member for _, member in ranked(scored, lambda member: -member.taken_ms)]
+    return sorted(best_first, key=lambda m: (0, *(-part for part in m.pinned)) if m.pinned is not None else (1,))
 
 
-def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) -> list[tuple[float, Member]]:
-    """The cluster's best `max_cluster_size` with their scores, best first; equal scores by id.
+def ranked(scored: Iterable[Scored], first: Callable[[Member], float] = lambda _: 0.0) -> list[Scored]:
+    """Best first. Scores that differ by rounding alone are one score, the highest of them: of such members those come
+    first of which `first` is least, then the better ones, then the older ones.
+
+    Two images of a cluster are equally close to it, but for the last bits, which are not the same on every CPU.
+    """
+    falling = sorted(scored, key=itemgetter(0), reverse=True)
+    if all(one - other > EQUAL for (one, _), (other, _) in pairwise(falling)):
+        return falling
+    previous = common = math.inf
+    merged: list[Scored] = []
+    for value, member in falling:
+        common = common if previous - value <= EQUAL else value
+        previous = value
+        merged.append((common, member))
+    return sorted(merged, key=lambda pair: (-pair[0], first(pair[1]), *_precedence(pair[1])))
+
+
+def _precedence(member: Member) -> tuple[float, Stamp, int, str]:
+    quality = _UNKNOWN_QUALITY if member.quality is None else member.quality
+    return -quality, member.at, member.position, member.image_id
+
+
+def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) -> list[Scored]:
+    """The cluster's best `max_cluster_size` with their scores, in the order of `ranked`.
 
     The hero that a user chose is always among them.
     An image's closeness to the cluster is its closeness to its cell times the cell's to the cluster.
@@ -45,15 +77,13 @@ def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) ->
         for member in cells[cell_id].members
     ]
     pinned = _newest_pin(scored)
-    if len(scored) > params.max_cluster_size:
-        least = sorted([pair[0] for pair in scored], reverse=True)[params.max_cluster_size - 1]
-        scored = [pair for pair in scored if pair[0] >= least]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].image_id))
-    served = scored[: params.max_cluster_size]
-    return [*served[:-1], pinned] if pinned is not None and pinned not in served else served
+    served = ranked(scored)[: params.max_cluster_size]
+    if pinned is None or any(member is pinned[1] for _, member in served):
+        return served
+    return [*served[:-1], pinned]
 
 
-def choose_hero(current: str | None, served: Sequence[tuple[float, Member]], margin: float) -> str:
+def choose_hero(current: str | None, served: Sequence[Scored], margin: float) -> str:
     """The one that a user pinned last, else the best of the served members, unless the present hero is among them and
     not clearly worse.
     """
@@ -63,10 +93,10 @@ def choose_hero(current: str | None, served: Sequence[tuple[float, Member]], mar
     best_score, best = served[0]
     for member_score, member in served:
         if member.image_id == current:
-            return current if best_score < member_score + margin else best.image_id
+            return current if round(best_score - member_score, DIGITS) < margin else best.image_id
     return best.image_id
 
 
-def _newest_pin(scored: Sequence[tuple[float, Member]]) -> tuple[float, Member] | None:
+def _newest_pin(scored: Sequence[Scored]) -> Scored | None:
     pinned = [pair for pair in scored if pair[1].pinned is not None]
     return max(pinned, key=lambda pair: pair[1].pinned or ()) if pinned else None

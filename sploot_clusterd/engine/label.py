@@ -9,6 +9,9 @@ from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.provisional import shares
 
+_DIGITS = 12
+"""Sums that differ by less are equal."""
+
 
 def label_of(cluster: Cluster) -> str:
     return cluster.given or cluster.vote or cluster.matched or f"Group {cluster.group}"
@@ -46,6 +49,7 @@ def _match(draft: Draft, shown: list[Cluster]) -> None:
     """Matches free labels with unlabelled clusters so that shares of images and coverage differ least in sum."""
     labels = draft.job.labels
     used = {cluster.given or cluster.vote or cluster.matched for cluster in shown}
+    used |= {cluster.matched for cluster in draft.clusters.values() if cluster.left}  # its images take it along
     free = [label for label in labels if label not in used]
     unlabelled = [cluster for cluster in shown if not _is_called(cluster) and cluster.matched is None]
     if not free or not unlabelled:
@@ -53,7 +57,7 @@ def _match(draft: Draft, shown: list[Cluster]) -> None:
     expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))
     total = sum(cluster.size for cluster in shown)
     unlabelled.sort(key=lambda cluster: -cluster.size)
-    free.sort(key=lambda label: -expected[label])
+    free.sort(key=lambda label: -round(expected[label], _DIGITS))
     parts, wanted = [cluster.size / total for cluster in unlabelled], [expected[label] for label in free]
     if len(parts) <= len(wanted):
         pairs = list(enumerate(assign(parts, wanted)))
@@ -77,6 +81,6 @@ def assign(few: Sequence[float], many: Sequence[float]) -> list[int]:
         steps.append(step)
     places, end = [], len(many)
     for step in reversed(steps):
-        end = int(step[: end + 1].argmin()) - 1
+        end = int(step[: end + 1].round(_DIGITS).argmin()) - 1
         places.append(end)
     return places[::-1]

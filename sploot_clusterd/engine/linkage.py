@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import Cells, Ints
+from sploot_clusterd.engine.statistics import DIGITS, Cells, Ints
 
 
 class AverageLinkage:
@@ -29,7 +29,7 @@ class AverageLinkage:
         if len(cells.weights) < 2:  # noqa: PLR2004 - a tree needs two leaves
             return np.zeros(len(cells.weights), dtype=np.int64)
         units = cells.sums / np.maximum(np.linalg.norm(cells.sums, axis=1, keepdims=True), 1e-12)
-        distances = np.clip(1.0 - units @ units.T, 0.0, 2.0)
+        distances = np.clip(1.0 - units @ units.T, 0.0, 2.0).round(DIGITS)
         np.fill_diagonal(distances, 0.0)
         tree = linkage(squareform(distances, checks=False), "average")
         return np.asarray(fcluster(tree, params.linkage_distance, "distance"), dtype=np.int64)

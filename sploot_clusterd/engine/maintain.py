@@ -12,7 +12,7 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
-from sploot_clusterd.engine.constraints import obey
+from sploot_clusterd.engine.constraints import keep, obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
@@ -28,13 +28,16 @@ _KEPT_AT_CAP = 2 / 3
 
 def rebuild_if_due(draft: Draft) -> None:
     for block in draft.blocks.values():
-        if draft.algorithm.due(block.moved, block.settled, draft.params):
+        if not draft.held and draft.algorithm.due(block.moved, block.settled, draft.params):
             rebuild(draft, block)
 
 
 def keep_cap(draft: Draft, block: Block) -> None:
-    """Called after each new image: what a job costs is bounded by the number of cells."""
-    if draft.algorithm.micro_cells and len(block.ids) > draft.params.max_cells:
+    """Called after each new image: what a job costs is bounded by the number of cells, twice as many while all is held
+    as it was shown.
+    """
+    most = draft.params.max_cells * (2 if draft.held else 1)
+    if draft.algorithm.micro_cells and len(block.ids) > most:
         origins = _origins(draft, block)
         condense(draft, block)
         _rebuild(draft, block, origins)
@@ -51,7 +54,8 @@ def _origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
 
 
 def _rebuild(draft: Draft, block: Block, origins: Iterable[tuple[int, int, int]]) -> None:
-    groups = partition(draft, block)
+    held = {cell_id: draft.clusters[draft.home[cell_id]].anchor for cell_id in block.ids} if draft.anchors else {}
+    groups = partition(draft, block, held)
     group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)
     for cell_id, key, count in origins:
@@ -89,7 +93,11 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
     gone = old.keys() - draft.clusters.keys()
     largest = largest_parts(overlap)
     for key in sorted(gone & largest.keys()):
-        succeed(draft, old[key], keys[largest[key]])
+        group = largest[key]
+        if sum(old[key].left.values()) >= overlap[key, group]:  # most of it is in other spaces: `go_on` sees to it
+            draft.clusters[key] = structs.replace(old[key], cells=())
+        else:
+            succeed(draft, old[key], keys[group])
     draft.touched |= gone
     draft.changes.merged += len(gone)
     draft.changes.rebuilt += 1
@@ -148,22 +156,30 @@ def condense(draft: Draft, block: Block) -> None:
     draft.heirs = draft.heirs.merged(merged, draft.cells)
 
 
-def partition(draft: Draft, block: Block) -> Ints:
-    """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells."""
+def partition(draft: Draft, block: Block, held: Mapping[int, int | None]) -> Ints:
+    """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells.
+
+    `held` gives the anchor of the cluster that each cell is in so far.
+    """
     if not block.ids:
         return np.zeros(0, dtype=np.int64)
     groups = np.asarray(draft.algorithm.partition(block.cells, draft.params))
     if groups.shape != (len(block.ids),):
         raise ValueError(f"partition gave {groups.shape} groups for {len(block.ids)} cells")
     if draft.anchors:
-        groups = obey(groups, _anchors(draft, block), block.cells, block.cells.about(draft.params.mean_prior))
+        anchors, about = _anchors(draft, block), block.cells.about(draft.params.mean_prior)
+        groups = obey(groups, anchors, block.cells, about)
+        groups = keep(groups, anchors, _numbers(map(held.get, block.ids)), block.cells, about)
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
 
 
 def _anchors(draft: Draft, block: Block) -> Ints:
     """The anchor of each cell, [k]; -1 where there is none."""
-    anchors = (draft.cells[cell_id].anchor for cell_id in block.ids)
+    return _numbers(draft.cells[cell_id].anchor for cell_id in block.ids)
+
+
+def _numbers(anchors: Iterable[int | None]) -> Ints:
     return np.array([-1 if anchor is None else anchor for anchor in anchors], dtype=np.int64)
 
 
@@ -180,14 +196,13 @@ def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[flo
         for cell, near in zip(cells, closeness, strict=True)
         for member in cell.members
     ]
-    members.sort(key=lambda member: rank_in_cell(member, draft.params))
     draft.cells[block.ids[ats[0]]] = Cell(
         space=block.number,
         count=sum(cell.count for cell in cells),
         votes=sum_votes(cells),
         quality_sum=sum(cell.quality_sum for cell in cells),
         quality_count=sum(cell.quality_count for cell in cells),
-        members=tuple(members[: draft.params.best_members]),
+        members=tuple(rank_in_cell(members, draft.params)[: draft.params.best_members]),
         anchor=_anchor_of(draft, [block.ids[at] for at in ats]),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import Cells, Ints, centred, grouped
+from sploot_clusterd.engine.statistics import Cells, Ints, centred, first_best, grouped
 
 
 class Mixture:
@@ -26,7 +26,7 @@ class Mixture:
         sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
         scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
-        best = int(scores.argmax())
+        best = first_best(scores)
         if scores[best] > params.threshold(float(cells.weights.sum())):
             return best
         (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()

@@ -10,7 +10,7 @@ from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.rows import Row, Vectors
-from sploot_clusterd.engine.statistics import Floats, closeness, cosines
+from sploot_clusterd.engine.statistics import Floats, closeness, cosines, first_best
 from sploot_clusterd.engine.vectors import image_weight
 
 NOWHERE = -1
@@ -129,7 +129,7 @@ def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None) -
     plain = cosines(block.cells, vector)
     if anchor is not None:
         plain = np.where([draft.cells[cell_id].anchor == anchor for cell_id in block.ids], plain, -np.inf)
-    best = int(plain.argmax())
+    best = first_best(plain)
     near = plain[best] >= draft.params.join_cosine
     return block.ids[best] if near and _closeness(draft, block, best, vector) >= draft.params.join_threshold else None
 
@@ -204,8 +204,7 @@ def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:
 def _best(draft: Draft, members: tuple[Member, ...]) -> tuple[Member, ...]:
     if len(members) == 1:
         return members
-    ranked = sorted(members, key=lambda member: rank_in_cell(member, draft.params))
-    return tuple(ranked[: draft.params.best_members])
+    return tuple(rank_in_cell(members, draft.params)[: draft.params.best_members])
 
 
 def _touch(draft: Draft, cell_id: int) -> None:

@@ -4,11 +4,13 @@ This is what `force` asks for, and how an album moves to another profile.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from msgspec import structs
 
+from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.encoding import Encoding
@@ -48,13 +50,17 @@ def recluster(draft: Draft) -> None:
     """
     placed: _Placed = [(name, row, row.vectors) for name, row in draft.all_rows().items() if row.vectors is not None]
     placed.sort(key=lambda item: (item[2].at, item[2].position, item[0]))
-    homes = {image_id: draft.home[draft.living(vectors.cell)] for image_id, _, vectors in placed}
-    algorithm, clusters, changes = draft.algorithm, draft.clusters, replace(draft.changes)
+    before = {image_id: draft.living(vectors.cell) for image_id, _, vectors in placed}
+    homes = {image_id: draft.home[cell_id] for image_id, cell_id in before.items()}
+    algorithm, clusters, changes, heirs = draft.algorithm, draft.clusters, replace(draft.changes), draft.heirs
     draft.algorithm = _OneGroup(micro_cells=algorithm.micro_cells)
     cells = _place_again(draft, placed)
-    draft.algorithm, draft.clusters, draft.changes = algorithm, clusters, changes
+    again = {cell_id: cells[image_id] for image_id, cell_id in before.items()}
+    draft.algorithm, draft.changes = algorithm, changes
+    draft.clusters = {key: _leading_on(cluster, heirs, again) for key, cluster in clusters.items()}
+    held = {cells[image_id]: clusters[key].anchor for image_id, key in homes.items()}
     for block in draft.blocks.values():
-        groups = partition(draft, block)
+        groups = partition(draft, block, held)
         regroup(draft, block, groups, _overlap(homes, cells, block, groups))
 
 
@@ -79,6 +85,15 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}
     return {image_id: draft.living(vectors.cell) for image_id, vectors in new_rows.items() if vectors is not None}
+
+
+def _leading_on(cluster: Cluster, heirs: Heirs, again: Mapping[int, int]) -> Cluster:
+    """The cluster, whose `left` names new cells in the place of old ones: `again` has one for each."""
+    left: dict[int, int] = defaultdict(int)
+    for cell_id, count in cluster.left.items():
+        if (new := again.get(heirs.get(cell_id, cell_id))) is not None:
+            left[new] += count
+    return structs.replace(cluster, left=dict(left)) if cluster.left else cluster
 
 
 def _overlap(homes: dict[str, int], cells: dict[str, int], block: Block, groups: Ints) -> dict[tuple[int, int], int]:

@@ -16,7 +16,7 @@ from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id
 
-RENDERING: Final = 1
+RENDERING: Final = 2
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
 

@@ -19,9 +19,18 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 TINY = 1e-9
+DIGITS = 6
+EQUAL = 10.0**-DIGITS
+"""Figures that differ by less are equal: sums of float32 are not the same to the last bit on every kind of CPU."""
 _PROFILED = 2.0
 """What a profile leaves in common is half as likely to say nothing: it may be what the album is about."""
+_LEAST_SQUARE = 1e-6
 _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
+
+
+def first_best(values: Doubles) -> int:
+    """The lowest place of those whose value is equal to the highest, of one value or more [k]."""
+    return int((values >= values.max() - EQUAL).argmax())
 
 
 class Centring(NamedTuple):
@@ -55,10 +64,10 @@ class Cells:
         """
         prior *= _PROFILED if self.profiled else 1.0
         if prior not in self._about:
-            total = np.ones(len(self.sums), dtype=np.float32) @ self.sums
+            total = np.add.reduce(self.sums, axis=0)  # row by row, so the same on every CPU; a product is not
             weight = float(self.weights.sum())
             # |S|^2 is W + (W^2 - W) b where weights are 1; clipped, for few or copied images tell nothing.
-            cosine = (float(total @ total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
+            cosine = (_square(total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
             mean = total / np.float32(weight + prior * (1.0 - common) / common)
             self._about[prior] = Centring(mean, self._scales(mean))
@@ -67,24 +76,30 @@ class Cells:
     def _scales(self, mean: Floats) -> Doubles:
         """Images have length 1, so the mean of |x - m|^2 over a cell of centroid c = S / W is 1 - 2 m.c + |m|^2."""
         squares = 1.0 - 2.0 * (self.sums @ mean) / self.weights + float(mean @ mean)
-        return np.asarray(1.0 / np.sqrt(np.maximum(squares, 1e-6)))
+        return np.asarray(1.0 / np.sqrt(np.maximum(squares, _LEAST_SQUARE)))
 
 
 def centred(cells: Cells, about: Centring) -> Floats:
     """Each cell's sum of weight times centred, normalised image, [k, d] (normalised by its root mean square)."""
-    return _centred(cells.sums, cells.weights, about.scales, about.mean)
-
-
-def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Floats:
-    """The same of some cells, [len(at), d]."""
-    places = np.array(at)
-    return _centred(cells.sums[places], cells.weights[places], about.scales[places], about.mean)
-
-
-def _centred(sums: Floats, weights: Doubles, scales: Doubles, mean: Floats) -> Floats:
-    shifted = sums - weights.astype(np.float32)[:, None] * mean
-    shifted *= scales.astype(np.float32)[:, None]
+    shifted = cells.sums - cells.weights.astype(np.float32)[:, None] * about.mean
+    shifted *= about.scales.astype(np.float32)[:, None]
     return shifted
+
+
+def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
+    """The same of some cells, [len(at), d], in float64: what is shown follows from it."""
+    places, mean = np.array(at), about.mean.astype(np.float64)
+    weights = cells.weights[places]
+    shifted = (cells.sums[places] - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
+    squares = 1.0 - 2.0 * (shifted @ mean) / weights - float(mean @ mean)  # `_scales` says of what
+    shifted /= np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None]
+    return np.asarray(shifted)
+
+
+def _square(vector: Floats) -> float:
+    """Its squared length, in float64."""
+    double = vector.astype(np.float64)
+    return float(double @ double)
 
 
 def cosines(cells: Cells, vector: Floats) -> Doubles:
@@ -95,8 +110,8 @@ def cosines(cells: Cells, vector: Floats) -> Doubles:
 
 def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
     """Centred cosine between a vector [d] of length 1 and the centroid of cell `at`."""
-    centroid = cells.sums[at] / np.float32(cells.weights[at]) - about.mean
-    towards = vector - about.mean
+    centroid = (cells.sums[at] / np.float32(cells.weights[at]) - about.mean).astype(np.float64)
+    towards = (vector - about.mean).astype(np.float64)
     lengths = float(centroid @ centroid) * float(towards @ towards)
     return min(max(float(centroid @ towards) / math.sqrt(max(lengths, TINY)), -1.0), 1.0)
 
@@ -111,7 +126,7 @@ def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Fl
     return sums, np.bincount(groups, cells.weights, minlength=count).astype(np.float64)
 
 
-def cosines_to_sum(sums: Floats) -> Doubles:
+def cosines_to_sum(sums: Floats | Doubles) -> Doubles:
     """Cosine of each row with the sum of all rows, [k]; one row alone is its own sum."""
     total = np.add.reduce(sums, axis=0)
     lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums) * float(total @ total))

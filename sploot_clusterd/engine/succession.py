@@ -1,5 +1,7 @@
 """Which cluster a public number leads to: its own, or the one that it became part of."""
 
+from collections import Counter
+
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster
@@ -25,7 +27,60 @@ def succeed(draft: Draft, gone: Cluster, key: int) -> None:
     draft.successors = dict(sorted(led.items())[-_KEPT:])
 
 
+def left(draft: Draft, key: int, cell_id: int) -> None:
+    """An image of the cluster was sent again, as by another encoder, and is in this cell now: see `Cluster.left`."""
+    if draft.home[cell_id] != key:
+        cluster = draft.clusters[key]
+        draft.clusters[key] = structs.replace(cluster, left=dict(_living(draft, cluster) + Counter([cell_id])))
+
+
+def go_on(draft: Draft, empty: Cluster) -> None:
+    """The cluster, whose images are gone, goes on in the one of its anchor in another space, which takes its id if that
+    is the older one; else its number leads to the cluster that most of its images sent again are in. So does its label,
+    if most images there are its own.
+    """
+    key = _heir(draft, empty)
+    if key is None:
+        return
+    heir, came = draft.clusters[key], _tally(draft, empty)[key]
+    corrected = empty.anchor is not None and heir.anchor == empty.anchor
+    if corrected or 2 * came > sum(draft.cells[cell_id].count for cell_id in heir.cells):
+        heir = structs.replace(heir, matched=empty.matched, group=empty.group or heir.group, hero=empty.hero)
+    if corrected and empty.number is not None and heir.number is not None:
+        older, newer = sorted((empty.number, heir.number))
+        empty, heir = structs.replace(empty, number=newer), structs.replace(heir, number=older)
+    draft.clusters[key] = heir
+    draft.touched.add(key)
+    succeed(draft, empty, key)
+
+
 def find(draft: Draft, number: int) -> int | None:
     """The key of the cluster that the number leads to; None if that is gone, or never was."""
     number = draft.successors.get(number, number)
-    return next((key for key, other in draft.clusters.items() if other.number == number and other.cells), None)
+    key = next((key for key, other in draft.clusters.items() if other.number == number), None)
+    return key if key is None or draft.clusters[key].cells else _heir(draft, draft.clusters[key])
+
+
+def _heir(draft: Draft, empty: Cluster) -> int | None:
+    """The cluster of the same anchor, or that of most of its images; of equals the oldest."""
+    anchored = [key for key, other in draft.clusters.items() if other.cells and other.anchor == empty.anchor]
+    if empty.anchor is not None and anchored:
+        return min(anchored)
+    tally = _tally(draft, empty)
+    return min(tally, key=lambda key: (-tally[key], key), default=None)
+
+
+def _tally(draft: Draft, empty: Cluster) -> Counter[int]:
+    """How many of the images that left it are in each cluster, by key."""
+    tally = Counter[int]()
+    for cell_id, count in _living(draft, empty).items():
+        tally[draft.home[cell_id]] += count
+    return tally
+
+
+def _living(draft: Draft, cluster: Cluster) -> Counter[int]:
+    """`left` by the cells that are there now."""
+    living = Counter[int]()
+    for cell_id, count in cluster.left.items():
+        living[cell_id if cell_id in draft.cells else draft.heirs.get(cell_id, cell_id)] += count
+    return Counter({cell_id: count for cell_id, count in living.items() if cell_id in draft.cells})

@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="also in N shuffled orders of arrival: print the spread of F1",
     )
+    parser.add_argument(
+        "--corrections",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="also with a user who knows the labels and makes up to N corrections an album: print what they gain",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, and each album's, to FILE")
     parser.add_argument(
         "--report",

@@ -4,7 +4,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +15,11 @@ from sploot_clusterd import stdio
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
-from sploot_clusterd.evaluate.figures import Measured, as_json, figures, notes, table
+from sploot_clusterd.evaluate.figures import Measured, as_json, figures, gains_table, notes, table
+from sploot_clusterd.evaluate.gains import Gains
 from sploot_clusterd.evaluate.modes import Mode, Ran, mode
 from sploot_clusterd.evaluate.replay import Replay
+from sploot_clusterd.evaluate.user import CorrectedReplay
 from sploot_clusterd.progress import Progress
 
 
@@ -35,6 +37,8 @@ class Asked(NamedTuple):
     """Images a job."""
     seed: int
     shuffles: int
+    corrections: int
+    """Of a simulated user, at most so many an album; 0: there is none."""
     json: Path | None
     report: Path | None
 
@@ -50,6 +54,8 @@ def evaluate(asked: Asked, params: Params) -> int:
     columns = [_measured(algorithm, albums, params, asked, by) for algorithm in dict.fromkeys(asked.algorithms)]
     title = f"{len(albums)} albums, {sum(map(len, albums))} images, jobs of 1 to {asked.most} images, {by.about}"
     print(f"{title}\n\n{table(columns)}")
+    if corrected := gains_table(columns):
+        print(f"\n{corrected}")
     if said := [note for column in columns for note in notes(column)]:
         print("", *said, sep="\n")
     if asked.json:
@@ -86,19 +92,27 @@ def _chosen(asked: Asked) -> list[LabelledAlbum]:
 
 
 def _measured(algorithm: str, albums: Sequence[LabelledAlbum], params: Params, asked: Asked, by: Mode) -> Measured:
-    def run(albums: Sequence[LabelledAlbum], seed: int, what: str) -> Ran:
-        replays = (Replay(album, chosen, asked.most, asked.seed + album.number) for album in albums)
+    def replays(albums: Sequence[LabelledAlbum]) -> list[Replay]:
+        return [Replay(album, chosen, asked.most, asked.seed + album.number) for album in albums]
+
+    def run(replays: Iterable[Replay], seed: int, what: str) -> Ran:
         with _progress(what, sum(map(len, albums))) as came:
             return by.run(replays, seed, came)
 
     chosen = dataclasses.replace(params, algorithm=algorithm)
-    results, learning = run(albums, asked.seed, algorithm)
+    results, learning = run(replays(albums), asked.seed, algorithm)
     shuffled = []
     for number in range(1, asked.shuffles + 1):
         order = [album.shuffled(asked.seed + number) for album in albums]
-        found = run(order, asked.seed + number, f"{algorithm}, order {number} of {asked.shuffles}")
+        found = run(replays(order), asked.seed + number, f"{algorithm}, order {number} of {asked.shuffles}")
         shuffled.append(figures(found.results)["bcubed_f1"] or 0.0)
-    return Measured(algorithm, results, shuffled, learning)
+    gains = None
+    if asked.corrections:
+        corrected = [
+            CorrectedReplay(album, chosen, asked.most, asked.seed + album.number, asked.corrections) for album in albums
+        ]
+        gains = Gains.of(results, corrected, run(corrected, asked.seed, f"{algorithm}, with corrections").results)
+    return Measured(algorithm, results, shuffled, learning, gains)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.gains import Gains
 from sploot_clusterd.evaluate.modes import Learning
 from sploot_clusterd.evaluate.replay import Result
 
@@ -37,6 +38,8 @@ class Measured(NamedTuple):
     """B-cubed F1, mean over the albums, in each of the shuffled orders of arrival."""
     learning: Learning | None = None
     """In the order of arrival that the results are of."""
+    gains: Gains | None = None
+    """Of a simulated user, if there was one."""
 
 
 def figures(results: Sequence[Result]) -> Figures:
@@ -81,6 +84,18 @@ def table(columns: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
+def gains_table(columns: Sequence[Measured]) -> str:
+    """What corrections gained, as `table` has it; empty where there was no user."""
+    told = [column.gains.told() for column in columns if column.gains]
+    if not told:
+        return ""
+    lines = [
+        f"| with corrections | {' | '.join(column.algorithm for column in columns)} |",
+        "|---|" + "---|" * len(columns),
+    ]
+    return "\n".join(lines + [f"| {figure} | {' | '.join(each[figure] for each in told)} |" for figure in told[0]])
+
+
 def spread(column: Measured) -> str:
     """How much the order of arrival matters, in a sentence; `shuffled` holds a value at least."""
     low, high = min(column.shuffled), max(column.shuffled)
@@ -95,13 +110,14 @@ def notes(column: Measured) -> list[str]:
 
 
 def as_json(albums: Sequence[LabelledAlbum], columns: Sequence[Measured]) -> dict[str, Any]:
-    """By algorithm: the figures, those of each album, F1 in each shuffled order, and the profiles."""
+    """By algorithm: the figures, those of each album, F1 in each shuffled order, corrections, and the profiles."""
     return {
         column.algorithm: {
             "figures": figures(column.results),
             "shuffled_bcubed_f1": column.shuffled,
             "profiles": _profiles(column.learning),
             "seconds_of_learning": column.learning.seconds if column.learning else 0.0,
+            "corrections": column.gains and column.gains._asdict(),
             "albums": [_album(album, result) for album, result in zip(albums, column.results, strict=True)],
         }
         for column in columns

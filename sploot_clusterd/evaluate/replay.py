@@ -11,7 +11,9 @@ import numpy as np
 from sploot_clusterd.engine import (
     NO_PROFILES,
     Album,
+    Applied,
     Fresh,
+    JobStatus,
     NeedsAllRowsError,
     Params,
     Profiles,
@@ -24,7 +26,7 @@ from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.engine.statistics import Ints
 from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id
 from sploot_clusterd.evaluate.scores import Scores, scores
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.model import Correction, EntryId, Job
 
 MODEL_VERSION: Final = "eval"
 """Of all images, so that one profile is for all of them."""
@@ -94,8 +96,8 @@ class Session:
         self.view = b""
         self.seconds = 0.0
 
-    def run(self, job: Job, profiles: Profiles = NO_PROFILES) -> Sequence[Fresh]:
-        """Applies one job and renders the view; the images that the fleet's sample may take."""
+    def run(self, job: Job, profiles: Profiles = NO_PROFILES) -> Applied:
+        """Applies one job and renders the view."""
         began = time.thread_time()
         known = {image: self.rows[image] for image in images_named([job]) if image in self.rows}
         now_ms = job.sequence.ms
@@ -109,7 +111,7 @@ class Session:
             del self.rows[image]
         self.view = render(self.album, self._params)
         self.seconds += time.thread_time() - began
-        return applied.fresh
+        return applied
 
     @property
     def generation(self) -> int:
@@ -131,32 +133,43 @@ class Replay:
         self.sizes = list(_sizes(len(labelled), most, seed))
         """Images of each job."""
         self._session = Session(labelled.name, params)
+        self._corrections = 0
         self._images = [image_id(at) for at in range(len(labelled))]
-        self._clusters: Ints = np.array([], dtype=np.int64)
-        self._steps: list[Step] = []
+        self.clusters: Ints = np.array([], dtype=np.int64)
+        """Of the images that have come, as `Session.clusters` gives them."""
+        self.steps: list[Step] = []
 
     def step(self, profiles: Profiles) -> Sequence[Fresh]:
         """The next job; the images that the fleet's sample may take. Raises IndexError after the last one."""
-        session, before = self._session, self._clusters
-        seen, brought = len(before), self.sizes[len(self._steps)]
+        session, before = self._session, self.clusters
+        seen, brought = len(before), self.sizes[len(self.steps)]
         seconds = session.seconds
-        fresh = session.run(_job(self.labelled, len(self._steps) + 1, range(seen, seen + brought)), profiles)
+        fresh = session.run(_job(self.labelled, len(self.steps) + 1, range(seen, seen + brought)), profiles).fresh
         after = session.clusters(self._images[: seen + brought])
-        self._steps.append(Step(seen, brought, session.seconds - seconds, _moved(before, after[:seen])))
-        self._clusters = after
+        self.steps.append(Step(seen, brought, session.seconds - seconds, _moved(before, after[:seen])))
+        self.clusters = after
         return fresh
+
+    def say(self, correction: Correction, profiles: Profiles) -> bool:
+        """Applies what a user says after the latest job; False if it is refused."""
+        self._corrections += 1
+        sequence = EntryId(_FIRST_MS + len(self.steps) * _JOB_EVERY_MS, self._corrections)
+        job = Job(self.labelled.name, f"correction-{self._corrections}", sequence, corrections=[correction])
+        (outcome,) = self._session.run(job, profiles).outcomes
+        self.clusters = self._session.clusters(self._images[: len(self.clusters)])
+        return outcome.status is JobStatus.APPLIED
 
     def result(self) -> Result:
         """After the last job."""
         shown = msgspec.json.decode(self._session.view)["clusters"]
         heroes = [self._images.index(cluster["hero_image_id"]) for cluster in shown]
         return Result(
-            scores(self.labelled.label, self._clusters),
-            _judged(heroes, self.labelled, self._clusters),
-            _churn(self._steps),
-            self._clusters,
+            scores(self.labelled.label, self.clusters),
+            _judged(heroes, self.labelled, self.clusters),
+            _churn(self.steps),
+            self.clusters,
             heroes,
-            self._steps,
+            self.steps,
             self._session.generation,
         )
 

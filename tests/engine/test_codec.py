@@ -205,7 +205,7 @@ def test_whoever_changes_how_clusters_are_rendered_raises_the_constant():
 
     raw = cluster_fragment("pet_123", cluster, cells, Params(), served)
 
-    assert RENDERING == 1
+    assert RENDERING == 2
     assert raw == (
         b'{"id":"pet_123-cluster-3","label":"cat","hero_image_id":"a","members":['
         b'{"image_id":"a","score":0.1235,"position":0,"quality_score":null},'

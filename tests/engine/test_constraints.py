@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine.constraints import obey
+from sploot_clusterd.engine.constraints import keep, obey
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.statistics import Cells, centred
 
@@ -21,21 +21,29 @@ def cells(count, seed=0, dimension=6):
 
 
 def obeyed(groups, anchors, of=None):
+    """Numbered in the order of their first cells."""
     of = of or cells(len(groups))
-    return obey(np.array(groups, dtype=np.int64), np.array(anchors, dtype=np.int64), of, of.about(16.0)).tolist()
+    return numbered(obey(np.array(groups, dtype=np.int64), np.array(anchors, dtype=np.int64), of, of.about(16.0)))
+
+
+def numbered(groups):
+    numbers = {}
+    return [numbers.setdefault(group, len(numbers)) for group in groups.tolist()]
 
 
 @pytest.mark.parametrize(
     ("groups", "anchors", "expected"),
     [
-        ([5, 5, -1], [-1, -1, -1], [1, 1, 0]),
-        ([0, 0, 1, 1], [-1, 7, 7, 7], [0, 1, 1, 1]),
+        ([5, 5, -1], [-1, -1, -1], [0, 0, 1]),
+        ([0, 0, 1, 1], [-1, 7, 7, 7], [0, 0, 0, 0]),
+        ([0, 0, 1, 1, 2], [7, -1, 7, -1, -1], [0, 0, 0, 0, 1]),
+        ([0, 0, 1, 1, 2, 2], [7, -1, 7, -1, 7, -1], [0] * 6),
         ([0, 1, 2], [3, 3, 3], [0, 0, 0]),
         ([0, 1], [3, 4], [0, 1]),
         ([], [], []),
     ],
 )
-def test_cells_of_an_anchor_go_where_most_of_their_weight_is(groups, anchors, expected):
+def test_cells_of_an_anchor_come_together_and_the_rest_of_their_groups_follows(groups, anchors, expected):
     of = Cells(np.eye(max(len(groups), 1), dtype=np.float32)[: len(groups)], np.ones(len(groups)))
     assert obeyed(groups, anchors, of) == expected
 
@@ -45,7 +53,28 @@ def test_a_group_that_two_anchors_want_is_parted_and_the_others_go_to_the_nearer
 
     parted = obeyed([0, 0, 0, 0, 1], [8, 9, -1, -1, -1], Cells(sums, np.ones(5)))
 
-    assert parted == [0, 2, 0, 2, 1]
+    assert parted == [0, 1, 0, 1, 2]
+
+
+def test_several_looks_of_two_anchors_in_one_group_each_draw_what_is_near_them_there():
+    sums = np.array([[1, 0, 0.1], [0, 1, 0.1], [0.1, 0, 1], [0.9, 0.1, 0], [0, 0.1, 0.9]], dtype=np.float32)
+
+    parted = obeyed([0, 0, 1, 0, 1], [8, 9, 9, -1, -1], Cells(sums, np.ones(5)))
+
+    assert parted == [0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("likest", "held", "expected"),
+    [([1, 0.1, 0], 8, [0, 0, 1, 1]), ([0, 0.1, 1], 8, [0, 1, 1, 1]), ([1, 0.1, 0], -1, [0, 1, 1, 1])],
+)
+def test_a_stray_goes_back_only_to_where_it_was_and_only_if_it_is_more_like_a_look_there(likest, held, expected):
+    of = Cells(np.array([[1, 0, 0], likest, [0, 0, 1], [0, 0.1, 1]], dtype=np.float32), np.ones(4))
+    groups, anchors, before = (np.array(each) for each in ([0, 1, 1, 1], [8, -1, -1, -1], [8, held, -1, -1]))
+
+    kept = keep(groups, anchors, before, of, of.about(16.0))
+
+    assert numbered(kept) == expected
 
 
 @st.composite
@@ -54,6 +83,11 @@ def groupings(draw):
     return [
         draw(st.lists(st.integers(least, most), min_size=count, max_size=count)) for least, most in ((0, 4), (-1, 3))
     ]
+
+
+def led(numbers, pair):
+    """Whether each of the groups holds a cell with an anchor."""
+    return numbers <= {group for group, anchor in zip(*pair, strict=True) if anchor >= 0}
 
 
 @given(groupings())
@@ -66,7 +100,7 @@ def test_one_anchor_is_one_group_and_the_rest_parts_only_where_it_must(pair):
         both = anchors[one] >= 0 and anchors[other] >= 0
         if both:
             assert (result[one] == result[other]) == (anchors[one] == anchors[other])
-        elif anchors[one] < 0 and anchors[other] < 0 and groups[one] != groups[other]:
+        elif groups[one] != groups[other] and not led({groups[one], groups[other]}, pair):
             assert result[one] != result[other]
     assert obeyed(result, anchors) == obeyed(obeyed(result, anchors), anchors)
 

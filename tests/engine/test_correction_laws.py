@@ -145,13 +145,17 @@ def unchecked(pet, said):
     """Asks nothing."""
 
 
-def play(history, params, check=unchecked):
+def told(number, content, **more):
+    return job(number, *content["images"], **{k: v for k, v in content.items() if k != "images"}, **more)
+
+
+def play(history, params, check=unchecked, said=None):
     """Plays jobs and corrections in turn, with a check after each; returns the pet and the jobs."""
-    pet, said, jobs = Pet(params), Said(), [BEGINNING]
+    pet, said, jobs = Pet(params), Said() if said is None else said, [BEGINNING]
     pet.apply(BEGINNING)
     check(pet, said)
     for number, (content, order) in enumerate(history, start=1):
-        jobs.append(job(2 * number, *content["images"], **{k: v for k, v in content.items() if k != "images"}))
+        jobs.append(told(2 * number, content))
         pet.apply(jobs[-1])
         said.pins = {name: at for name, at in said.pins.items() if name not in content["removed"]}
         said.keep(pet)
@@ -196,6 +200,29 @@ def holds(pet, said):
 @settings(max_examples=60, deadline=None)
 def test_what_users_said_holds_whatever_comes_later(history, params):
     play(history, params, holds)
+
+
+@given(histories, st.lists(contents, min_size=1, max_size=4), orders, st.sampled_from(SETTINGS))
+@settings(max_examples=60, deadline=None)
+def test_what_users_said_of_what_was_shown_is_not_refused_for_what_comes_with_it(history, batch, order, params):
+    said = Said()
+    pet, _ = play(history[:3], params, said=said)
+    if all(cluster.number is None for cluster in pet.album.clusters.values()):
+        return
+    made, learn = correction(pet, said, 500, order)
+    jobs = [told(1000 + n, content) for n, content in enumerate(batch)]
+
+    (*_, outcome) = pet.apply(*jobs[:-1], jobs[-1]._replace(corrections=[made])).outcomes
+
+    if outcome.status is JobStatus.REJECTED:
+        assert outcome.error.reason == "invalid", outcome.error
+    else:
+        learn()
+    for name in {name for content in batch for name in content["removed"]}:
+        said.token.pop(name, None)
+        said.pins.pop(name, None)
+    said.keep(pet)
+    holds(pet, said)
 
 
 @given(histories, st.sampled_from(SETTINGS))
@@ -273,7 +300,7 @@ def test_the_same_jobs_give_the_same_bytes_together_too(history, params):
         again.apply(each)
     assert again.fields == pet.fields
 
-    if sum(each.force for each in jobs) <= 1:
+    if sum(each.force for each in jobs) <= 1 and not any(each.corrections for each in jobs):
         together.apply(*jobs)
         assert together.rows() == pet.rows()
         assert together.clusters == pet.clusters

@@ -140,7 +140,7 @@ def test_an_album_from_before_corrections_is_read():
         value = msgspec.msgpack.decode(raw)
         if name == b"head":
             value[5] = value[5][:-1]
-            value[8] = [cluster[:-2] for cluster in value[8]]
+            value[8] = [cluster[:-3] for cluster in value[8]]
         elif name.startswith(b"c"):
             value[0] = [*value[0][:-2], [member[:-1] for member in value[0][-2]]]
         elif name.startswith(b"r:"):

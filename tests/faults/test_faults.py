@@ -38,7 +38,7 @@ def small_runs() -> Iterator[object]:
 async def test_the_rule_holds_under(directory: Path, experiment, size: Size):
     outcome: Outcome = await experiment(directory, 1, size)
     assert not outcome.breaches, outcome
-    assert outcome.verdict.once + outcome.verdict.never > 0 or outcome.figures
+    assert outcome.status.once + outcome.status.never > 0 or outcome.figures
 
 
 @pytest.mark.parametrize("concurrent", [32, 256])
@@ -92,7 +92,7 @@ async def test_the_checker_catches_a_broken_commit(directory: Path, sound: str, 
     assert sound in text
     script.write_text(text.replace(sound, broken))
     outcome = await kills.kill_storm(directory, 1, Size(jobs=1500, rate=600, harms=2), code)
-    counts = outcome.verdict
+    counts = outcome.status
     assert counts.never + counts.twice > 0, "two daemons on these pets must meet in conflicts"
     assert outcome.breaches
 

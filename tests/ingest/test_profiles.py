@@ -28,6 +28,24 @@ async def test_a_fleet_learns_its_profile_and_albums_move_with_their_ids(side: S
     assert not await side.letters()
 
 
+async def test_a_correction_that_comes_with_the_move_is_of_the_clusters_that_were_shown(side: Side):
+    await learn_first_profile(side)
+    before = ids(await side.view("pet-3"))
+    first, off = next((cluster, min(images)) for cluster, images in before.items())
+    split = [{"op": "split", "cluster": first, "image_ids": [off]}, {"op": "rename", "cluster": first, "label": "Rex"}]
+
+    await side.add("pet-3", payload={**photos(3, 1, begin=12), "force": True})
+    await side.add("pet-3", payload={"corrections": split})
+    await side.run()
+
+    after = await side.view("pet-3")
+    assert await generations(side, "pet-3") == {"v1": 1}
+    assert {off} in ids(after).values()
+    assert before[first] - {off} <= ids(after)[first]
+    assert next(cluster["label"] for cluster in after["clusters"] if cluster["id"] == first) == "Rex"
+    assert not await side.letters()
+
+
 async def test_moves_keep_to_their_pace_and_force_is_free(new_side):
     side = await new_side(moves_per_second=0.0)
     await learn_first_profile(side)
