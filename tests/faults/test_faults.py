@@ -74,10 +74,10 @@ async def answers_to_callers(fleet: Fleet, concurrent: int, requests: int) -> Co
 
 
 # What the suite would show of a commit that is wrong: it has to be able to fail.
-_OWNER = "if #ours - 1 < ids.to - ids.from + 1 then return ours end"
-_SETTLE = "for i = ids.from, ids.to do settle(stream, attempts_key, group, ARGV[i]) end"
+_OWNER = "if #ours - 1 < entries.to - entries.from + 1 then return ours end"
+_SETTLE = "for i = entries.from, entries.to do settle(stream, attempts, group, ARGV[i]) end"
 _ACKNOWLEDGES_FIRST = (_OWNER, f"{_OWNER}\n{_SETTLE}")
-_NO_VERSION = ("if (redis.call('HGET', album, 'token') or '') ~= ARGV[4] then return {'conflict'} end", "")
+_NO_VERSION = ("if (redis.call('HGET', album, 'token') or '') ~= token then return {'conflict'} end", "")
 
 
 @pytest.mark.parametrize(
