@@ -6,9 +6,9 @@ view of it. Both are functions of their arguments.
 """
 
 from sploot_clusterd.engine.album import Album, new_album
+from sploot_clusterd.engine.album_decoding import decode_album
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
 from sploot_clusterd.engine.apply import Applied, apply
-from sploot_clusterd.engine.decoding import decode_album
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import work_estimate
 from sploot_clusterd.engine.fold import images_named

@@ -143,7 +143,7 @@ class Space:
     """[cells]"""
     moved: int = 0
     """Images that came or went since the last rebuild."""
-    settled: int = 0
+    partitioned: int = 0
     """Images at the last rebuild."""
     profile: int = 0
     """The generation of its model version's profile that vectors are compared by; 0 without one."""
@@ -211,7 +211,7 @@ class Album:
     def silhouette(self) -> float | None:
         """The mean over spaces, by their images, of those with two shown clusters; None without such a space."""
         known = [
-            (space.silhouette, space.settled)
+            (space.silhouette, space.partitioned)
             for space in self.spaces.values()
             if space.silhouette is not None and self._parted(space.number)
         ]

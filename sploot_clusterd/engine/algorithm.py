@@ -24,8 +24,8 @@ class Algorithm(Protocol):
         """Whether near images share a cell and cells are capped; else each image is a cell of its own."""
         ...
 
-    def due(self, moved: int, settled: int, params: Params) -> bool:
-        """Whether to call `partition` after a job: `moved` images came or went since it saw `settled` images."""
+    def due(self, moved: int, partitioned: int, params: Params) -> bool:
+        """Whether to call `partition` after a job: `moved` images came or went since it saw `partitioned` images."""
         ...
 
     def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sploot_clusterd.engine.album import Album
+from sploot_clusterd.engine.album_encoding import encode_changes
 from sploot_clusterd.engine.algorithm import load_algorithm
-from sploot_clusterd.engine.codec import encode_changes
 from sploot_clusterd.engine.draft import Changes, Draft
 from sploot_clusterd.engine.jobs import Outcome, apply_jobs
 from sploot_clusterd.engine.label import label_of

@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 
 from sploot_clusterd.engine.album import Space
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.profile import Profile
 from sploot_clusterd.engine.statistics import Cells, Doubles, Floats
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.errors import BadStateError
 
 
@@ -22,9 +22,9 @@ class Block:
     def __init__(self, space: Space, profile: Profile | None) -> None:
         self.number = space.number
         self.model_version = space.model_version
-        self.encoding = Encoding(space.layout, profile)
+        self.vector_format = VectorFormat(space.layout, profile)
         self.moved = space.moved
-        self.settled = space.settled
+        self.partitioned = space.partitioned
         self.silhouette = space.silhouette
         self.ids = list(space.ids)
         self._sums: Floats = space.sums
@@ -33,18 +33,18 @@ class Block:
         self._cells: Cells | None = None
 
     @classmethod
-    def empty(cls, number: int, model_version: str, encoding: Encoding) -> Self:
+    def empty(cls, number: int, model_version: str, vector_format: VectorFormat) -> Self:
         """A space without images."""
-        sums: Floats = np.zeros((0, encoding.dimension), dtype=np.float32)
-        space = Space(number, model_version, tuple(encoding.layout), (), sums, np.zeros(0))
-        return cls(space, encoding.profile)
+        sums: Floats = np.zeros((0, vector_format.dimension), dtype=np.float32)
+        space = Space(number, model_version, tuple(vector_format.layout), (), sums, np.zeros(0))
+        return cls(space, vector_format.profile)
 
     @property
     def cells(self) -> Cells:
         """The statistics as they stand; not to be kept over a change."""
         if self._cells is None:
             count = len(self.ids)
-            self._cells = Cells(self._sums[:count], self._weights[:count], self.encoding.profile is not None)
+            self._cells = Cells(self._sums[:count], self._weights[:count], self.vector_format.profile is not None)
         return self._cells
 
     def index(self, cell_id: int) -> int:
@@ -54,10 +54,10 @@ class Block:
             raise BadStateError(f"cell {cell_id} is not in space {self.number}")
         return at
 
-    def extend(self, encoding: Encoding) -> None:
+    def extend(self, vector_format: VectorFormat) -> None:
         """A kind seen for the first time: the images so far are zeros in it."""
-        self.encoding = encoding
-        wider = self.encoding.dimension - self._sums.shape[1]
+        self.vector_format = vector_format
+        wider = self.vector_format.dimension - self._sums.shape[1]
         if wider:
             self._sums = np.pad(self._sums, ((0, 0), (0, wider)))
             self._weights = self._weights.copy()
@@ -101,13 +101,13 @@ class Block:
         return Space(
             self.number,
             self.model_version,
-            tuple(self.encoding.layout),
+            tuple(self.vector_format.layout),
             tuple(self.ids),
             self.cells.sums,
             self.cells.weights,
             self.moved,
-            self.settled,
-            self.encoding.generation,
+            self.partitioned,
+            self.vector_format.generation,
             self.silhouette,
         )
 

@@ -10,11 +10,11 @@ from msgspec import structs
 from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, Member, Segment
 from sploot_clusterd.engine.algorithm import Algorithm
 from sploot_clusterd.engine.block import Block
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.profile import Profile, Profiles
 from sploot_clusterd.engine.rows import Row, decode_row
 from sploot_clusterd.engine.sample import Fresh
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.errors import BadStateError, ClusterdError
 
 
@@ -139,22 +139,22 @@ class Draft:
         """The profile that the space has once it is clustered again."""
         if block.model_version in self.profiles.adopt:
             return self.adopted(block.model_version)
-        return block.encoding.profile
+        return block.vector_format.profile
 
     @property
     def outdated(self) -> bool:
         """Whether a space is to move to another profile."""
-        return any(self.profile_of(block) is not block.encoding.profile for block in self.blocks.values())
+        return any(self.profile_of(block) is not block.vector_format.profile for block in self.blocks.values())
 
     def block_for(self, model_version: str) -> Block | None:
         return next((block for block in self.blocks.values() if block.model_version == model_version), None)
 
-    def open_block(self, model_version: str, encoding: Encoding) -> Block:
-        """The space of the model version, with room for every kind of the encoding; a new one has this encoding."""
+    def open_block(self, model_version: str, vector_format: VectorFormat) -> Block:
+        """The space of the model version, with room for every kind of the format; a new one has this format."""
         block = self.block_for(model_version)
         if block is None:
-            block = Block.empty(self.count_up("space"), model_version, encoding)
+            block = Block.empty(self.count_up("space"), model_version, vector_format)
             self.blocks[block.number] = block
-        elif len(encoding.layout) > len(block.encoding.layout):
-            block.extend(encoding)
+        elif len(vector_format.layout) > len(block.vector_format.layout):
+            block.extend(vector_format)
         return block

@@ -44,7 +44,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
 
 def _rebuilds(album: Album, images: int, jobs: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
-    settled = sum(space.settled for space in album.spaces.values())
+    partitioned = sum(space.partitioned for space in album.spaces.values())
     moved = images + sum(space.moved for space in album.spaces.values())
     at_cap = max(len(album.cells) + images - _CELLS, 0) // _FREED
-    return min(int(moved / max(_LEAST, _GROWTH * settled)), jobs) + at_cap
+    return min(int(moved / max(_LEAST, _GROWTH * partitioned)), jobs) + at_cap

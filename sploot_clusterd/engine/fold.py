@@ -7,7 +7,6 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import NewestJob, Segment
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
 from sploot_clusterd.engine.provisional import enlist, strike
@@ -24,6 +23,7 @@ from sploot_clusterd.engine.rows import (
 )
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.model import EntryId, Job, images_corrected
 
 _PER_SEGMENT = 16
@@ -54,7 +54,7 @@ def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
         if new != old:
-            _settle(draft, image_id, old, new)
+            _move(draft, image_id, old, new)
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
@@ -100,11 +100,11 @@ def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
         return {}
     model_version = job.model_version or ""
     block = draft.block_for(model_version)
-    encoding = block.encoding if block is not None else Encoding((), draft.adopted(model_version))
+    vector_format = block.vector_format if block is not None else VectorFormat((), draft.adopted(model_version))
     for vectors in given.values():
-        encoding = encoding.with_kinds(vectors, model_version)
-    packed = {position: encoding.pack(vectors, draft.params.weights) for position, vectors in given.items()}
-    space = draft.open_block(model_version, encoding).number
+        vector_format = vector_format.with_kinds(vectors, model_version)
+    packed = {position: vector_format.pack(vectors, draft.params.weights) for position, vectors in given.items()}
+    space = draft.open_block(model_version, vector_format).number
     return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in packed.items()}
 
 
@@ -120,7 +120,7 @@ def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
     return row
 
 
-def _settle(draft: Draft, image_id: str, old: Row, new: Row) -> None:
+def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     """Moves the image from where its old row had it to where the new one wants it.
 
     One that a corrected cluster has stays in that: an image sent again keeps its place.

@@ -64,9 +64,9 @@ def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: i
     draft.held = held >= 0
     if draft.outdated and not draft.held:
         recluster(draft)
-        _settle(draft)
+        _bring_up_to_date(draft)
     elif early:
-        _settle(draft)
+        _bring_up_to_date(draft)
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
         forces = job.force and remembered(draft, job) is None
@@ -81,10 +81,10 @@ def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: i
             pending = pending and at < last
         elif outcome.status is not JobStatus.APPLIED and at != held:
             continue
-        _settle(draft)
+        _bring_up_to_date(draft)
     if pending:  # asked for by the second copy of a job whose first copy was rejected
         recluster(draft)
-        _settle(draft)
+        _bring_up_to_date(draft)
     return draft, outcomes
 
 
@@ -159,7 +159,7 @@ def _let_go(draft: Draft) -> None:
         keep_cap(draft, block)
 
 
-def _settle(draft: Draft) -> None:
+def _bring_up_to_date(draft: Draft) -> None:
     """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
     follow_settings(draft)
     rebuild_if_due(draft)

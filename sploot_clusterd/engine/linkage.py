@@ -16,8 +16,8 @@ from sploot_clusterd.engine.statistics import DIGITS, Cells, Ints
 class AverageLinkage:
     micro_cells = False
 
-    def due(self, moved: int, settled: int, params: Params) -> bool:
-        del settled, params
+    def due(self, moved: int, partitioned: int, params: Params) -> bool:
+        del partitioned, params
         return moved > 0
 
     def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:

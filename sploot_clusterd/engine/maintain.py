@@ -28,7 +28,7 @@ _KEPT_AT_CAP = 2 / 3
 
 def rebuild_if_due(draft: Draft) -> None:
     for block in draft.blocks.values():
-        if not draft.held and draft.algorithm.due(block.moved, block.settled, draft.params):
+        if not draft.held and draft.algorithm.due(block.moved, block.partitioned, draft.params):
             rebuild(draft, block)
 
 
@@ -102,7 +102,7 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
     draft.changes.merged += len(gone)
     draft.changes.rebuilt += 1
     counts = np.array([draft.cells[cell_id].count for cell_id in block.ids], dtype=np.int64)
-    block.moved, block.settled = 0, int(counts.sum())
+    block.moved, block.partitioned = 0, int(counts.sum())
     about = block.cells.about(draft.params.mean_prior)
     block.silhouette = silhouette(block.cells, counts, groups, about, draft.params.min_cluster_size)
 

@@ -14,8 +14,8 @@ from sploot_clusterd.engine.statistics import Cells, Ints, centred, first_best, 
 class Mixture:
     micro_cells = True
 
-    def due(self, moved: int, settled: int, params: Params) -> bool:
-        return moved >= max(params.rebuild_least, params.rebuild_growth * settled)
+    def due(self, moved: int, partitioned: int, params: Params) -> bool:
+        return moved >= max(params.rebuild_least, params.rebuild_growth * partitioned)
 
     def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:
         """The group that evidence speaks for, else the strong one that the image is clearly most like."""

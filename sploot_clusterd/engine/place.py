@@ -23,7 +23,7 @@ def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | 
     With an anchor only cells of that anchor will do.
     """
     block = draft.blocks[vectors.space]
-    vector = block.encoding.compared(vectors.data)
+    vector = block.vector_format.compared(vectors.data)
     weight = image_weight(row.quality)
     cell_id = _near_cell(draft, block, vector, anchor) if draft.algorithm.micro_cells else None
     if cell_id is None:
@@ -51,7 +51,7 @@ def leave(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     if draft.cells[cell_id].count == 1:
         _drop(draft, block, at, cell_id)
         return
-    block.add(at, block.encoding.compared(vectors.data), -image_weight(row.quality))
+    block.add(at, block.vector_format.compared(vectors.data), -image_weight(row.quality))
     cell = draft.cells[cell_id]
     members = tuple(member for member in cell.members if member.image_id != image_id)
     draft.cells[cell_id] = _counted(cell, row, -1, members)
@@ -66,7 +66,7 @@ def restate(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     cell_id = draft.living(vectors.cell)
     change = image_weight(new.quality) - image_weight(old.quality)
     if change:
-        block.add(block.index(cell_id), block.encoding.compared(vectors.data), change)
+        block.add(block.index(cell_id), block.vector_format.compared(vectors.data), change)
     cell = draft.cells[cell_id]
     members = tuple(
         _member(image_id, new, vectors, member.closeness) if member.image_id == image_id else member
@@ -85,7 +85,7 @@ def relist(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
     cell = draft.cells[cell_id]
     near = next((member.closeness for member in cell.members if member.image_id == image_id), None)
     if near is None:
-        near = _closeness(draft, block, block.index(cell_id), block.encoding.compared(vectors.data))
+        near = _closeness(draft, block, block.index(cell_id), block.vector_format.compared(vectors.data))
     others = (member for member in cell.members if member.image_id != image_id)
     members = _best(draft, (*others, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = structs.replace(cell, members=members)
@@ -116,7 +116,7 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
         if row.vectors is None or (cell_id := draft.living(row.vectors.cell)) not in wanting:
             continue
         block = draft.blocks[row.vectors.space]
-        vector = block.encoding.compared(row.vectors.data)
+        vector = block.vector_format.compared(row.vectors.data)
         near = _closeness(draft, block, block.index(cell_id), vector)
         found[cell_id].append(_member(image_id, row, row.vectors, near))
     for cell_id, members in found.items():

@@ -13,13 +13,13 @@ from msgspec import structs
 from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.maintain import keep_cap, partition, regroup
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import join
 from sploot_clusterd.engine.rows import Row, Vectors
 from sploot_clusterd.engine.statistics import Cells, Ints
+from sploot_clusterd.engine.vector_format import VectorFormat
 
 _Placed = list[tuple[str, Row, Vectors]]
 
@@ -30,8 +30,8 @@ class _OneGroup:
     def __init__(self, *, micro_cells: bool) -> None:
         self.micro_cells = micro_cells
 
-    def due(self, moved: int, settled: int, params: Params) -> bool:
-        del moved, settled, params
+    def due(self, moved: int, partitioned: int, params: Params) -> bool:
+        del moved, partitioned, params
         return False
 
     def attach(self, cells: Cells, groups: Ints, params: Params) -> int | None:
@@ -71,13 +71,11 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     """
     anchors = {image_id: draft.cells[draft.living(vectors.cell)].anchor for image_id, _, vectors in placed}
     draft.cells, draft.clusters, draft.home, draft.heirs = {}, {}, {}, Heirs()
-    before = {number: block.encoding for number, block in draft.blocks.items()}
-    draft.blocks = {
-        number: Block.empty(number, block.model_version, Encoding(block.encoding.layout, draft.profile_of(block)))
-        for number, block in draft.blocks.items()
-    }
+    before = {number: block.vector_format for number, block in draft.blocks.items()}
+    after = {n: VectorFormat(before[n].layout, draft.profile_of(block)) for n, block in draft.blocks.items()}
+    draft.blocks = {n: Block.empty(n, block.model_version, after[n]) for n, block in draft.blocks.items()}
     for image_id, row, held in placed:
-        old, new = before[held.space], draft.blocks[held.space].encoding
+        old, new = before[held.space], draft.blocks[held.space].vector_format
         vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
         moved = structs.replace(row, vectors=vectors)
         draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id]))

@@ -28,7 +28,7 @@ class SpaceRecord(Struct, array_like=True):
     model_version: str
     layout: tuple[tuple[str, int], ...]
     moved: int
-    settled: int
+    partitioned: int
     profile: int = 0
     dimension: int | None = None
     """None: that of the layout."""

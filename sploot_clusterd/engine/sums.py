@@ -31,7 +31,7 @@ def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
     halves = (sums / np.float32(weight)).astype(_STORED["f2"])  # as `vectors.combine` leaves a whole vector
     if (np.float32(weight) * halves.astype(np.float32)).tobytes() == sums.tobytes():
         return "f2", halves.tobytes()
-    _, levels = quantised(sums)  # as `Encoding` stores a reduced vector
+    _, levels = quantised(sums)  # as `VectorFormat` stores a reduced vector
     if unpack(levels, np.array([weight]), "i1").tobytes() == sums.tobytes():
         return "i1", levels
     return whole(sums)

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 from sploot_clusterd.engine import LEAST_SAMPLE, NO_PROFILES, Profile, Profiles
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.cross_validation import learn_folds
 from sploot_clusterd.evaluate.fleet import Fleet, adopted
-from sploot_clusterd.evaluate.folds import learn_folds
 from sploot_clusterd.evaluate.replay import MODEL_VERSION, Replay, Result
 from sploot_clusterd.profile.file import read_profile
 

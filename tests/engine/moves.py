@@ -10,9 +10,9 @@ from sploot_clusterd.engine import (
     new_album,
     render,
 )
-from sploot_clusterd.engine.codec import encode_changes
-from sploot_clusterd.engine.encoding import Encoding
+from sploot_clusterd.engine.album_encoding import encode_changes
 from sploot_clusterd.engine.rows import decode_row
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.evaluate.albums import LabelledAlbum
 
@@ -61,9 +61,11 @@ def check(pet: Pet) -> None:
         if row.vectors is None:
             continue
         cell, space = pet.album.heirs.get(row.vectors.cell, row.vectors.cell), pet.album.spaces[row.vectors.space]
-        encoding = Encoding(space.layout, pet.profiles.get(space.model_version, space.profile))
+        vector_format = VectorFormat(space.layout, pet.profiles.get(space.model_version, space.profile))
         counts[cell] = counts.get(cell, 0) + 1
-        sums[cell] = sums.get(cell, 0) + np.float32(image_weight(row.quality)) * encoding.compared(row.vectors.data)
+        sums[cell] = sums.get(cell, 0) + np.float32(image_weight(row.quality)) * vector_format.compared(
+            row.vectors.data
+        )
     assert {cell: each.count for cell, each in pet.album.cells.items()} == counts
     for space in pet.album.spaces.values():
         assert space.sums == pytest.approx(

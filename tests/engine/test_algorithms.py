@@ -43,7 +43,7 @@ class Alone:
 
     micro_cells = False
 
-    def due(self, moved, _settled, _params):
+    def due(self, moved, _partitioned, _params):
         return moved > 0
 
     def attach(self, _cells, _groups, _params):

@@ -40,7 +40,7 @@ def test_it_takes_the_place_of_the_last():
     assert applied.changes.rebuilt == 1
     assert pet.members() == apart.members()
     (space,) = pet.album.spaces.values()
-    assert (space.settled, space.moved) == (17, 5)
+    assert (space.partitioned, space.moved) == (17, 5)
 
 
 def test_a_rejected_job_does_not_take_the_others_away():
@@ -77,7 +77,7 @@ def test_a_copy_in_the_same_call_does_not_force_again():
     ]
     assert applied.changes.rebuilt == 1
     (space,) = pet.album.spaces.values()
-    assert (space.settled, space.moved) == (12, 5)
+    assert (space.partitioned, space.moved) == (12, 5)
 
 
 def test_a_second_copy_forces_where_the_first_was_rejected():

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.hero import choose_hero, ranked
 from sploot_clusterd.engine.label import assign
 from sploot_clusterd.engine.statistics import first_best
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.model import Merge
 
 from .corrected import FIRST, SECOND
@@ -26,10 +26,10 @@ def lived(album, profiles, jobs, *, shaken=None):
     """The views of an album without qualities, two photos a job; `shaken` adds noise to the last bits of vectors."""
     with pytest.MonkeyPatch.context() as patch:
         if shaken is not None:
-            rng, compared = np.random.default_rng(shaken), Encoding.compared
+            rng, compared = np.random.default_rng(shaken), VectorFormat.compared
             noise = lambda vector: 1 + 1e-7 * rng.uniform(-1, 1, vector.shape)  # noqa: E731
             patch.setattr(
-                Encoding, "compared", lambda self, data: ((v := compared(self, data)) * noise(v)).astype(np.float32)
+                VectorFormat, "compared", lambda self, data: ((v := compared(self, data)) * noise(v)).astype(np.float32)
             )
         pet, views = Pet(**({} if profiles is None else {"profiles": profiles})), []
         for number in range(jobs):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.sums import pack, stacked, unpack, whole
+from sploot_clusterd.engine.vector_format import VectorFormat
 
 from .fleets import profile, vectors
 
@@ -43,7 +43,7 @@ def test_a_reduced_vector_of_one_image_takes_a_byte_a_value(seed, weight):
     assert (form, len(raw)) == ("i1", ENCODING.dimension)
 
 
-ENCODING = Encoding((("embedding", 32),), profile(settled=True, embedding=32))
+ENCODING = VectorFormat((("embedding", 32),), profile(settled=True, embedding=32))
 
 
 def test_sums_of_several_images_take_four():

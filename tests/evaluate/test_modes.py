@@ -11,8 +11,8 @@ from sploot_clusterd.cli import main
 from sploot_clusterd.engine import Params, Profile, decode_profile, encode_profile
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum
+from sploot_clusterd.evaluate.cross_validation import learn_folds
 from sploot_clusterd.evaluate.fleet import adopted
-from sploot_clusterd.evaluate.folds import learn_folds
 from sploot_clusterd.evaluate.modes import Given, Online, Ran, mode
 from sploot_clusterd.evaluate.replay import Replay, replay
 

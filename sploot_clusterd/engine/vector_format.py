@@ -18,7 +18,7 @@ _STEP: Final = np.dtype("<f4")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class VectorFormat:
     """Of the kinds of `layout` in their order.
 
     Until its profile is settled, an album stores vectors whole, so that it can move to a better one; by a settled
@@ -37,8 +37,8 @@ class Encoding:
         """Length of a vector as it is compared."""
         return sum(reduced for _, _, reduced in self._kinds())
 
-    def with_kinds(self, vectors: Mapping[str, Floats], model_version: str) -> "Encoding":
-        """This encoding with the kinds that it did not have. Raises BadJobError(dimension) where a length is wrong."""
+    def with_kinds(self, vectors: Mapping[str, Floats], model_version: str) -> "VectorFormat":
+        """This format with the kinds that it did not have. Raises BadJobError(dimension) where a length is wrong."""
         known = self.profile.kinds if self.profile is not None else {}
         lengths = {kind: profile.length for kind, profile in known.items()}
         layout = extend_layout(self.layout, vectors, model_version, lengths)

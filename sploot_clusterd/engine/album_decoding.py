@@ -157,7 +157,7 @@ def _space(record: SpaceRecord, cells: Mapping[int, CellRecord]) -> Space:
         sums,
         weights,
         record.moved,
-        record.settled,
+        record.partitioned,
         record.profile,
         record.silhouette,
     )

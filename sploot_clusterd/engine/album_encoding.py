@@ -80,7 +80,7 @@ def _encode_head(album: Album) -> bytes:
                     space.model_version,
                     space.layout,
                     space.moved,
-                    space.settled,
+                    space.partitioned,
                     space.profile,
                     space.dimension,
                     space.silhouette,
