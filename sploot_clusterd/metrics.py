@@ -4,15 +4,13 @@ The first four are the reference service's, by name, label values and buckets. L
 pet, a path or the text of an error, for each value is a series that every scrape carries for ever.
 """
 
-from bisect import bisect_left
-from collections import Counter as Counted
-from collections.abc import Iterable
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from sploot_clusterd import __version__
 from sploot_clusterd.errors import Reason
+from sploot_clusterd.histogram import Histogram, Series
 from sploot_clusterd.model import OPS
 
 _PREFIX = "media_cluster_"
@@ -24,19 +22,6 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SHARES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.9)
 # Narrow where real albums lie.
 _SILHOUETTES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8)
-
-
-class Repeated(Histogram):
-    """A histogram that takes a value many times at once: what a batch measures is mostly the same for all its jobs.
-
-    The library has no call for that, so this reaches into it; a test holds it against `observe`.
-    """
-
-    def observe_each(self, values: Iterable[float]) -> None:
-        """As `observe` for each of the values."""
-        for value, times in Counted(values).items():
-            self._sum.inc(value * times)
-            self._buckets[bisect_left(self._upper_bounds, value)].inc(times)
 
 
 class Metrics:
@@ -55,8 +40,8 @@ class Metrics:
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(_PREFIX + name, meaning, labels, registry=self.registry)
 
-    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Repeated:
-        return Repeated(_PREFIX + name, meaning, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Series:
+        return Histogram(_PREFIX + name, meaning, bounds, registry=self.registry).labels("")
 
     def _ingest(self) -> None:
         self.jobs_processed = self._counter(
@@ -122,7 +107,9 @@ class Metrics:
 
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")
-        self.http_seconds = self._histogram("http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route")
+        self.http_seconds = Histogram(
+            f"{_PREFIX}http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route", registry=self.registry
+        )
         self.http_token_uses = self._counter(
             "http_token_uses_total", "Requests by the place of their token in the settings", "slot"
         )

@@ -17,15 +17,6 @@ PACKAGE = Path(sploot_clusterd.__file__).parent
 PUBLIC = {"_asdict", "_exit", "_fields", "_make", "_replace"}
 """Documented, for all that they begin with an underscore."""
 
-ALLOWED = {
-    "metrics": {
-        "_buckets",
-        "_sum",
-        "_upper_bounds",
-    },  # prometheus_client's histogram has no call for many values at once
-}
-"""By module, with what makes it necessary. Each has an upper bound in pyproject.toml."""
-
 
 def modules() -> Iterator[str]:
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -85,7 +76,7 @@ def violations(module: object) -> set[str]:
 
 @pytest.mark.parametrize("name", list(modules()))
 def test_no_private_name_of_somebody_elses(name: str):
-    assert violations(importlib.import_module(name)) == ALLOWED.get(name.removeprefix("sploot_clusterd."), set())
+    assert violations(importlib.import_module(name)) == set()
 
 
 def test_the_rule_sees_what_it_is_to_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -31,7 +31,7 @@ LAYERS = (
         "running",
         "terminal",
     },
-    {"appendonly", "subcommands", "config", "model", "view", "wire", "metrics", "logs"},
+    {"appendonly", "subcommands", "config", "model", "view", "wire", "metrics", "histogram", "logs"},
     {"errors"},
 )
 """Highest first. A module imports from its own layer and from those below."""

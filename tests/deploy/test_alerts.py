@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from sploot_clusterd.metrics import Metrics
+from tests.docs.tables import declared_metrics
 
 CASES = ("tests/deploy/alerts_test.yml", "tests/deploy/alerts_of_weeks_test.yml")
 FUNCTIONS = {"abs", "absent", "and", "by", "histogram_quantile", "increase", "max", "or", "rate", "sum"}
@@ -27,12 +28,10 @@ def cases(root):
 
 def exposed():
     """Every sample name that the daemon exposes, with its labels."""
-    registry = Metrics().registry
     labels = {}
-    for collector in registry._collector_to_names:
-        for family in collector.describe():
-            names = {"le", *collector._labelnames} if family.type == "histogram" else set(collector._labelnames)
-            labels |= {family.name + suffix: names for suffix in SUFFIXES[family.type]}
+    for name, metric in declared_metrics().items():
+        names = {"le", *metric.labels} if metric.kind == "histogram" else set(metric.labels)
+        labels |= {name.removesuffix("_total") + suffix: names for suffix in SUFFIXES[metric.kind]}
     return labels
 
 

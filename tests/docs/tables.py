@@ -1,14 +1,16 @@
 """The tables of docs/ that follow from the code. `python -m tests.docs.tables` writes them anew; a test compares."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from prometheus_client.metrics import MetricWrapperBase
 
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.config.kinds import shown
 from sploot_clusterd.config.schema import SCHEMA, environment_names, value_of
+from sploot_clusterd.histogram import Histogram
 from sploot_clusterd.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -48,17 +50,28 @@ def metrics() -> str:
     """Every metric, in the order of its declaration."""
     lines = ["", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for name, metric in declared_metrics().items():
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"
-        lines.append(f"| `{name}` | {metric._type} | {labels} | {_cell(metric._documentation)} |")
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
+        lines.append(f"| `{name}` | {metric.kind} | {labels} | {_cell(metric.meaning)} |")
     return "\n".join([*lines, ""])
 
 
-def declared_metrics() -> Mapping[str, MetricWrapperBase]:
+class DeclaredMetric(NamedTuple):
+    kind: str
+    labels: Sequence[str]
+    meaning: str
+
+
+def declared_metrics() -> Mapping[str, DeclaredMetric]:
     """Each metric under the name that a scrape shows (without a histogram's suffixes)."""
     found = {}
     for metric in Metrics().registry._collector_to_names:
-        assert isinstance(metric, MetricWrapperBase)
-        found[metric._name + ("_total" if metric._type == "counter" else "")] = metric
+        if isinstance(metric, Histogram):
+            labels = [metric.label] if metric.label else []
+            found[metric.name] = DeclaredMetric("histogram", labels, metric.meaning)
+        else:
+            assert isinstance(metric, MetricWrapperBase)
+            name = metric._name + ("_total" if metric._type == "counter" else "")
+            found[name] = DeclaredMetric(metric._type, metric._labelnames, metric._documentation)
     return found
 
 

@@ -63,7 +63,7 @@ def test_the_table_of_metrics_has_every_metric():
 
 def test_every_label_of_a_metric_is_explained():
     explained = {re.findall(r"`(\w+)`", cells[0])[0] for cells in table_rows(OPERATIONS, "Metrics")}
-    labels = {label for metric in tables.declared_metrics().values() for label in metric._labelnames}
+    labels = {label for metric in tables.declared_metrics().values() for label in metric.labels}
     assert labels - explained == {"status", "version"}
 
 

@@ -1,0 +1,79 @@
+"""Histograms that take many values at once: what a batch measures is mostly the same for all its jobs.
+
+The library's own has no call for that, and locks for threads, of which we have none that observe.
+"""
+
+import math
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+
+class Series:
+    """One series of a histogram. To be used by one thread."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """`bounds` are the buckets' upper ones, in order; what is beyond the last is counted too."""
+        self._bounds = bounds
+        self._sum = 0.0
+        self._created = time.time()
+        self._counts = [0] * (len(bounds) + 1)
+
+    def observe(self, value: float) -> None:
+        self._sum += value
+        self._counts[bisect_left(self._bounds, value)] += 1
+
+    def observe_each(self, values: Iterable[float]) -> None:
+        """As `observe` for each of the values."""
+        for value, times in Counter(values).items():
+            self._sum += value * times
+            self._counts[bisect_left(self._bounds, value)] += times
+
+    def add_samples(self, metric: Metric, labels: dict[str, str]) -> None:
+        """In Prometheus' form: each bucket counts what is in those below it too."""
+        total = 0
+        for bound, count in zip((*self._bounds, math.inf), self._counts, strict=True):
+            total += count
+            metric.add_sample(f"{metric.name}_bucket", {**labels, "le": _le(bound)}, total)
+        metric.add_sample(f"{metric.name}_count", labels, total)
+        metric.add_sample(f"{metric.name}_sum", labels, self._sum)
+        metric.add_sample(f"{metric.name}_created", labels, self._created)
+
+
+class Histogram(Collector):
+    """A histogram with one label; without, its one series is that of the label ''."""
+
+    def __init__(
+        self, name: str, meaning: str, bounds: Sequence[float], label: str = "", *, registry: CollectorRegistry
+    ) -> None:
+        self.name = name
+        self.meaning = meaning
+        self._bounds = bounds
+        self.label = label
+        self._series: dict[str, Series] = {}
+        registry.register(self)
+
+    def labels(self, value: str) -> Series:
+        """The series of that value, made when it is first asked for."""
+        if value not in self._series:
+            self._series[value] = Series(self._bounds)
+        return self._series[value]
+
+    def describe(self) -> Iterable[Metric]:
+        return [Metric(self.name, self.meaning, "histogram")]
+
+    def collect(self) -> Iterable[Metric]:
+        (metric,) = self.describe()
+        for value, series in self._series.items():
+            series.add_samples(metric, {self.label: value} if self.label else {})
+        return [metric]
+
+
+def _le(bound: float) -> str:
+    """An upper bound as the library writes it."""
+    return "+Inf" if bound == math.inf else repr(float(bound))
