@@ -11,7 +11,6 @@ import importlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, NamedTuple, Self
 
-from sploot_clusterd import appendonly
+from sploot_clusterd import appendonly, private_redis
 from sploot_clusterd.errors import ConfigError, StartError
 
 _LONGEST_SOCKET_PATH: Final = 107  # sun_path has 108 bytes, the last one is NUL
@@ -57,11 +56,11 @@ class EmbeddedRedis:
     def __init__(self, directory: Path, *extra: str) -> None:
         try:
             self.directory = directory.absolute()
+            self.socket = private_redis.socket_of(self.directory)
         except OSError:
             raise ConfigError(
                 f"{directory}: the working directory is gone: give --embedded a directory by its whole path"
             ) from None
-        self.socket = self.directory / "redis.sock"
         self._extra = extra
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -168,7 +167,7 @@ class EmbeddedRedis:
     def _serves(self, process: subprocess.Popen[bytes]) -> bool:
         """Waits until it does; False if it ended instead. Raises StartError if it takes too long."""
         deadline = time.monotonic() + _LOAD_PATIENCE
-        while not self._answers():
+        while not private_redis.answers(self.directory):
             if process.poll() is not None:
                 return False
             if time.monotonic() > deadline:
@@ -196,16 +195,6 @@ class EmbeddedRedis:
         name = appendonly.named_in(_tail(self.directory / "redis.log"))
         file = self.directory / "appendonlydir" / name if name else None
         return file if file and file.is_file() else None
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(1.0)
-            try:
-                connection.connect(os.fsencode(self.socket))
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-            except OSError:
-                return False
 
 
 def find_binary() -> Binary:

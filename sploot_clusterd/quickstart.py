@@ -10,9 +10,8 @@ import shlex
 import sys
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from sploot_clusterd import __version__, config, daemon
+from sploot_clusterd import __version__, config, daemon, private_redis
 from sploot_clusterd.config import Given, Settings
 from sploot_clusterd.config.files import read_text
 from sploot_clusterd.config.show import base_url
@@ -35,7 +34,7 @@ def run(directory: Path, file: Path | None) -> int:
     with EmbeddedRedis(directory) as server:
         if server.mended:
             print(f"clusterd: {server.mended}", file=sys.stderr, flush=True)
-        overrides = _of_redis(server)
+        overrides = private_redis.settings_of(directory)
         token = None
         if not configured.sources.keys() & {"http.tokens", "http.token_files"}:
             token = kept_token(server.directory / "token")
@@ -65,7 +64,11 @@ def kept_token(file: Path) -> str:
 
 def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str:
     """Where the daemon listens, its token, and the commands to try. `token` None: the configured one, not shown."""
-    lines = [f"clusterd {__version__} is ready", f"  data     {server.directory}", f"  Redis    {_url(server)}"]
+    lines = [
+        f"clusterd {__version__} is ready",
+        f"  data     {server.directory}",
+        f"  Redis    {private_redis.url_of(server.directory)}",
+    ]
     http, metrics = settings.http, settings.metrics
     if metrics.enabled:
         lines.append(f"  metrics  {_where(metrics.host, metrics.port)}")
@@ -96,19 +99,3 @@ async def _watch(server: EmbeddedRedis, stopping: asyncio.Event) -> None:
 
 def _where(host: str, port: int) -> str:
     return base_url(host, port) if port else "a free port, which the log names"
-
-
-def _url(server: EmbeddedRedis) -> str:
-    return f"unix://{quote(str(server.socket))}"
-
-
-def _of_redis(server: EmbeddedRedis) -> dict[str, Given]:
-    """What the configuration says of another Redis does not count."""
-    given = {
-        "url": _url(server),
-        "ssl": False,
-        "username": None,
-        "password": None,
-        "ssl_ca_certs": None,
-    }
-    return {f"redis.{name}": Given(value, _SOURCE) for name, value in given.items()}

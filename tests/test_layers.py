@@ -14,7 +14,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "probe", "replay", "dlq", "profile", "embedded", "evaluate"},
+    {"daemon", "probe", "replay", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
     {"ingest", "web", "stream_monitor"},
     {"store", "engine"},
     {

@@ -1,0 +1,40 @@
+"""Where the private Redis of a data directory is: for the daemon that runs it, and for commands beside it."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sploot_clusterd.config import Given
+
+_SOURCE: Final = "--embedded"
+_PATIENCE: Final = 1.0
+"""Seconds. A server that computes for longer than that is not asked by a command now."""
+
+
+def socket_of(directory: Path) -> Path:
+    """Its unix socket. Raises OSError for a relative directory where there is no working directory."""
+    return directory.absolute() / "redis.sock"
+
+
+def url_of(directory: Path) -> str:
+    return f"unix://{quote(str(socket_of(directory)))}"
+
+
+def settings_of(directory: Path) -> dict[str, Given]:
+    """Overrides of settings; what the configuration says of another Redis does not count."""
+    values = {"url": url_of(directory), "ssl": False, "username": None, "password": None, "ssl_ca_certs": None}
+    return {f"redis.{name}": Given(value, _SOURCE) for name, value in values.items()}
+
+
+def answers(directory: Path) -> bool:
+    """Whether a server runs there and serves."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_PATIENCE)
+        try:
+            connection.connect(os.fsencode(socket_of(directory)))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False

@@ -1,0 +1,56 @@
+"""`clusterd dlq` and `clusterd profile` beside a `clusterd --embedded`."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sploot_clusterd.cli import main
+from sploot_clusterd.embedded import EmbeddedRedis
+
+COMMANDS = [["dlq", "list"], ["profile", "list"]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with a short path, and no word of a Redis in the environment."""
+    with tempfile.TemporaryDirectory(prefix="here-") as directory:
+        monkeypatch.chdir(directory)
+        monkeypatch.delenv("REDIS_URL", raising=False)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_one_that_runs_here_is_found(here: Path, words: list[str], capsys):
+    with EmbeddedRedis(here / "clusterd-data"):
+        assert main(words) == 0
+    assert capsys.readouterr().err in {"no dead letter matches\n", "no model version was sampled yet\n"}
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_another_one_is_named(here: Path, words: list[str]):
+    with EmbeddedRedis(here / "other"):
+        assert main([*words, "--embedded", "other"]) == 0
+        assert main(["--embedded", "other", *words]) == 0
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_redis_that_is_configured_comes_first_unless_the_other_is_named(
+    here: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setenv("REDIS_URL", f"unix://{here}/none.sock")
+    with EmbeddedRedis(here / "clusterd-data"):
+        assert main(words) == 1
+        assert "none.sock" in capsys.readouterr().err
+        assert main([*words, "--embedded"]) == 0
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.usefixtures("here")
+def test_where_none_runs_it_is_said(words: list[str], capsys):
+    assert main([*words, "--embedded", "nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert said == "clusterd: nowhere: no daemon runs with its data there; `clusterd --embedded nowhere` starts one\n"
+    assert main(words) == 1
+    assert "redis.url is 'redis://127.0.0.1:6379/0', from the default" in capsys.readouterr().err
