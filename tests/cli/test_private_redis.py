@@ -52,5 +52,3 @@ def test_where_none_runs_it_is_said(words: list[str], capsys):
     assert main([*words, "--embedded", "nowhere"]) == 2
     said = capsys.readouterr().err
     assert said == "clusterd: nowhere: no daemon runs with its data there; `clusterd --embedded nowhere` starts one\n"
-    assert main(words) == 1
-    assert "redis.url is 'redis://127.0.0.1:6379/0', from the default" in capsys.readouterr().err
