@@ -129,7 +129,7 @@ class Planner:
         return _without_effect(pet, erased)._replace(failures=failures)
 
     def _plan(self, pet: PetJobs) -> Ready:
-        current = [each for each in pet.jobs if _is_current(pet, each)]
+        current = _in_order(pet)
         if not current:
             return _without_effect(pet, pet.jobs)
         album = _album(pet)
@@ -201,6 +201,18 @@ def _album(pet: PetJobs) -> Album:
 def _is_current(pet: PetJobs, delivery: Delivery) -> bool:
     """Whether the job was accepted after the pet's last erasure."""
     return pet.loaded.erased is None or delivery.job.sequence > pet.loaded.erased
+
+
+def _in_order(pet: PetJobs) -> list[Delivery]:
+    """What was accepted after the pet's last erasure; a repeat is in the place of what it repeats, if that was too."""
+    current = []
+    for each in pet.jobs:
+        if _is_current(pet, each):
+            first = each.job.repeats
+            if first is not None and (pet.loaded.erased is None or first > pet.loaded.erased):
+                each = each._replace(job=each.job._replace(sequence=first))
+            current.append(each)
+    return sorted(current, key=lambda each: each.job.sequence)
 
 
 def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
