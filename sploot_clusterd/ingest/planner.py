@@ -204,15 +204,17 @@ def _is_current(pet: PetJobs, delivery: Delivery) -> bool:
 
 
 def _in_order(pet: PetJobs) -> list[Delivery]:
-    """What was accepted after the pet's last erasure; a repeat is in the place of what it repeats, if that was too."""
-    current = []
-    for each in pet.jobs:
-        if _is_current(pet, each):
-            first = each.job.repeats
-            if first is not None and (pet.loaded.erased is None or first > pet.loaded.erased):
-                each = each._replace(job=each.job._replace(sequence=first))
-            current.append(each)
+    """What was accepted after the pet's last erasure, by places."""
+    current = [_placed(pet, each) for each in pet.jobs if _is_current(pet, each)]
     return sorted(current, key=lambda each: each.job.sequence)
+
+
+def _placed(pet: PetJobs, delivery: Delivery) -> Delivery:
+    """A repeat takes the place of what it repeats, if that was accepted after the erasure, too."""
+    first = delivery.job.repeats
+    if first is None or (pet.loaded.erased is not None and first <= pet.loaded.erased):
+        return delivery
+    return delivery._replace(job=delivery.job._replace(sequence=first))
 
 
 def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
