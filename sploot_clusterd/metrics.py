@@ -64,6 +64,9 @@ class Metrics:
             "Runs by result: success, retry, dead_letter, invalid, skipped, failure (every failed run)",
             "result",
         )
+        self.reused_job_ids = self._counter(
+            "reused_job_ids_total", "Jobs skipped because their album remembers another job under their id"
+        )
         self.job_seconds = self._histogram(
             "job_processing_seconds", "Time from a batch's read to its jobs' commit, a job", _JOB_SECONDS
         )

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,16 +11,17 @@ from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.codec import encode_changes
 from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Changes, Draft
-from sploot_clusterd.engine.fold import fold, remember, remembered
+from sploot_clusterd.engine.fold import fold
 from sploot_clusterd.engine.groups import follow_settings, refresh
 from sploot_clusterd.engine.label import label_of, relabel
 from sploot_clusterd.engine.maintain import rebuild_if_due
+from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
-from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
+from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label, render
 from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.errors import BadJobError
@@ -41,12 +42,14 @@ class Outcome:
 
     status: JobStatus
     error: BadJobError | None = None
+    says_otherwise: bool = False
+    """The album remembers another job under its id."""
 
 
 @dataclass(slots=True)
 class Applied:
     """A new album, and what of it to write and delete: fields of its hash, and rows by their images. Nothing of either
-    where `changed` is False.
+    where `changed` is False. Where only jobs were remembered that said nothing, the version stays, and so does the view.
     """
 
     album: Album
@@ -87,9 +90,11 @@ def apply(
     """
     draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
     draft, outcomes = _apply_jobs(draft, jobs)
-    if not draft.revision:
+    if not draft.revision and not any(outcome.status is JobStatus.APPLIED for outcome in outcomes):
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
+    if album.version and not draft.revision:
+        updated = _as_it_was(album, updated, params)
     writes, deletes = encode_changes(album, updated)
     expired = _expired(draft) if complete else set()
     written = {
@@ -149,23 +154,18 @@ def _last_force(draft: Draft, jobs: Sequence[Job]) -> int | None:
 
 
 def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
-    """The draft after the job: the one given, unless corrections may yet turn out to be stale, when all is undone.
-
-    A job that the album remembers takes its first place in the order, where nothing of it is new.
-    """
-    first = remembered(draft, job)
-    before = draft.revision
-    corrects = first is None and len(job.corrections) > 0
-    tried = draft.fork() if corrects else draft
+    """The draft after the job: the one given, unless corrections may yet turn out to be stale, when all is undone."""
+    if remembered(draft, job) is not None:
+        return draft, Outcome(JobStatus.REPEATED, says_otherwise=says_otherwise(draft, job))
+    tried = draft.fork() if job.corrections else draft
     try:
-        fold(tried, job, first or job.sequence)
-        if corrects:
+        fold(tried, job)
+        if job.corrections:
             correct(tried, job)
     except BadJobError as error:
         return draft, Outcome(JobStatus.REJECTED, error)
-    if first is None:
-        remember(tried, job.job_id, job.sequence)
-    return tried, Outcome(JobStatus.REPEATED if tried.revision == before else JobStatus.APPLIED)
+    remember(tried, job)
+    return tried, Outcome(JobStatus.APPLIED)
 
 
 def _settle(draft: Draft) -> None:
@@ -179,6 +179,12 @@ def _settle(draft: Draft) -> None:
         regroup(draft)
     for number in [number for number, block in draft.blocks.items() if not block.ids]:
         del draft.blocks[number]
+
+
+def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
+    """What was updated by jobs that said nothing, under the old version, unless settings that changed make it another."""
+    same = replace(updated, version=album.version, updated_ms=album.updated_ms)
+    return same if render(same, params) == render(album, params) else updated
 
 
 def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
@@ -196,6 +202,7 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         heirs=draft.heirs,
         anchors=draft.anchors,
         successors=draft.successors,
+        corrected=draft.corrected,
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,

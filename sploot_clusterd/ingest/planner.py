@@ -42,10 +42,13 @@ class PetJobs(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased."""
+    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased. `says_otherwise`: the
+    album remembers another job under its id.
+    """
 
     delivery: Delivery
     changed: bool
+    says_otherwise: bool = False
 
 
 class Ready(NamedTuple):
@@ -138,7 +141,7 @@ class Planner:
         applied = self._apply(pet, album, current, snapshot.profiles)
         results, failures = _results(pet, current, applied)
         return Ready(
-            self._commit(pet, results, applied, snapshot),
+            self._commit(pet, album.version, results, applied, snapshot),
             results,
             applied.album if applied.changed or pet.loaded.token else None,
             applied.changes if applied.changed else None,
@@ -157,11 +160,14 @@ class Planner:
             complete=pet.all_rows is not None or not pet.loaded.token,
         )
 
-    def _commit(self, pet: PetJobs, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot) -> Commit:
-        needs_view = applied.changed or (pet.loaded.token and not pet.loaded.has_view)
+    def _commit(
+        self, pet: PetJobs, version: int, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot
+    ) -> Commit:
+        new_version = applied.changed and applied.album.version != version
+        needs_view = new_version or (pet.loaded.token and not pet.loaded.has_view)
         return Commit(
             pet.pet_id,
-            [delivery.entry.key for delivery, _ in results],
+            [each.delivery.entry.key for each in results],
             pet.loaded.token,
             pet.loaded.erased,
             version=applied.album.version if applied.changed else None,
@@ -231,7 +237,8 @@ def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tup
         if outcome and outcome.error:
             failures.append(Failure(*each, outcome.error))
         else:
-            results.append(JobResult(each, outcome is not None and outcome.status is JobStatus.APPLIED))
+            changed = outcome is not None and outcome.status is JobStatus.APPLIED
+            results.append(JobResult(each, changed, outcome is not None and outcome.says_otherwise))
     return results, failures
 
 

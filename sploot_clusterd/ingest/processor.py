@@ -211,7 +211,7 @@ class Processor:
             pet_id = plan.commit.pet_id
             if isinstance(reply, Exception):
                 self._cache.drop(pet_id)
-                refused += [Failure(*delivery, reply) for delivery, _ in plan.jobs]
+                refused += [Failure(*delivery, reply) for delivery, *_ in plan.jobs]
             elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
@@ -224,7 +224,7 @@ class Processor:
 
     def _left(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
         """The jobs of a commit that wrote nothing that are still ours to do."""
-        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, _ in plan.jobs]
+        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, *_ in plan.jobs]
         if reply.outcome is CommitOutcome.CONFLICT:
             return self._conflict(pet_id, jobs)
         if reply.outcome is CommitOutcome.PROFILE_CHANGED:
