@@ -196,7 +196,7 @@ class Album:
     anchors: Mapping[int, Anchor] = field(default_factory=dict)
     successors: Mapping[int, int] = field(default_factory=dict)
     """Numbers of clusters that became part of others -> the numbers of those."""
-    corrected: Corrected = Corrected()
+    corrected: Corrected = field(default_factory=Corrected)
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()

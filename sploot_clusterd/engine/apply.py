@@ -49,7 +49,7 @@ class Outcome:
 @dataclass(slots=True)
 class Applied:
     """A new album, and what of it to write and delete: fields of its hash, and rows by their images. Nothing of either
-    where `changed` is False. Where only jobs were remembered that said nothing, the version stays, and so does the view.
+    where `changed` is False. Where jobs said nothing and are only remembered, the version stays, and so does the view.
     """
 
     album: Album
@@ -182,7 +182,7 @@ def _settle(draft: Draft) -> None:
 
 
 def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
-    """What was updated by jobs that said nothing, under the old version, unless settings that changed make it another."""
+    """What jobs that said nothing made of the album, under its old version, unless other settings changed its view."""
     same = replace(updated, version=album.version, updated_ms=album.updated_ms)
     return same if render(same, params) == render(album, params) else updated
 

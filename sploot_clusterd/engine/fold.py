@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import NewestJob
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.encoding import Encoding
 from sploot_clusterd.engine.maintain import keep_cap
@@ -146,8 +145,7 @@ def _take_job(draft: Draft, job: Job, sequence: EntryId) -> None:
     if job.model_version is not None and _newer(at, held.model_at):
         news |= {"model_at": at, "model_version": job.model_version}
     if news:
-        updated: NewestJob = structs.replace(held, **news)
-        draft.job = updated
+        draft.job = structs.replace(held, **news)
         draft.revision += 1
 
 

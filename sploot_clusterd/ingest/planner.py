@@ -42,8 +42,9 @@ class PetJobs(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased. `says_otherwise`: the
-    album remembers another job under its id.
+    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased.
+
+    `says_otherwise`: the album remembers another job under its id.
     """
 
     delivery: Delivery

@@ -120,6 +120,11 @@ def without_all_but_the_last_force(jobs):
     return [each._replace(force=number == last) for number, each in enumerate(jobs)]
 
 
+def without_digests(pet):
+    """A job with `force` says something else than one without."""
+    return {name: raw for name, raw in pet.fields.items() if name[:1] != b"d"}
+
+
 def grouping(pet):
     """Which images with vectors are in a cluster together."""
     home = {cell: key for key, cluster in pet.album.clusters.items() for cell in cluster.cells}
@@ -154,7 +159,7 @@ def test_in_one_commit_the_last_force_serves_all(jobs, forced):
     folded.apply(*jobs)
     last_only.apply(*without_all_but_the_last_force(jobs))
 
-    assert folded.fields == last_only.fields
+    assert without_digests(folded) == without_digests(last_only)
     assert grouping(folded) == grouping(single)
 
 
@@ -234,6 +239,6 @@ def test_only_what_changed_is_written():
     applied = pet.apply(job(2, insight("new", direction(0, 0.3, 77))))
 
     names = {name[:1] for name in applied.writes}
-    assert (names, set(applied.rows)) == ({b"h", b"c", b"j"}, {"new"})
+    assert (names, set(applied.rows)) == ({b"h", b"c", b"j", b"d"}, {"new"})
     assert sum(name.startswith(b"c") for name in applied.writes) == 1
     assert decode_album("pet_123", pet.tables()).version == 2
