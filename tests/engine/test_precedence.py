@@ -84,10 +84,10 @@ def test_what_is_older_than_all_that_is_remembered_is_refused(monkeypatch):
     monkeypatch.setattr(precedence, "_KEPT", 2)
     pet = album()
     for number, image in enumerate(["g0-0", "g0-1", "g0-2", "g0-3", "g2-1"]):
-        corrected(pet, 10 + number, Move([image], SECOND))
+        corrected(pet, 10 + 2 * number, Move([image], SECOND))
     assert "too late: many later" in refused(pet, 9, Move(["g2-0"], SECOND))[1]
-    assert "too late: many later" in refused(pet, 11, Move(["g2-0"], SECOND))[1]
-    corrected(pet, 13, Move(["g2-0"], SECOND))
+    assert "too late: many later" in refused(pet, 13, Move(["g2-0"], SECOND))[1]
+    corrected(pet, 15, Move(["g2-0"], SECOND))
     assert len(pet.album.corrected.places) <= 4
 
 
