@@ -74,6 +74,7 @@ async def test_of_two_corrections_the_later_one_stands(sides: list[Side], proces
 
     await youngest_first(await handed_out(sides[:processes], 2))
 
+    assert not await sides[0].letters()
     view = await sides[0].view()
     (home,) = [c["id"] for c in view["clusters"] if "a0" in [each["image_id"] for each in c["members"]]]
     assert home == "pet-cluster-2"
