@@ -139,15 +139,13 @@ class Queue:
         self._patience = _PATIENCE if patient else 0.0
         self._left = {pet_id: list(of_pet) for pet_id, of_pet in jobs.items()}
         """What has not had its turn, in order."""
-        self._given: list[bytes] = []
+        self._given: dict[bytes, Delivery] = {}
+        """Those of the last turn that were not settled."""
         self._ahead: dict[str, dict[bytes, EntryId]] = {pet_id: {} for pet_id in jobs}
         """By pet: the older pending entries in other hands."""
         self._standing: dict[bytes, PendingEntry] = {}
         self._firsts: dict[tuple[str, str], EntryId] = {}
-        """By pet and job id: the place of the oldest entry, of those that are not waited for and not settled."""
-        for pet_id, of_pet in jobs.items():
-            for _, job in of_pet:
-                self._put_first(pet_id, job.job_id, job.sequence)
+        """By pet and job id: the place of the oldest entry that failed and is to be tried again."""
 
     async def begin(self, older: Sequence[bytes]) -> None:
         """Finds out who has to wait for which of these. Raises StoreUnavailableError."""
@@ -156,11 +154,11 @@ class Queue:
         if self._patience and len(older) > _CROWD:
             self._patience = _PATIENCE_IN_A_CROWD
         for key, whose in (await self._order.whose(older)).items():
+            if whose.failed_at is not None:
+                self._note_failed(whose, whose.failed_at)
+                continue
             for pet_id in whose.pets & self._ahead.keys():
-                if whose.failed_at is None:
-                    self._ahead[pet_id][key] = entry_id(key)
-                else:
-                    self._put_first(pet_id, whose.job_id, whose.failed_at)
+                self._ahead[pet_id][key] = entry_id(key)
 
     async def turn(self) -> JobsByPet:
         """The jobs whose turn it is; none when none are left, or when the others should wait elsewhere.
@@ -168,6 +166,8 @@ class Queue:
         Those of the turn before have had their outcome. Raises StoreUnavailableError.
         """
         self._order.let_go(self._given)
+        for key, (entry, job) in self._given.items():
+            self._ahead[job.pet_id][key] = entry.id
         start, pause = time.perf_counter(), _FIRST_PAUSE
         while not (turn := self._free()) and self._left:
             self.changed.clear()
@@ -180,7 +180,7 @@ class Queue:
             await self._pause(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         self._order.count_wait(time.perf_counter() - start)
-        self._given = [each.entry.key for of_pet in turn.values() for each in of_pet]
+        self._given = {each.entry.key: each for of_pet in turn.values() for each in of_pet}
         return turn
 
     def left(self) -> list[tuple[Delivery, int]]:
@@ -189,6 +189,8 @@ class Queue:
 
     def forget(self, keys: Sequence[bytes]) -> None:
         """These need not be waited for any more."""
+        for key in self._given.keys() & keys:
+            del self._given[key]
         for ahead in self._ahead.values():
             for key in ahead.keys() & keys:
                 del ahead[key]
@@ -208,10 +210,9 @@ class Queue:
         return turn
 
     def _placed(self, delivery: Delivery) -> Delivery:
-        """A repeat of what is not settled is to take its place."""
-        job = delivery.job
-        first = self._firsts[job.pet_id, job.job_id]
-        return delivery if first >= job.sequence else delivery._replace(job=job._replace(repeats=first))
+        """A repeat of what failed is to take its place."""
+        first = self._firsts.get((delivery.job.pet_id, delivery.job.job_id))
+        return delivery if first is None else delivery._replace(job=delivery.job._replace(repeats=first))
 
     async def _refresh(self) -> None:
         """Asks how those stand that are waited for, but for what this process has in hand itself."""
@@ -223,8 +224,8 @@ class Queue:
         }
         self._standing, failed = await self._order.look(sorted(waited_for))
         for whose in failed.values():
-            for pet_id in whose.pets & self._ahead.keys():
-                self._put_first(pet_id, whose.job_id, whose.failed_at)
+            if whose.failed_at is not None:
+                self._note_failed(whose, whose.failed_at)
         self.forget([key for key in waited_for if key not in self._standing])
 
     def _head(self, pet_id: str) -> bytes:
@@ -243,9 +244,9 @@ class Queue:
             return _SHORTEST_MS
         return min(max(standing.idle_ms // 2, _SHORTEST_MS), _LONGEST_MS)
 
-    def _put_first(self, pet_id: str, job_id: str, place: EntryId | None) -> None:
-        if place is not None:
-            self._firsts[pet_id, job_id] = min(place, self._firsts.get((pet_id, job_id), place))
+    def _note_failed(self, whose: _Whose, place: EntryId) -> None:
+        for pet_id in whose.pets & self._ahead.keys():
+            self._firsts[pet_id, whose.job_id] = min(place, self._firsts.get((pet_id, whose.job_id), place))
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -121,8 +121,8 @@ class Planner:
             culprits = self._culprits(pet)
             if not culprits:
                 return self.fail(pet, error)
-        rest = pet._replace(jobs=[each for each in pet.jobs if each.entry.id not in culprits])
         failures = [Failure(*each, culprits[each.entry.id]) for each in pet.jobs if each.entry.id in culprits]
+        rest = pet._replace(jobs=_behind(failures, [each for each in pet.jobs if each.entry.id not in culprits]))
         plan = self.plan(rest)
         return plan._replace(failures=[*plan.failures, *failures])
 
@@ -216,10 +216,22 @@ def _in_order(pet: PetJobs) -> list[Delivery]:
     return sorted(current, key=lambda each: each.job.sequence)
 
 
+def _behind(failures: Sequence[Failure], jobs: Sequence[Delivery]) -> list[Delivery]:
+    """The jobs; those that repeat one that failed are to take its place."""
+    firsts: dict[str, EntryId] = {}
+    for _, job, _ in failures:
+        if job is not None:
+            firsts.setdefault(job.job_id, job.repeats or job.sequence)
+    return [
+        each._replace(job=each.job._replace(repeats=firsts[each.job.job_id])) if each.job.job_id in firsts else each
+        for each in jobs
+    ]
+
+
 def _placed(pet: PetJobs, delivery: Delivery) -> Delivery:
     """A repeat takes the place of what it repeats, if that was accepted after the erasure, too."""
-    first = delivery.job.repeats
-    if first is None or (pet.loaded.erased is not None and first <= pet.loaded.erased):
+    first, erased = delivery.job.repeats, pet.loaded.erased
+    if first is None or first >= delivery.job.sequence or (erased is not None and first <= erased):
         return delivery
     return delivery._replace(job=delivery.job._replace(sequence=first))
 

@@ -213,6 +213,28 @@ async def test_a_repeat_in_the_batch_takes_the_place_of_the_one_that_fails_there
     assert (await side.view())["metrics"]["num_images"] == 0
 
 
+async def test_a_repeat_in_the_batch_takes_the_place_of_the_one_that_failed_before_another_ones_turn(
+    sides: list[Side], monkeypatch: pytest.MonkeyPatch
+):
+    apply = planner.apply
+
+    def fails_once(album, jobs, *args, **kwargs):
+        if any(job.job_id == "a" for job in jobs) and not sides[0].count("jobs_processed_total", result="failure"):
+            raise RuntimeError("boom")
+        return apply(album, jobs, *args, **kwargs)
+
+    monkeypatch.setattr(planner, "apply", fails_once)
+    for job_id, payload in (("a", image("x")), ("b", {"removed_image_ids": ["x"]}), ("a", image("x"))):
+        await sides[0].add(job_id=job_id, payload=payload)
+    first, removal = await sides[0].read("one", count=1), await sides[1].read("two", count=1)
+    again = await sides[0].read("one", count=1)
+    ours = asyncio.create_task(sides[0].process([*first, *again], "one"))
+    await eventually(lambda: sides[0].count("jobs_processed_total", result="failure"), what="the first to fail")
+    await sides[1].process(removal, "two")
+    await ours
+    assert (await sides[0].view())["metrics"]["num_images"] == 0
+
+
 async def test_a_repeat_that_was_accepted_after_an_erasure_is_a_new_job(side: Side):
     await side.add(job_id="a", payload=image("x"))
     await side.fail_once()
