@@ -3,8 +3,8 @@
 Their ids are kept with their first places and digests, in segments, for only a changed segment is written.
 """
 
-from hashlib import blake2b
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -46,11 +46,13 @@ def remember(draft: Draft, job: Job) -> None:
 
 
 def digest(job: Job) -> int:
-    """A number from 1 to 2^64 - 1 that jobs share that say the same: all but id, place and trace counts."""
+    """A number from 1 to 2^32 - 1 that jobs share that say the same: all but id, place and trace counts.
+
+    It only tells mistakes: a cryptographic hash costs more, and lets go of the interpreter's lock for a vector.
+    """
     images = [
         (image.image_id, sorted((kind, vector.tobytes()) for kind, vector in image.vectors.items()), *image[2:])
         for image in job.images
     ]
     pet_said = (job.labels, sorted(job.coverage.items()), job.quality_score, job.model_version)
-    content = _encode((job.force, job.image_ids, job.removed, images, job.corrections, pet_said))
-    return int.from_bytes(blake2b(content, digest_size=8).digest()) or 1
+    return crc32(_encode((job.force, job.image_ids, job.removed, images, job.corrections, pet_said))) or 1
