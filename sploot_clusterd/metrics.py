@@ -49,6 +49,9 @@ class Metrics:
             "Runs by result: success, retry, dead_letter, invalid, skipped, failure (every failed run)",
             "result",
         )
+        self.reused_job_ids = self._counter(
+            "reused_job_ids_total", "Jobs skipped because their album remembers another job under their id"
+        )
         self.job_seconds = self._histogram(
             "job_processing_seconds", "Time from a batch's read to its jobs' commit, a job", _JOB_SECONDS
         )
@@ -60,6 +63,9 @@ class Metrics:
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
+        self.put_off = self._counter(
+            "put_off_total", "Entries left for a moment, as older ones of their pets were not done"
+        )
         self.lost_entries = self._counter(
             "lost_entries_total", "Entries another process had taken when we came to commit"
         )
@@ -70,7 +76,7 @@ class Metrics:
         self.groups_created = self._counter("groups_created_total", "Consumer groups made, again after a loss too")
         self.batch_size = self._histogram("batch_size_jobs", "Jobs in a batch", _COUNTS)
         self.stage_seconds = self._counter(
-            "stage_seconds_total", "Time of consumers by stage: wait, load, compute, commit", "stage"
+            "stage_seconds_total", "Time of consumers by stage: wait, order, load, compute, commit", "stage"
         )
 
     def _albums(self) -> None:

@@ -196,7 +196,9 @@ class Insight(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One decoded, checked job. `sequence` is its first entry id as far as its entry knows."""
+    """One decoded, checked job. `sequence` is its first entry id as far as its entry knows; `repeats` that of an entry
+    of the same job that came before it and is not settled either.
+    """
 
     pet_id: str
     job_id: str
@@ -211,6 +213,7 @@ class Job(NamedTuple):
     removed: Sequence[str] = ()
     corrections: Sequence[Correction] = ()
     trace: str | None = None
+    repeats: EntryId | None = None
 
 
 def cluster_id(pet_id: str, number: object) -> str:

@@ -157,10 +157,21 @@ class Space:
 
 
 class Segment(NamedTuple):
-    """Some recent job ids with their first entry ids, oldest first, and the number in its field's name."""
+    """Some recent job ids with their first entry ids, oldest first, and the number in its fields' names.
+
+    `digests` are of the first of them, as many as there are.
+    """
 
     number: int
     jobs: dict[str, EntryId]
+    digests: tuple[int, ...] = ()
+
+
+class Corrected(NamedTuple):
+    """When what was last corrected, by keys of `precedence`. What is not in `places` was not later than `forgotten`."""
+
+    forgotten: Stamp = (0, 0)
+    places: Mapping[str, Stamp] = {}
 
 
 class Chunk(NamedTuple):
@@ -189,6 +200,7 @@ class Album:
     anchors: Mapping[int, Anchor] = field(default_factory=dict)
     successors: Mapping[int, int] = field(default_factory=dict)
     """Numbers of clusters that became part of others -> the numbers of those."""
+    corrected: Corrected = field(default_factory=Corrected)
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()
@@ -238,7 +250,7 @@ class Album:
         fragments = sum([len(fragment) for _, fragment in self.fragments.values()])
         objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
         names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
-        corrected = 250 * len(self.anchors) + 100 * len(self.successors)
+        corrected = 250 * len(self.anchors) + 100 * len(self.successors) + 150 * len(self.corrected.places)
         return 4000 + arrays + fragments + objects + names + corrected + 16 * len(self.heirs)
 
 

@@ -7,12 +7,13 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Segment, Space
+from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Segment, Space
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.records import (
     ANCHORS,
     CELL,
+    CORRECTED,
     FORMAT,
     FRAGMENT,
     HEAD,
@@ -40,6 +41,8 @@ _cell = msgspec.msgpack.Decoder(CellRecord).decode
 _segment = msgspec.msgpack.Decoder(dict[str, EntryId]).decode
 _chunk = msgspec.msgpack.Decoder(dict[str, float | None]).decode
 _numbers = msgspec.msgpack.Decoder(Mapping[int, int]).decode
+_corrected = msgspec.msgpack.Decoder(Corrected).decode
+_digests = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor]).decode
 
 
@@ -60,6 +63,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         raise BadStateError("the clusters of the head do not hold the cells that are stored")
     cells = _read_all(_cell, names, fields)
     segments = _read_all(_segment, _numbered(b"j", others), fields)
+    digests = _read_all(_digests, _numbered(b"d", others), fields)
     chunks = _read_all(_chunk, _numbered(b"p", others), fields)
     anchors = _read(_anchors, ANCHORS, fields[ANCHORS]) if ANCHORS in fields else {}
     _check_spaces(head, homes, cells)
@@ -78,7 +82,8 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         heirs=_read(Heirs.decode, HEIRS, fields[HEIRS]) if HEIRS in fields else Heirs(),
         anchors=anchors,
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
-        segments=tuple(Segment(number, jobs) for number, jobs in segments.items()),
+        corrected=_read(_corrected, CORRECTED, fields[CORRECTED]) if CORRECTED in fields else Corrected(),
+        segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
         chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,

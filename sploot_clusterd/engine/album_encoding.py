@@ -9,6 +9,7 @@ from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.records import (
     ANCHORS,
     CELL,
+    CORRECTED,
     FORMAT,
     FRAGMENT,
     HEAD,
@@ -38,16 +39,21 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     stored, fragments = _large(old), _large(new)
     writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
     deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
-    for prefix, before, after in ((b"j", old.segments, new.segments), (b"p", old.chunks, new.chunks)):
+    for prefix, before, after, of_part in (
+        (b"j", old.segments, new.segments, 1),
+        (b"d", old.segments, new.segments, 2),
+        (b"p", old.chunks, new.chunks, 1),
+    ):
         held = {part.number: part for part in before}
         for part in after:
             if held.pop(part.number, None) is not part:
-                writes[prefix + b"%d" % part.number] = _encode(part[1])
+                writes[prefix + b"%d" % part.number] = _encode(part[of_part])
         deletes += [prefix + b"%d" % number for number in held]
     for name, was, now in (
         (HEIRS, old.heirs, new.heirs),
         (ANCHORS, old.anchors, new.anchors),
         (SUCCESSORS, old.successors, new.successors),
+        (CORRECTED, old.corrected if old.corrected.places else None, new.corrected if new.corrected.places else None),
     ):
         if now is was or now == was:
             continue

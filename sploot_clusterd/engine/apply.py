@@ -1,7 +1,7 @@
 """Jobs into an album: the engine's one way to change anything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.album_encoding import encode_changes
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.draft import Changes, Draft
-from sploot_clusterd.engine.jobs import Outcome, apply_jobs
+from sploot_clusterd.engine.jobs import JobStatus, Outcome, apply_jobs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
-from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label
+from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label, render
 from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.model import Job
@@ -24,7 +24,7 @@ _DAY_MS = 86_400_000
 @dataclass(slots=True)
 class Applied:
     """A new album, and what of it to write and delete: fields of its hash, and rows by their images. Nothing of either
-    where `changed` is False.
+    where `changed` is False. Where jobs said nothing and are only remembered, the version stays, and so does the view.
     """
 
     album: Album
@@ -66,9 +66,11 @@ def apply(
     """
     draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
     draft, outcomes = apply_jobs(draft, jobs)
-    if not draft.revision:
+    if not draft.revision and not any(outcome.status is JobStatus.APPLIED for outcome in outcomes):
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     updated = _freeze(draft, album, now_ms)
+    if album.version and not draft.revision:
+        updated = _as_it_was(album, updated, params)
     writes, deletes = encode_changes(album, updated)
     expired = _expired(draft) if complete else set()
     written = {
@@ -89,6 +91,12 @@ def apply(
     )
 
 
+def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
+    """What jobs that said nothing made of the album, under its old version, unless other settings changed its view."""
+    same = replace(updated, version=album.version, updated_ms=album.updated_ms)
+    return same if render(same, params) == render(album, params) else updated
+
+
 def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
     return Album(
         album.pet_id,
@@ -104,6 +112,7 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         heirs=draft.heirs,
         anchors=draft.anchors,
         successors=draft.successors,
+        corrected=draft.corrected,
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,

@@ -12,6 +12,7 @@ from msgspec import structs
 from sploot_clusterd.engine.album import Anchor, Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.place import join, leave, relist
+from sploot_clusterd.engine.precedence import in_time, note
 from sploot_clusterd.engine.rows import Vectors, take_pin
 from sploot_clusterd.engine.succession import find, succeed
 from sploot_clusterd.errors import BadJobError
@@ -26,9 +27,11 @@ def correct(draft: Draft, job: Job) -> None:
     """
     for place, correction in enumerate(job.corrections):
         try:
-            _correct(draft, job, correction, place)
+            timely = in_time(draft, job.pet_id, correction, job.sequence)
+            _correct(draft, job, timely, place)
         except BadJobError as error:
             raise BadJobError(error.reason, f"payload.corrections[{place}]: {error.detail}") from None
+        note(draft, job.pet_id, timely, job.sequence)
         draft.changes.corrections[str(correction.__struct_config__.tag)] += 1
     draft.revision += 1
 

@@ -68,6 +68,7 @@ class Draft:
         self.heirs = album.heirs
         self.anchors: dict[int, Anchor] = dict(album.anchors)
         self.successors: Mapping[int, int] = album.successors
+        self.corrected = album.corrected
         self.segments: list[Segment] = list(album.segments)
         self.chunks: list[Chunk] = list(album.chunks)
         self.provisional = album.provisional

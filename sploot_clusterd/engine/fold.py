@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import NewestJob, Segment
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
@@ -25,8 +24,6 @@ from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.model import EntryId, Job, images_corrected
-
-_PER_SEGMENT = 16
 
 
 @dataclass(slots=True)
@@ -48,8 +45,9 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
     return names
 
 
-def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
-    """Applies the job's events at `sequence`. Raises BadJobError before anything is changed."""
+def fold(draft: Draft, job: Job) -> None:
+    """Applies the job's events at its place. Raises BadJobError before anything is changed."""
+    sequence = job.sequence
     for image_id, events in _events(draft, job, sequence).items():
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
@@ -58,23 +56,6 @@ def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
-
-
-def remembered(draft: Draft, job: Job) -> EntryId | None:
-    """The first sequence of a job that the album has seen lately."""
-    return next((segment.jobs[job.job_id] for segment in draft.segments if job.job_id in segment.jobs), None)
-
-
-def remember(draft: Draft, job_id: str, sequence: EntryId) -> None:
-    """Adds the job to the newest segment; whole segments are forgotten once the others hold `dedupe_jobs`."""
-    if not draft.segments or len(draft.segments[-1].jobs) >= _PER_SEGMENT:
-        draft.segments.append(Segment(draft.count_up("segment"), {}))
-    newest = draft.segments[-1]
-    draft.segments[-1] = Segment(newest.number, {**newest.jobs, job_id: sequence})
-    others = (len(draft.segments) - 2) * _PER_SEGMENT + len(draft.segments[-1].jobs)
-    if len(draft.segments) > 1 and others >= draft.params.dedupe_jobs:
-        del draft.segments[0]
-    draft.revision += 1
 
 
 def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
@@ -175,8 +156,7 @@ def _take_job(draft: Draft, job: Job, sequence: EntryId) -> None:
     if job.model_version is not None and _newer(at, held.model_at):
         news |= {"model_at": at, "model_version": job.model_version}
     if news:
-        updated: NewestJob = structs.replace(held, **news)
-        draft.job = updated
+        draft.job = structs.replace(held, **news)
         draft.revision += 1
 
 

@@ -1,17 +1,18 @@
-"""The jobs of one call in the order in which they take effect: their own, but that nothing is grouped anew before the
-corrections, which are of the album as it was shown.
+"""The jobs of one call, one after the other. A job's corrections are of the album as it was shown: what groups images
+anew comes after them.
 """
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.fold import fold, remember, remembered
+from sploot_clusterd.engine.fold import fold
 from sploot_clusterd.engine.groups import follow_settings, refresh
 from sploot_clusterd.engine.label import relabel
 from sploot_clusterd.engine.maintain import keep_cap, rebuild_if_due
+from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
@@ -31,125 +32,67 @@ class Outcome:
 
     status: JobStatus
     error: BadJobError | None = None
+    says_otherwise: bool = False
+    """The album remembers another job under its id."""
 
 
 def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
-    """The draft after the jobs, and what became of each.
-
-    Corrections that turn out to be refused must not have changed when the rest took effect: then all is done again
-    without waiting for them.
-    """
-    if not any(job.corrections for job in jobs):
-        return _in_order(draft, jobs, set(), -1)
-    refused: set[int] = set()
-    while True:
-        tried, early = _correct_first(draft.fork(), jobs, refused)
-        waiting = {at for at, job in enumerate(jobs) if job.corrections} - early - refused
-        done, outcomes = _in_order(tried, jobs, early, max(waiting, default=-1))
-        rejected = {at for at, outcome in enumerate(outcomes) if outcome.status is JobStatus.REJECTED}
-        more = {at for at in rejected - refused if jobs[at].corrections}
-        if not more:
-            return done, outcomes
-        refused |= more
-
-
-def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: int) -> tuple[Draft, list[Outcome]]:
-    """Applies the jobs, of which those in `early` have made their corrections; nothing is grouped anew before the job
-    in the place `held`.
-
-    One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway.
-    """
-    last = max(held, _last_force(draft, jobs))
-    pending = False
-    draft.held = held >= 0
-    if draft.outdated and not draft.held:
-        recluster(draft)
-        _bring_up_to_date(draft)
-    elif early:
-        _bring_up_to_date(draft)
+    """The draft after the jobs, and what became of each. How jobs are spread over calls makes no difference."""
     outcomes: list[Outcome] = []
-    for at, job in enumerate(jobs):
-        forces = job.force and remembered(draft, job) is None
-        draft, outcome = _apply_job(draft, job, corrected=at in early)
+    clean = False
+    """Whether images were reclustered, and none was spoken of since: to do it again would change nothing."""
+    for job in jobs:
+        draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
-        draft.held = at < held
-        if forces and outcome.status is JobStatus.APPLIED:
+        applied = outcome.status is JobStatus.APPLIED
+        clean = clean and not (applied and (job.images or job.removed or job.corrections))
+        if draft.outdated or (applied and job.force and not clean):
             draft.need_all_rows()
-            pending = True
-        if (pending and at == last) or (at == held and draft.outdated):
             recluster(draft)
-            pending = pending and at < last
-        elif outcome.status is not JobStatus.APPLIED and at != held:
-            continue
-        _bring_up_to_date(draft)
-    if pending:  # asked for by the second copy of a job whose first copy was rejected
-        recluster(draft)
-        _bring_up_to_date(draft)
+            _bring_up_to_date(draft)
+            clean = True
+        elif applied:
+            _bring_up_to_date(draft)
     return draft, outcomes
 
 
-def _correct_first(draft: Draft, jobs: Sequence[Job], refused: Collection[int]) -> tuple[Draft, set[int]]:
-    """Makes corrections of the album as it was shown, before anything else can move what they speak of.
-
-    Returns the draft and the places of their jobs. Those that speak of what comes with these jobs have to wait for it,
-    and so do all after them, for of two corrections the later one counts.
-    """
-    first: set[int] = set()
-    ids: set[str] = set()
-    come: set[str] = set()
-    named: set[str] = set()
-    draft.held = True
-    for at, job in enumerate(jobs):
-        come |= {each.image_id for each in job.images if each.vectors and draft.row(each.image_id).vectors is None}
-        if job.corrections and at not in refused and job.job_id not in ids and remembered(draft, job) is None:
-            named.update(*map(images_corrected, job.corrections))
-            if named & come or len(named) > draft.params.max_cells:  # each image may found a cell
-                break
-            tried = draft.fork()
-            try:
-                correct(tried, job)
-            except BadJobError:
-                break
-            first.add(at)
-            draft = tried
-        ids.add(job.job_id)
-    _let_go(draft)
-    return draft, first
-
-
-def _last_force(draft: Draft, jobs: Sequence[Job]) -> int:
-    """The place of the last job that asks for a reclustering and was not applied before, in this call or another; -1 if
-    there is none.
-    """
-    if not any(job.force for job in jobs):
-        return -1
-    places: dict[str, int] = {}
-    for at, job in enumerate(jobs):
-        if remembered(draft, job) is None:
-            places.setdefault(job.job_id, at)
-    return max((at for at in places.values() if jobs[at].force), default=-1)
-
-
-def _apply_job(draft: Draft, job: Job, *, corrected: bool) -> tuple[Draft, Outcome]:
-    """The draft after the job: the one given, unless corrections may yet turn out to be stale, when all is undone.
-
-    A job that the album remembers takes its first place in the order, where nothing of it is new.
-    """
-    first = remembered(draft, job)
-    before = draft.revision
-    corrects = first is None and len(job.corrections) > 0 and not corrected
-    tried = draft.fork() if corrects else draft
+def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
+    """The draft after the job: the one given, unless its corrections may turn out to be stale, when all is undone."""
+    if remembered(draft, job) is not None:
+        return draft, Outcome(JobStatus.REPEATED, says_otherwise=says_otherwise(draft, job))
     try:
-        tried.held |= corrects
-        fold(tried, job, first or job.sequence)
-        if corrects:
-            correct(tried, job)
-            _let_go(tried)
+        if job.corrections:
+            tried = _corrected(draft, job)
+        else:
+            fold(tried := draft, job)
     except BadJobError as error:
         return draft, Outcome(JobStatus.REJECTED, error)
-    if first is None:
-        remember(tried, job.job_id, job.sequence)
-    return tried, Outcome(JobStatus.REPEATED if tried.revision == before else JobStatus.APPLIED)
+    remember(tried, job)
+    return tried, Outcome(JobStatus.APPLIED)
+
+
+def _corrected(draft: Draft, job: Job) -> Draft:
+    """A new draft after a job with corrections. Raises BadJobError.
+
+    They are of the album as it was shown: until they are made nothing is grouped anew. They come before what else the
+    job says, for that may move what they speak of; but those that speak of images that come with it come after it.
+    """
+    named = set().union(*map(images_corrected, job.corrections))
+    if not any(image.image_id in named and draft.row(image.image_id).vectors is None for image in job.images):
+        try:
+            return _in_turn(draft, lambda tried: correct(tried, job), lambda tried: fold(tried, job))
+        except BadJobError:
+            pass  # what they lack may be what the job brings
+    return _in_turn(draft, lambda tried: fold(tried, job), lambda tried: correct(tried, job))
+
+
+def _in_turn(draft: Draft, *steps: Callable[[Draft], None]) -> Draft:
+    tried = draft.fork()
+    tried.held = True
+    for step in steps:
+        step(tried)
+    _let_go(tried)
+    return tried
 
 
 def _let_go(draft: Draft) -> None:

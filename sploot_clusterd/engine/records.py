@@ -1,8 +1,9 @@
 """What an album's tables hold as fields of its hash, in MessagePack. Rows have their own codec in `rows`.
 
 `head`: counters, spaces, clusters, the newest job. `c<id>`: one cell. `f<n>`: a large cluster as it was rendered, in
-JSON. `j<n>`: a segment of recent job ids. `p<n>`: a chunk of the provisional images. `heirs`: which cells took in
-which. `anchors`: what users' corrections hold together, `successors`: which clusters took in which.
+JSON. `j<n>`: a segment of recent job ids, `d<n>`: their digests. `p<n>`: a chunk of the provisional images. `heirs`:
+which cells took in which. `anchors`: what users' corrections hold together, `corrected`: when what was last corrected,
+`successors`: which clusters took in which.
 """
 
 from typing import Final
@@ -21,6 +22,7 @@ FRAGMENT: Final = b"f%d"
 HEIRS: Final = b"heirs"
 ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
+CORRECTED: Final = b"corrected"
 
 
 class SpaceRecord(Struct, array_like=True):

@@ -38,17 +38,19 @@ class Batch:
     """Entries that one consumer took up together.
 
     `consumer` is its name in the group, `progress` tells its watchdog that the work goes on, `start` is when it took
-    them up, by `time.perf_counter`.
+    them up, by `time.perf_counter`. `contiguous`: no other pending entry lies between its first and its last one, as
+    they were read and not claimed.
     """
 
     consumer: str
     entries: Sequence[Entry]
     progress: Callable[[], None]
+    contiguous: bool = False
     start: float = field(default_factory=time.perf_counter)
 
     def part(self, entries: Sequence[Entry]) -> "Batch":
         """Some of the entries, as a batch that is taken up now."""
-        return Batch(self.consumer, entries, self.progress)
+        return Batch(self.consumer, entries, self.progress, self.contiguous)
 
     def seconds(self) -> float:
         """How long it has been in hand."""

@@ -102,7 +102,7 @@ class Consumer:
         entries = await reader.read()
         self._wait_seconds.inc(clock() - start)
         if entries:
-            await self._processor.run(Batch(self._consumer, entries, self._progress))
+            await self._processor.run(Batch(self._consumer, entries, self._progress, contiguous=True))
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Reader]:

@@ -15,6 +15,7 @@ from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.isolation import LoneRuns
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.planner import Planner
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
@@ -53,13 +54,15 @@ class Ingest:
             store.profiles, sampling=sampling, moves_per_second=settings.profiles.moves_per_second
         )
         self.learner = ProfileLearner(self.profiles, metrics, health, stopping) if sampling else None
+        decoder = Decoder(compute, settings.limits)
         self.processor = Processor(
             albums=store.albums,
-            decoder=Decoder(compute, settings.limits),
+            decoder=decoder,
             planner=Planner(params, self.profiles),
             profiles=self.profiles,
             cache=self.cache,
             leases=self.leases,
+            order=Order(store.pending, decoder, metrics),
             lone_runs=LoneRuns(store.stream),
             results=Results(
                 store.stream,

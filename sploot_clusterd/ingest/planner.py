@@ -42,10 +42,14 @@ class PetJobs(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased."""
+    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased.
+
+    `says_otherwise`: the album remembers another job under its id.
+    """
 
     delivery: Delivery
     changed: bool
+    says_otherwise: bool = False
 
 
 class Ready(NamedTuple):
@@ -117,8 +121,8 @@ class Planner:
             culprits = self._culprits(pet)
             if not culprits:
                 return self.fail(pet, error)
-        rest = pet._replace(jobs=[each for each in pet.jobs if each.entry.id not in culprits])
         failures = [Failure(*each, culprits[each.entry.id]) for each in pet.jobs if each.entry.id in culprits]
+        rest = pet._replace(jobs=_behind(failures, [each for each in pet.jobs if each.entry.id not in culprits]))
         plan = self.plan(rest)
         return plan._replace(failures=[*plan.failures, *failures])
 
@@ -129,7 +133,7 @@ class Planner:
         return _without_effect(pet, erased)._replace(failures=failures)
 
     def _plan(self, pet: PetJobs) -> Ready:
-        current = [each for each in pet.jobs if _is_current(pet, each)]
+        current = _in_order(pet)
         if not current:
             return _without_effect(pet, pet.jobs)
         album = _album(pet)
@@ -138,7 +142,7 @@ class Planner:
         applied = self._apply(pet, album, current, snapshot.profiles)
         results, failures = _results(pet, current, applied)
         return Ready(
-            self._commit(pet, results, applied, snapshot),
+            self._commit(pet, album.version, results, applied, snapshot),
             results,
             applied.album if applied.changed or pet.loaded.token else None,
             applied.changes if applied.changed else None,
@@ -157,11 +161,14 @@ class Planner:
             complete=pet.all_rows is not None or not pet.loaded.token,
         )
 
-    def _commit(self, pet: PetJobs, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot) -> Commit:
-        needs_view = applied.changed or (pet.loaded.token and not pet.loaded.has_view)
+    def _commit(
+        self, pet: PetJobs, version: int, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot
+    ) -> Commit:
+        new_version = applied.changed and applied.album.version != version
+        needs_view = new_version or (pet.loaded.token and not pet.loaded.has_view)
         return Commit(
             pet.pet_id,
-            [delivery.entry.key for delivery, _ in results],
+            [each.delivery.entry.key for each in results],
             pet.loaded.token,
             pet.loaded.erased,
             version=applied.album.version if applied.changed else None,
@@ -203,6 +210,32 @@ def _is_current(pet: PetJobs, delivery: Delivery) -> bool:
     return pet.loaded.erased is None or delivery.job.sequence > pet.loaded.erased
 
 
+def _in_order(pet: PetJobs) -> list[Delivery]:
+    """What was accepted after the pet's last erasure, by places."""
+    current = [_placed(pet, each) for each in pet.jobs if _is_current(pet, each)]
+    return sorted(current, key=lambda each: each.job.sequence)
+
+
+def _behind(failures: Sequence[Failure], jobs: Sequence[Delivery]) -> list[Delivery]:
+    """The jobs; those that repeat one that failed are to take its place."""
+    firsts: dict[str, EntryId] = {}
+    for _, job, _ in failures:
+        if job is not None:
+            firsts.setdefault(job.job_id, job.repeats or job.sequence)
+    return [
+        each._replace(job=each.job._replace(repeats=firsts[each.job.job_id])) if each.job.job_id in firsts else each
+        for each in jobs
+    ]
+
+
+def _placed(pet: PetJobs, delivery: Delivery) -> Delivery:
+    """A repeat takes the place of what it repeats, if that was accepted after the erasure, too."""
+    first, erased = delivery.job.repeats, pet.loaded.erased
+    if first is None or first >= delivery.job.sequence or (erased is not None and first <= erased):
+        return delivery
+    return delivery._replace(job=delivery.job._replace(sequence=first))
+
+
 def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
     commit = Commit(pet.pet_id, [each.entry.key for each in jobs], pet.loaded.token, pet.loaded.erased)
     return Ready(commit, [JobResult(each, changed=False) for each in jobs])
@@ -217,7 +250,8 @@ def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tup
         if outcome and outcome.error:
             failures.append(Failure(*each, outcome.error))
         else:
-            results.append(JobResult(each, outcome is not None and outcome.status is JobStatus.APPLIED))
+            changed = outcome is not None and outcome.status is JobStatus.APPLIED
+            results.append(JobResult(each, changed, outcome is not None and outcome.says_otherwise))
     return results, failures
 
 

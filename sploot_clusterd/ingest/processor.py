@@ -12,6 +12,7 @@ from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, Failure, Jobs
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
@@ -27,8 +28,8 @@ _TRIES: Final = 4
 class Processor:
     """Takes each entry of a batch to an outcome: a commit, a dead letter, or a later try.
 
-    An entry's way: `run` tells suspects from the others, `_process` decodes, `_attempt` loads, plans and commits some
-    pets, and `results` writes down what became of each.
+    An entry's way: `run` tells suspects from the others, `_process` decodes, `order` says whose turn it is, `_attempt`
+    loads, plans and commits some pets, and `results` writes down what became of each.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Processor:
         profiles: ProfileRegistry,
         cache: AlbumCache,
         leases: Leases,
+        order: Order,
         lone_runs: LoneRuns,
         results: Results,
         compute: Compute,
@@ -51,6 +53,7 @@ class Processor:
         self._profiles = profiles
         self._cache = cache
         self._leases = leases
+        self._order = order
         self._lone_runs = lone_runs
         self._results = results
         self._compute = compute
@@ -65,8 +68,10 @@ class Processor:
         Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
         """
         with self._leases.lease(batch.consumer, [entry.key for entry in batch.entries]):
+            others = [each for each in batch.entries if each.handling is Handling.RUN]
             async with self._lock.shared():
-                await self._process(batch.part([each for each in batch.entries if each.handling is Handling.RUN]))
+                # Not patient beside suspects, which run later and may be what they would wait for.
+                await self._process(batch.part(others), patient=len(others) == len(batch.entries))
             for entry in batch.entries:
                 if entry.handling is Handling.ALONE:
                     async with self._lock.exclusive():
@@ -83,14 +88,22 @@ class Processor:
             await self._results.set_aside(batch, entry, "crash_loop", text)
         elif permission is LoneRun.RUN:
             with self._lone_runs.running(entry):
-                await self._process(batch.part([entry]))
+                await self._process(batch.part([entry]), patient=False)
 
-    async def _process(self, batch: Batch) -> None:
+    async def _process(self, batch: Batch, *, patient: bool = True) -> None:
         if not batch.entries:
             return
         self._batch_size.observe(len(batch.entries))
-        jobs, failures = await self._decoder.decode(batch.entries)
+        older, (jobs, failures) = await asyncio.gather(self._order.older(batch), self._decoder.decode(batch.entries))
         await self._results.failed(batch, failures)
+        with self._order.queue(jobs, patient=patient) as queue:
+            await queue.begin(older)
+            while turn := await queue.turn():
+                await self._apply(batch, turn)
+                batch.progress()
+            await self._results.put_off(batch, queue.left())
+
+    async def _apply(self, batch: Batch, jobs: JobsByPet) -> None:
         for tries in range(_TRIES):
             jobs, seconds = await self._sweep(batch, jobs)
             if not jobs:
@@ -198,11 +211,12 @@ class Processor:
             pet_id = plan.commit.pet_id
             if isinstance(reply, Exception):
                 self._cache.drop(pet_id)
-                refused += [Failure(*delivery, reply) for delivery, _ in plan.jobs]
+                refused += [Failure(*delivery, reply) for delivery, *_ in plan.jobs]
             elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
+                self._order.settled(plan.commit.entries)
             elif left := self._left(plan, reply):
                 again[pet_id] = left
         await self._results.committed(batch, committed)
@@ -210,7 +224,7 @@ class Processor:
 
     def _left(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
         """The jobs of a commit that wrote nothing that are still ours to do."""
-        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, _ in plan.jobs]
+        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, *_ in plan.jobs]
         if reply.outcome is CommitOutcome.CONFLICT:
             return self._conflict(pet_id, jobs)
         if reply.outcome is CommitOutcome.PROFILE_CHANGED:

@@ -119,10 +119,11 @@ class Reclaimer:
         return await self.claim(ClaimKind.DUE) if self._due.possible else 0
 
     async def upkeep(self) -> int:
-        """Forgets consumers of processes long gone, and erase marks that nothing older needs."""
+        """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
         return (
             await self._stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
             + await self._stream.sweep_erase_marks()
+            + await self._stream.sweep_records()
         )
 
     async def _do(self, duty: Duty) -> None:

@@ -61,7 +61,7 @@ class Results:
         jobs = [job for plan in plans for job in plan.jobs]
         self._brake.good(len(jobs))
         self._count_changes(plans)
-        applied = sum(changed for _, changed in jobs)
+        applied = sum(each.changed for each in jobs)
         self._success.inc(applied)
         self._skipped.inc(len(jobs) - applied)
         self._metrics.job_seconds.observe_each([seconds] * len(jobs))
@@ -69,9 +69,12 @@ class Results:
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()
             with logs.together():
-                for (entry, job), changed in jobs[first : first + _LINES_A_WRITE]:
+                for (entry, job), changed, says_otherwise in jobs[first : first + _LINES_A_WRITE]:
                     fields = {**log_fields(entry, job), "latency_ms": latency_ms}
                     logs.info(log, "job done" if changed else "job skipped", fields)
+                    if says_otherwise:
+                        self._metrics.reused_job_ids.inc()
+                        log.warning("job skipped, as its id was another job's", extra={"data": fields})
 
     async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """Each failure becomes a later try or a dead letter, as `after_failure` says."""
@@ -91,6 +94,15 @@ class Results:
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(deliveries)}})
         retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
         await self._retry(batch, retries)
+
+    async def put_off(self, batch: Batch, waiting: Sequence[tuple[Delivery, int]]) -> None:
+        """Leaves entries for so many ms each, as older ones of their pets come first."""
+        if not waiting:
+            return
+        log.info("left jobs until older ones of their pets are done", extra={"data": {"entries": len(waiting)}})
+        self._metrics.put_off.inc(len(waiting))
+        self._due.put_off()
+        await self._stream.put_off(batch.consumer, [(entry.key, delay_ms) for (entry, _), delay_ms in waiting])
 
     async def _retry(self, batch: Batch, retries: Sequence[Retry]) -> None:
         self._due.put_off()  # before: the figures that are asked for meanwhile may not show it yet

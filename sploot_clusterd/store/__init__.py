@@ -8,11 +8,12 @@ from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import Commit, CommitOutcome, Committed
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
-from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream
+from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
 from sploot_clusterd.store.views import ViewStore
 
 __all__ = [
@@ -31,12 +32,15 @@ __all__ = [
     "Loaded",
     "LoneRun",
     "Offer",
+    "PendingEntries",
+    "PendingEntry",
     "Polled",
     "ProfileStore",
     "Reader",
     "Replayed",
     "Retry",
     "SampleSize",
+    "Standing",
     "State",
     "Stats",
     "Store",
@@ -44,4 +48,5 @@ __all__ = [
     "UsedProfile",
     "ViewStore",
     "Wanted",
+    "entry_id",
 ]

@@ -64,9 +64,12 @@ class Gateway:
         replies = await self._replies(script, calls) if calls else []
         return [of_stored(reply) if isinstance(reply, ReplyError) else reply for reply in replies]
 
-    async def command(self, kind: Kind, name: str, key: str, *arguments: Argument) -> Any:
-        """The reply to a command whose first argument is `key`; a `name` of two words is sent as two."""
-        return _reply(await self._exchange(kind, pack((*name.split(), key, *arguments))))
+    async def command(self, kind: Kind, name: str, key: str, *arguments: Argument, again: bool = False) -> Any:
+        """The reply to a command whose first argument is `key`; a `name` of two words is sent as two.
+
+        `again`: it may happen twice, and is sent again at once if the connection broke.
+        """
+        return _reply(await self._exchange(kind, pack((*name.split(), key, *arguments)), again=again))
 
     async def read(self, kind: Kind, name: str, key: str, *arguments: Argument) -> Any:
         """As `command`, and again at once if the connection broke: for what may happen twice.

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from sploot_clusterd.store.connection import pack
 from sploot_clusterd.store.keys import Keys
 
-Kind = Literal["claim", "commit", "erase", "load", "outcome", "profiles", "read", "submit", "upkeep", "view"]
+Kind = Literal["claim", "commit", "erase", "load", "order", "outcome", "profiles", "read", "submit", "upkeep", "view"]
 """What a round trip is for; the closed set of that metric's label."""
 
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
@@ -99,6 +99,10 @@ COMMIT: Final = Script(
     "entries fields rows old_fields old_rows used_profiles offers",
 )
 RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
+PUT_OFF: Final = Script("put_off", "outcome", "stream attempts", "group consumer", "entries")
+PENDING_JOBS: Final = Script(
+    "pending_jobs", "order", "stream attempts", "group", "strange known", writes=False, repeatable=True
+)
 CLAIM: Final = Script("claim", "claim", "stream attempts", "group consumer kind abandoned:int cursor:bytes most:int")
 BEGIN_ALONE: Final = Script(
     "begin_alone", "claim", "stream attempts", "group consumer entry:bytes most_lone_runs:int harmless:int"
@@ -120,6 +124,7 @@ ERASE: Final = Script(
 )
 ERASE_LETTERS: Final = Script("erase_letters", "erase", "dead_letters", "pet_id cursor:bytes page_size:int")
 SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", "cursor:bytes page_size:int")
+SWEEP_RECORDS: Final = Script("sweep_records", "upkeep", "stream attempts", "group cursor:bytes page_size:int")
 POLL_PROFILES: Final = Script(
     "poll_profiles", "profiles", "profiles", "most_sampled:int", writes=False, repeatable=True
 )

@@ -8,6 +8,7 @@ from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters
+from sploot_clusterd.store.pending import PendingEntries
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding, Server
@@ -24,6 +25,7 @@ class Store:
         self._metrics = metrics
         self._server = Server(gateway)
         self.stream = Stream(gateway, settings.stream, metrics)
+        self.pending = PendingEntries(gateway, settings.stream.group)
         self.albums = AlbumStore(gateway, settings)
         self.views = ViewStore(gateway, self.stream, metrics, maxlen=settings.stream.maxlen)
         self.profiles = ProfileStore(gateway)

@@ -12,9 +12,10 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Gateway, pairs
 from sploot_clusterd.store.reasons import GroupExistsError
+from sploot_clusterd.store.scripts import Script
 
 _PAGE: Final = 64
-_MARKS_A_PAGE: Final = 200
+_SWEPT_A_PAGE: Final = 200
 
 
 class Handling(Enum):
@@ -153,6 +154,11 @@ class Stream:
         flat = [part for r in retries for part in r]
         return int(await self._gateway.run(scripts.RETRY, group=self.group, consumer=consumer, retries=flat))
 
+    async def put_off(self, consumer: str, entries: Sequence[tuple[bytes, int]]) -> int:
+        """Leaves entries that were not run for so many ms each. How many were still the consumer's."""
+        flat = [part for each in entries for part in each]
+        return int(await self._gateway.run(scripts.PUT_OFF, group=self.group, consumer=consumer, entries=flat))
+
     async def dead_letter(self, consumer: str, letter: Letter) -> bool:
         """Sets the job aside and settles its entry; False if there was nothing to keep (erased, or no longer ours)."""
         what, *dropped = await self._gateway.run(
@@ -178,9 +184,16 @@ class Stream:
 
     async def sweep_erase_marks(self) -> int:
         """Drops the erase marks that nothing unsettled is older than; how many."""
+        return await self._sweep(scripts.SWEEP_MARKS)
+
+    async def sweep_records(self) -> int:
+        """Drops the records of entries that are not pending any more; how many."""
+        return await self._sweep(scripts.SWEEP_RECORDS, group=self.group)
+
+    async def _sweep(self, script: Script, **values: str) -> int:
         cursor, swept = b"0", 0
         while True:
-            cursor, dropped = await self._gateway.run(scripts.SWEEP_MARKS, cursor=cursor, page_size=_MARKS_A_PAGE)
+            cursor, dropped = await self._gateway.run(script, cursor=cursor, page_size=_SWEPT_A_PAGE, **values)
             swept += int(dropped)
             if cursor == b"0":
                 return swept

@@ -1,4 +1,6 @@
-"""Two daemons on one stream, and few pets that all jobs are of: what their conflicts cost, and how long jobs wait."""
+"""Two daemons on one stream: what it costs to keep the order of few pets, what they gain over many, and how long jobs
+wait.
+"""
 
 import asyncio
 import re
@@ -14,7 +16,7 @@ from tests.bench.jobs import DIMENSION, STREAM, add, payloads
 from tests.conftest import eventually
 from tests.faults.fleet import Fleet
 
-_HOT, _SHARED = 5, 40
+_HOT, _SHARED, _MANY = 5, 40, 500
 _ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
 _LIVE_JOBS_A_SECOND = 100
 _LOOK_SECONDS = 0.01
@@ -22,11 +24,14 @@ _CONFLICTS = re.compile(r"^media_cluster_conflicts_total (\S+)", re.MULTILINE)
 
 
 class Drained(NamedTuple):
-    """Jobs a second, from the first one added on; conflicts a thousand jobs; how long a job took once it was read."""
+    """Jobs a second, from the first one added on; conflicts a thousand jobs; how long a job took once it was read; CPU
+    time of Redis a job.
+    """
 
     rate: float
     conflicts: float
     longest_ms: float
+    redis_us: float
 
 
 def rivals(size: Size) -> list[Figure]:
@@ -34,11 +39,11 @@ def rivals(size: Size) -> list[Figure]:
 
 
 async def _rivals(size: Size) -> list[Figure]:
-    one: dict[int, list[Drained]] = {_HOT: [], _SHARED: []}
-    two: dict[int, list[Drained]] = {_HOT: [], _SHARED: []}
+    one: dict[int, list[Drained]] = {_HOT: [], _SHARED: [], _MANY: []}
+    two: dict[int, list[Drained]] = {_HOT: [], _SHARED: [], _MANY: []}
     waits = []
     for _ in range(size.repeats):
-        for pets in (_HOT, _SHARED):
+        for pets in (_HOT, _SHARED, _MANY):
             one[pets].append(await _drain(1, size, pets))
             two[pets].append(await _drain(2, size, pets))
         waits.append(await _longest_wait(size))
@@ -46,6 +51,7 @@ async def _rivals(size: Size) -> list[Figure]:
         *_drained(f"{_HOT} hot pets, two daemons", one[_HOT], two[_HOT]),
         Figure(f"{_HOT} hot pets, two daemons: longest wait at {_LIVE_JOBS_A_SECOND} jobs/s", "ms", waits),
         *_drained(f"{_SHARED} pets, two daemons", one[_SHARED], two[_SHARED]),
+        *_drained(f"{_MANY} pets, two daemons", one[_MANY], two[_MANY]),
     ]
 
 
@@ -54,6 +60,7 @@ def _drained(name: str, one: list[Drained], two: list[Drained]) -> list[Figure]:
         Figure(f"{name} beside one", "jobs/s", [each.rate for each in two], [each.rate for each in one]),
         Figure(f"{name}: conflicts", "a thousand jobs", [each.conflicts for each in two]),
         Figure(f"{name}: longest run of a job, with a backlog", "ms", [each.longest_ms for each in two]),
+        Figure(f"{name} beside one: CPU of Redis", "us a job", [e.redis_us for e in two], [e.redis_us for e in one]),
     ]
 
 
@@ -62,12 +69,18 @@ async def _drain(daemons: int, size: Size, pets: int) -> Drained:
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         async with Fleet(Path(path), daemons=daemons, env=_ENV) as fleet:
             await fleet.ready()
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), await _redis_seconds(fleet.redis)
             await add(fleet.redis, jobs)
             await eventually(lambda: _is_empty(fleet.redis), what="every job to be settled", timeout=120)
             rate = len(jobs) / (time.perf_counter() - began)
-            longest = max(_took(fleet))
-            return Drained(rate, 1000 * await _conflicts(fleet) / len(jobs), longest)
+            redis_us = 1e6 * (await _redis_seconds(fleet.redis) - busy) / len(jobs)
+            return Drained(rate, 1000 * await _conflicts(fleet) / len(jobs), max(_took(fleet)), redis_us)
+
+
+async def _redis_seconds(redis: Redis) -> float:
+    """CPU time that Redis has taken."""
+    used = await redis.info("cpu")
+    return float(used["used_cpu_user"] + used["used_cpu_sys"])
 
 
 def _took(fleet: Fleet) -> list[float]:

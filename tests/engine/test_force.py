@@ -29,7 +29,7 @@ def test_many_are_served_by_one_reclustering():
     assert pet.rows() == once.rows()
 
 
-def test_it_takes_the_place_of_the_last():
+def test_each_takes_its_place_where_something_came_between():
     pet, apart = album(), album()
     jobs = [job(2, force=True), job(3, *photos({3: 5})), job(4, force=True), job(5, *photos({4: 5}))]
 
@@ -37,8 +37,9 @@ def test_it_takes_the_place_of_the_last():
     for each in jobs:
         apart.apply(each)
 
-    assert applied.changes.rebuilt == 1
-    assert pet.members() == apart.members()
+    assert applied.changes.rebuilt == 2
+    assert pet.clusters == apart.clusters
+    assert pet.rows() == apart.rows()
     (space,) = pet.album.spaces.values()
     assert (space.partitioned, space.moved) == (17, 5)
 

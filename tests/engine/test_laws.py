@@ -1,15 +1,13 @@
 """What holds of `apply` for any jobs whatever."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine import JobStatus, Params, apply, decode_album, new_album, render
+from sploot_clusterd.engine import JobStatus, Params, render
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import EntryId
 
-from .pet import START_MS, Pet, direction, insight, job, photos
+from .pet import START_MS, Pet, direction, insight, job
 
 SMALL = Params(max_cells=12, rebuild_least=4, max_cluster_size=3)
 NAMES = [f"img-{n}" for n in range(14)]
@@ -115,11 +113,6 @@ def test_an_album_read_back_shows_and_does_the_same(jobs, later):
     assert render(cold.album, SMALL) == render(warm.album, SMALL)
 
 
-def without_all_but_the_last_force(jobs):
-    last = max((number for number, each in enumerate(jobs) if each.force), default=None)
-    return [each._replace(force=number == last) for number, each in enumerate(jobs)]
-
-
 def grouping(pet):
     """Which images with vectors are in a cluster together."""
     home = {cell: key for key, cluster in pet.album.clusters.items() for cell in cluster.cells}
@@ -131,7 +124,7 @@ def grouping(pet):
     return sorted(map(sorted, groups.values()))
 
 
-@given(histories().map(without_all_but_the_last_force))
+@given(histories())
 @settings(max_examples=40, deadline=None)
 def test_what_is_folded_into_one_commit_makes_no_difference(jobs):
     single, folded = run(jobs), Pet(SMALL)
@@ -143,97 +136,3 @@ def test_what_is_folded_into_one_commit_makes_no_difference(jobs):
     assert all_at_once.pop("version") == 1
     assert one == all_at_once
     assert single.rows() == folded.rows()
-
-
-@given(histories(), st.sets(st.integers(0, 7)))
-@settings(max_examples=40, deadline=None)
-def test_in_one_commit_the_last_force_serves_all(jobs, forced):
-    jobs = [each._replace(force=each.force or number in forced) for number, each in enumerate(jobs)]
-    single, folded, last_only = run(jobs), Pet(SMALL), Pet(SMALL)
-
-    folded.apply(*jobs)
-    last_only.apply(*without_all_but_the_last_force(jobs))
-
-    assert folded.fields == last_only.fields
-    assert grouping(folded) == grouping(single)
-
-
-@given(histories())
-@settings(max_examples=30, deadline=None)
-def test_the_album_given_is_not_changed(jobs):
-    pet = Pet(SMALL)
-    for each in jobs:
-        before, held = render(pet.album, SMALL), pet.album
-        sums = {number: space.sums.copy() for number, space in held.spaces.items()}
-        pet.apply(each)
-        assert render(held, SMALL) == before
-        assert all((held.spaces[number].sums == copy).all() for number, copy in sums.items())
-
-
-@given(histories())
-@settings(max_examples=20, deadline=None)
-def test_the_same_jobs_give_the_same_bytes(jobs):
-    assert run(jobs).fields == run(jobs).fields
-
-
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=5), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
-def test_removing_what_was_added_restores_the_statistics(groups, quality):
-    params = Params(rebuild_least=10**6, join_cosine=0.2, join_threshold=0.2)
-    pet = Pet(params)
-    pet.apply(job(1, *photos([4, 4, 4, 4])))
-    before = pet.album
-    added = [insight(f"new-{n}", direction(group, 0.4, 50 + n), quality, "Sleep") for n, group in enumerate(groups)]
-
-    pet.apply(job(2, *added))
-    pet.apply(job(3, removed=[each.image_id for each in added]))
-
-    assert {i: cell.count for i, cell in pet.album.cells.items()} == {i: c.count for i, c in before.cells.items()}
-    assert {i: cell.votes for i, cell in pet.album.cells.items()} == {i: c.votes for i, c in before.cells.items()}
-    (space,), (old_space,) = pet.album.spaces.values(), before.spaces.values()
-    assert space.weights == pytest.approx(old_space.weights, abs=1e-9)
-    assert np.abs(space.sums - old_space.sums).max() < 1e-5
-
-
-def test_an_older_insight_changes_nothing_of_a_newer_one():
-    pet = Pet()
-    pet.apply(job(5, insight("a", direction(0), 0.9, "New"), insight("b", direction(0), 0.8)))
-    rows, members = pet.rows(), pet.members()
-
-    pet.apply(job(2, insight("a", direction(3), 0.1, "Old"), image_ids=[]))
-    pet.apply(job(3, removed=["a"]))
-
-    assert pet.members() == members
-    assert decode_row(pet.rows()["a"]).vectors == decode_row(rows["a"]).vectors
-    assert decode_row(pet.rows()["a"]).attributes == decode_row(rows["a"]).attributes
-
-
-def test_a_removed_image_does_not_come_back_with_a_late_insight():
-    pet = Pet()
-    pet.apply(job(1, *photos([3])))
-    pet.apply(job(5, removed=["g0-1", "never-seen"]))
-
-    pet.apply(job(3, insight("g0-1", direction(0)), insight("never-seen", direction(0))))
-    assert pet.view["metrics"]["num_images"] == 2
-
-    pet.apply(job(6, insight("g0-1", direction(0))))
-    assert pet.view["metrics"]["num_images"] == 3
-
-
-def test_no_jobs_change_nothing():
-    applied = apply(new_album("pet_123"), [], {}, Params(), START_MS)
-
-    assert not applied.changed
-    assert applied.album.version == 0
-
-
-def test_only_what_changed_is_written():
-    pet = Pet()
-    pet.apply(job(1, *photos([4, 4, 4, 4])))
-
-    applied = pet.apply(job(2, insight("new", direction(0, 0.3, 77))))
-
-    names = {name[:1] for name in applied.writes}
-    assert (names, set(applied.rows)) == ({b"h", b"c", b"j"}, {"new"})
-    assert sum(name.startswith(b"c") for name in applied.writes) == 1
-    assert decode_album("pet_123", pet.tables()).version == 2

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.faults.checker import JobStatus
+from tests.faults.checker import Verdict
 from tests.faults.harm import Outcome, Size
 from tests.faults.plans import PLANS, Plan
 from tests.faults.table import Row, refreshed
@@ -71,9 +71,9 @@ def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
             try:
                 outcome = asyncio.run(plan.run(Path(directory), seed, size))
             except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
-                outcome = Outcome(JobStatus(details=_last_words(Path(directory))), 0, [str(error)])
+                outcome = Outcome(Verdict(details=_last_words(Path(directory))), 0, [str(error)])
         row.add(outcome, time.monotonic() - began)
-        for text in (*outcome.breaches, *outcome.status.details):
+        for text in (*outcome.breaches, *outcome.verdict.details):
             print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)
     return row
 

@@ -15,7 +15,7 @@ LETTERS = "streams:media.cluster.deadletter"
 
 
 @dataclass
-class JobStatus:
+class Verdict:
     """Counts of effects over all pets."""
 
     once: int = 0
@@ -36,13 +36,13 @@ class JobStatus:
         return breaches
 
 
-async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> JobStatus:
+async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> Verdict:
     """The effect of each job: a row for its image, and a place in the additive statistics, both exactly once.
 
     Besides, no entry may have been committed by two runs; the daemons' logs tell that. Where Redis itself goes back in
     time (not `one_history`), a commit may be lost and come again, so only what is stored counts.
     """
-    result = JobStatus(dead_letters=await fleet.redis.xlen(LETTERS))
+    result = Verdict(dead_letters=await fleet.redis.xlen(LETTERS))
     if one_history:
         result.twice += sum(times > 1 for times in _commits(fleet).values())
     for pet in sorted({*ledger.accepted, *ledger.unsure}):
@@ -64,9 +64,9 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
     return result
 
 
-async def verdict_of_removals(fleet: Fleet, ledger: Ledger) -> JobStatus:
+async def verdict_of_removals(fleet: Fleet, ledger: Ledger) -> Verdict:
     """The effect of each removal: there is a tombstone in the image's place, and the statistics hold what is left."""
-    result = JobStatus(dead_letters=await fleet.redis.xlen(LETTERS))
+    result = Verdict(dead_letters=await fleet.redis.xlen(LETTERS))
     for pet, images in ledger.accepted.items():
         present, removed, counted = await _stored(fleet, pet)
         gone = removed & images.keys()

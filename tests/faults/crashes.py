@@ -86,7 +86,7 @@ async def while_working(directory: Path, seed: int, size: Size) -> Outcome:
         await victim.start()
 
     outcome = await _crashes(directory, seed, size, crash)
-    outcome.breaches = outcome.status.breaches(dead_letters=poison)
+    outcome.breaches = outcome.verdict.breaches(dead_letters=poison)
     return outcome
 
 

@@ -16,7 +16,7 @@ from sploot_clusterd.store import Commit, Keys, scripts
 from sploot_clusterd.store.commit import CommitSettings, call
 from sploot_clusterd.store.gateway import Call
 from tests.conftest import eventually
-from tests.faults.checker import JobStatus, verdict
+from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, wait_for_harm
 from tests.faults.load import STREAM, Load
@@ -109,8 +109,8 @@ async def promoted(directory: Path, seed: int, size: Size) -> Outcome:
         await pair.follow()
 
     outcome, load = await _taken_over(directory, seed, size, fail_over, restart)
-    excused = load.ledger.under_way(outcome.status.lost, cuts)
-    outcome.breaches = outcome.status.breaches(never=excused)
+    excused = load.ledger.under_way(outcome.verdict.lost, cuts)
+    outcome.breaches = outcome.verdict.breaches(never=excused)
     return outcome
 
 
@@ -174,7 +174,7 @@ async def wait_cost(directory: Path, _seed: int, size: Size) -> Outcome:
                 times = [await _timed(client, call, number, wait=wait) for number in range(size.jobs)]
                 figures[f"{name}{' and WAIT 1' * wait}, ms"] = statistics.median(times)
         await client.aclose()
-    return Outcome(JobStatus(), 0, [], figures)
+    return Outcome(Verdict(), 0, [], figures)
 
 
 async def _timed(client: Redis, call: Callable[[Redis, str], Awaitable[object]], number: int, *, wait: bool) -> float:

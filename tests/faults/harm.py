@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.conftest import eventually
-from tests.faults.checker import JobStatus, verdict
+from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.load import STREAM, Load
 
@@ -43,7 +43,7 @@ class Size:
 class Outcome:
     """What a run showed. `figures` are worst cases, named with their unit; it passed if `breaches` is empty."""
 
-    status: JobStatus
+    verdict: Verdict
     harms: int
     breaches: list[str]
     figures: dict[str, float] = field(default_factory=dict)

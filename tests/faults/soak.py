@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.faults.checker import JobStatus, verdict
+from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import GROUP, PETS, Outcome, Size, harmed
 from tests.faults.load import STREAM, Ledger, Load
@@ -44,7 +44,7 @@ async def soak(directory: Path, seed: int, size: Size) -> Outcome:
 
     Two daemons are killed in turn. A third lives through it all and is watched.
     """
-    counts, samples = JobStatus(), []
+    counts, samples = Verdict(), []
     env = {"CLUSTERD_ALBUMS_CACHE_BYTES": str(_CACHE)}
     async with Fleet(directory, daemons=3, env=env) as fleet:
         for round_number in range(size.harms):
@@ -93,8 +93,8 @@ def _judge(outcome: Outcome, samples: Sequence[_Sample]) -> None:
         )
 
 
-def _add(counts: JobStatus, more: JobStatus) -> None:
-    for each in dataclasses.fields(JobStatus):
+def _add(counts: Verdict, more: Verdict) -> None:
+    for each in dataclasses.fields(Verdict):
         setattr(counts, each.name, getattr(counts, each.name) + getattr(more, each.name))
 
 

@@ -30,7 +30,7 @@ class Row:
     seconds: float = 0.0
 
     def add(self, outcome: Outcome, seconds: float) -> None:
-        counts = outcome.status
+        counts = outcome.verdict
         self.passed &= not outcome.breaches
         self.runs += 1
         self.harms += outcome.harms

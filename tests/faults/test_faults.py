@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.faults import kills
+from tests.faults import kills, order
 from tests.faults.fleet import Fleet
 from tests.faults.harm import Outcome, Size
 from tests.faults.plans import PLANS
@@ -38,7 +38,7 @@ def small_runs() -> Iterator[object]:
 async def test_the_rule_holds_under(directory: Path, experiment, size: Size):
     outcome: Outcome = await experiment(directory, 1, size)
     assert not outcome.breaches, outcome
-    assert outcome.status.once + outcome.status.never > 0 or outcome.figures
+    assert outcome.verdict.once + outcome.verdict.never > 0 or outcome.figures
 
 
 @pytest.mark.parametrize("concurrent", [32, 256])
@@ -73,28 +73,49 @@ async def answers_to_callers(fleet: Fleet, concurrent: int, requests: int) -> Co
     return statuses
 
 
-# What the suite would show of a commit that is wrong: it has to be able to fail.
+# What the suite would show of code that is wrong: it has to be able to fail.
 _OWNER = "if #ours - 1 < entries.to - entries.from + 1 then return ours end"
 _SETTLE = "for i = entries.from, entries.to do settle(stream, attempts, group, ARGV[i]) end"
-_ACKNOWLEDGES_FIRST = (_OWNER, f"{_OWNER}\n{_SETTLE}")
-_NO_VERSION = ("if (redis.call('HGET', album, 'token') or '') ~= token then return {'conflict'} end", "")
+_ACKNOWLEDGES_FIRST = ("store/lua/commit.lua", _OWNER, f"{_OWNER}\n{_SETTLE}")
+_NO_VERSION = (
+    "store/lua/commit.lua",
+    "if (redis.call('HGET', album, 'token') or '') ~= token then return {'conflict'} end",
+    "",
+)
+_WAITS_FOR_NOBODY = (
+    "ingest/order.py",
+    "return [key for key in await self._pending.before(last.key) if key not in ours]",
+    "return []",
+)
 
 
 @pytest.mark.parametrize(
-    ("sound", "broken"), [_ACKNOWLEDGES_FIRST, _NO_VERSION], ids=["acknowledges-first", "no-version-check"]
+    "breaks", [[_ACKNOWLEDGES_FIRST], [_NO_VERSION, _WAITS_FOR_NOBODY]], ids=["acknowledges-first", "no-version-check"]
 )
-async def test_the_checker_catches_a_broken_commit(directory: Path, sound: str, broken: str):
-    code = directory / "broken"
-    package = Path(kills.__file__).parents[2] / "sploot_clusterd"
-    shutil.copytree(package, code / "sploot_clusterd", ignore=shutil.ignore_patterns("__pycache__"))
-    script = code / "sploot_clusterd" / "store" / "lua" / "commit.lua"
-    text = script.read_text()
-    assert sound in text
-    script.write_text(text.replace(sound, broken))
+async def test_the_checker_catches_a_broken_commit(directory: Path, breaks):
+    code = broken(directory, breaks)
     outcome = await kills.kill_storm(directory, 1, Size(jobs=1500, rate=600, harms=2), code)
-    counts = outcome.status
+    counts = outcome.verdict
     assert counts.never + counts.twice > 0, "two daemons on these pets must meet in conflicts"
     assert outcome.breaches
+
+
+async def test_jobs_are_seen_to_be_applied_after_later_ones_if_nobody_waits(directory: Path):
+    code = broken(directory, [_WAITS_FOR_NOBODY])
+    outcome = await order.inversions(directory, 1, Size(jobs=1500, rate=600, harms=1), code)
+    assert outcome.figures["applied after a later one"] > 0
+
+
+def broken(directory: Path, breaks) -> Path:
+    """A copy of the package in which texts of some files are others."""
+    package = Path(kills.__file__).parents[2] / "sploot_clusterd"
+    copy = directory / "broken" / "sploot_clusterd"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, sound, changed in breaks:
+        text = (copy / file).read_text()
+        assert sound in text
+        (copy / file).write_text(text.replace(sound, changed))
+    return copy.parent
 
 
 def test_the_table_takes_the_rows_of_what_was_run_and_keeps_the_others():

@@ -32,7 +32,7 @@ from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Entry, Keys, ProfileStore, Store, Stream
+from sploot_clusterd.store import ClaimKind, Entry, Keys, ProfileStore, Retry, Store, Stream
 
 GROUP = "workers"
 MAX_ATTEMPTS = 3
@@ -73,6 +73,16 @@ class Side:
     async def run(self, consumer: str = "me") -> None:
         """One batch of whatever is new."""
         await self.process(await self.read(consumer), consumer)
+
+    async def fail_once(self, consumer: str = "me") -> None:
+        """As if a run of whatever is new had failed for a reason that may pass: younger jobs do not wait for it."""
+        retries = [Retry(entry.key, 1, 0) for entry in await self.read(consumer)]
+        await self.stream.retry(consumer, retries)
+
+    async def run_due(self, consumer: str = "me") -> None:
+        """Whatever is to be tried again now."""
+        async for entries in self.stream.claim(consumer, ClaimKind.DUE):
+            await self.process(entries, consumer)
 
     async def process(self, entries: Sequence[Entry], consumer: str = "me") -> None:
         await self.processor.run(Batch(consumer, entries, progress=lambda: None))

@@ -64,15 +64,16 @@ async def test_whoever_is_overtaken_takes_fewer_pets_together(side: Side, new_si
     rival: Side = await new_side()
     pets = [f"pet-{n}" for n in range(8)]
     for pet in pets:
+        await side.add(pet, payload=image("b"))
+    await rival.fail_once("rival")
+    for pet in pets:
         await side.add(pet, payload=image("a"))
     load = AlbumStore.load
 
     async def overtaken(store: AlbumStore, wanted):
         monkeypatch.undo()
         loaded = await load(store, wanted)
-        for pet in pets:
-            await rival.add(pet, payload=image("b"))
-        await rival.run("rival")
+        await rival.run_due("rival")
         return loaded
 
     monkeypatch.setattr(AlbumStore, "load", overtaken)

@@ -213,11 +213,12 @@ async def test_rows_of_an_album_that_moved_on_meanwhile_are_not_used(
 
     async def overtaken(store: AlbumStore, pet_id: str, token: bytes):
         monkeypatch.undo()
-        await other.add(payload=image("b", 0.0, 1.0))
-        await other.run()
+        await other.run_due()
         return await read(store, pet_id, token)
 
     monkeypatch.setattr(AlbumStore, "all_rows", overtaken)
+    await other.add(payload=image("b", 0.0, 1.0))
+    await other.fail_once()
     await side.add(force=True, payload={})
     await side.run()
     view = await side.view("pet")
@@ -244,12 +245,13 @@ async def test_a_job_that_failed_has_its_outcome_though_its_pet_was_overtaken(
 
     async def overtaken(store: AlbumStore, pet_id: str, token: bytes):
         monkeypatch.setattr(AlbumStore, "all_rows", read)
-        await other.add(payload=image("b", 0.0, 1.0))
-        await other.run()
+        await other.run_due()
         return await read(store, pet_id, token)
 
     monkeypatch.setattr(planner, "apply", apply_or_fail)
     monkeypatch.setattr(AlbumStore, "all_rows", overtaken)
+    await other.add(payload=image("b", 0.0, 1.0))
+    await other.fail_once()
     await side.add(job_id="bad", payload=image("c"))
     await side.add(job_id="good", force=True, payload={})
     await side.run()

@@ -16,38 +16,24 @@ local function is_due(due)
   return due <= now or due > now + 120000
 end
 
--- The entries to look at: {id, owner, idle, deliveries}, and where to go on.
+-- The entries to look at: {id, owner, idle, deliveries}, in their order, and where to go on. A pet's older ones come
+-- first, or the others would be put off again.
 local function candidates()
-  if kind ~= 'due' then
-    local from = cursor == '' and '-' or '(' .. cursor
-    local page
-    if kind == 'own' then
-      page = redis.call('XPENDING', stream, group, from, '+', most, consumer)
-    else
-      page = redis.call('XPENDING', stream, group, 'IDLE', abandoned, from, '+', most)
-    end
-    return page, #page == most and page[#page][1] or ''
+  local from, page = cursor == '' and '-' or '(' .. cursor, {}
+  if kind == 'own' then
+    page = redis.call('XPENDING', stream, group, from, '+', most, consumer)
+  elseif kind == 'idle' then
+    page = redis.call('XPENDING', stream, group, 'IDLE', abandoned, from, '+', most)
+  elseif redis.call('EXISTS', attempts) == 1 then
+    page = redis.call('XPENDING', stream, group, from, '+', most)
   end
-  local scan = redis.call('HSCAN', attempts, cursor == '' and '0' or cursor, 'COUNT', most)
-  local page = {}
-  for i = 1, #scan[2], 2 do
-    local id = scan[2][i]
-    local due = get_record(attempts, id).due
-    if is_due(due) then
-      local entry = pending_entry(stream, group, id)
-      if not entry then
-        redis.call('HDEL', attempts, id)  -- a leftover of a deleted stream or group
-      elseif due > 0 then
-        page[#page + 1] = entry
-      end
-    end
-  end
-  return page, scan[1] == '0' and '' or scan[1]
+  return page, #page == most and page[#page][1] or ''
 end
 
 local function take(entry)
   local id, record = entry[1], get_record(attempts, entry[1])
   if record and not is_due(record.due) then return nil end
+  if kind == 'due' and not (record and record.due > 0) then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
   local delivery = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then

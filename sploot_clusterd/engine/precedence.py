@@ -1,0 +1,78 @@
+"""Which of two corrections counts: the one accepted later, also where the other one is applied after it.
+
+An album remembers when what was last corrected: of a photo its cluster; of a cluster which photos are its own, its
+name, and its hero. It remembers the latest of these. What is older than those that it forgot is refused, too: nobody
+can tell.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import structs
+
+from sploot_clusterd.engine.album import Corrected
+from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.rows import Stamp
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import Correction, Merge, Move, Rename, SetHero, Split, cluster_number, clusters_named
+
+_MOST: Final = 1000
+_KEPT: Final = 750
+"""Once there are too many, so many stay."""
+
+_IMAGE, _MEMBERS, _NAME, _HERO = "i", "m", "n", "h"
+
+
+def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Correction:
+    """The correction without the photos of which a later one was applied before it.
+
+    Raises BadJobError (`stale_correction`) if nothing of it is left, or a later one was applied to its clusters.
+    """
+    places = draft.corrected.places
+    if at >= max(places.values(), default=draft.corrected.forgotten):
+        return correction
+    if at < draft.corrected.forgotten:
+        raise _late("it comes too late: many later corrections were applied before it")
+    for key in _of_clusters(draft, pet_id, correction):
+        if at < places.get(key, at):
+            raise _late("it comes too late: a later correction was applied to the same cluster before it")
+    if not isinstance(correction, Move | Split):
+        return correction
+    left = [image_id for image_id in correction.image_ids if at >= places.get(_IMAGE + image_id, at)]
+    if not left:
+        raise _late("it comes too late: later corrections were applied to the same images before it")
+    return structs.replace(correction, image_ids=left)
+
+
+def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
+    """The correction was applied."""
+    images = correction.image_ids if isinstance(correction, Move | Split) else ()
+    keys = [*_of_clusters(draft, pet_id, correction), *(_IMAGE + image_id for image_id in images)]
+    forgotten, places = draft.corrected.forgotten, {**draft.corrected.places, **dict.fromkeys(keys, at)}
+    if len(places) > _MOST:
+        latest = sorted(places.items(), key=lambda each: each[1], reverse=True)
+        places, forgotten = dict(latest[:_KEPT]), latest[_KEPT][1]
+    draft.corrected = Corrected(forgotten, places)
+
+
+def _of_clusters(draft: Draft, pet_id: str, correction: Correction) -> Iterator[str]:
+    """What the correction says of clusters, by their numbers: those it names, and those that these became part of."""
+    match correction:
+        case Merge() | Split():
+            said = _MEMBERS
+        case Rename():
+            said = _NAME
+        case SetHero():
+            said = _HERO
+        case _:
+            return
+    for cluster in clusters_named(correction):
+        number = cluster_number(pet_id, cluster)
+        if number is not None:
+            yield f"{said}{number}"
+            if number in draft.successors:
+                yield f"{said}{draft.successors[number]}"
+
+
+def _late(detail: str) -> BadJobError:
+    return BadJobError("stale_correction", detail)

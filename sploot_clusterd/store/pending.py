@@ -1,0 +1,81 @@
+"""The group's pending entries, as those see them who have to wait for older ones: which there are, and whose."""
+
+from collections.abc import Collection, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.stream import Entry, entry_id
+
+_PAGE: Final = 1000
+
+
+class Standing(Enum):
+    """How a pending entry stands."""
+
+    HELD = "held"
+    """In a consumer's hands, or in those of one that is gone."""
+    PUT_OFF = "put_off"
+    """In nobody's until it is due: it had to wait for older ones, or for a contended pet."""
+    FAILED = "failed"
+    """A run of it failed and may be tried again, or it seems to end the process that runs it."""
+    GONE = "gone"
+    """Settled, or without a payload."""
+
+
+class PendingEntry(NamedTuple):
+    """`pets`: those that its job names, one of which is its own. Where only decoding tells, and of a failed one, there
+    is the whole `entry` instead. Both are empty where neither was asked for.
+    """
+
+    key: bytes
+    standing: Standing
+    idle_ms: int
+    pets: frozenset[str] = frozenset()
+    entry: Entry | None = None
+
+
+class PendingEntries:
+    """One group's. Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway, group: str) -> None:
+        self._gateway = gateway
+        self._group = group
+
+    async def before(self, entry: bytes) -> list[bytes]:
+        """The keys of all that are older, in their order.
+
+        Entries are delivered in order. So whatever is older than a delivered one and not among these is settled.
+        """
+        found: list[bytes] = []
+        begin = b"-"
+        while True:
+            asked = (self._gateway.keys.stream, self._group, begin, b"(" + entry, _PAGE)
+            page = await self._gateway.command("order", "XPENDING", *asked, again=True)
+            found += [key for key, *_ in page]
+            if len(page) < _PAGE:
+                return found
+            begin = b"(" + found[-1]
+
+    async def look(self, strange: Collection[bytes], known: Collection[bytes] = ()) -> list[PendingEntry]:
+        """How these stand, and of the strange ones whose they are."""
+        found: list[PendingEntry] = []
+        strange, known = list(strange), list(known)
+        while strange or known:
+            replies = await self._gateway.run(
+                scripts.PENDING_JOBS,
+                group=self._group,
+                strange=strange[:_PAGE],
+                known=known[: max(0, _PAGE - len(strange))],
+            )
+            found += [_pending(*reply) for reply in replies]
+            told = len(replies)
+            strange, known = strange[told:], known[max(0, told - len(strange)) :]
+        return found
+
+
+def _pending(key: bytes, standing: bytes, idle_ms: int, pets: Sequence[bytes], flat: Sequence[bytes]) -> PendingEntry:
+    names = frozenset(pet.decode(errors="replace") for pet in pets)
+    entry = Entry(entry_id(key), pairs(flat)) if flat else None
+    return PendingEntry(key, Standing(standing.decode()), idle_ms, names, entry)
