@@ -37,6 +37,7 @@ def is_found(directory: Path) -> bool:
         if not stat.S_ISSOCK(found.lstat().st_mode):
             return False
         ownership.require_ours(found.parent)
+        ownership.require_ours_within(found.parent)
     except OSError:
         return False
     return answers(directory)

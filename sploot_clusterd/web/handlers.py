@@ -13,7 +13,7 @@ from sploot_clusterd.config import HttpSettings, LimitsSettings
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
-from sploot_clusterd.web.answers import JSON, NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, answer
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
@@ -43,8 +43,8 @@ class Handlers:
         etag = self._etags.of(pet_id, stored)
         known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
         if etag in known or (known and _names(",".join(known), etag)):
-            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n")
-        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n")
+            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
+        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
 
     async def submit(self, request: web.BaseRequest) -> Response:
         """A job for the stream. 202 means that Redis has it."""
