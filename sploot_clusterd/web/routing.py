@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from types import MethodType
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
@@ -91,7 +91,8 @@ class Endpoint:
         slot = self._tokens.slot(request.headers.get(TOKEN_HEADER))
         if slot is None:
             raise RefusedError(401, "invalid internal token")
-        if not (connection := cast("Connection", request.protocol)).is_callers:
+        connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
+        if not connection.is_callers:
             connection.admit()
         uses = self._by_slot.get(slot)
         if uses is None:

@@ -56,6 +56,7 @@ class HttpServer:
         self._listening = listening
         self._connections = Connections(name, listening.max_connections, metrics, health)
         self._app = app
+        self._route = app.router.handle
         self._shutdown_timeout = shutdown_timeout
         self._serving: tuple[asyncio.Server, web.Server] | None = None
 
@@ -106,10 +107,11 @@ class HttpServer:
     def _handle(self, request: web.BaseRequest) -> Awaitable[Response]:
         if self._connections.crowded and not self._may_ask(request):
             return _refused(RefusedError(503, "too many connections", {hdrs.RETRY_AFTER: "1"}))
-        if request.version < HttpVersion11 and hdrs.TRANSFER_ENCODING in request.headers:
+        version = request.version
+        if version is not HttpVersion11 and version < HttpVersion11 and hdrs.TRANSFER_ENCODING in request.headers:
             self._connections.bad_requests.inc()
             return _refused(RefusedError(400, "not HTTP as it should be: HTTP/1.0 has no Transfer-Encoding"))
-        return self._app.router.handle(request)
+        return self._route(request)
 
     def _may_ask(self, request: web.BaseRequest) -> bool:
         connection = cast("Connection", request.protocol)
