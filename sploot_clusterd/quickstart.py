@@ -53,11 +53,12 @@ def kept_token(file: Path) -> str:
     """The token in `file`, made at the first start. Only its owner can change it, or read it. Raises StartError."""
     try:
         with os.fdopen(ownership.open_ours(file), "r+b") as opened:
-            if os.fstat(opened.fileno()).st_mode & _OTHERS:
-                os.fchmod(opened.fileno(), 0o600)
-                told = f"clusterd: others could read {file} until now: delete it, and the next start makes a new token"
-                print(told, file=sys.stderr, flush=True)
+            was_open = os.fstat(opened.fileno()).st_mode & _OTHERS
+            os.fchmod(opened.fileno(), 0o600)
             if token := without_mark(opened.read(), str(file)).decode().strip():
+                if was_open:
+                    told = f"others could read {file} until now: delete it, and the next start makes a new token"
+                    print(f"clusterd: {told}", file=sys.stderr, flush=True)
                 return token
             token = secrets.token_urlsafe(24)
             opened.seek(0)

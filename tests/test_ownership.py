@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,18 +56,15 @@ def test_somebody_elses_is_refused(tmp_path, which, give_away):
 def test_a_group_of_the_users_own_is_nobody_else_and_others_are(tmp_path, monkeypatch):
     ownership.make_ours(tmp_path / "a")
     (tmp_path / "a").chmod(0o770)
-    monkeypatch.setattr(ownership, "_is_own_group", lambda _: True)
-    ownership.require_ours(tmp_path / "a")
-    monkeypatch.undo()
-
-    user = ownership.pwd.getpwuid(os.geteuid())
-
-    class Group:
-        gr_name, gr_mem = user.pw_name, ["somebody"]
-
-    monkeypatch.setattr(ownership.grp, "getgrgid", lambda _: Group)
-    with pytest.raises(ConfigError, match=f"can be changed by group {user.pw_name}"):
-        ownership.require_ours(tmp_path / "a")
+    monkeypatch.setattr(ownership.pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="me"))
+    for name, members, is_own in (("me", ["me"], True), ("me", [], True), ("me", ["you"], False), ("us", [], False)):
+        group = SimpleNamespace(gr_name=name, gr_mem=members)
+        monkeypatch.setattr(ownership.grp, "getgrgid", lambda _, group=group: group)
+        if is_own:
+            ownership.require_ours(tmp_path / "a")
+            continue
+        with pytest.raises(ConfigError, match=f"can be changed by group {name}"):
+            ownership.require_ours(tmp_path / "a")
 
 
 def test_own_links_are_followed_and_a_neighbours_are_not(tmp_path, give_away):
