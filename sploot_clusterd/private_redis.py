@@ -2,10 +2,12 @@
 
 import os
 import socket
+import stat
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from sploot_clusterd import ownership
 from sploot_clusterd.config import Given
 
 _SOURCE: Final = "--embedded"
@@ -26,6 +28,19 @@ def settings_of(directory: Path) -> dict[str, Given]:
     """Overrides of settings; what the configuration says of another Redis does not count."""
     values = {"url": url_of(directory), "ssl": False, "username": None, "password": None, "ssl_ca_certs": None}
     return {f"redis.{name}": Given(value, _SOURCE) for name, value in values.items()}
+
+
+def is_found(directory: Path) -> bool:
+    """Whether one of ours runs there and serves. Raises ConfigError if somebody else could have put it there."""
+    try:
+        found = socket_of(directory)
+        if not stat.S_ISSOCK(found.lstat().st_mode):
+            return False
+        ownership.require_ours(found.parent)
+        ownership.require_ours_within(found.parent)
+    except OSError:
+        return False
+    return answers(directory)
 
 
 def answers(directory: Path) -> bool:

@@ -7,13 +7,14 @@ import functools
 import os
 import secrets
 import shlex
+import stat
 import sys
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd import __version__, config, daemon, private_redis
+from sploot_clusterd import __version__, config, daemon, ownership, private_redis
 from sploot_clusterd.config import Given, Settings
-from sploot_clusterd.config.files import read_text
+from sploot_clusterd.config.files import without_mark
 from sploot_clusterd.config.show import base_url
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
@@ -21,6 +22,7 @@ from sploot_clusterd.waiting import pause
 
 _SOURCE: Final = "--embedded"
 _WATCH_SECONDS: Final = 0.5
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _JOB: Final = (
     '{"pet_id": "pet_123", "job_id": "job_456", "reason": "insights_ready", "payload": {'
     '"image_ids": ["img_001", "img_002", "img_003"], "labels": ["Portraits", "Action Shots"], '
@@ -37,8 +39,8 @@ def run(directory: Path, file: Path | None) -> int:
         overrides = private_redis.settings_of(directory)
         token = None
         if not configured.sources.keys() & {"http.tokens", "http.token_files"}:
-            token = kept_token(server.directory / "token")
-            overrides["http.tokens"] = Given([token], _SOURCE)
+            token = server.directory / "token"
+            overrides["http.tokens"] = Given([kept_token(token)], _SOURCE)
         settings = config.load(file, overrides=overrides)
         return daemon.run(
             settings,
@@ -48,13 +50,20 @@ def run(directory: Path, file: Path | None) -> int:
 
 
 def kept_token(file: Path) -> str:
-    """The token in `file`, made at the first start. Only its owner can read it. Raises StartError."""
+    """The token in `file`, made at the first start. Only its owner can change it, or read it. Raises StartError."""
     try:
-        if file.exists() and (token := read_text(file).strip()):
-            return token
-        token = secrets.token_urlsafe(24)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            out.write(token + "\n")
+        with os.fdopen(ownership.open_ours(file), "r+b") as opened:
+            was_open = os.fstat(opened.fileno()).st_mode & _OTHERS
+            os.fchmod(opened.fileno(), 0o600)
+            if token := without_mark(opened.read(), str(file)).decode().strip():
+                if was_open:
+                    told = f"others could read {file} until now: delete it, and the next start makes a new token"
+                    print(f"clusterd: {told}", file=sys.stderr, flush=True)
+                return token
+            token = secrets.token_urlsafe(24)
+            opened.seek(0)
+            opened.truncate()
+            opened.write(f"{token}\n".encode())
     except (OSError, UnicodeDecodeError, ConfigError) as error:
         raise StartError(
             f"{file}: cannot hold the token ({error}); move it away and a new token is made, or set INTERNAL_TOKEN"
@@ -62,8 +71,8 @@ def kept_token(file: Path) -> str:
     return token
 
 
-def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str:
-    """Where the daemon listens, its token, and the commands to try. `token` None: the configured one, not shown."""
+def welcome(settings: Settings, server: EmbeddedRedis, token: Path | None) -> str:
+    """Where the daemon listens, and the commands to try. `token` is the file that holds it; None: it is configured."""
     lines = [
         f"clusterd {__version__} is ready",
         f"  data     {server.directory}",
@@ -73,10 +82,12 @@ def welcome(settings: Settings, server: EmbeddedRedis, token: str | None) -> str
     if metrics.enabled:
         lines.append(f"  metrics  {_where(metrics.host, metrics.port)}")
     if http.enabled:
-        lines += [f"  HTTP     {_where(http.host, http.port)}", f"  token    {token or 'as configured'}"]
+        lines.append(f"  HTTP     {_where(http.host, http.port)}")
+        lines.append(f"  token    {f'in {token}' if token else 'as configured'}")
     if http.enabled and http.port:
         url = f"{base_url(http.host, http.port)}/internal"
-        curl = f'curl -sS -H "X-Internal-Token: {token or "$INTERNAL_TOKEN"}"'
+        shown = f"$(cat {shlex.quote(str(token))})" if token else "$INTERNAL_TOKEN"
+        curl = f'curl -sS -H "X-Internal-Token: {shown}"'
         lines += [
             "",
             "Submit a job, and read the pet's clusters:",

@@ -14,6 +14,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 
+NEIGHBOUR = 64_321
+"""A user's number that nobody has."""
+
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[EmbeddedRedis]:
@@ -37,6 +40,19 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.config_set("maxmemory", 0)
     await client.flushall()
     await client.aclose()
+
+
+@pytest.fixture
+def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a file or link a neighbour's; where only root could do that, all that is ours becomes one's."""
+
+    def give(path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, NEIGHBOUR, NEIGHBOUR, follow_symlinks=False)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: NEIGHBOUR)
+
+    return give
 
 
 async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = 10.0) -> None:

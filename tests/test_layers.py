@@ -32,6 +32,7 @@ LAYERS = (
         "terminal",
     },
     {"appendonly", "subcommands", "config", "model", "view", "wire", "metrics", "histogram", "logs"},
+    {"ownership"},
     {"errors"},
 )
 """Highest first. A module imports from its own layer and from those below."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sploot_clusterd.config.files import read_text
+from sploot_clusterd.config.files import read_found
 from sploot_clusterd.errors import ConfigError
 
 _ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*", re.ASCII | re.DOTALL)
@@ -23,11 +23,17 @@ class DotEnv(NamedTuple):
 
 
 def read_dotenv(file: Path, ours: Collection[str]) -> DotEnv:
-    """Raises ConfigError if the file cannot be read, or a line that sets one of `ours` is broken."""
+    """A file that somebody else could have put there gives nothing but a warning.
+
+    Raises ConfigError if the file cannot be read, or a line that sets one of `ours` is broken.
+    """
     try:
-        lines = read_text(file, "surrogateescape").split("\n")
+        text, others = read_found(file, "surrogateescape")
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    if others:
+        return DotEnv({}, [f"{file} {others}, so it was not read: make it yours alone, or remove it"])
+    lines = text.split("\n")
     variables: dict[str, str] = {}
     passed_over: list[range] = []
     at = 0

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from sploot_clusterd.config import redis_url, rules, sources
 from sploot_clusterd.config.dotenv import read_dotenv
-from sploot_clusterd.config.files import read_text, without_mark
+from sploot_clusterd.config.files import read_named, warnings_of, without_mark
 from sploot_clusterd.config.kinds import Secret
 from sploot_clusterd.config.schema import build
 from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, RedisSettings, Sections
@@ -55,14 +55,15 @@ def load(
     settings = read(file, environ=environ, directory=directory, overrides=overrides)
     problems = [*rules.contradictions(settings, settings.sources), *_unreadable(settings.redis)]
     _raise(problems)
+    warnings = [*settings.warnings, *rules.unverified_tls(settings, settings.sources)]
     settings = dataclasses.replace(
         settings,
-        http=_with_token_files(settings.http, "http"),
-        metrics=_with_token_files(settings.metrics, "metrics"),
+        http=_with_token_files(settings.http, "http", warnings),
+        metrics=_with_token_files(settings.metrics, "metrics", warnings),
     )
     problem, warning = rules.weak_tokens(settings, settings.sources)
     _raise([each for each in (problem, rules.weak_metrics_tokens(settings, settings.sources)) if each])
-    return dataclasses.replace(settings, warnings=(*settings.warnings, *([warning] if warning else ())))
+    return dataclasses.replace(settings, warnings=(*warnings, *([warning] if warning else ())))
 
 
 def reload(settings: Settings) -> Settings:
@@ -81,12 +82,13 @@ def read(
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     file = sources.find_file(file, environ)
-    given = sources.from_toml(file, problems) if file else {}
+    warnings: list[str] = []
+    given = sources.from_toml(file, problems, warnings) if file else {}
     dotenv = directory / ".env"
     variables: dict[str, str] = {}
-    warnings: list[str] = []
     if sources.dotenv_applies(dotenv, environ, given):
-        variables, warnings = read_dotenv(dotenv, sources.OWN_NAMES)
+        variables, of_dotenv = read_dotenv(dotenv, sources.OWN_NAMES)
+        warnings += of_dotenv
         given |= sources.from_environment(variables, f"{dotenv}: ")
     given |= sources.from_environment(environ)
     given = {key: entry for key, entry in {**given, **overrides}.items() if entry.value is not None}
@@ -119,21 +121,22 @@ def _unreadable(redis: RedisSettings) -> Iterator[str]:
             yield f"{key}: {error}"
 
 
-def _with_token_files(section: S, name: str) -> S:
+def _with_token_files(section: S, name: str, warnings: list[str]) -> S:
     if not section.token_files:
         return section
-    tokens = [token for file in section.token_files for token in _tokens_in(file, f"{name}.token_files")]
+    tokens = [token for file in section.token_files for token in _tokens_in(file, f"{name}.token_files", warnings)]
     return dataclasses.replace(section, tokens=tuple(tokens))
 
 
-def _tokens_in(file: str, key: str) -> list[Secret]:
+def _tokens_in(file: str, key: str, warnings: list[str]) -> list[Secret]:
     try:
-        lines = read_text(Path(file), "surrogateescape").splitlines()
+        text, info = read_named(Path(file), "surrogateescape")
     except OSError as error:
         raise ConfigError(f"{key}: {file} cannot be read: {error.strerror}") from None
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
-    tokens = [Secret(line.strip()) for line in lines if line.strip()]
+    warnings += (f"{key}: {warning}" for warning in warnings_of(Path(file), info, is_secret=True))
+    tokens = [Secret(line.strip()) for line in text.splitlines() if line.strip()]
     if not tokens:
         raise ConfigError(f"{key}: {file} is empty; expected a token a line")
     return tokens

@@ -43,6 +43,13 @@ def tls_options(url: str) -> list[str]:
     return [name for name, _ in _options(urlsplit(url)) if name.startswith(_TLS_PREFIX)]
 
 
+def unverified(url: str) -> list[str]:
+    """The options in `url` by which a connection is made to whoever answers there."""
+    unsafe = {"ssl_cert_reqs": {"none"}, "ssl_check_hostname": {"false", "no", "0"}}
+    options = _options(urlsplit(url))
+    return [f"{name}={value}" for name, value in options if value.lower() in unsafe.get(name, ())]
+
+
 def tls_files(url: str) -> Iterator[str]:
     """The files that options in `url` name."""
     return (value for name, value in _options(urlsplit(url)) if name in _FILES)

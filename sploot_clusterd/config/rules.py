@@ -13,6 +13,7 @@ from sploot_clusterd.config.schema import value_of
 from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
 
 _SHORTEST_TOKEN: Final = 16
+_SERIOUS: Final = ("staging", "production")
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - these are looked for, not bound
 
 
@@ -79,6 +80,18 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
             yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
 
 
+def unverified_tls(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
+    """Warnings about TLS that anybody on the way to Redis may end and begin anew."""
+    if settings.service.environment not in _SERIOUS:
+        return
+    source = sources.get("redis.url", "default")
+    for option in redis_url.unverified(settings.redis.url.reveal()):
+        yield (
+            f"redis.url ({source}): with {option} whoever is on the way to Redis in {settings.service.environment} can "
+            "read and change everything; give the CA to trust by redis.ssl_ca_certs instead"
+        )
+
+
 def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | None, str | None]:
     """(problem, warning) about tokens that can be guessed: at most one of the two."""
     http = settings.http
@@ -86,7 +99,7 @@ def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | N
         return None, None
     source = sources.get("http.token_files") or sources.get("http.tokens", "default")
     weak = f"http.tokens ({source}): the default token, and any of fewer than {_SHORTEST_TOKEN} bytes, is"
-    if settings.service.environment in ("staging", "production"):
+    if settings.service.environment in _SERIOUS:
         return f"{weak} refused in {settings.service.environment}", None
     if not is_loopback(http.host):
         return f"{weak} allowed on a loopback address only, and http.host is {http.host!r}", None

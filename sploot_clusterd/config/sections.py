@@ -96,7 +96,12 @@ class HttpSettings:
     keepalive_s: float = number(
         30.0, "How long an idle connection, or one with unfinished headers, stays open, in seconds.", 1.0, 600.0
     )
-    max_connections: int = whole(2000, "Open connections; one more is answered 503 and closed.", 1, 1_000_000)
+    max_connections: int = whole(
+        2000,
+        "Callers' requests at once; one more is a 503. 32 more may be open: beyond, idle connections go.",
+        1,
+        1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

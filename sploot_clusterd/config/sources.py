@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sploot_clusterd.config.files import read_text
+from sploot_clusterd.config.files import read_named, warnings_of
 from sploot_clusterd.config.kinds import MASK, shown
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, near_miss
 from sploot_clusterd.errors import ConfigError
@@ -36,10 +36,11 @@ def find_file(asked: Path | None, environ: Mapping[str, str]) -> Path | None:
     return SYSTEM_FILE if SYSTEM_FILE.exists() else None
 
 
-def from_toml(file: Path, problems: list[str]) -> dict[str, Given]:
+def from_toml(file: Path, problems: list[str], warnings: list[str]) -> dict[str, Given]:
     """Every key of the file. Unknown ones go to `problems`. Raises ConfigError if the file cannot be read."""
     try:
-        tree = tomllib.loads(read_text(file))
+        text, info = read_named(file)
+        tree = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # TOML's and UTF-8's
@@ -50,7 +51,12 @@ def from_toml(file: Path, problems: list[str]) -> dict[str, Given]:
             found[key] = Given(value, str(file))
         else:
             problems.append(_unknown(key, file))
+    warnings += warnings_of(file, info, is_secret=any(map(_holds_secret, found, found.values())))
     return found
+
+
+def _holds_secret(key: str, given: Given) -> bool:
+    return SCHEMA[key].secret and (key != "redis.url" or "@" in str(given.value) or "password=" in str(given.value))
 
 
 def from_environment(environ: Mapping[str, str], source: str = "") -> dict[str, Given]:

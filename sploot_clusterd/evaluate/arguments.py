@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="FILE",
-        help="write a page with pictures to FILE (HTML; needs sploot-clusterd[report])",
+        help="write a page with pictures to FILE (HTML; needs matplotlib)",
     )
 
 

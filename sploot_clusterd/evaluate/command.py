@@ -71,7 +71,7 @@ def _reporter() -> Callable[[str, Sequence[LabelledAlbum], Sequence[Measured]], 
     try:
         from sploot_clusterd.evaluate.report import report  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigError(f"--report: {error}; it comes with pip install 'sploot-clusterd[report]'") from None
+        raise ConfigError(f"--report: {error}; pip install matplotlib") from None
     return report
 
 

@@ -1,5 +1,7 @@
 """The two applications: what callers talk to, and the metrics port."""
 
+from typing import Final
+
 from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
@@ -12,6 +14,8 @@ from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.routes import DOCUMENT, INTERNAL, METRICS, PROBES, ROUTES
 from sploot_clusterd.web.routing import App, Router
 
+_PROBED: Final = frozenset(route.path for route in PROBES)
+
 
 def build_app(
     store: Backend, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health, *, in_flight: InFlight
@@ -20,8 +24,8 @@ def build_app(
     router = Router(tokens, settings.limits, metrics, in_flight)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits))
-    router.add(INTERNAL, Handlers(store, settings.http, settings.limits))
-    return App(router, settings.http.max_body_bytes)
+    router.add(INTERNAL, Handlers(store, settings.http, settings.limits, in_flight))
+    return App(router, settings.http.max_body_bytes, _PROBED)
 
 
 def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:
@@ -32,4 +36,4 @@ def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:
     router = Router(None, LimitsSettings(), metrics, InFlight())
     router.add(PROBES, Probes(health))
     router.add(METRICS, MetricsPage(metrics, scrapers))
-    return App(router)
+    return App(router, probes=_PROBED)

@@ -1,7 +1,8 @@
 """One TCP connection: what aiohttp leaves open to strangers is closed here, below the application.
 
-Counted and bounded in number; bytes that are no HTTP answered in our own form and logged sparingly; a client that does
-not take its answer cut off; one that has closed its sending side answered all the same.
+Counted and bounded in number; one that asks for nothing ended soon; bytes that are no HTTP answered in our own form and
+logged sparingly; a client that does not take its answer cut off; one that has closed its sending side answered all the
+same.
 """
 
 import asyncio
@@ -13,14 +14,13 @@ from typing import Any, Final, cast
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from sploot_clusterd.health import Health
-from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError
-from sploot_clusterd.web.throttle import Throttle
+from sploot_clusterd.web.connections import Connections
 
 log = logging.getLogger(__name__)
 
-_ALARM: Final = 0.8
+_FIRST_REQUEST_S: Final = 5.0
+"""How long a new connection may take to send the whole head of a request."""
 _LONGEST_DETAIL: Final = 200
 _LINGERING_S: Final = 2.0
 """How long an unwanted body is read and thrown away, so that its sender can see why it was not wanted."""
@@ -35,50 +35,10 @@ _BUSY: Final = (
 ) % (len(_BUSY_BODY), _BUSY_BODY)
 
 
-class Connections:
-    """One server's open connections, and how many there may be."""
-
-    def __init__(self, name: str, limit: int, metrics: Metrics, health: Health) -> None:
-        self.open: set[Connection] = set()
-        self.empty = asyncio.Event()
-        self.empty.set()
-        self.throttle = Throttle()
-        self.bad_requests = metrics.http_bad_requests
-        self._name = name
-        self._limit = limit
-        self._gauge = metrics.http_connections
-        self._health = health
-
-    def add(self, connection: "Connection") -> bool:
-        """False if there is no room for it."""
-        if len(self.open) >= self._limit:
-            return False
-        self.open.add(connection)
-        self.empty.clear()
-        self._gauge.inc()
-        if len(self.open) >= self._limit * _ALARM:
-            self._health.set_warning(self._warning, f"{self._name}: nearly all of {self._limit} connections are open")
-        return True
-
-    def discard(self, connection: "Connection") -> None:
-        if connection not in self.open:
-            return
-        self.open.discard(connection)
-        if not self.open:
-            self.empty.set()
-        self._gauge.dec()
-        if len(self.open) < self._limit * _ALARM:
-            self._health.clear_warning(self._warning)
-
-    @property
-    def _warning(self) -> str:
-        return f"{self._name} connections"
-
-
 class Connection(web.RequestHandler):
     """aiohttp's protocol with our limits and our errors."""
 
-    __slots__ = ("_connections", "_content", "_cut_off", "_half_closed", "_link")
+    __slots__ = ("_connections", "_content", "_cut_off", "_first_request", "_half_closed", "_link", "is_callers")
 
     def __init__(self, manager: web.Server, connections: Connections, *, keepalive_s: float) -> None:
         super().__init__(
@@ -92,18 +52,17 @@ class Connection(web.RequestHandler):
         self._connections = connections
         self._link: asyncio.Transport | None = None
         self._cut_off: asyncio.TimerHandle | None = None
+        self._first_request: asyncio.TimerHandle | None = None
+        """Runs until it has come."""
         self._half_closed = False
         self._content: StreamReader | None = None
         """The body of the request under way."""
-
-    def abort(self) -> None:
-        """Ends it at once; what was not sent is lost."""
-        if self._link is not None:
-            self._link.abort()
+        self.is_callers = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._link = link = cast("asyncio.Transport", transport)  # by duck: uvloop's is no subclass of it
         if self._connections.add(self):
+            self._first_request = asyncio.get_running_loop().call_later(_FIRST_REQUEST_S, self.force_close)
             super().connection_made(transport)
         else:
             link.write(_BUSY)
@@ -114,10 +73,19 @@ class Connection(web.RequestHandler):
         self._connections.discard(self)
         self._link = None
         self._keep()
+        self._has_asked()
         super().connection_lost(exc)
+
+    def admit(self) -> None:
+        """The request under way has a live token."""
+        self.is_callers = True
+        self._connections.admit(self)
 
     def begin(self, content: StreamReader) -> None:
         """A request with this body is taken up."""
+        self._connections.works(self)
+        if self._first_request is not None:
+            self._has_asked()
         self._content = content
         if self._half_closed:
             self._cut_body()
@@ -125,6 +93,7 @@ class Connection(web.RequestHandler):
     def log_access(self, *_: Any) -> None:
         """What aiohttp does last with each request: it is answered, or its client is gone."""
         content, self._content = self._content, None
+        self._connections.idles(self)
         if not self._half_closed:
             return
         if content is not None and not content.is_eof():
@@ -159,9 +128,11 @@ class Connection(web.RequestHandler):
     def pause_writing(self) -> None:
         """The client is slow in taking its answer: it has as long as an idle one."""
         super().pause_writing()
+        self._connections.stalls(self)
         self._await_taking()
 
     def resume_writing(self) -> None:
+        self._connections.resumes(self)
         self._keep()
         super().resume_writing()
         if self._half_closed:
@@ -170,11 +141,25 @@ class Connection(web.RequestHandler):
     def _await_taking(self) -> None:
         self._cut_off = asyncio.get_running_loop().call_later(self.keepalive_timeout, self._reset)
 
+    def drop(self) -> None:
+        """Ends it at once. What has not left this process is lost."""
+        if self._link is None:
+            return
+        if self._link.get_write_buffer_size():
+            self._reset()
+        else:
+            self._link.abort()
+
+    def _has_asked(self) -> None:
+        if self._first_request is not None:
+            self._first_request.cancel()
+            self._first_request = None
+
     def _reset(self) -> None:
         """Without SO_LINGER the kernel would go on for minutes to offer what it holds: megabytes for a connection."""
         assert self._link is not None  # noqa: S101 - the timer ends with the connection
         self._link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self.abort()
+        self._link.abort()
 
     def _keep(self) -> None:
         if self._cut_off is not None:

@@ -10,9 +10,10 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import wire
 from sploot_clusterd.config import HttpSettings, LimitsSettings
+from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
-from sploot_clusterd.web.answers import JSON, NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, answer
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
@@ -26,8 +27,9 @@ _LARGE: Final = 256 * 1024
 class Handlers:
     """Those that need the store. A path's ids come checked."""
 
-    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings) -> None:
+    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight) -> None:
         self._store = store
+        self._in_flight = in_flight
         self._http = http
         self._limits = limits
         self._etags = Etags()
@@ -41,12 +43,12 @@ class Handlers:
         etag = self._etags.of(pet_id, stored)
         known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
         if etag in known or (known and _names(",".join(known), etag)):
-            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n")
-        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n")
+            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
+        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
 
     async def submit(self, request: web.BaseRequest) -> Response:
         """A job for the stream. 202 means that Redis has it."""
-        body = await read_body(request, self._http)
+        body = await read_body(request, self._http, self._in_flight)
         if len(body) < _LARGE:
             job = wire.decode_request(body, self._limits)
         else:
@@ -55,7 +57,7 @@ class Handlers:
 
     async def submit_batch(self, request: web.BaseRequest) -> Response:
         """Jobs for the stream, in their order. 200 tells of each line whether Redis has it."""
-        body = await read_body(request, self._http, NDJSON)
+        body = await read_body(request, self._http, self._in_flight, NDJSON)
         batch.check_length(body)
         lines = await self._beside_the_loop(batch.decode, body)  # a thousand small jobs take as long as a large one
         refusals = await self._store.submit_all([line.envelope for line in lines if not line.error])
@@ -63,7 +65,7 @@ class Handlers:
 
     async def correct(self, request: web.BaseRequest, pet_id: str) -> Response:
         """A user's corrections, as a job for the stream. 202 means that Redis has it."""
-        job = wire.decode_corrections(pet_id, await read_body(request, self._http), self._limits)
+        job = wire.decode_corrections(pet_id, await read_body(request, self._http, self._in_flight), self._limits)
         if not await self._store.has_album(pet_id):
             raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
         return await self._accept(job, wire.encode_request(job))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from types import MethodType
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
@@ -20,6 +20,9 @@ from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from sploot_clusterd.web.connection import Connection
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("sploot_clusterd.access")
@@ -88,6 +91,9 @@ class Endpoint:
         slot = self._tokens.slot(request.headers.get(TOKEN_HEADER))
         if slot is None:
             raise RefusedError(401, "invalid internal token")
+        connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
+        if not connection.is_callers:
+            connection.admit()
         uses = self._by_slot.get(slot)
         if uses is None:
             uses = self._by_slot[slot] = self._token_uses.labels(str(slot)).inc
@@ -201,3 +207,5 @@ class App(NamedTuple):
 
     router: Router
     max_body_bytes: int = 0
+    probes: frozenset[str] = frozenset()
+    """Paths that are answered however many requests are under way."""

@@ -5,17 +5,20 @@ import ipaddress
 import logging
 import resource
 import socket
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from aiohttp import StreamReader, http_parser, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, http_parser, web
 from aiohttp.abc import AbstractStreamWriter
 
 from sploot_clusterd.config import HttpSettings
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web.connection import Connection, Connections
+from sploot_clusterd.web.answers import RefusedError, Response
+from sploot_clusterd.web.connection import Connection
+from sploot_clusterd.web.connections import Connections
 from sploot_clusterd.web.routing import App
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class HttpServer:
         self._listening = listening
         self._connections = Connections(name, listening.max_connections, metrics, health)
         self._app = app
+        self._route = app.router.handle
         self._shutdown_timeout = shutdown_timeout
         self._serving: tuple[asyncio.Server, web.Server] | None = None
 
@@ -68,7 +72,7 @@ class HttpServer:
         """Binds and serves. Raises StartError if it cannot."""
         _require_c_parser()
         _make_room(self._listening.max_connections)
-        manager = web.Server(cast("Any", self._app.router.handle), request_factory=self._request)
+        manager = web.Server(cast("Any", self._handle), request_factory=self._request)
         connect = partial(Connection, manager, self._connections, keepalive_s=self._listening.keepalive_s)
         host, port = self._listening.host, self._listening.port
         reuse_port = self._listening.reuse_port
@@ -96,9 +100,22 @@ class HttpServer:
         manager.pre_shutdown()
         await manager.shutdown(self._shutdown_timeout)
         for connection in tuple(self._connections.open):
-            connection.abort()
+            connection.drop()
         await server.wait_closed()
         await self._connections.empty.wait()  # an aborted connection leaves on a later turn of the loop
+
+    def _handle(self, request: web.BaseRequest) -> Awaitable[Response]:
+        if self._connections.crowded and not self._may_ask(request):
+            return _refused(RefusedError(503, "too many connections", {hdrs.RETRY_AFTER: "1"}))
+        version = request.version
+        if version is not HttpVersion11 and version < HttpVersion11 and hdrs.TRANSFER_ENCODING in request.headers:
+            self._connections.bad_requests.inc()
+            return _refused(RefusedError(400, "not HTTP as it should be: HTTP/1.0 has no Transfer-Encoding"))
+        return self._route(request)
+
+    def _may_ask(self, request: web.BaseRequest) -> bool:
+        connection = cast("Connection", request.protocol)
+        return self._connections.have_room_for(connection) or request.rel_url.path_safe in self._app.probes
 
     def _request(
         self,
@@ -111,6 +128,13 @@ class HttpServer:
         cast("Connection", protocol).begin(payload)
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._app.max_body_bytes)
+
+
+async def _refused(refusal: RefusedError) -> Response:
+    """The connection ends with it: what comes after is of no use, or cannot be told from the body."""
+    response = refusal.answer()
+    response.force_close()
+    return response
 
 
 def _is_everywhere(host: str) -> bool:

@@ -22,7 +22,9 @@ TEXTS = {
 
 def loaded(directory: Path, encoded: dict[str, bytes]) -> Settings:
     for name, content in encoded.items():
-        (directory / ("." * (name == "env") + name)).write_bytes(content)
+        file = directory / ("." * (name == "env") + name)
+        file.write_bytes(content)
+        file.chmod(0o600)
     environ = {
         "INTERNAL_TOKEN_FILE": str(directory / "token"),
         "WORKER_METRICS_TOKEN_FILE": str(directory / "metrics"),

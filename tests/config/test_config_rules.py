@@ -221,6 +221,7 @@ def test_a_token_with_a_comma_is_said_to_be_several(tmp_path, variable, key, giv
 def test_several_tokens_in_toml_are_meant(tmp_path):
     file = tmp_path / "c.toml"
     file.write_text('[http]\ntokens = ["with,comma-0123456789", "second-token-0123456789"]\n')
+    file.chmod(0o600)
 
     settings = load(file, environ={}, directory=tmp_path)
 

@@ -161,6 +161,11 @@ def test_compose_builds_from_the_root_and_mounts_what_exists(compose, root):
     assert set(mounts) - set(files) == set(compose["volumes"])
 
 
+def test_compose_keeps_no_core_files_and_bounds_memory(compose):
+    service = compose["services"]["clusterd"]
+    assert (service["ulimits"]["core"], service["mem_limit"]) == (0, "2g")
+
+
 def test_compose_lets_a_stop_drain(compose, longest_stop):
     assert longest_stop + 5 <= float(compose["services"]["clusterd"]["stop_grace_period"].removesuffix("s"))
 

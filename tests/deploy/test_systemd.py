@@ -105,6 +105,13 @@ def test_the_hardening_leaves_what_the_daemon_needs(unit):
     assert int(only(unit, "LimitNOFILE")) > 2 * config.Settings().http.max_connections
 
 
+def test_no_core_file_keeps_what_was_in_memory_and_memory_is_bounded(unit):
+    settings = config.Settings()
+    assert only(unit, "LimitCORE") == "0"
+    needed = settings.albums.cache_bytes + 16 * settings.http.max_body_bytes
+    assert 2 * needed <= int(only(unit, "MemoryMax").removesuffix("G")) * 2**30
+
+
 def runnable(root, directory, name):
     """A copy of a unit whose executable exists."""
     copy = directory / name.replace("@.", "@1.")

@@ -158,7 +158,7 @@ async def test_the_three_forms_of_an_entry_are_one(reader: Reader):
 def test_the_readme_shows_what_the_quick_start_prints():
     shown = only_block(ROOT / "README.md", "welcome").text
     server = EmbeddedRedis(Path("/home/you/sploot-clusterd/clusterd-data"))
-    assert shown.rstrip() == welcome(Settings(), server, "X" * 32)
+    assert shown.rstrip() == welcome(Settings(), server, server.directory / "token")
 
 
 def test_the_readmes_two_commands_are_the_ones_that_are_promised():

@@ -4,7 +4,7 @@ import re
 
 from sploot_clusterd.config.schema import SCHEMA
 from sploot_clusterd.web.routes import ROUTES
-from tests.docs.pages import ROOT, table_rows
+from tests.docs.pages import PAGES, ROOT, table_rows
 
 PAGE = ROOT / "docs/security.md"
 
@@ -21,3 +21,9 @@ def test_every_secret_setting_is_there():
 def test_every_path_without_a_token_is_there():
     named = {name for name in in_first_cells("Who reaches what") if name.startswith("/")}
     assert named == {"/internal/...", *(route.path for route in ROUTES if not route.guarded)}
+
+
+def test_nobody_is_told_to_install_a_package_of_our_name_that_somebody_else_could_publish():
+    sources = [*(ROOT / "sploot_clusterd").rglob("*.py"), *PAGES, *(ROOT / "systemd").iterdir(), ROOT / "Dockerfile"]
+    told = re.compile(r"pip install[^.\n]*sploot|sploot-clusterd\[")
+    assert {str(file) for file in sources if told.search(file.read_text())} == set()

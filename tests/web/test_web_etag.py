@@ -93,3 +93,16 @@ def test_few_views_are_remembered_and_no_large_ones(hashed: list[bytes], monkeyp
         tags.of(f"pet of {view!r}", view)
 
     assert hashed == [b"1", b"2", b"3", b"a large view", b"a large view", b"4", b"1"]
+
+
+async def test_no_cache_keeps_what_is_told_of_a_pet(service: Service):
+    etag = (await service.send(raw("GET", CLUSTERS))).headers["etag"]
+    asked = {
+        200: raw("GET", CLUSTERS),
+        304: raw("GET", CLUSTERS, If_None_Match=etag),
+        404: raw("GET", "/internal/pets/pet_without/clusters"),
+        401: raw("GET", CLUSTERS, X_Internal_Token="wrong"),
+    }
+    for status, request in asked.items():
+        answer = await service.send(request)
+        assert (answer.status, answer.headers["cache-control"]) == (status, "no-store")

@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 from tests.conftest import eventually
-from tests.web.service import JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
+from tests.web.service import CLUSTERS, JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 
 async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):
@@ -160,24 +160,26 @@ async def test_a_client_that_resets_its_connection_before_its_answer_is_still_se
 
 
 async def test_one_connection_too_many_is_503_and_the_others_live(serve: Serve):
-    service = await serve(max_connections=5)
+    store = SlowStore()
+    service = await serve(store, max_connections=5)
     held = [await service.connect() for _ in range(5)]
     for _, writer in held:
-        writer.write(raw("GET", "/healthz"))
-    assert [(await read_reply(reader)).status for reader, _ in held] == [200] * 5
+        writer.write(raw("POST", JOBS, JOB))
+    await eventually(lambda: service.in_flight.count == 5, what="all are under way")
 
     reader, writer = await service.connect()
+    writer.write(raw("GET", CLUSTERS))
     answer = await read_reply(reader)
 
     assert (answer.status, json.loads(answer.body)) == (503, {"detail": "too many connections"})
     assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
     assert await closed(reader) == b""
     writer.close()
-    assert service.counted("http_connections") == 5
-    held[0][1].write(raw("GET", "/readyz"))
-    assert json.loads((await read_reply(held[0][0])).body)["warnings"] == ["http: nearly all of 5 connections are open"]
-    for _, open_writer in held:
-        open_writer.close()
+    await eventually(lambda: service.counted("http_connections") == 5, what="it is gone")
+    probed = json.loads((await service.send(raw("GET", "/readyz"))).body)
+    assert probed["warnings"] == ["http: nearly all of 5 connections are open"]
+    store.go.set()
+    assert [(await read_reply(reader)).status for reader, _ in held] == [202] * 5
 
 
 async def test_room_comes_back(serve: Serve):
