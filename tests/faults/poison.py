@@ -17,8 +17,10 @@ from tests.faults.marked import FAILS_ALWAYS, KILLS
 
 _UNDECODABLE = (b"", b"{", b"no job", b'{"pet_id": 1}', b"\xff\xfe", b"[" * 2000, b'{"pet_id": "a/b"}')
 _OF_BAD_PET = b'{"pet_id": "bad", "payload": 1}'
+_ILL = 120
+"""Pets whose jobs fail at a time: 100 dead letters within a minute trip the brake."""
 _FLOOD = 150
-"""Poison at a time: 100 dead letters of many pets within a minute trip the brake, and 100 of one have it put off."""
+"""Jobs of one pet: after 100 dead letters they are put off."""
 _NEIGHBOURS = 50
 
 
@@ -81,7 +83,7 @@ async def flood(directory: Path, seed: int, size: Size) -> Outcome:
     async def poison(fleet: Fleet, n: int) -> None:
         nonlocal tripped
         async with fleet.redis.pipeline() as pipeline:
-            for pet in range(_FLOOD):
+            for pet in range(_ILL):
                 pipeline.xadd(STREAM, {"payload": b'{"pet_id": "ill-%d", "payload": %d}' % (pet, n)})
             await pipeline.execute()
         await eventually(lambda: _braked(fleet), what="the brake to trip")
@@ -89,7 +91,7 @@ async def flood(directory: Path, seed: int, size: Size) -> Outcome:
         await eventually(lambda: _goes_on(fleet), what="the brake to end", timeout=60)
 
     async with Fleet(directory, daemons=1) as fleet:
-        outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_FLOOD * size.harms)
+        outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_ILL * size.harms)
     outcome.figures["times the brake tripped and ended"] = tripped
     return outcome
 
