@@ -25,7 +25,7 @@ _CALM: Final = 300.0
 """Seconds of reading after which a pause is a first one again."""
 _PET_LETTERS: Final = 100
 PUT_OFF: Final = 10.0
-"""For how many seconds a job is put off, at most."""
+"""Seconds: how long a job is put off, at most."""
 _NAME: Final = "brake"
 
 
@@ -36,8 +36,8 @@ class _Outcomes:
         self._newer: dict[str, tuple[int, int]] = {}
         self._older: dict[str, tuple[int, int]] = {}
         self.failing = 0
+        """Pets, and so are those that are `working`."""
         self.working = 0
-        """Pets."""
         self.letters = 0
         """Of the failing pets, up to five of each."""
 
@@ -155,6 +155,9 @@ class Brake:
         passed = now - self._aged_at
         if passed >= 2 * _HALF_WINDOW:
             self._forget(now)
-        elif passed >= _HALF_WINDOW or self._outcomes.is_full():
+        elif passed >= _HALF_WINDOW:
+            self._outcomes.age()
+            self._aged_at += _HALF_WINDOW
+        elif self._outcomes.is_full():
             self._outcomes.age()
             self._aged_at = now

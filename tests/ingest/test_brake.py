@@ -106,6 +106,15 @@ def test_old_dead_letters_do_not_count(brake: Brake, clock: Clock):
     assert brake.seconds_left() == 0
 
 
+def test_none_that_is_older_than_a_minute_counts(brake: Brake, clock: Clock):
+    fail(brake, range(99))
+    clock.now += 59
+    brake.good("seldom")
+    clock.now += 2
+    fail(brake, [99])
+    assert brake.seconds_left() == 0
+
+
 def test_a_pet_with_many_dead_letters_is_put_off_alone_and_a_few_jobs_at_a_time(brake: Brake, clock: Clock):
     fail(brake, [1], 99)
     assert not brake.puts_off("pet-1")
