@@ -176,7 +176,9 @@ class AlbumsSettings:
     ttl_seconds: int | None = whole(
         None, "How long an album lives after its last change, in seconds. Unset: for ever.", 1, 10**9
     )
-    cache_bytes: int = whole(256 * 2**20, "Memory for albums at hand, in bytes; 0 turns the cache off.", 0, 2**40)
+    cache_bytes: int = whole(
+        256 * 2**20, "Memory for albums at hand and all they hold, in bytes; 0 turns the cache off.", 0, 2**40
+    )
     tombstone_days: int = whole(
         30, "How long a removed image is remembered, so that no late insight revives it.", 1, 3650
     )

@@ -7,6 +7,7 @@ view of it. Both are functions of their arguments.
 
 from sploot_clusterd.engine.album import Album, new_album
 from sploot_clusterd.engine.album_decoding import decode_album
+from sploot_clusterd.engine.album_size import album_nbytes
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
 from sploot_clusterd.engine.apply import Applied, apply
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
@@ -52,6 +53,7 @@ __all__ = [
     "Profiles",
     "Sample",
     "Sampled",
+    "album_nbytes",
     "apply",
     "decode_album",
     "decode_profile",

@@ -242,17 +242,6 @@ class Album:
     def num_provisional(self) -> int:
         return sum(len(chunk.images) for chunk in self.chunks)
 
-    @property
-    def nbytes(self) -> int:
-        """Memory held, estimated to within about a third."""
-        arrays = sum(space.sums.nbytes + space.weights.nbytes for space in self.spaces.values())
-        members = sum([len(cell.members) for cell in self.cells.values()])
-        fragments = sum([len(fragment) for _, fragment in self.fragments.values()])
-        objects = 400 * len(self.cells) + 300 * members + 600 * len(self.clusters)
-        names = 120 * self.num_provisional + 150 * sum(len(segment.jobs) for segment in self.segments)
-        corrected = 250 * len(self.anchors) + 100 * len(self.successors) + 150 * len(self.corrected.places)
-        return 4000 + arrays + fragments + objects + names + corrected + 16 * len(self.heirs)
-
 
 def new_album(pet_id: str) -> Album:
     return Album(pet_id)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from sploot_clusterd.engine import Album
+from sploot_clusterd.engine import Album, album_nbytes
 from sploot_clusterd.metrics import Metrics
 
 
@@ -47,8 +47,9 @@ class AlbumCache:
 
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
-        self.drop(pet_id)
-        cached = _Cached(token, album, album.nbytes)
+        before = self._take(pet_id)
+        nbytes = album_nbytes(album, before.album, before.nbytes) if before else album_nbytes(album)
+        cached = _Cached(token, album, nbytes)
         if cached.nbytes <= self._capacity:
             self._albums[pet_id] = cached
             self._bytes += cached.nbytes
@@ -57,9 +58,14 @@ class AlbumCache:
             self._bytes -= oldest.nbytes
 
     def drop(self, pet_id: str) -> None:
+        self._take(pet_id)
+
+    def _take(self, pet_id: str) -> _Cached | None:
+        """What was kept of the pet, and is no more."""
         cached = self._albums.pop(pet_id, None)
         if cached:
             self._bytes -= cached.nbytes
+        return cached
 
     @asynccontextmanager
     async def exclusive(self, pet_ids: Collection[str]) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Final
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
@@ -24,6 +24,9 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
+
+_MOST_PUT_OFF: Final = 500
+"""Bad jobs of pets that have many; less where 20 times as many would not find room in the stream."""
 
 
 class Ingest:
@@ -47,7 +50,7 @@ class Ingest:
         self.name_confirmed = asyncio.Event()
         self.store = store
         self.due = due
-        self.brake = Brake(health)
+        self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF))
         self.cache = AlbumCache(settings.albums.cache_bytes, metrics)
         self.leases = Leases(store.stream, health, stopping, stream.retry_idle_ms)
         self.profiles = ProfileRegistry(

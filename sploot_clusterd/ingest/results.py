@@ -16,7 +16,7 @@ from sploot_clusterd.errors import ClusterdError, Reason
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.planner import Ready
-from sploot_clusterd.ingest.retry import SetAside, TryAgain, after_failure
+from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
@@ -31,6 +31,8 @@ _LONGEST_ERROR: Final = 512
 _DEFER_MS: Final = 100
 _AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction"}
 """Reasons that count as an invalid job, and not as a failed run."""
+_LATE: Final = {"stale_correction"}
+"""Reasons that say nothing but that a user was late: no sign that anything is broken, however many there are."""
 
 
 class Results:
@@ -59,7 +61,8 @@ class Results:
         """These were written, and their entries acknowledged."""
         seconds, time_slice = batch.seconds(), self._compute.time_slice()
         jobs = [job for plan in plans for job in plan.jobs]
-        self._brake.good(len(jobs))
+        for plan in plans:
+            self._brake.good(plan.commit.pet_id, len(plan.jobs))
         self._count_changes(plans)
         applied = sum(each.changed for each in jobs)
         self._success.inc(applied)
@@ -77,15 +80,24 @@ class Results:
                         log.warning("job skipped, as its id was another job's", extra={"data": fields})
 
     async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
-        """Each failure becomes a later try or a dead letter, as `after_failure` says."""
-        retries = []
+        """Each failure becomes a later try or a dead letter, as `after_failure` says.
+
+        What would be one more dead letter of a pet that has many is put off, without an attempt used.
+        """
+        retries, put_off = [], dict[str, int]()
         for failure in failures:
-            decision = after_failure(failure.error, failure.entry.attempts, self._max_attempts)
-            if isinstance(decision, SetAside):
-                await self.set_aside(batch, failure.entry, decision.reason, _text(failure.error), failure.job)
-            else:
+            entry = failure.entry
+            decision = after_failure(failure.error, entry.attempts, self._max_attempts)
+            if isinstance(decision, TryAgain):
                 self._count_retry(failure, decision)
-                retries.append(Retry(failure.entry.key, *decision))
+                retries.append(Retry(entry.key, *decision))
+            elif decision.reason not in _LATE and self._brake.puts_off(pet_id := _pet_id(failure)):
+                put_off[pet_id] = put_off.get(pet_id, 0) + 1
+                retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
+            else:
+                await self.set_aside(batch, entry, decision.reason, _text(failure.error), failure.job)
+        if put_off:
+            log.warning("put off bad jobs of pets that have many", extra={"data": {"entries_of_pets": put_off}})
         if retries:
             await self._retry(batch, retries)
 
@@ -114,7 +126,8 @@ class Results:
         if not await self._stream.dead_letter(batch.consumer, letter):
             self._skipped.inc()
             return
-        self._brake.bad()
+        if reason not in _LATE:
+            self._brake.bad(letter.pet_id)
         for result in ("invalid",) if reason in _AT_FIRST_SIGHT else ("failure", "dead_letter"):
             self._processed.labels(result).inc()
         fields = {**log_fields(entry, job), "pet_id": letter.pet_id, "reason": reason, "error": letter.error}
@@ -159,6 +172,11 @@ class Results:
         metrics.unclustered_share.observe_each([count / images for count, images in unclustered if images])
         silhouettes = [album.silhouette for album in albums]
         metrics.silhouette.observe_each([max(s, 0.0) for s in silhouettes if s is not None])  # a sum must not fall
+
+
+def _pet_id(failure: Failure) -> str:
+    """Empty where it names none."""
+    return failure.job.pet_id if failure.job else named_ids(failure.entry.fields)[0]
 
 
 def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:

@@ -5,6 +5,7 @@ import random
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import BadJobError, BadStateError, Reason, StoreUnavailableError
+from sploot_clusterd.ingest.brake import PUT_OFF
 from sploot_clusterd.waiting import backoff
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ def after_failure(error: Exception, attempts: int, max_attempts: int) -> TryAgai
     if failures >= max_attempts:
         return SetAside("max_attempts")
     return TryAgain(failures, round(backoff(failures, _FIRST_MS, _LONGEST_MS)))
+
+
+def put_off_ms() -> int:
+    """How long a bad job of a pet that has many is put off: by a random part, that they do not come back together."""
+    return round(backoff(1, 1000 * PUT_OFF, 1000 * PUT_OFF))
 
 
 def conflict_pause(tries: int, seconds: float) -> float:

@@ -74,8 +74,8 @@ async def test_every_broken_entry_is_one_dead_letter_with_its_reason_and_stops_n
     sent = {}
     for n, bad in enumerate(ENTRIES):
         sent[await fleet.redis.xadd(STREAM, dict(bad.fields))] = bad
-        for image in (f"a{n}", f"b{n}"):  # two good ones for each bad one, or the brake would pause the reading
-            await fleet.redis.xadd(STREAM, {"pet_id": "good", "image_ids": f'["{image}"]'})
+        for image in (f"a{n}", f"b{n}"):  # two good ones for each bad one, or the brake would put them off
+            await fleet.redis.xadd(STREAM, {"pet_id": "pet", "image_ids": f'["{image}"]'})
     await fleet.settled()
     letters = [fields for _, fields in await fleet.redis.xrange(LETTERS)]
     assert Counter(letter[b"entry_id"] for letter in letters) == Counter(sent.keys())
@@ -83,7 +83,7 @@ async def test_every_broken_entry_is_one_dead_letter_with_its_reason_and_stops_n
         bad = sent[letter[b"entry_id"]]
         assert letter[b"reason"].decode() in bad.reasons, bad.name
         assert letter[b"error"], bad.name
-    view = await api.view("good")
+    view = await api.view("pet")
     assert view is not None
     assert view["metrics"]["num_images"] == 2 * len(ENTRIES)
     no_harm(daemon)

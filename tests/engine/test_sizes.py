@@ -5,16 +5,6 @@ from sploot_clusterd.engine import work_estimate
 from .pet import Pet, direction, insight, job, photos
 
 
-def test_the_size_in_memory_grows_with_the_album():
-    pet = Pet()
-    sizes = [pet.album.nbytes]
-    for number in range(1, 4):
-        pet.apply(job(number, *photos({number: 8})))
-        sizes.append(pet.album.nbytes)
-
-    assert sizes == sorted(set(sizes))
-
-
 def test_the_metrics_figures_are_those_of_the_view():
     pet = Pet()
     pet.apply(job(1, *photos([3, 3]), insight("loner", -direction(0)), image_ids=["bare"]))

@@ -63,8 +63,12 @@ Harm = Callable[[Fleet, int], Awaitable[None]]
 Experiment = Callable[[Path, int, Size], Awaitable[Outcome]]
 
 
-async def harmed(load: Load, fleet: Fleet, seed: int, size: Size, harm: Harm) -> None:
-    """Does `harm` (it is told which time this is) at random moments spread over the load, until all is settled."""
+async def harmed(
+    load: Load, fleet: Fleet, seed: int, size: Size, harm: Harm, *, done: Callable[[], Awaitable[bool]] | None = None
+) -> None:
+    """Does `harm` (it is told which time this is) at random moments spread over the load, until all is settled, or
+    `done`.
+    """
     load.held = True  # no harm is done to idle daemons
     load.start()
     try:
@@ -75,7 +79,7 @@ async def harmed(load: Load, fleet: Fleet, seed: int, size: Size, harm: Harm) ->
         await load.cancel()
         raise
     await load.ended()
-    await fleet.settled()
+    await (eventually(done, what="the load to be done", timeout=60) if done else fleet.settled())
 
 
 async def applied_once(fleet: Fleet, seed: int, size: Size, harm: Harm, *, pets: int = PETS) -> Outcome:

@@ -86,6 +86,7 @@ _CALLERS = (
     Plan("jobs that always fail", poison.always_failing, Size(200, 200, 3), Size(3000, 300, 50)),
     Plan("jobs that kill the process", poison.killing, Size(600, 400, 1), Size(3000, 400, 5)),
     Plan("more poison than jobs", poison.flood, Size(300, 100, 1), Size(2000, 100, 2)),
+    Plan("floods of two hostile pets", poison.hostile_pets, Size(300, 200, 1), Size(3000, 200, 10)),
     Plan("full backlog", overload.full_backlog, Size(400, 1000, 1), Size(5000, 1000, 5)),
     Plan("10,000 albums, 1,000 connections", overload.many_albums, Size(4000, 0, 1000), Size(10_000, 0, 1000)),
     Plan("slow clients", slow_clients.slow_clients, Size(200, 100, 60), Size(3000, 100, 300)),

@@ -11,13 +11,17 @@ import msgspec
 from tests.conftest import eventually
 from tests.faults.checker import letters_by_reason, verdict
 from tests.faults.fleet import Daemon, Fleet
-from tests.faults.harm import PETS, Harm, Outcome, Size, harmed
+from tests.faults.harm import PETS, SOON, Harm, Outcome, Size, harmed, recovered
 from tests.faults.load import STREAM, Load
 from tests.faults.marked import FAILS_ALWAYS, KILLS
 
 _UNDECODABLE = (b"", b"{", b"no job", b'{"pet_id": 1}', b"\xff\xfe", b"[" * 2000, b'{"pet_id": "a/b"}')
+_OF_BAD_PET = b'{"pet_id": "bad", "payload": 1}'
+_ILL = 120
+"""Pets whose jobs fail at a time: 100 dead letters within a minute trip the brake."""
 _FLOOD = 150
-"""Poison at a time: 100 dead letters among the last 200 outcomes trip the brake."""
+"""Jobs of one pet: after 100 dead letters they are put off."""
+_NEIGHBOURS = 50
 
 
 async def undecodable(directory: Path, seed: int, size: Size) -> Outcome:
@@ -79,17 +83,50 @@ async def flood(directory: Path, seed: int, size: Size) -> Outcome:
     async def poison(fleet: Fleet, n: int) -> None:
         nonlocal tripped
         async with fleet.redis.pipeline() as pipeline:
-            for _ in range(_FLOOD):
-                pipeline.xadd(STREAM, {"payload": _UNDECODABLE[n % len(_UNDECODABLE)]})
+            for pet in range(_ILL):
+                pipeline.xadd(STREAM, {"payload": b'{"pet_id": "ill-%d", "payload": %d}' % (pet, n)})
             await pipeline.execute()
         await eventually(lambda: _braked(fleet), what="the brake to trip")
         tripped += 1
         await eventually(lambda: _goes_on(fleet), what="the brake to end", timeout=60)
 
     async with Fleet(directory, daemons=1) as fleet:
-        outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_FLOOD * size.harms)
+        outcome, _ = await _poisoned(fleet, seed, size, poison, letters=_ILL * size.harms)
     outcome.figures["times the brake tripped and ended"] = tripped
     return outcome
+
+
+async def hostile_pets(directory: Path, seed: int, size: Size) -> Outcome:
+    """One pet floods corrections that come too late, another one jobs that are none: the others' are not held up."""
+    late = {"pet_id": "late", "payload": {"corrections": [{"op": "rename", "cluster": "late-cluster-7", "label": "x"}]}}
+    slowest, braked = 0.0, False
+
+    async def floods(fleet: Fleet, _: int) -> None:
+        nonlocal slowest, braked
+        for _ in range(_FLOOD):
+            async with fleet.http.post(f"{fleet.daemons[0].url}/internal/cluster-jobs", json=late) as answer:
+                assert answer.status == 202
+            await fleet.redis.xadd(STREAM, {"payload": _OF_BAD_PET})
+        braked = braked or await _braked(fleet)
+        slowest = max(slowest, await recovered(fleet))
+
+    async with Fleet(directory, daemons=1) as fleet:
+        await fleet.ready()
+        load = Load(fleet, seed, pets=_NEIGHBOURS, jobs=size.jobs, rate=size.rate)
+        await harmed(load, fleet, seed, size, floods, done=lambda: _is_all_that_waits(fleet, _OF_BAD_PET))
+        counts = await verdict(fleet, load.ledger)
+        reasons = await letters_by_reason(fleet)
+    outcome = Outcome(counts, size.harms, counts.breaches(dead_letters=counts.dead_letters))
+    outcome.figures["a job beside the floods takes, s"] = slowest
+    outcome.expect(slowest < SOON, f"a job beside the floods took {slowest:.2f} s")
+    outcome.expect(not braked, "the brake tripped")
+    outcome.expect(reasons["stale_correction"] == _FLOOD * size.harms, f"reasons: {reasons}")
+    outcome.expect(reasons["invalid"] >= 100, f"reasons: {reasons}")
+    return outcome
+
+
+async def _is_all_that_waits(fleet: Fleet, payload: bytes) -> bool:
+    return all(fields[b"payload"] == payload for _, fields in await fleet.redis.xrange(STREAM))
 
 
 async def _poisoned(

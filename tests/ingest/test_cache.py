@@ -2,14 +2,15 @@
 
 import asyncio
 
-from sploot_clusterd.engine import new_album
+from sploot_clusterd.engine import album_nbytes, new_album
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.metrics import Metrics
+from tests.engine.pet import Pet, job, photos
 
 
 def test_the_cache_holds_the_albums_used_last_within_its_bytes():
     album = new_album("p")
-    cache = AlbumCache(3 * album.nbytes, Metrics())
+    cache = AlbumCache(3 * album_nbytes(album), Metrics())
     for n in range(4):
         cache.put(f"p{n}", b"t", album)
         assert cache.peek("p0") == (b"t", album)
@@ -18,6 +19,18 @@ def test_the_cache_holds_the_albums_used_last_within_its_bytes():
     cache.drop("p2")
     assert cache.peek("p2") == (b"", None)
     assert AlbumCache(0, Metrics()).put("p", b"t", album) is None
+
+
+def test_the_cache_counts_what_its_albums_hold_now():
+    metrics, pet = Metrics(), Pet()
+    cache = AlbumCache(2**20, metrics)
+    for number in range(3):
+        pet.apply(job(number, *photos({number: 3}), labels=[f"label {n}" * 10 for n in range(50 * number)]))
+        cache.put("p", b"t", pet.album)
+        held = metrics.registry.get_sample_value("media_cluster_album_cache_bytes")
+        assert held == album_nbytes(pet.album) > 50 * number * 80
+    cache.drop("p")
+    assert metrics.registry.get_sample_value("media_cluster_album_cache_bytes") == 0
 
 
 async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wait_in_a_circle():

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,13 +90,32 @@ async def test_the_loops_live_through_the_loss_of_their_group(side: Side, loss: 
 
 
 async def test_the_brake_holds_reading(side: Side):
-    for _ in range(150):
-        await side.raw(b"{")
+    for n in range(150):
+        await side.raw(b'{"pet_id": "ill-%d", "payload": 1}' % n)
     async with running(side, consumer(side)):
         await eventually(lambda: side.brake.seconds_left() > 0, what="the brake")
         await side.add(payload=image("waits"))
         assert 100 <= await side.redis.xlen(side.keys.dead_letters) <= 100 + 8, "what was read by then is still done"
         assert not await side.redis.exists("ns:state:pet")
+
+
+async def test_floods_of_one_pets_bad_jobs_and_of_late_corrections_hold_up_nobody(side: Side):
+    late = {"corrections": [{"op": "rename", "cluster": "late-cluster-7", "label": "Beach"}]}
+    for _ in range(150):
+        await side.add("late", payload=late)
+        await side.raw(b'{"pet_id": "bad", "payload": 1}')
+        await side.raw(b"{")
+    await side.add("good", payload=image("img"))
+    async with running(side, consumer(side)):
+        await eventually(lambda: side.redis.exists("ns:state:good"), what="the good job behind the floods")
+        await eventually(lambda: blocked(side.redis), what="an empty stream")
+    assert side.brake.seconds_left() == 0
+    assert not side.health.reasons()
+    letters = Counter((letter[b"pet_id"], letter[b"reason"]) for letter in await side.letters())
+    assert letters == {(b"late", b"stale_correction"): 150, (b"bad", b"invalid"): 100, (b"", b"malformed"): 150}
+    assert await side.pending() == 50, "the others of the bad pet come later, with no attempt used"
+    records = await side.redis.hvals(side.keys.attempts)
+    assert {record.split()[0] for record in records} == {b"0"}
 
 
 async def test_a_consumer_outlives_its_redis(new_side):

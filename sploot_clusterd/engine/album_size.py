@@ -1,0 +1,128 @@
+"""How much memory an album holds, in bytes: what the objects of CPython 3.11 take on 64-bit Linux.
+
+It is wanted after each job, and an album shares with the one before what did not change: so only the rest is measured.
+Texts, ids and dicts are measured one by one, for their sizes vary; what is around them is a constant of each kind.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from sys import getsizeof
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, NewestJob, Segment, Space
+
+_ALBUM: Final = 2500
+_SPACE: Final = 1000
+_CELL: Final = 400
+_MEMBER: Final = 340
+_CLUSTER: Final = 500
+_CELL_OF_CLUSTER: Final = 90
+_PROVISIONAL: Final = 200
+_ANCHOR: Final = 350
+_SUCCESSOR: Final = 170
+_CORRECTED: Final = 320
+"""A key of `precedence` and a place."""
+_DIGEST: Final = 40
+_FRAGMENT: Final = 180
+_TABLE: Final = 150
+"""A segment or a chunk, without its dict."""
+_ENTRY_ID: Final = 130
+_ID: Final = 50
+"""Without its characters."""
+_FLOAT: Final = 32
+_INT: Final = 32
+_PAIR_OF_HEIRS: Final = 16
+
+T = TypeVar("T")
+Numbered = TypeVar("Numbered", Segment, Chunk)
+
+
+def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int = 0) -> int:
+    """The album's size; that of the state before it, where it is known, makes this cheap."""
+    old = before or Album(album.pet_id)
+    start = nbytes_before if before else _ALBUM + getsizeof(album.pet_id)
+    return (
+        start
+        + _difference(old.spaces, album.spaces, _space)
+        + _difference(old.cells, album.cells, _cell)
+        + _difference(old.clusters, album.clusters, _cluster)
+        + _difference(old.anchors, album.anchors, _anchor)
+        + _difference(old.fragments, album.fragments, _fragment)
+        + _difference(_by_number(old.segments), _by_number(album.segments), _segment)
+        + _difference(_by_number(old.chunks), _by_number(album.chunks), _chunk)
+        + (_provisional(album) - _provisional(old) if album.provisional is not old.provisional else 0)
+        + (_newest_job(album.job) - _newest_job(old.job) if album.job is not old.job else 0)
+        + _SUCCESSOR * (len(album.successors) - len(old.successors))
+        + _CORRECTED * (len(album.corrected.places) - len(old.corrected.places))
+        + _PAIR_OF_HEIRS * (len(album.heirs) - len(old.heirs))
+    )
+
+
+def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], int]) -> int:
+    """By how much what is in `new` is larger than what is in `old`."""
+    came = [key for key, value in new.items() if old.get(key) is not value]
+    gone = [key for key in came if key in old]
+    if len(new) - len(came) + len(gone) < len(old):
+        gone += old.keys() - new.keys()
+    return sum([size(new[key]) for key in came]) - sum([size(old[key]) for key in gone])
+
+
+def _by_number(tables: Iterable[Numbered]) -> dict[int, Numbered]:
+    return {table.number: table for table in tables}
+
+
+def _space(space: Space) -> int:
+    arrays = _buffer(space.sums) + _buffer(space.weights)
+    return _SPACE + arrays + (8 + _INT) * len(space.ids) + getsizeof(space.model_version)
+
+
+def _buffer(array: NDArray[np.floating]) -> int:
+    """What it keeps alive: a view's array, which has room for more cells."""
+    whole = array.base
+    return whole.nbytes if isinstance(whole, np.ndarray) else array.nbytes
+
+
+def _cell(cell: Cell) -> int:
+    members = sum([len(member.image_id) for member in cell.members]) + _MEMBER * len(cell.members)
+    votes = getsizeof(cell.votes) + sum(map(getsizeof, cell.votes)) + _INT * len(cell.votes)
+    return _CELL + members + votes
+
+
+def _cluster(cluster: Cluster) -> int:
+    texts = sum([getsizeof(text) for text in (cluster.hero, cluster.matched, cluster.vote, cluster.given) if text])
+    left = (getsizeof(cluster.left) + 2 * _INT * len(cluster.left)) if cluster.left else 0
+    return _CLUSTER + _CELL_OF_CLUSTER * len(cluster.cells) + texts + left
+
+
+def _anchor(anchor: Anchor) -> int:
+    return _ANCHOR + getsizeof(anchor.label or "")
+
+
+def _fragment(fragment: tuple[str, bytes]) -> int:
+    label, raw = fragment
+    return _FRAGMENT + getsizeof(label) + getsizeof(raw)
+
+
+def _segment(segment: Segment) -> int:
+    return _TABLE + _ids(segment.jobs, _ENTRY_ID) + _DIGEST * len(segment.digests)
+
+
+def _chunk(chunk: Chunk) -> int:
+    return _TABLE + _ids(chunk.images, _FLOAT)
+
+
+def _provisional(album: Album) -> int:
+    return sum([_PROVISIONAL + getsizeof(cluster.label or "") for cluster in album.provisional])
+
+
+def _newest_job(job: NewestJob) -> int:
+    labels = sum(map(getsizeof, job.labels)) + 8 * len(job.labels)
+    coverage = getsizeof(job.coverage) + sum(map(getsizeof, job.coverage)) + _FLOAT * len(job.coverage)
+    return labels + coverage + getsizeof(job.model_version or "")
+
+
+def _ids(by_id: Mapping[str, object], value: int) -> int:
+    """A dict whose keys are ids, which are ASCII, and whose values are of that size."""
+    return getsizeof(by_id) + sum(map(len, by_id)) + (_ID + value) * len(by_id)
