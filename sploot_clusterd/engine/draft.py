@@ -98,7 +98,11 @@ class Draft:
     def row(self, image_id: str) -> Row:
         """The image's row as it stands. Raises BadStateError."""
         row = self.rows.get(image_id)
-        return row if row is not None else decode_row(self._raw_rows.get(image_id))
+        return row if row is not None else self.row_before(image_id)
+
+    def row_before(self, image_id: str) -> Row:
+        """The image's row as it was stored. Raises BadStateError."""
+        return decode_row(self._raw_rows.get(image_id))
 
     def need_all_rows(self) -> None:
         """Raises NeedsAllRowsError if they were not given."""

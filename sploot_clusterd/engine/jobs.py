@@ -15,6 +15,7 @@ from sploot_clusterd.engine.maintain import keep_cap, rebuild_if_due
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
+from sploot_clusterd.engine.shown import Shown, keep_heroes, keep_ids
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job, images_corrected
 
@@ -39,13 +40,14 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     Corrections that turn out to be refused must not have changed when the rest took effect: then all is done again
     without waiting for them.
     """
+    shown = Shown(draft)
     if not any(job.corrections for job in jobs):
-        return _in_order(draft, jobs, set(), -1)
+        return _in_order(draft, jobs, set(), -1, shown)
     refused: set[int] = set()
     while True:
         tried, early = _correct_first(draft.fork(), jobs, refused)
         waiting = {at for at, job in enumerate(jobs) if job.corrections} - early - refused
-        done, outcomes = _in_order(tried, jobs, early, max(waiting, default=-1))
+        done, outcomes = _in_order(tried, jobs, early, max(waiting, default=-1), shown)
         rejected = {at for at, outcome in enumerate(outcomes) if outcome.status is JobStatus.REJECTED}
         more = {at for at in rejected - refused if jobs[at].corrections}
         if not more:
@@ -53,20 +55,23 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
         refused |= more
 
 
-def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: int) -> tuple[Draft, list[Outcome]]:
+def _in_order(
+    draft: Draft, jobs: Sequence[Job], early: Collection[int], held: int, shown: Shown
+) -> tuple[Draft, list[Outcome]]:
     """Applies the jobs, of which those in `early` have made their corrections; nothing is grouped anew before the job
-    in the place `held`.
+    in the place `held`. Ids and heroes go on from job to job, and in the end from what was `shown` before the call.
 
     One reclustering serves all jobs that ask for it, in the place of the last: it starts from the images anyway.
     """
     last = max(held, _last_force(draft, jobs))
     pending = False
     draft.held = held >= 0
-    if draft.outdated and not draft.held:
+    since = shown
+    moves = draft.outdated and not draft.held
+    if moves:
         recluster(draft)
-        _bring_up_to_date(draft)
-    elif early:
-        _bring_up_to_date(draft)
+    if moves or early:
+        since = _bring_up_to_date(draft, since)
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
         forces = job.force and remembered(draft, job) is None
@@ -81,10 +86,15 @@ def _in_order(draft: Draft, jobs: Sequence[Job], early: Collection[int], held: i
             pending = pending and at < last
         elif outcome.status is not JobStatus.APPLIED and at != held:
             continue
-        _bring_up_to_date(draft)
+        since = _bring_up_to_date(draft, since)
     if pending:  # asked for by the second copy of a job whose first copy was rejected
         recluster(draft)
-        _bring_up_to_date(draft)
+        _bring_up_to_date(draft, since)
+    if len(jobs) > 1 or moves or early:
+        if keep_ids(draft, shown):
+            refresh(draft)
+            relabel(draft)
+        keep_heroes(draft, shown)
     return draft, outcomes
 
 
@@ -159,10 +169,14 @@ def _let_go(draft: Draft) -> None:
         keep_cap(draft, block)
 
 
-def _bring_up_to_date(draft: Draft) -> None:
-    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
+def _bring_up_to_date(draft: Draft, since: Shown) -> Shown:
+    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole.
+
+    Ids go on from what was there at `since`. Returns what is there now.
+    """
     follow_settings(draft)
     rebuild_if_due(draft)
+    keep_ids(draft, since)
     refill(draft)
     refresh(draft)
     relabel(draft)
@@ -170,3 +184,4 @@ def _bring_up_to_date(draft: Draft) -> None:
         regroup(draft)
     for number in [number for number, block in draft.blocks.items() if not block.ids]:
         del draft.blocks[number]
+    return Shown(draft)

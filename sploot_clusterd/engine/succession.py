@@ -14,13 +14,21 @@ _KEPT = 1000
 def succeed(draft: Draft, gone: Cluster, key: int) -> None:
     """`gone`, which is no longer there, became part of the cluster `key`, or most of it did.
 
-    Chains are shortened at once: a number leads to a cluster that is there. One that has no number yet takes it over.
+    Chains are shortened at once: a number leads to a cluster that is there. One that has no number yet takes it over,
+    with what goes by it: to a reader it is the same cluster.
     """
     heir = draft.clusters[key]
     if gone.number is None:
         return
     if heir.number is None:
-        draft.clusters[key] = structs.replace(heir, number=gone.number)
+        draft.clusters[key] = structs.replace(
+            heir,
+            number=gone.number,
+            group=gone.group or heir.group,
+            matched=gone.matched or heir.matched,
+            hero=gone.hero or heir.hero,
+        )
+        draft.touched.add(key)
         return
     led = {number: heir.number if to == gone.number else to for number, to in draft.successors.items()}
     led[gone.number] = heir.number
