@@ -56,7 +56,7 @@ class Anchor(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
-    """A group of cells. All but its number, group, hero, matched label, anchor and `left` follows from them, as of
+    """A group of cells. All but its number, group, hero, matched label, anchor, `left` and `chosen` follows from them, as of
     its last change.
     """
 
@@ -85,6 +85,8 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """How many of its images were sent again and joined other clusters, by the cells that they joined: it leads to
     those when it is empty.
     """
+    chosen: str | None = None
+    """The hero that a user chose last, though it may have gone to another space meanwhile."""
 
     @property
     def shown(self) -> bool:

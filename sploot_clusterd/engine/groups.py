@@ -4,7 +4,7 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster, sum_votes
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.hero import best_members, choose_hero
+from sploot_clusterd.engine.hero import best_members, choose_hero, is_chosen
 from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred_part, cosines_to_sum
 from sploot_clusterd.engine.succession import go_on
@@ -69,4 +69,5 @@ def _restate(draft: Draft, cluster: Cluster, closeness: tuple[float, ...]) -> No
         draft.served[cluster.key] = served
         hero = choose_hero(cluster.hero, served, draft.params.hero.margin)
         draft.changes.hero_changes += cluster.hero is not None and cluster.hero != hero
-    draft.clusters[cluster.key] = structs.replace(cluster, hero=hero)
+    chosen = hero if hero is not None and is_chosen(hero, cells) else cluster.chosen
+    draft.clusters[cluster.key] = structs.replace(cluster, hero=hero, chosen=chosen)

@@ -97,6 +97,11 @@ def choose_hero(current: str | None, served: Sequence[Scored], margin: float) ->
     return best.image_id
 
 
+def is_chosen(image_id: str, cells: Iterable[Cell]) -> bool:
+    """Whether the image is in one of the cells, and a user chose it as a hero: such images come first in theirs."""
+    return any(member.image_id == image_id and member.pinned is not None for cell in cells for member in cell.members)
+
+
 def _newest_pin(scored: Sequence[Scored]) -> Scored | None:
     pinned = [pair for pair in scored if pair[1].pinned is not None]
     return max(pinned, key=lambda pair: pair[1].pinned or ()) if pinned else None

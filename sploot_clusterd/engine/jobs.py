@@ -15,7 +15,7 @@ from sploot_clusterd.engine.maintain import keep_cap, rebuild_if_due
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
-from sploot_clusterd.engine.shown import Shown, keep_heroes, keep_ids
+from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job, images_corrected
 
@@ -95,6 +95,7 @@ def _in_order(
             refresh(draft)
             relabel(draft)
         keep_heroes(draft, shown)
+        forget_unseen(draft, shown)
     return draft, outcomes
 
 

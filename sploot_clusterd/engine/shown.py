@@ -69,13 +69,15 @@ def keep_ids(draft: Draft, shown: Shown) -> bool:
     for key, before in sorted(inherit(overlap).items()):
         old, heir = shown.clusters[before], draft.clusters[key]
         bearer = _bearer(draft, old.number)
-        if heir.number not in known and heir.anchor is None and (bearer is None or bearer.anchor is None):
+        if heir.number not in known and heir.anchor is None and (bearer is None or _is_free(bearer)):
             _give_back(draft, shown, old, heir, bearer)
             changed = True
     for before, key in sorted(largest_parts(overlap).items()):
         old = shown.clusters[before]
         bearer = _bearer(draft, old.number)
-        if bearer is not None and bearer.key != key and bearer.anchor is None and not overlap.get((before, bearer.key)):
+        if bearer is None or bearer.key == key or overlap.get((before, bearer.key)):
+            continue
+        if _is_free(bearer):
             draft.clusters[bearer.key] = structs.replace(bearer, number=None, group=None, matched=None, hero=None)
             draft.touched.add(bearer.key)
             succeed(draft, old, key)
@@ -94,6 +96,13 @@ def keep_heroes(draft: Draft, shown: Shown) -> None:
         if hero != cluster.hero:
             draft.clusters[key] = structs.replace(cluster, hero=hero)
             draft.changes.hero_changes -= hero == present
+
+
+def forget_unseen(draft: Draft, shown: Shown) -> None:
+    """An id that was given and given up again without being shown leads nowhere: nobody can ask for it."""
+    if draft.successors is not shown.successors:
+        known = shown.successors.keys() | {cluster.number for cluster in shown.clusters.values()}
+        draft.successors = {number: to for number, to in draft.successors.items() if number in known}
 
 
 def _give_back(draft: Draft, shown: Shown, old: Cluster, heir: Cluster, bearer: Cluster | None) -> None:
@@ -117,6 +126,11 @@ def _give_back(draft: Draft, shown: Shown, old: Cluster, heir: Cluster, bearer: 
         for each, to in draft.successors.items()
         if each != old.number
     }
+
+
+def _is_free(bearer: Cluster) -> bool:
+    """Whether its id may go: neither do users' corrections decide, nor `go_on`, as for one that is empty."""
+    return bearer.anchor is None and len(bearer.cells) > 0
 
 
 def _bearer(draft: Draft, number: int | None) -> Cluster | None:
