@@ -165,11 +165,23 @@ class Segment(NamedTuple):
     jobs: dict[str, EntryId]
 
 
+Turn = tuple[int, int, int]
+"""Where an image was announced first: the sequence of the job, and the image's place in it."""
+
+
+class Listing(Struct, array_like=True, frozen=True, gc=False):
+    """An image without vectors."""
+
+    quality: float | None
+    turn: Turn = (0, 0, 0)
+    """Albums that were stored without turns have them in their order."""
+
+
 class Chunk(NamedTuple):
-    """Some images without vectors, in the order first listed, with their quality."""
+    """Some images without vectors, in the order of their turns."""
 
     number: int
-    images: dict[str, float | None]
+    images: dict[str, Listing]
 
 
 @dataclass(frozen=True, slots=True)
