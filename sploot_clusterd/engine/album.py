@@ -56,8 +56,8 @@ class Anchor(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
-    """A group of cells. All but its number, group, hero, matched label, anchor, `left` and `chosen` follows from them, as of
-    its last change.
+    """A group of cells. All but its number, group, hero, matched label, anchor, `left` and `chosen` follows from them,
+    as of its last change.
     """
 
     key: int

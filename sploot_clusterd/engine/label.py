@@ -1,6 +1,7 @@
 """What clusters of images with vectors are called: by their user, their images, the job's labels, or "Group N"."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from msgspec import structs
@@ -65,7 +66,7 @@ def _hand_on(draft: Draft) -> set[int]:
     return waiting
 
 
-def _match(draft: Draft, shown: list[Cluster], waiting: Set[int]) -> None:
+def _match(draft: Draft, shown: list[Cluster], waiting: AbstractSet[int]) -> None:
     """Matches free labels with unlabelled clusters, but for those `waiting` for others, so that shares of images and
     coverage differ least in sum.
     """

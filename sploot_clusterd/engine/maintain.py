@@ -160,7 +160,7 @@ def condense(draft: Draft, block: Block) -> None:
 def partition(draft: Draft, block: Block, homes: Mapping[int, int], seen: Container[int]) -> Ints:
     """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells.
 
-    `homes` gives the key of the cluster that each cell is in so far, `seen` holds the cells with images that were shown.
+    `homes` gives the key of the cluster that each cell is in so far, `seen` the cells with images that were shown.
     """
     if not block.ids:
         return np.zeros(0, dtype=np.int64)

@@ -23,6 +23,7 @@ def join(
     row: Row,
     vectors: Vectors,
     anchor: int | None = None,
+    *,
     closed: AbstractSet[int] = frozenset(),
 ) -> Row:
     """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row.
@@ -130,9 +131,7 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
         draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
 
 
-def _near_cell(
-    draft: Draft, block: Block, vector: Floats, anchor: int | None, closed: AbstractSet[int]
-) -> int | None:
+def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None, closed: AbstractSet[int]) -> int | None:
     if not block.ids:
         return None
     plain = cosines(block.cells, vector)

@@ -1,4 +1,6 @@
-"""Images without vectors: a list in the order in which they were announced first, cut into clusters by the newest labels and coverage."""
+"""Images without vectors: a list in the order in which they were announced first, cut into clusters by the newest
+labels and coverage.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ _PER_CHUNK = 256
 
 
 def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
-    """Puts the image into the list, where its turn is, or restates it. `place` is that of an event which announces it."""
+    """Puts the image into the list, where its turn is, or restates it. `place` is that of an announcement."""
     at = _find(draft, image_id)
     held = None if at is None else draft.chunks[at].images[image_id]
     listing = Listing(row.quality, _turn(row, held.turn if held is not None else None, place))
@@ -41,7 +43,7 @@ def _turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
 
 
 def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
-    """Mostly at the end; a chunk that takes in latecomers may grow, for chunks are read back in the order of numbers."""
+    """Mostly at the end. A chunk that takes in latecomers may grow, for chunks are in the order of their numbers."""
     at = len(draft.chunks)
     while at and listing.turn < next(reversed(draft.chunks[at - 1].images.values())).turn:
         at -= 1

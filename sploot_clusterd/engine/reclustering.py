@@ -80,7 +80,7 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
         old, new = before[held.space], draft.blocks[held.space].vector_format
         vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
         moved = structs.replace(row, vectors=vectors)
-        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id], draft.closed))
+        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id], closed=draft.closed))
         keep_cap(draft, draft.blocks[held.space])
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}

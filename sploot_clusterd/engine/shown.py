@@ -121,8 +121,9 @@ def _give_back(draft: Draft, shown: Shown, old: Cluster, heir: Cluster, bearer: 
         draft.clusters[bearer.key] = taken
         draft.touched.add(bearer.key)
     led = {old.number: number, heir.number: old.number}
+    led_before = [each for each, to in shown.successors.items() if to == old.number]
     draft.successors = {
-        each: old.number if shown.successors.get(each) == old.number else led.get(to, to)
+        each: to if (now := old.number if each in led_before else led.get(to)) is None else now
         for each, to in draft.successors.items()
         if each != old.number
     }

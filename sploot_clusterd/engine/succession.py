@@ -47,8 +47,8 @@ def left(draft: Draft, key: int, cell_id: int) -> None:
 
 
 def go_on(draft: Draft, empty: Cluster) -> None:
-    """The cluster, whose images are gone, goes on in the one of its anchor in another space, else in that of most of its
-    images that were sent again. Its label goes along if it is the older one, or most images there are its own.
+    """The cluster, whose images are gone, goes on in the one of its anchor in another space, else in that of most of
+    its images that were sent again. Its label goes along if it is the older one, or most images there are its own.
 
     Where a user corrected it, or chose its hero, and that is there too, the older of the two ids stays; else its number
     leads there.
