@@ -71,7 +71,8 @@ def _in_order(
     if moves:
         recluster(draft)
     if moves or early:
-        since = _bring_up_to_date(draft, since)
+        _bring_up_to_date(draft, since)
+        since = Shown(draft)
     outcomes: list[Outcome] = []
     for at, job in enumerate(jobs):
         forces = job.force and remembered(draft, job) is None
@@ -86,7 +87,9 @@ def _in_order(
             pending = pending and at < last
         elif outcome.status is not JobStatus.APPLIED and at != held:
             continue
-        since = _bring_up_to_date(draft, since)
+        _bring_up_to_date(draft, since)
+        if at + 1 < len(jobs):
+            since = Shown(draft)
     if pending:  # asked for by the second copy of a job whose first copy was rejected
         recluster(draft)
         _bring_up_to_date(draft, since)
@@ -170,10 +173,10 @@ def _let_go(draft: Draft) -> None:
         keep_cap(draft, block)
 
 
-def _bring_up_to_date(draft: Draft, since: Shown) -> Shown:
+def _bring_up_to_date(draft: Draft, since: Shown) -> None:
     """Brings everything up to date that follows from cells and lists, so that after each job the album is whole.
 
-    Ids go on from what was there at `since`. Returns what is there now.
+    Ids go on from what was there at `since`.
     """
     follow_settings(draft)
     rebuild_if_due(draft)
@@ -185,4 +188,3 @@ def _bring_up_to_date(draft: Draft, since: Shown) -> Shown:
         regroup(draft)
     for number in [number for number, block in draft.blocks.items() if not block.ids]:
         del draft.blocks[number]
-    return Shown(draft)
