@@ -94,12 +94,17 @@ def _in_order(
         recluster(draft)
         _bring_up_to_date(draft, since)
     if len(jobs) > 1 or moves or early:
-        if keep_ids(draft, shown):
-            refresh(draft)
-            relabel(draft)
-        keep_heroes(draft, shown)
-        forget_unseen(draft, shown)
+        _go_on_from(draft, shown)
     return draft, outcomes
+
+
+def _go_on_from(draft: Draft, shown: Shown) -> None:
+    """Ids and heroes of the view before stay, whatever was in between."""
+    if keep_ids(draft, shown):
+        refresh(draft)
+        relabel(draft)
+    keep_heroes(draft, shown)
+    forget_unseen(draft, shown)
 
 
 def _correct_first(draft: Draft, jobs: Sequence[Job], refused: Collection[int]) -> tuple[Draft, set[int]]:

@@ -17,12 +17,13 @@ def succeed(draft: Draft, gone: Cluster, key: int) -> None:
     """`gone`, which is no longer there, became part of the cluster `key`, or most of it did.
 
     Chains are shortened at once: a number leads to a cluster that is there. One that has no number yet takes it over,
-    with what goes by it, as to a reader it is the same cluster; but a corrected one no other's.
+    with what goes by it, as to a reader it is the same cluster; but not one that goes on from a corrected one.
     """
     heir = draft.clusters[key]
     if gone.number is None:
         return
-    if heir.number is None and heir.anchor not in (None, gone.anchor):
+    anchors = {other.anchor for other in draft.clusters.values() if other.number is not None} - {None, gone.anchor}
+    if heir.number is None and heir.anchor in anchors:
         heir = draft.clusters[key] = structs.replace(heir, number=draft.count_up("number"))
     if heir.number is None:
         draft.clusters[key] = structs.replace(
