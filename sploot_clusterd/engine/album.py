@@ -56,8 +56,8 @@ class Anchor(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
-    """A group of cells. All but its number, group, hero, matched label, anchor and `left` follows from them, as of
-    its last change.
+    """A group of cells. All but its number, group, hero, matched label, anchor, `left` and `chosen` follows from them,
+    as of its last change.
     """
 
     key: int
@@ -85,6 +85,8 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     """How many of its images were sent again and joined other clusters, by the cells that they joined: it leads to
     those when it is empty.
     """
+    chosen: str | None = None
+    """The hero that a user chose last, though it may have gone to another space meanwhile."""
 
     @property
     def shown(self) -> bool:
@@ -174,11 +176,23 @@ class Corrected(NamedTuple):
     places: Mapping[str, Stamp] = {}
 
 
+Turn = tuple[int, int, int]
+"""Where an image was announced first: the sequence of the job, and the image's place in it."""
+
+
+class Listing(Struct, array_like=True, frozen=True, gc=False):
+    """An image without vectors."""
+
+    quality: float | None
+    turn: Turn = (0, 0, 0)
+    """Albums that were stored without turns have them in their order."""
+
+
 class Chunk(NamedTuple):
-    """Some images without vectors, in the order first listed, with their quality."""
+    """Some images without vectors, in the order of their turns."""
 
     number: int
-    images: dict[str, float | None]
+    images: dict[str, Listing]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Segment, Space
+from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Listing, Segment, Space
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.records import (
@@ -39,7 +39,7 @@ Homes = Mapping[int, Cluster]
 _head = msgspec.msgpack.Decoder(Head).decode
 _cell = msgspec.msgpack.Decoder(CellRecord).decode
 _segment = msgspec.msgpack.Decoder(dict[str, EntryId]).decode
-_chunk = msgspec.msgpack.Decoder(dict[str, float | None]).decode
+_chunk = msgspec.msgpack.Decoder(dict[str, float | Listing | None]).decode
 _numbers = msgspec.msgpack.Decoder(Mapping[int, int]).decode
 _corrected = msgspec.msgpack.Decoder(Corrected).decode
 _digests = msgspec.msgpack.Decoder(tuple[int, ...]).decode
@@ -84,11 +84,16 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
         corrected=_read(_corrected, CORRECTED, fields[CORRECTED]) if CORRECTED in fields else Corrected(),
         segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
-        chunks=tuple(Chunk(number, images) for number, images in chunks.items()),
+        chunks=tuple(Chunk(number, _listings(images)) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,
         fragments=_fragments(pet_id, head, fields),
     )
+
+
+def _listings(images: Mapping[str, float | Listing | None]) -> dict[str, Listing]:
+    """Albums were once stored with qualities alone."""
+    return {name: each if isinstance(each, Listing) else Listing(each) for name, each in images.items()}
 
 
 def _read(decode: Callable[[bytes], T], name: bytes, raw: bytes) -> T:

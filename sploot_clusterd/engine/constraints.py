@@ -1,5 +1,7 @@
 """What users' corrections demand of any grouping of cells, whichever algorithm made it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from sploot_clusterd.engine.statistics import DIGITS, EQUAL, TINY, Cells, Centring, Ints, centred
@@ -50,6 +52,21 @@ def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring)
     back = strays[own >= others - EQUAL]
     kept[back] = homes[back]
     return kept
+
+
+def close(groups: Ints, anchors: Ints, held: Ints, homes: Ints, closed: Iterable[int]) -> Ints:
+    """The groups [k] without whoever joined a cluster that is not open to it.
+
+    `closed` names the anchors of clusters that take in nothing that was shown in others, `homes` [k] numbers the one
+    that each cell was shown in (-1: none), and `held` [k] is as in `keep`. Cells that are turned away stay with the
+    others of their home that are.
+    """
+    away = np.zeros(len(groups), dtype=np.bool_)
+    for anchor in closed:
+        away |= np.isin(groups, groups[anchors == anchor]) & (anchors < 0) & (held != anchor) & (homes >= 0)
+    turned = groups.copy()
+    turned[away] = int(groups.max(initial=-1)) + 1 + homes[away]
+    return turned
 
 
 def _nearest(free: Ints, anchors: Ints, rivals: Ints, cells: Cells, about: Centring) -> Ints:

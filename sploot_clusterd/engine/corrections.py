@@ -79,15 +79,36 @@ def _unite(draft: Draft, clusters: Sequence[Cluster]) -> None:
 
 
 def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
-    """The images of the cluster get an anchor of their own, and what is left keeps the cluster's."""
+    """The images of the cluster get an anchor of their own, and what is left keeps the cluster's.
+
+    If nothing is left, the cluster is what was asked for: it keeps its id and its label.
+    """
     placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    _anchor(draft, key)
+    old = _anchor(draft, key)
+    space = draft.clusters[key].space
+    if len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells):
+        draft.closed.add(_apart(draft, key, old))
+        return
     anchor = _new_anchor(draft)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
-    draft.changes.split += key in draft.clusters
+    parted = draft.anchored(space, anchor)
+    if parted is not None:
+        draft.clusters[parted] = structs.replace(draft.clusters[parted], number=draft.count_up("number"))
+    draft.closed.add(anchor)
+    draft.changes.split += 1
+
+
+def _apart(draft: Draft, key: int, anchor: int) -> int:
+    """The cluster's anchor; a new one with the same label if clusters of other spaces have its `anchor`, too."""
+    if all(other.anchor != anchor for other in draft.clusters.values() if other.key != key):
+        return anchor
+    own = _new_anchor(draft)
+    draft.anchors[own] = draft.anchors[anchor]
+    _hold(draft, key, own)
+    return own
 
 
 def _move(draft: Draft, image_ids: Iterable[str], to: int) -> None:

@@ -80,6 +80,10 @@ class Draft:
         self.served: dict[int, list[tuple[float, Member]]] = {}
         self.revision = 0
         self.provisional_changed = False
+        self.first_cell = album.counters.cell
+        """Cells from this on hold no image that was shown."""
+        self.closed: set[int] = set()
+        """Anchors of clusters that take in nothing that was shown elsewhere, for now: users split them off."""
         self.held = False
         """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
         self._raw_rows = raw_rows
@@ -92,14 +96,18 @@ class Draft:
         twin.cells, twin.clusters, twin.home = dict(self.cells), dict(self.clusters), dict(self.home)
         twin.anchors, twin.rows, twin.served = dict(self.anchors), dict(self.rows), dict(self.served)
         twin.segments, twin.chunks, twin.touched = list(self.segments), list(self.chunks), set(self.touched)
-        twin.fresh = list(self.fresh)
+        twin.fresh, twin.closed = list(self.fresh), set(self.closed)
         twin.changes = replace(self.changes, corrections=Counter(self.changes.corrections))
         return twin
 
     def row(self, image_id: str) -> Row:
         """The image's row as it stands. Raises BadStateError."""
         row = self.rows.get(image_id)
-        return row if row is not None else decode_row(self._raw_rows.get(image_id))
+        return row if row is not None else self.row_before(image_id)
+
+    def row_before(self, image_id: str) -> Row:
+        """The image's row as it was stored. Raises BadStateError."""
+        return decode_row(self._raw_rows.get(image_id))
 
     def need_all_rows(self) -> None:
         """Raises NeedsAllRowsError if they were not given."""

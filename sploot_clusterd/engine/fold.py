@@ -35,6 +35,11 @@ class _Events:
     attributes: Attributes | None = None
     vectors: Vectors | None = None
 
+    def announces(self, row: Row) -> bool:
+        """Whether an image of this row is announced here, unless it was removed since."""
+        announced = self.listed or self.attributes
+        return announced is not None and (row.removed is None or announced.at >= row.removed)
+
 
 def images_named(jobs: Sequence[Job]) -> set[str]:
     """Every image that the jobs say anything of: the rows that applying them wants."""
@@ -48,11 +53,13 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
 def fold(draft: Draft, job: Job) -> None:
     """Applies the job's events at its place. Raises BadJobError before anything is changed."""
     sequence = job.sequence
-    for image_id, events in _events(draft, job, sequence).items():
+    for position, (image_id, events) in enumerate(_events(draft, job, sequence).items()):
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
         if new != old:
             _move(draft, image_id, old, new)
+        if new.exists and new.vectors is None:
+            enlist(draft, image_id, draft.row(image_id), (*sequence, position) if events.announces(new) else None)
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
@@ -115,9 +122,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
         new = _place(draft, image_id, new, new.vectors, home)
     elif stays:
         restate(draft, image_id, old, new)
-    if new.exists and new.vectors is None:
-        enlist(draft, image_id, new.quality)
-    elif old.exists and old.vectors is None:
+    if old.exists and old.vectors is None and (new.vectors is not None or not new.exists):
         strike(draft, image_id)
     draft.changes.images_added += new.exists and not old.exists
     draft.changes.images_updated += new.exists and old.exists

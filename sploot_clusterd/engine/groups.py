@@ -4,7 +4,7 @@ from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster, sum_votes
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.hero import best_members, choose_hero
+from sploot_clusterd.engine.hero import best_members, choose_hero, newest_pin
 from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred_part, cosines_to_sum
 from sploot_clusterd.engine.succession import go_on
@@ -63,10 +63,12 @@ def _restate(draft: Draft, cluster: Cluster, closeness: tuple[float, ...]) -> No
         newest_ms=draft.newest_ms,
         number=draft.count_up("number") if shown and cluster.number is None else cluster.number,
     )
-    hero = None
+    hero, chosen = None, cluster.chosen
     if shown:
         served = best_members(cluster, draft.cells, draft.params)
         draft.served[cluster.key] = served
         hero = choose_hero(cluster.hero, served, draft.params.hero.margin)
         draft.changes.hero_changes += cluster.hero is not None and cluster.hero != hero
-    draft.clusters[cluster.key] = structs.replace(cluster, hero=hero)
+        pinned = newest_pin(served)
+        chosen = chosen if pinned is None else pinned[1].image_id
+    draft.clusters[cluster.key] = structs.replace(cluster, hero=hero, chosen=chosen)

@@ -76,7 +76,7 @@ def best_members(cluster: Cluster, cells: Mapping[int, Cell], params: Params) ->
         for cell_id, closeness in zip(cluster.cells, cluster.closeness, strict=True)
         for member in cells[cell_id].members
     ]
-    pinned = _newest_pin(scored)
+    pinned = newest_pin(scored)
     served = ranked(scored)[: params.max_cluster_size]
     if pinned is None or any(member is pinned[1] for _, member in served):
         return served
@@ -87,7 +87,7 @@ def choose_hero(current: str | None, served: Sequence[Scored], margin: float) ->
     """The one that a user pinned last, else the best of the served members, unless the present hero is among them and
     not clearly worse.
     """
-    pinned = _newest_pin(served)
+    pinned = newest_pin(served)
     if pinned is not None:
         return pinned[1].image_id
     best_score, best = served[0]
@@ -97,6 +97,12 @@ def choose_hero(current: str | None, served: Sequence[Scored], margin: float) ->
     return best.image_id
 
 
-def _newest_pin(scored: Sequence[Scored]) -> Scored | None:
+def is_chosen(image_id: str, cells: Iterable[Cell]) -> bool:
+    """Whether the image is in one of the cells, and a user chose it as a hero: such images come first in theirs."""
+    return any(member.image_id == image_id and member.pinned is not None for cell in cells for member in cell.members)
+
+
+def newest_pin(scored: Sequence[Scored]) -> Scored | None:
+    """The hero among them that a user chose last."""
     pinned = [pair for pair in scored if pair[1].pinned is not None]
     return max(pinned, key=lambda pair: pair[1].pinned or ()) if pinned else None

@@ -16,6 +16,7 @@ from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
+from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job, images_corrected
 
@@ -42,17 +43,20 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     clean = False
     """Whether images were reclustered, and none was spoken of since: to do it again would change nothing."""
     for job in jobs:
+        shown = Shown(draft)
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
         applied = outcome.status is JobStatus.APPLIED
         clean = clean and not (applied and (job.images or job.removed or job.corrections))
-        if draft.outdated or (applied and job.force and not clean):
+        regroups = draft.outdated or (applied and job.force and not clean)
+        if regroups:
             draft.need_all_rows()
             recluster(draft)
-            _bring_up_to_date(draft)
             clean = True
-        elif applied:
-            _bring_up_to_date(draft)
+        if regroups or applied:
+            _bring_up_to_date(draft, shown)
+        if regroups or (applied and job.corrections):
+            _go_on_from(draft, shown)
     return draft, outcomes
 
 
@@ -102,10 +106,23 @@ def _let_go(draft: Draft) -> None:
         keep_cap(draft, block)
 
 
-def _bring_up_to_date(draft: Draft) -> None:
-    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole."""
+def _go_on_from(draft: Draft, shown: Shown) -> None:
+    """Ids and heroes that a reader may have seen stay, whatever was in between."""
+    if keep_ids(draft, shown):
+        refresh(draft)
+        relabel(draft)
+    keep_heroes(draft, shown)
+    forget_unseen(draft, shown)
+
+
+def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
+    """Brings everything up to date that follows from cells and lists, so that after each job the album is whole.
+
+    Ids go on from what was `shown` before it.
+    """
     follow_settings(draft)
     rebuild_if_due(draft)
+    keep_ids(draft, shown)
     refill(draft)
     refresh(draft)
     relabel(draft)

@@ -1,6 +1,7 @@
 """What clusters of images with vectors are called: by their user, their images, the job's labels, or "Group N"."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from msgspec import structs
@@ -8,6 +9,7 @@ from msgspec import structs
 from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.provisional import shares
+from sploot_clusterd.engine.succession import heir_of, takes_label
 
 _DIGITS = 12
 """Sums that differ by less are equal."""
@@ -25,7 +27,8 @@ def relabel(draft: Draft) -> None:
         if cluster.matched is not None and (_is_called(cluster) or cluster.matched not in draft.job.labels):
             draft.clusters[key] = structs.replace(cluster, matched=None)
     if draft.job.labels:
-        _match(draft, [draft.clusters[key] for key in keys])
+        waiting = _hand_on(draft)
+        _match(draft, [draft.clusters[key] for key in keys], waiting)
     for key in keys:
         cluster = draft.clusters[key]
         if not _is_called(cluster) and cluster.matched is None and cluster.group is None:
@@ -45,13 +48,33 @@ def _is_called(cluster: Cluster) -> bool:
     return cluster.given is not None or cluster.vote is not None
 
 
-def _match(draft: Draft, shown: list[Cluster]) -> None:
-    """Matches free labels with unlabelled clusters so that shares of images and coverage differ least in sum."""
+def _hand_on(draft: Draft) -> set[int]:
+    """Lets matched labels go to where most images of their clusters are that are sent again, as by another encoder,
+    once their clusters are not shown any more. Returns the keys of clusters that wait for such a label.
+    """
+    waiting: set[int] = set()
+    for cluster in [cluster for cluster in draft.clusters.values() if cluster.left and cluster.matched is not None]:
+        key = heir_of(draft, cluster)
+        heir = draft.clusters[key] if key is not None else cluster
+        if heir.key == cluster.key or heir.matched is not None or not takes_label(draft, heir, cluster):
+            continue
+        if cluster.shown or not heir.shown:
+            waiting.add(heir.key)
+        elif not _is_called(heir):
+            draft.clusters[heir.key] = structs.replace(heir, matched=cluster.matched)
+            draft.clusters[cluster.key] = structs.replace(cluster, matched=None)
+    return waiting
+
+
+def _match(draft: Draft, shown: list[Cluster], waiting: AbstractSet[int]) -> None:
+    """Matches free labels with unlabelled clusters, but for those `waiting` for others, so that shares of images and
+    coverage differ least in sum.
+    """
     labels = draft.job.labels
     used = {cluster.given or cluster.vote or cluster.matched for cluster in shown}
     used |= {cluster.matched for cluster in draft.clusters.values() if cluster.left}  # its images take it along
     free = [label for label in labels if label not in used]
-    unlabelled = [cluster for cluster in shown if not _is_called(cluster) and cluster.matched is None]
+    unlabelled = [each for each in shown if not _is_called(each) and each.matched is None and each.key not in waiting]
     if not free or not unlabelled:
         return
     expected = dict(zip(labels, shares(labels, draft.job.coverage), strict=True))

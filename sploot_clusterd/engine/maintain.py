@@ -5,14 +5,14 @@ good does a row's cell lead on, by `heirs`, to the one that took it in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
 from sploot_clusterd.engine.block import Block
-from sploot_clusterd.engine.constraints import keep, obey
+from sploot_clusterd.engine.constraints import close, keep, obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
@@ -54,8 +54,7 @@ def _origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
 
 
 def _rebuild(draft: Draft, block: Block, origins: Iterable[tuple[int, int, int]]) -> None:
-    held = {cell_id: draft.clusters[draft.home[cell_id]].anchor for cell_id in block.ids} if draft.anchors else {}
-    groups = partition(draft, block, held)
+    groups = partition(draft, block, draft.home, range(draft.first_cell))
     group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)
     for cell_id, key, count in origins:
@@ -139,6 +138,8 @@ def condense(draft: Draft, block: Block) -> None:
     centroids = centred(block.cells, about)
     weights = block.cells.weights
     anchors = _anchors(draft, block) if draft.anchors else None
+    if anchors is not None and draft.closed:
+        anchors[anchors < 0] = draft.counters.anchor  # as if it were theirs
     groups = agglomerate(
         centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
     ).tolist()
@@ -156,10 +157,10 @@ def condense(draft: Draft, block: Block) -> None:
     draft.heirs = draft.heirs.merged(merged, draft.cells)
 
 
-def partition(draft: Draft, block: Block, held: Mapping[int, int | None]) -> Ints:
+def partition(draft: Draft, block: Block, homes: Mapping[int, int], seen: Container[int]) -> Ints:
     """The algorithm's groups, as far as anchors allow, renumbered in the order of their first cells.
 
-    `held` gives the anchor of the cluster that each cell is in so far.
+    `homes` gives the key of the cluster that each cell is in so far, `seen` the cells with images that were shown.
     """
     if not block.ids:
         return np.zeros(0, dtype=np.int64)
@@ -169,7 +170,11 @@ def partition(draft: Draft, block: Block, held: Mapping[int, int | None]) -> Int
     if draft.anchors:
         anchors, about = _anchors(draft, block), block.cells.about(draft.params.mean_prior)
         groups = obey(groups, anchors, block.cells, about)
-        groups = keep(groups, anchors, _numbers(map(held.get, block.ids)), block.cells, about)
+        held = _numbers(draft.clusters[homes[cell_id]].anchor for cell_id in block.ids)
+        groups = keep(groups, anchors, held, block.cells, about)
+        if draft.closed:
+            shown = [homes[cell_id] if cell_id in seen else -1 for cell_id in block.ids]
+            groups = close(groups, anchors, held, np.array(shown), draft.closed)
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
 

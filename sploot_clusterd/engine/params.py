@@ -1,7 +1,7 @@
 """The engine's settings: one frozen value, given to every call."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from sploot_clusterd.config import Settings
@@ -116,6 +116,15 @@ class Params:
     @property
     def serving(self) -> Serving:
         return Serving(self.min_cluster_size, self.max_cluster_size, self.hero)
+
+    def serving_as(self, serving: Serving) -> Self:
+        """With other settings of what is served."""
+        return replace(
+            self,
+            min_cluster_size=serving.min_cluster_size,
+            max_cluster_size=serving.max_cluster_size,
+            hero=serving.hero,
+        )
 
     @property
     def fewest_members(self) -> int:

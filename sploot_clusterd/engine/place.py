@@ -17,15 +17,23 @@ NOWHERE = -1
 """The cell of an image that is not placed yet."""
 
 
-def join(draft: Draft, image_id: str, row: Row, vectors: Vectors, anchor: int | None = None) -> Row:
+def join(
+    draft: Draft,
+    image_id: str,
+    row: Row,
+    vectors: Vectors,
+    anchor: int | None = None,
+    *,
+    closed: AbstractSet[int] = frozenset(),
+) -> Row:
     """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row.
 
-    With an anchor only cells of that anchor will do.
+    With an anchor only cells of that anchor will do, without one none of the anchors `closed`.
     """
     block = draft.blocks[vectors.space]
     vector = block.vector_format.compared(vectors.data)
     weight = image_weight(row.quality)
-    cell_id = _near_cell(draft, block, vector, anchor) if draft.algorithm.micro_cells else None
+    cell_id = _near_cell(draft, block, vector, anchor, closed) if draft.algorithm.micro_cells else None
     if cell_id is None:
         cell_id, near = _found(draft, block, vector, weight, anchor), 1.0
     else:
@@ -123,10 +131,12 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
         draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
 
 
-def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None) -> int | None:
+def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None, closed: AbstractSet[int]) -> int | None:
     if not block.ids:
         return None
     plain = cosines(block.cells, vector)
+    if closed and anchor is None:
+        plain = np.where([draft.cells[cell_id].anchor in closed for cell_id in block.ids], -np.inf, plain)
     if anchor is not None:
         plain = np.where([draft.cells[cell_id].anchor == anchor for cell_id in block.ids], plain, -np.inf)
     best = first_best(plain)

@@ -1,28 +1,61 @@
-"""Images without vectors: a list in the order first listed, cut into clusters by the newest labels and coverage."""
+"""Images without vectors: a list in the order in which they were announced first, cut into clusters by the newest
+labels and coverage.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 
-from sploot_clusterd.engine.album import Chunk, ProvisionalCluster
+from sploot_clusterd.engine.album import Chunk, Listing, ProvisionalCluster, Turn
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.rows import Row
 
 _PER_CHUNK = 256
 
 
-def enlist(draft: Draft, image_id: str, quality: float | None) -> None:
-    """Adds the image at the end of the list, or restates its quality where it is."""
+def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
+    """Puts the image into the list, where its turn is, or restates it. `place` is that of an announcement."""
     at = _find(draft, image_id)
-    if at is None:
+    held = None if at is None else draft.chunks[at].images[image_id]
+    listing = Listing(row.quality, _turn(row, held.turn if held is not None else None, place))
+    if listing == held:
+        return
+    draft.revision += 1
+    if at is not None and held is not None and listing.turn == held.turn:
+        chunk = draft.chunks[at]
+        draft.chunks[at] = Chunk(chunk.number, {**chunk.images, image_id: listing})
+    else:
+        strike(draft, image_id)
+        _insert(draft, image_id, listing)
+    draft.provisional_changed = True
+
+
+def _turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
+    """The first place since the image was removed last. What was announced in between is known by its registers."""
+    if held is not None and row.removed is not None and held[:2] < row.removed:
+        held = None
+    known = [turn for turn in (held, place) if turn is not None]
+    if held is None:
+        stamps = [register.at for register in (row.listed, row.attributes) if register is not None]
+        known += [(*stamp, 0) for stamp in stamps if place is None or stamp < place[:2]]
+    return min(known)
+
+
+def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
+    """Mostly at the end. A chunk that takes in latecomers may grow, for chunks are in the order of their numbers."""
+    at = len(draft.chunks)
+    while at and listing.turn < next(reversed(draft.chunks[at - 1].images.values())).turn:
+        at -= 1
+    if at == len(draft.chunks):
         if not draft.chunks or len(draft.chunks[-1].images) >= _PER_CHUNK:
             draft.chunks.append(Chunk(draft.count_up("chunk"), {}))
-        at = len(draft.chunks) - 1
-    elif draft.chunks[at].images[image_id] == quality:
+        chunk = draft.chunks[-1]
+        draft.chunks[-1] = Chunk(chunk.number, {**chunk.images, image_id: listing})
         return
     chunk = draft.chunks[at]
-    draft.chunks[at] = Chunk(chunk.number, {**chunk.images, image_id: quality})
-    draft.provisional_changed = True
+    images = sorted([*chunk.images.items(), (image_id, listing)], key=lambda item: item[1].turn)
+    draft.chunks[at] = Chunk(chunk.number, dict(images))
 
 
 def strike(draft: Draft, image_id: str) -> None:
@@ -61,7 +94,7 @@ def best_images(
 ) -> tuple[list[tuple[str, float | None]], list[float]]:
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
     every = chain.from_iterable(chunk.images.items() for chunk in chunks)
-    images = list(islice(every, cluster.first, cluster.last))
+    images = [(name, listing.quality) for name, listing in islice(every, cluster.first, cluster.last)]
     qualities = [quality for _, quality in images if quality is not None]
     best = sorted(images, key=lambda image: image[1] or 0.0, reverse=True) if qualities else images
     return best[:at_most], qualities

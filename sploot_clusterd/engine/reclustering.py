@@ -58,9 +58,11 @@ def recluster(draft: Draft) -> None:
     again = {cell_id: cells[image_id] for image_id, cell_id in before.items()}
     draft.algorithm, draft.changes = algorithm, changes
     draft.clusters = {key: _leading_on(cluster, heirs, again) for key, cluster in clusters.items()}
-    held = {cells[image_id]: clusters[key].anchor for image_id, key in homes.items()}
+    seen = {cells[image_id] for image_id, cell_id in before.items() if cell_id < draft.first_cell}
+    draft.first_cell = draft.counters.cell
+    origins = {cells[image_id]: key for image_id, key in homes.items()}
     for block in draft.blocks.values():
-        groups = partition(draft, block, held)
+        groups = partition(draft, block, origins, seen)
         regroup(draft, block, groups, _overlap(homes, cells, block, groups))
 
 
@@ -78,7 +80,7 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
         old, new = before[held.space], draft.blocks[held.space].vector_format
         vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
         moved = structs.replace(row, vectors=vectors)
-        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id]))
+        draft.set_row(image_id, join(draft, image_id, moved, vectors, anchors[image_id], closed=draft.closed))
         keep_cap(draft, draft.blocks[held.space])
     draft.touched.clear()
     new_rows = {image_id: draft.row(image_id).vectors for image_id, _, _ in placed}

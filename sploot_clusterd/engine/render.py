@@ -32,10 +32,12 @@ _named = msgspec.json.Decoder(_Named).decode
 def render(album: Album, params: Params) -> bytes:
     """The view as JSON, ready to send. A function of the album and the settings; it needs no rows.
 
-    Which clusters are shown was decided by `apply`. If settings have changed since, the view obeys them as far as the
-    album allows; the next job brings it up to date.
+    Where the album is up to date by other settings, those count: one version has one view, and the next job that
+    changes the album brings it up to date.
     """
-    ready = album.fragments if album.serving == params.serving else {}
+    if album.serving is not None and album.serving != params.serving:
+        params = params.serving_as(album.serving)
+    ready = album.fragments if album.serving is not None else {}
     shown = [cluster for cluster in album.clusters.values() if cluster.shown]
     parts: dict[int, bytes] = {}
     for cluster in shown:
@@ -166,7 +168,8 @@ def _quality(album: Album) -> float | None:
     """The newest job's quality score, else the mean quality of the images."""
     if album.job.quality_score is not None:
         return album.job.quality_score
-    known = [quality for chunk in album.chunks for quality in chunk.images.values() if quality is not None]
+    listings = [listing for chunk in album.chunks for listing in chunk.images.values()]
+    known = [listing.quality for listing in listings if listing.quality is not None]
     cells = album.cells.values()
     total = sum(known) + sum([cell.quality_sum for cell in cells])
     count = len(known) + sum([cell.quality_count for cell in cells])

@@ -1,11 +1,13 @@
 """Which cluster a public number leads to: its own, or the one that it became part of."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Cluster
+from sploot_clusterd.engine.album import Cell, Cluster
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.hero import is_chosen
 
 _KEPT = 1000
 """Numbers that lead on are remembered for so many clusters, the latest."""
@@ -14,13 +16,24 @@ _KEPT = 1000
 def succeed(draft: Draft, gone: Cluster, key: int) -> None:
     """`gone`, which is no longer there, became part of the cluster `key`, or most of it did.
 
-    Chains are shortened at once: a number leads to a cluster that is there. One that has no number yet takes it over.
+    Chains are shortened at once: a number leads to a cluster that is there. One that has no number yet takes it over,
+    with what goes by it, as to a reader it is the same cluster; but not one that goes on from a corrected one.
     """
     heir = draft.clusters[key]
     if gone.number is None:
         return
+    anchors = {other.anchor for other in draft.clusters.values() if other.number is not None} - {None, gone.anchor}
+    if heir.number is None and heir.anchor in anchors:
+        heir = draft.clusters[key] = structs.replace(heir, number=draft.count_up("number"))
     if heir.number is None:
-        draft.clusters[key] = structs.replace(heir, number=gone.number)
+        draft.clusters[key] = structs.replace(
+            heir,
+            number=gone.number,
+            group=gone.group or heir.group,
+            matched=gone.matched or heir.matched,
+            hero=gone.hero or heir.hero,
+        )
+        draft.touched.add(key)
         return
     led = {number: heir.number if to == gone.number else to for number, to in draft.successors.items()}
     led[gone.number] = heir.number
@@ -35,39 +48,56 @@ def left(draft: Draft, key: int, cell_id: int) -> None:
 
 
 def go_on(draft: Draft, empty: Cluster) -> None:
-    """The cluster, whose images are gone, goes on in the one of its anchor in another space, which takes its id if that
-    is the older one; else its number leads to the cluster that most of its images sent again are in. So does its label,
-    if most images there are its own.
+    """The cluster, whose images are gone, goes on in the one of its anchor in another space, else in that of most of
+    its images that were sent again. Its label goes along if it is the older one, or most images there are its own.
+
+    Where a user corrected it, or chose its hero, and that is there too, the older of the two ids stays; else its number
+    leads there.
     """
-    key = _heir(draft, empty)
+    key = heir_of(draft, empty)
     if key is None:
         return
-    heir, came = draft.clusters[key], _tally(draft, empty)[key]
-    corrected = empty.anchor is not None and heir.anchor == empty.anchor
-    if corrected or 2 * came > sum(draft.cells[cell_id].count for cell_id in heir.cells):
-        heir = structs.replace(heir, matched=empty.matched, group=empty.group or heir.group, hero=empty.hero)
+    heir = draft.clusters[key]
+    cells = [draft.cells[cell_id] for cell_id in heir.cells]
+    corrected = heir.anchor == empty.anchor if empty.anchor is not None else _has_chosen(empty, cells)
+    if corrected or takes_label(draft, heir, empty):
+        matched = heir.matched or empty.matched
+        heir = structs.replace(heir, matched=matched, group=empty.group or heir.group)
     if corrected and empty.number is not None and heir.number is not None:
         older, newer = sorted((empty.number, heir.number))
-        empty, heir = structs.replace(empty, number=newer), structs.replace(heir, number=older)
+        hero = empty.hero if older == empty.number and empty.hero is not None else heir.hero
+        empty, heir = structs.replace(empty, number=newer), structs.replace(heir, number=older, hero=hero)
     draft.clusters[key] = heir
     draft.touched.add(key)
     succeed(draft, empty, key)
+
+
+def _has_chosen(empty: Cluster, cells: Iterable[Cell]) -> bool:
+    """Whether these hold the hero that a user chose for the cluster."""
+    return empty.chosen is not None and is_chosen(empty.chosen, cells)
 
 
 def find(draft: Draft, number: int) -> int | None:
     """The key of the cluster that the number leads to; None if that is gone, or never was."""
     number = draft.successors.get(number, number)
     key = next((key for key, other in draft.clusters.items() if other.number == number), None)
-    return key if key is None or draft.clusters[key].cells else _heir(draft, draft.clusters[key])
+    return key if key is None or draft.clusters[key].cells else heir_of(draft, draft.clusters[key])
 
 
-def _heir(draft: Draft, empty: Cluster) -> int | None:
+def heir_of(draft: Draft, empty: Cluster) -> int | None:
     """The cluster of the same anchor, or that of most of its images; of equals the oldest."""
     anchored = [key for key, other in draft.clusters.items() if other.cells and other.anchor == empty.anchor]
     if empty.anchor is not None and anchored:
         return min(anchored)
     tally = _tally(draft, empty)
     return min(tally, key=lambda key: (-tally[key], key), default=None)
+
+
+def takes_label(draft: Draft, heir: Cluster, source: Cluster) -> bool:
+    """Whether the label of `source` goes to its heir: to a younger one, or one that has mostly images of it."""
+    if heir.number is None or (source.number is not None and heir.number > source.number):
+        return True
+    return 2 * _tally(draft, source)[heir.key] > sum(draft.cells[cell_id].count for cell_id in heir.cells)
 
 
 def _tally(draft: Draft, empty: Cluster) -> Counter[int]:

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine.constraints import keep, obey
@@ -91,6 +91,7 @@ def led(numbers, pair):
 
 
 @given(groupings())
+@settings(deadline=None)
 def test_one_anchor_is_one_group_and_the_rest_parts_only_where_it_must(pair):
     groups, anchors = pair
 
@@ -106,6 +107,7 @@ def test_one_anchor_is_one_group_and_the_rest_parts_only_where_it_must(pair):
 
 
 @given(groupings(), st.integers(1, 6))
+@settings(deadline=None)
 def test_permanent_merges_keep_anchors_apart_and_stop_where_only_they_are_left(pair, at_most):
     _, anchors = pair
     of = cells(len(anchors), 3)

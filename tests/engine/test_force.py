@@ -3,6 +3,7 @@
 import pytest
 
 from sploot_clusterd.engine import JobStatus, NeedsAllRowsError, Params, apply
+from sploot_clusterd.model import Rename, SetHero, Split
 
 from .pet import Pet, direction, insight, job, photos
 
@@ -118,3 +119,26 @@ def test_force_needs_every_row_and_keeps_every_image():
     pet.reload()
     pet.apply(job(3, removed=["g0-0", "g1-0"]))
     assert pet.view["metrics"]["num_images"] == 14
+
+
+def test_corrections_behind_many_are_of_what_was_shown():
+    """A rebuild would part what is one cluster: none of the corrections behind the jobs is stale for that."""
+    pet = Pet(Params(merge_threshold=-10.0))
+    pet.apply(job(1, *photos([6, 5, 4])))
+    pet.apply(job(2, force=True))
+    (shown,) = pet.members()
+    pet.params = Params()
+    forced = [job(3 + n, *photos({5 + n: 3}), force=True) for n in range(3)]
+
+    applied = pet.apply(
+        *forced,
+        job(10, corrections=[Split(shown, ["g1-0", "g2-0"])], force=True),
+        job(11, corrections=[SetHero(shown, "g1-1")]),
+        job(12, corrections=[Rename(shown, "all")]),
+    )
+
+    assert {outcome.status for outcome in applied.outcomes} == {JobStatus.APPLIED}
+    assert sorted(pet.members()[pet.cluster_of("g1-0")]) == ["g1-0", "g2-0"]
+    (named,) = [cluster for cluster in pet.clusters if cluster["label"] == "all"]
+    assert (named["id"], named["hero_image_id"]) == (shown, "g1-1")
+    assert {f"g0-{n}" for n in range(6)} < set(pet.members()[shown])

@@ -137,3 +137,17 @@ def test_what_happens_elsewhere_leaves_a_hero_alone():
     pet.apply(job(2, insight("new", direction(1, 0.3, 60), 0.9)))
 
     assert {c["id"]: c for c in pet.clusters}[untouched] == before[untouched]
+
+
+def test_scores_are_of_the_moment_when_the_cluster_last_changed():
+    pet = Pet()
+    pet.apply(job(1, *photos([3, 3], captured_ms=START_MS - 100 * DAY_MS)))
+    before = {c["id"]: c for c in pet.clusters}
+    untouched, touched = pet.cluster_of("g0-0"), pet.cluster_of("g1-0")
+
+    pet.apply(job(2, insight("new", direction(1, 0.3, 60))))
+
+    after = {c["id"]: c for c in pet.clusters}
+    assert after[untouched] == before[untouched]
+    scores = [{m["image_id"]: m["score"] for m in each[touched]["members"]} for each in (before, after)]
+    assert scores[1]["g1-0"] < scores[0]["g1-0"] - 0.01

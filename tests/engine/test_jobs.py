@@ -97,3 +97,35 @@ def test_a_repeated_job_keeps_its_first_place_in_the_order():
 
     assert applied.outcomes[0].status is JobStatus.REPEATED
     assert not applied.changed
+
+
+def test_empty_labels_are_as_good_as_left_out():
+    pet = Pet()
+    pet.apply(job(1, image_ids=["a", "b"], labels=("One", "Two"), coverage={"one": 0.5}))
+    before = pet.clusters
+
+    pet.apply(job(2, labels=(), coverage={}))
+
+    assert pet.clusters == before
+
+
+def test_the_quality_of_an_announcement_serves_a_later_insight_that_has_none():
+    pet = Pet()
+    pet.apply(job(1, image_ids=["a"], quality_score=0.4))
+
+    pet.apply(job(2, insight("a", direction(0)), insight("b", direction(0))))
+    assert {m["image_id"]: m["quality_score"] for m in pet.clusters[0]["members"]} == {"a": 0.4, "b": None}
+
+    pet.apply(job(3, insight("a", direction(0), 0.7)))
+    pet.apply(job(4, insight("a", direction(0))))
+    assert {m["image_id"]: m["quality_score"] for m in pet.clusters[0]["members"]} == {"a": 0.4, "b": None}
+
+
+def test_a_length_may_change_once_its_version_has_no_images():
+    pet = Pet()
+    pet.apply(job(1, *photos([2])))
+    pet.apply(job(2, removed=["g0-0", "g0-1"]))
+
+    applied = pet.apply(job(3, insight("short", [1.0, 2.0])))
+
+    assert applied.outcomes[0].status is JobStatus.APPLIED

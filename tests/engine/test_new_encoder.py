@@ -148,3 +148,54 @@ def test_in_whatever_order_the_photos_come_a_users_cluster_is_one_under_its_id(o
 
     assert {c["id"] for c in pet.clusters if c["label"] == "named"} == {named}
     assert expected <= set(pet.members()[named])
+
+
+@pytest.mark.parametrize("order", orders().values(), ids=orders().keys())
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("said", [Rename(FIRST, "beach"), SetHero(FIRST, "g0-3"), Split(FIRST, ["g0-4"])])
+def test_whatever_a_user_said_of_a_cluster_it_keeps_its_id(said, order, beside):
+    pet = album()
+    corrected(pet, 2, said)
+    before = {name: pet.cluster_of(name) for name in sorted(group(0, 5))}
+
+    for at, name in enumerate(order):
+        new = [insight(f"g{at % 3}-new{at}", direction(at % 3, 0.3, 200 + at, 24))] if beside else []
+        pet.apply(job(10 + at, again(name), *new, model_version="m@2"))
+        pet.reload()
+
+    assert {name: pet.cluster_of(name) for name in before} == before
+    if isinstance(said, SetHero):
+        assert next(c["hero_image_id"] for c in pet.clusters if c["id"] == FIRST) == "g0-3"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_matched_label_stays_with_its_images_in_whatever_parts_they_come(beside):
+    said = {"labels": ("Portraits", "Sleep", "Play"), "coverage": {"portraits": 0.5, "sleep": 0.3}}
+    pet = Pet(Params(max_cells=12))
+    pet.apply(job(1, *photos(GROUPS), **said))
+    names = {look: {f"g{look}-{n}" for n in range(count)} for look, count in enumerate(GROUPS)}
+    before = {c["label"]: {m["image_id"] for m in c["members"]} for c in pet.clusters}
+    assert sorted(map(sorted, before.values())) == sorted(map(sorted, names.values()))
+
+    parts = [["g1-3", "g0-4", "g1-2", "g1-1", "g0-0"], ["g0-3", "g2-0", "g0-2", "g2-2"], ["g2-1", "g0-1", "g1-0"]]
+    for number, part in enumerate(parts):
+        more = said if beside else {}
+        pet.apply(job(10 + number, *map(again, part), model_version="m@2", **more))
+        for cluster in pet.clusters:
+            if cluster["label"] in before:
+                assert {m["image_id"] for m in cluster["members"]} & before[cluster["label"]]
+
+    assert {c["label"]: {m["image_id"] for m in c["members"]} for c in pet.clusters} == before
+
+
+def test_a_matched_label_goes_along_when_new_photos_outnumber_those_sent_again():
+    said = {"labels": ("Portraits",), "coverage": {}}
+    pet = Pet()
+    pet.apply(job(1, *photos([5, 4]), **said))
+    home = pet.cluster_of("g0-0")
+    assert next(c["label"] for c in pet.clusters if c["id"] == home) == "Portraits"
+
+    new = [insight(f"g0-new{n}", direction(0, 0.3, 200 + n, 24)) for n in range(9)]
+    pet.apply(job(2, *(again(f"g0-{n}") for n in range(5)), *new, model_version="m@2"))
+
+    assert next(c["label"] for c in pet.clusters if c["id"] == pet.cluster_of("g0-0")) == "Portraits"

@@ -1,5 +1,6 @@
 """Images without vectors, cut by the newest labels and coverage."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,3 +164,76 @@ def test_a_long_list_is_kept_in_chunks_and_in_order():
     assert sum(name.startswith(b"p") for name in applied.writes) == 1
     pet.reload()
     assert grouped(pet) == {"Group 1": [*names, "one-more"]}
+
+
+def order(pet):
+    """The provisional images as they are dealt out."""
+    return [name for chunk in pet.album.chunks for name in chunk.images]
+
+
+def test_images_are_dealt_out_in_the_order_of_their_announcements_however_late_these_come():
+    pet = Pet()
+    late = [seed_job(2, image_ids=["b", "c"]), seed_job(1, image_ids=["a", "c"])]
+    for each in (seed_job(3, image_ids=["d", "a"]), *late):
+        pet.apply(each)
+        pet.reload()
+
+    assert order(pet) == ["a", "c", "b", "d"]
+    assert grouped(pet) == {"Portraits": ["a", "c"], "Action Shots": ["b", "d"]}
+
+
+def test_one_that_is_removed_and_announced_again_has_a_new_turn():
+    pet = Pet()
+    pet.apply(seed_job(1, image_ids=["a", "b", "c"]))
+
+    pet.apply(seed_job(2, removed=["a"], image_ids=[]), seed_job(3, image_ids=["a"]))
+    assert order(pet) == ["b", "c", "a"]
+
+    pet.apply(seed_job(4, removed=["b"], image_ids=["b"]))
+    assert order(pet) == ["c", "a", "b"]
+
+    pet.apply(seed_job(5, image_ids=["c"]))  # announced again, but never gone
+    assert order(pet) == ["c", "a", "b"]
+
+
+announced = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from("abcdef"), max_size=4, unique=True),
+        st.lists(st.sampled_from("abcdef"), max_size=2, unique=True),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(announced.flatmap(lambda jobs: st.tuples(st.just(jobs), st.permutations(range(len(jobs))))))
+def test_the_order_does_not_depend_on_the_order_of_application(drawn):
+    said, sequence = drawn
+    jobs = [seed_job(number, image_ids=ids, removed=gone) for number, (ids, gone) in enumerate(said)]
+    straight, mixed = Pet(), Pet()
+
+    for number, place in enumerate(sequence):
+        straight.apply(jobs[number])
+        mixed.apply(jobs[place])
+    firsts = {}
+    for number, (ids, gone) in enumerate(said):
+        firsts = {name: place for name, place in firsts.items() if name not in gone}
+        for place, name in enumerate(ids):
+            firsts.setdefault(name, (number, place))
+
+    assert order(straight) == sorted(firsts, key=firsts.__getitem__)
+    assert set(order(mixed)) == set(order(straight))
+    if not any(gone for _, gone in said):
+        assert order(mixed) == order(straight)
+
+
+def test_a_list_that_was_stored_without_turns_keeps_its_order():
+    pet = Pet()
+    pet.apply(seed_job(1, image_ids=["b", "a"]))
+    (chunk,) = [name for name in pet.fields if name.startswith(b"p")]
+    pet.fields[chunk] = msgspec.msgpack.encode({"b": 0.5, "a": None})
+    pet.reload()
+
+    pet.apply(seed_job(2, image_ids=["0", "a"]))
+
+    assert order(pet) == ["b", "a", "0"]

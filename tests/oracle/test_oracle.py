@@ -1,0 +1,24 @@
+"""Some worlds, and that the oracle would notice."""
+
+import pytest
+
+from sploot_clusterd.engine import jobs
+from tests.oracle.world import World
+
+
+def live(seeds):
+    for seed in seeds:
+        World(seed).live(60)
+
+
+@pytest.mark.parametrize("seed", range(1, 91))
+def test_the_engine_does_what_the_pages_say(seed):
+    live([seed])
+
+
+def test_the_oracle_notices_an_engine_that_forgets_what_was_shown(monkeypatch):
+    monkeypatch.setattr(jobs, "keep_ids", lambda *_: False)
+    monkeypatch.setattr(jobs, "keep_heroes", lambda *_: None)
+
+    with pytest.raises(AssertionError, match=r"passed to other photos|hardly better"):
+        live(range(1, 91))

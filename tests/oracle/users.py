@@ -1,0 +1,89 @@
+"""What users said of clusters, and what has to hold of it, by docs/corrections.md."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sploot_clusterd.model import Correction, Merge, Move, Rename, SetHero, Split
+
+
+@dataclass
+class Users:
+    """Images of one token belong together, those of different ones never do, within a model version."""
+
+    token: dict[str, int] = field(default_factory=dict)
+    label: dict[int, tuple[int, str]] = field(default_factory=dict)
+    pins: dict[str, int] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    given: int = 0
+
+    def say(self, said: Correction, members: Mapping[str, Collection[str]]) -> None:
+        """`members` of each cluster, as they were shown."""
+        self.given += 1
+        match said:
+            case Merge(clusters=clusters):
+                self._unite({self._token_of(members[cluster]) for cluster in clusters})
+            case Split(cluster=cluster, image_ids=names):
+                old = self._token_of(members[cluster])
+                if set(names) != set(members[cluster]):
+                    self._put(names, self._new())
+                elif any(token == old and name not in members[cluster] for name, token in self.token.items()):
+                    self._put(names, self._new(self.label.get(old)))
+            case Move(image_ids=names, to=cluster):
+                for others in members.values():
+                    if set(others) & set(names):
+                        self._token_of(others)
+                self._put(names, self._token_of(members[cluster]))
+            case Rename(cluster=cluster, label=label):
+                self.label[self._token_of(members[cluster])] = (self.given, label)
+                self.names.add(label)
+            case SetHero(image_id=name):
+                self.pins[name] = self.given
+
+    def forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.token.pop(name, None)
+            self.pins.pop(name, None)
+
+    def _token_of(self, names: Collection[str]) -> int:
+        held = {self.token[name] for name in names if name in self.token}
+        assert len(held) <= 1, "images that a user parted were shown together"
+        token = held.pop() if held else self._new()
+        self._put(names, token)
+        return token
+
+    def _new(self, label: tuple[int, str] | None = None) -> int:
+        token = max((*self.token.values(), *self.label), default=0) + 1
+        if label is not None:
+            self.label[token] = label
+        return token
+
+    def _put(self, names: Collection[str], token: int) -> None:
+        self.token.update(dict.fromkeys(names, token))
+
+    def _unite(self, tokens: set[int]) -> None:
+        into = min(tokens)
+        named = [self.label.pop(token) for token in tokens if token in self.label]
+        self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        if named:
+            self.label[into] = max(named)
+
+    def check(
+        self, members: Mapping[str, Collection[str]], view: Mapping[str, dict], versions: Mapping[str, str]
+    ) -> None:
+        """What they said holds of the clusters shown."""
+        home = {name: cluster for cluster, names in members.items() for name in names}
+        homes: dict[tuple[int, str], set[str]] = {}
+        owners: dict[str, set[int]] = {}
+        for name, token in self.token.items():
+            assert name in home, f"{name} was corrected, and is in no cluster"
+            homes.setdefault((token, versions[name]), set()).add(home[name])
+            owners.setdefault(home[name], set()).add(token)
+        assert all(len(clusters) == 1 for clusters in homes.values()), "what belongs together is apart"
+        assert all(len(tokens) == 1 for tokens in owners.values()), "what was parted is together"
+        for cluster, (token,) in owners.items():
+            if token in self.label:
+                assert view[cluster]["label"] == self.label[token][1], "a user's name is not shown"
+        for cluster, names in members.items():
+            chosen = [name for name in names if name in self.pins]
+            if chosen:
+                assert view[cluster]["hero_image_id"] == max(chosen, key=self.pins.__getitem__), "a chosen hero is not"
