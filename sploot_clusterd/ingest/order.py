@@ -78,10 +78,9 @@ class Order:
 
     def let_go(self, keys: Iterable[bytes]) -> None:
         """These are not in this process's hands any more, whatever became of them."""
-        for key in keys:
-            self._in_hand.pop(key, None)
-        for queue in self._queues:
-            queue.changed.set()
+        if [key for key in keys if self._in_hand.pop(key, None) is not None]:
+            for queue in self._queues:
+                queue.changed.set()
 
     def holds(self, key: bytes, consumer: str = "") -> bool:
         """Whether the entry is in this process's hands, or in this consumer's."""
@@ -210,13 +209,13 @@ class Queue:
         """As `now`, as soon as there are some; none when none are left, or the daemon stops."""
         start = time.perf_counter()
         while not (turn := self.now()) and self.left and not self._stopping.is_set():
+            self.changed.clear()
             self._order.poll()
             try:
                 async with asyncio.timeout(_STOP_CHECK):
                     await self.changed.wait()
             except TimeoutError:
                 pass
-            self.changed.clear()
         self._order.count_wait(time.perf_counter() - start)
         return turn
 

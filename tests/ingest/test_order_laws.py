@@ -59,6 +59,8 @@ async def test_however_entries_are_spread_they_end_as_in_their_order(sides: list
         for _ in range(turns):
             await asyncio.sleep(0)
     await asyncio.gather(*running)
+    for side in sides:
+        await side.processor.drained()
     assert await sides[0].pending() == await sides[0].redis.xlen("jobs") == 0
     assert await outcome(sides[0]) == expected
 
