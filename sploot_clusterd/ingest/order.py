@@ -11,7 +11,7 @@ due, or taken over from a process that is gone. Nothing is locked while a job wa
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -22,7 +22,10 @@ from sploot_clusterd.store import PendingEntries, PendingEntry, Standing, entry_
 
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.1
-"""Seconds between two looks at what is in other processes' hands."""
+_PAUSE_SHARE: Final = 0.1
+"""Seconds between two looks at what is in other processes' hands: a tenth of the time since the last one was done."""
+_STALE_MS: Final = 1000
+"""What another process has held for so long may be a dead one's."""
 _STOP_CHECK: Final = 0.25
 _MOST_KNOWN: Final = 8192
 
@@ -47,6 +50,8 @@ class Order:
         """Entries that this process will take to an outcome, by the queue that they are in."""
         self._known: dict[bytes, _Whose] = {}
         """Entries in other hands."""
+        self._idle_ms: dict[bytes, int] = {}
+        """How long they have been held, as of the last look."""
         self._queues: set[Queue] = set()
         self._polling: asyncio.Task[None] | None = None
 
@@ -87,6 +92,11 @@ class Order:
         queue = self._in_hand.get(key)
         return queue is not None and consumer in ("", queue.consumer)
 
+    def is_stuck(self, key: bytes) -> bool:
+        """Whether the entry has been held for long, or waits for one that was."""
+        queue = self._in_hand.get(key)
+        return self._idle_ms.get(key, 0) > _STALE_MS if queue is None else queue.is_left and not queue.runs(key)
+
     def waiting(self) -> int:
         """How many entries wait for older ones."""
         return sum(len(of_pet) for queue in self._queues for of_pet in queue.left.values())
@@ -124,14 +134,13 @@ class Order:
             self._polling = asyncio.create_task(self._poll(), name="looks at what others hold")
 
     async def _poll(self) -> None:
-        pause = _FIRST_PAUSE
+        moved_at = time.perf_counter()
         while (youngest := self._waited_for()) and not self._stopping.is_set():
-            try:
-                moved = await self._look(youngest)
-            except StoreUnavailableError:  # the consumers see to it
-                moved = False
-            pause = _FIRST_PAUSE if moved else min(2 * pause, _LONGEST_PAUSE)
-            await asyncio.sleep(pause)
+            with suppress(StoreUnavailableError):  # the consumers see to it
+                if await self._look(youngest):
+                    moved_at = time.perf_counter()
+            still = time.perf_counter() - moved_at
+            await asyncio.sleep(min(max(_FIRST_PAUSE, still * _PAUSE_SHARE), _LONGEST_PAUSE))
 
     def _waited_for(self) -> set[bytes]:
         """Of each pet, what its next job will probably wait for longest: a pet's entries are settled in order."""
@@ -139,6 +148,7 @@ class Order:
 
     async def _look(self, youngest: set[bytes]) -> bool:
         """Whether some of these are waited for no longer. Then the others of their pets are looked at, too."""
+        self._idle_ms = {key: idle for key, idle in self._idle_ms.items() if key in youngest}
         done = await self._dismiss(youngest)
         others = {key for queue in self._queues for key in queue.beside(done) if not self.holds(key)}
         self._forget({*done, *await self._dismiss(others)})
@@ -147,6 +157,7 @@ class Order:
     async def _dismiss(self, keys: Collection[bytes]) -> set[bytes]:
         """Those that need not be waited for."""
         found = await self._pending.look((), sorted(keys)) if keys else []
+        self._idle_ms |= {each.key: each.idle_ms for each in found}
         failed = [each for each in found if each.standing is Standing.FAILED]
         for whose in (await self._learn(failed)).values():
             for queue in self._queues:
@@ -168,6 +179,10 @@ class Queue:
         """Set when something that may be waited for was settled, or has left this process's hands."""
         self.left = {pet_id: list(of_pet) for pet_id, of_pet in jobs.items()}
         """What has not had its turn, in order."""
+        self.is_left = False
+        """Whether its consumer has gone on without it."""
+        self.moved_at = time.perf_counter()
+        """When something that was waited for was done last."""
         self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
         self._order = order
         self._stopping = stopping
@@ -219,6 +234,14 @@ class Queue:
         self._order.count_wait(time.perf_counter() - start)
         return turn
 
+    def runs(self, key: bytes) -> bool:
+        """Whether the entry has its turn now."""
+        return key in self._given
+
+    def is_stuck(self) -> bool:
+        """Whether nothing that is waited for can be expected to be done soon."""
+        return all(map(self._order.is_stuck, self.youngest()))
+
     def waiting(self) -> list[Delivery]:
         """The jobs that have had no turn."""
         return [each for of_pet in self.left.values() for each in of_pet]
@@ -244,6 +267,9 @@ class Queue:
         for ahead in self._ahead.values():
             for key in ahead.keys() & keys:
                 del ahead[key]
+                self.is_left = False
+        """Whether its consumer has gone on without it."""
+        self.moved_at = time.perf_counter()
 
     def note_failed(self, whose: _Whose) -> None:
         """A job of this one's id takes its place."""

@@ -22,8 +22,10 @@ from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Entry, Handling, LoneRun, Wanted
 
-_PATIENCE: Final = 0.1
-"""Seconds that a consumer waits with its batch, before it goes on and leaves the waiting to a task."""
+_PATIENCE: Final = 0.5
+"""Seconds without anything done that is waited for, after which a consumer goes on and leaves the waiting to a task."""
+_LOOK_AFTER: Final = 0.1
+"""Seconds after which it looks whether there is hope."""
 _MOST_WAITING: Final = 2000
 """Entries that may wait in this process: with more, its consumers read no more."""
 _SUSPECT_WAITS_MS: Final = 1000
@@ -132,10 +134,17 @@ class Processor:
                 waiting = asyncio.create_task(self._wait(batch, queue, stack.pop_all()))
                 self._waiting.add(waiting)
                 waiting.add_done_callback(self._waiting.discard)
-                await asyncio.wait({waiting}, timeout=_PATIENCE)
-                while not waiting.done() and self._order.waiting() > _MOST_WAITING:
-                    batch.progress()
-                    await asyncio.wait({waiting}, timeout=1.0)
+                await self._wait_with(batch, queue, waiting)
+
+    async def _wait_with(self, batch: Batch, queue: Queue, waiting: asyncio.Task[None]) -> None:
+        """Until it is done, or nothing moves; where too many wait already, longer."""
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=_LOOK_AFTER)
+            batch.progress()
+            moves = time.perf_counter() - queue.moved_at < _PATIENCE and not queue.is_stuck()
+            if not moves and self._order.waiting() <= _MOST_WAITING:
+                queue.is_left = True
+                return
 
     async def _decode(self, batch: Batch) -> tuple[list[bytes], JobsByPet]:
         """Which pending entries are older, and the jobs."""

@@ -14,6 +14,11 @@ from tests.ingest.conftest import GROUP, Side, image
 GROUPS = {"a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0), "c": (0.0, 0.0, 1.0)}
 
 
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "_PATIENCE", 0.1)
+
+
 @pytest.fixture
 async def sides(new_side) -> list[Side]:
     """Two processes."""
@@ -391,7 +396,7 @@ async def test_with_too_many_waiting_a_consumer_reads_no_more(sides: list[Side],
     for name in ("y", "z"):
         await sides[0].add(payload=image(name))
     running = asyncio.create_task(sides[0].run())
-    done, _ = await asyncio.wait({running}, timeout=3 * processor._PATIENCE)
+    done, _ = await asyncio.wait({running}, timeout=2 * processor._PATIENCE)
     assert not done
     await sides[1].process(held, "two")
     await running
