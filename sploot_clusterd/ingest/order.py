@@ -18,7 +18,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, JobsByPet
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import PendingEntries, PendingEntry, Standing, entry_id
+from sploot_clusterd.store import Entry, PendingEntries, PendingEntry, Standing, entry_id
 
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.1
@@ -61,6 +61,13 @@ class Order:
         last = choose(batch.entries, key=lambda entry: entry.id)
         ours = {entry.key for entry in batch.entries}
         return [key for key in await self._pending.before(last.key) if key not in ours]
+
+    async def is_behind(self, entry: Entry) -> bool:
+        """Whether a suspect would have to wait, as far as that can be told without decoding it."""
+        (own,) = await self._pending.look([entry.key])
+        older = await self._pending.before(entry.key)
+        known = await self.whose(older) if own.pets else {}
+        return any(own.pets & whose.pets for whose in known.values() if whose.failed_at is None)
 
     @contextmanager
     def queue(self, consumer: str, jobs: JobsByPet) -> Iterator["Queue"]:
@@ -242,9 +249,9 @@ class Queue:
         """Whether nothing that is waited for can be expected to be done soon."""
         return all(map(self._order.is_stuck, self.youngest()))
 
-    def waiting(self) -> list[Delivery]:
-        """The jobs that have had no turn."""
-        return [each for of_pet in self.left.values() for each in of_pet]
+    def waiting_entries(self) -> list[Entry]:
+        """Those whose jobs have had no turn."""
+        return [each.entry for of_pet in self.left.values() for each in of_pet]
 
     def youngest(self) -> Iterator[bytes]:
         """For each pet, the youngest entry that its next job waits for."""

@@ -104,6 +104,8 @@ class Processor:
             await asyncio.wait(set(self._waiting))
 
     async def _run_alone(self, batch: Batch, entry: Entry) -> None:
+        if await self._order.is_behind(entry):
+            return await self._results.put_off(batch, [entry], _SUSPECT_WAITS_MS)
         permission = await self._lone_runs.begin(batch.consumer, entry)
         if permission is LoneRun.CRASH_LOOP:
             text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
@@ -116,7 +118,7 @@ class Processor:
                     await queue.begin(older)
                     if turn := queue.now():
                         await self._apply(alone, turn)
-                    await self._results.put_off(alone, queue.waiting(), _SUSPECT_WAITS_MS)
+                    await self._results.put_off(alone, queue.waiting_entries(), _SUSPECT_WAITS_MS)
 
     async def _process(self, batch: Batch) -> None:
         if not batch.entries:
@@ -159,11 +161,11 @@ class Processor:
         try:
             with stack:
                 while queue.left:
-                    keys = [each.entry.key for each in queue.waiting()]
+                    keys = [entry.key for entry in queue.waiting_entries()]
                     with self._leases.lease(batch.consumer, keys, waits=True):
                         turn = await queue.turn()
                     if not turn:
-                        await self._results.put_off(quiet, queue.waiting(), _HANDED_OVER_MS)
+                        await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
                         return
                     with self._leases.lease(batch.consumer, keys):
                         async with self._lock.shared():
