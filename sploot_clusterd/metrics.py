@@ -64,7 +64,7 @@ class Metrics:
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
         self.put_off = self._counter(
-            "put_off_total", "Entries left for a moment, as older ones of their pets were not done"
+            "put_off_total", "Entries left to be taken up later, as older ones of their pets were not done"
         )
         self.lost_entries = self._counter(
             "lost_entries_total", "Entries another process had taken when we came to commit"

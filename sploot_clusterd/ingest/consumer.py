@@ -80,6 +80,7 @@ class Consumer:
                 self._outage.unavailable(error)
                 await self._stream.reconnect()
                 await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
+        await self._processor.drained()
 
     async def _session(self) -> None:
         async with self._open() as reader:
@@ -94,6 +95,7 @@ class Consumer:
 
     async def _pass(self, reader: Reader) -> None:
         self._progress()
+        self._processor.raise_failure(self._consumer)
         if wait := self._brake.seconds_left():
             await pause(self._stopping, min(wait, 1.0))
             return

@@ -65,7 +65,7 @@ class Ingest:
             profiles=self.profiles,
             cache=self.cache,
             leases=self.leases,
-            order=Order(store.pending, decoder, metrics),
+            order=Order(store.pending, decoder, metrics, stopping),
             lone_runs=LoneRuns(store.stream),
             results=Results(
                 store.stream,

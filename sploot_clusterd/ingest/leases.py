@@ -24,6 +24,7 @@ class _Lease(NamedTuple):
     consumer: str
     entries: Collection[bytes]
     since: float
+    waits: bool
 
 
 class Leases:
@@ -42,9 +43,9 @@ class Leases:
         health.expect(self.name)
 
     @contextmanager
-    def lease(self, consumer: str, entries: Collection[bytes]) -> Iterator[None]:
-        """Within it, the entries are renewed."""
-        lease = _Lease(consumer, tuple(entries), time.monotonic())
+    def lease(self, consumer: str, entries: Collection[bytes], *, waits: bool = False) -> Iterator[None]:
+        """Within it, the entries are renewed; what `waits` is not run and cannot hang."""
+        lease = _Lease(consumer, tuple(entries), time.monotonic(), waits)
         self._leases.add(lease)
         try:
             yield
@@ -67,7 +68,8 @@ class Leases:
         """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
         now, renewed = time.monotonic(), 0
         for lease in list(self._leases):
-            if self._idle / 4 < now - lease.since < self._idle * _LONGEST_RUN:
+            age = now - lease.since
+            if self._idle / 4 < age and (lease.waits or age < self._idle * _LONGEST_RUN):
                 entries = list(lease.entries)
                 for at in range(0, len(entries), _IDS_A_CALL):
                     renewed += await self._stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])

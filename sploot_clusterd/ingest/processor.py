@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from sploot_clusterd.engine import images_named
@@ -12,7 +13,7 @@ from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, Failure, Jobs
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
-from sploot_clusterd.ingest.order import Order
+from sploot_clusterd.ingest.order import Order, Queue
 from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
@@ -21,6 +22,14 @@ from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Entry, Handling, LoneRun, Wanted
 
+_PATIENCE: Final = 0.5
+"""Seconds without anything done that is waited for, after which a consumer goes on and leaves the waiting to a task."""
+_LOOK_AFTER: Final = 0.1
+"""Seconds after which it looks whether there is hope."""
+_MOST_WAITING: Final = 2000
+"""Entries that may wait in this process: with more, its consumers read no more."""
+_SUSPECT_WAITS_MS: Final = 1000
+_HANDED_OVER_MS: Final = 100
 _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
 
@@ -61,18 +70,21 @@ class Processor:
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._window = CommitWindow()
         self._lock = SharedLock()
+        self._waiting = set[asyncio.Task[None]]()
+        """Each has a batch's jobs that have to wait."""
+        self._failures: dict[str, Exception] = {}
 
     async def run(self, batch: Batch) -> None:
-        """Takes the entries to their outcomes; those that may have ended a process before, one at a time.
+        """Takes the entries to their outcomes; those that may have ended a process before, one at a time. What has to
+        wait for older ones is left to a task if it takes long, for which `raise_failure` tells whether it failed.
 
         Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
         """
-        with self._leases.lease(batch.consumer, [entry.key for entry in batch.entries]):
-            others = [each for each in batch.entries if each.handling is Handling.RUN]
-            async with self._lock.shared():
-                # Not patient beside suspects, which run later and may be what they would wait for.
-                await self._process(batch.part(others), patient=len(others) == len(batch.entries))
-            for entry in batch.entries:
+        self.raise_failure(batch.consumer)
+        entries = [each for each in batch.entries if not self._order.holds(each.key, batch.consumer)]
+        with self._leases.lease(batch.consumer, [entry.key for entry in entries]):
+            await self._process(batch.part([each for each in entries if each.handling is Handling.RUN]))
+            for entry in entries:
                 if entry.handling is Handling.ALONE:
                     async with self._lock.exclusive():
                         await self._run_alone(batch, entry)
@@ -81,27 +93,86 @@ class Processor:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._results.set_aside(batch, entry, "payload_lost", text)
 
+    def raise_failure(self, consumer: str) -> None:
+        """Raises what ended the run of a job of the consumer's that had to wait: it is still the consumer's."""
+        if error := self._failures.pop(consumer, None):
+            raise error
+
+    async def drained(self) -> None:
+        """Returns when no job waits any more: at the latest when the daemon stops."""
+        while self._waiting:
+            await asyncio.wait(set(self._waiting))
+
     async def _run_alone(self, batch: Batch, entry: Entry) -> None:
+        if await self._order.is_behind(entry):
+            await self._results.put_off(batch, [entry], _SUSPECT_WAITS_MS)
+            return
         permission = await self._lone_runs.begin(batch.consumer, entry)
         if permission is LoneRun.CRASH_LOOP:
             text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
             await self._results.set_aside(batch, entry, "crash_loop", text)
         elif permission is LoneRun.RUN:
+            alone = batch.part([entry])
             with self._lone_runs.running(entry):
-                await self._process(batch.part([entry]), patient=False)
+                older, jobs = await self._decode(alone)
+                with self._order.queue(batch.consumer, jobs) as queue:
+                    await queue.begin(older)
+                    if turn := queue.now():
+                        await self._apply(alone, turn)
+                    await self._results.put_off(alone, queue.waiting_entries(), _SUSPECT_WAITS_MS)
 
-    async def _process(self, batch: Batch, *, patient: bool = True) -> None:
+    async def _process(self, batch: Batch) -> None:
         if not batch.entries:
             return
+        async with self._lock.shared():
+            older, jobs = await self._decode(batch)
+        with ExitStack() as stack:
+            queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
+            await queue.begin(older)
+            while turn := queue.now():
+                async with self._lock.shared():
+                    await self._apply(batch, turn)
+                batch.progress()
+            if queue.left:
+                waiting = asyncio.create_task(self._wait(batch, queue, stack.pop_all()))
+                self._waiting.add(waiting)
+                waiting.add_done_callback(self._waiting.discard)
+                await self._wait_with(batch, queue, waiting)
+
+    async def _wait_with(self, batch: Batch, queue: Queue, waiting: asyncio.Task[None]) -> None:
+        """Until it is done, or nothing moves; where too many wait already, longer."""
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=_LOOK_AFTER)
+            batch.progress()
+            moves = time.perf_counter() - queue.moved_at < _PATIENCE and not queue.is_stuck()
+            if not moves and self._order.waiting() <= _MOST_WAITING:
+                queue.is_left = True
+                return
+
+    async def _decode(self, batch: Batch) -> tuple[list[bytes], JobsByPet]:
+        """Which pending entries are older, and the jobs."""
         self._batch_size.observe(len(batch.entries))
         older, (jobs, failures) = await asyncio.gather(self._order.older(batch), self._decoder.decode(batch.entries))
         await self._results.failed(batch, failures)
-        with self._order.queue(jobs, patient=patient) as queue:
-            await queue.begin(older)
-            while turn := await queue.turn():
-                await self._apply(batch, turn)
-                batch.progress()
-            await self._results.put_off(batch, queue.left())
+        return older, jobs
+
+    async def _wait(self, batch: Batch, queue: Queue, stack: ExitStack) -> None:
+        """Takes what is left to its outcomes, turn by turn; when the daemon stops, to other processes."""
+        quiet = Batch(batch.consumer, batch.entries, _no_progress)
+        try:
+            with stack:
+                while queue.left:
+                    keys = [entry.key for entry in queue.waiting_entries()]
+                    with self._leases.lease(batch.consumer, keys, waits=True):
+                        turn = await queue.turn()
+                    if not turn:
+                        await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
+                        return
+                    with self._leases.lease(batch.consumer, keys):
+                        async with self._lock.shared():
+                            await self._apply(quiet, turn)
+        except Exception as error:  # noqa: BLE001 - it is raised where the consumer's loop sees it
+            self._failures[batch.consumer] = error
 
     async def _apply(self, batch: Batch, jobs: JobsByPet) -> None:
         for tries in range(_TRIES):
@@ -247,3 +318,7 @@ class Processor:
         now = time.perf_counter()
         self._stage[stage].inc(now - start)
         return now
+
+
+def _no_progress() -> None:
+    """The consumer's loop has gone on: its watchdog is not told of what waits."""

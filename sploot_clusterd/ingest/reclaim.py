@@ -83,6 +83,7 @@ class Reclaimer:
         while not self._stopping.is_set():
             self._progress()
             try:
+                self._processor.raise_failure(self._consumer)
                 if claims_own and not self._brake.seconds_left():
                     await self.claim(ClaimKind.OWN)
                     claims_own = False
@@ -97,6 +98,7 @@ class Reclaimer:
                 self._outage.unavailable(error)
                 claims_own = True  # what it had in hand is still its own
             await pause(self._stopping, _TICK if self._due.possible else _QUIET_TICK)
+        await self._processor.drained()
 
     async def claim(self, kind: ClaimKind) -> int:
         """One pass over the pending entries: claims and processes what `kind` says; how many these were."""

@@ -107,14 +107,14 @@ class Results:
         retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
         await self._retry(batch, retries)
 
-    async def put_off(self, batch: Batch, waiting: Sequence[tuple[Delivery, int]]) -> None:
-        """Leaves entries for so many ms each, as older ones of their pets come first."""
+    async def put_off(self, batch: Batch, waiting: Sequence[Entry], delay_ms: int) -> None:
+        """Leaves entries that were not run for so many ms, as older ones of their pets come first."""
         if not waiting:
             return
         log.info("left jobs until older ones of their pets are done", extra={"data": {"entries": len(waiting)}})
         self._metrics.put_off.inc(len(waiting))
         self._due.put_off()
-        await self._stream.put_off(batch.consumer, [(entry.key, delay_ms) for (entry, _), delay_ms in waiting])
+        await self._stream.put_off(batch.consumer, [(entry.key, delay_ms) for entry in waiting])
 
     async def _retry(self, batch: Batch, retries: Sequence[Retry]) -> None:
         self._due.put_off()  # before: the figures that are asked for meanwhile may not show it yet

@@ -19,7 +19,7 @@ class Standing(Enum):
     PUT_OFF = "put_off"
     """In nobody's until it is due: it had to wait for older ones, or for a contended pet."""
     FAILED = "failed"
-    """A run of it failed and may be tried again, or it seems to end the process that runs it."""
+    """A run of it failed and is to be tried again, or its third lone run began: it seems to end processes."""
     GONE = "gone"
     """Settled, or without a payload."""
 

@@ -90,7 +90,9 @@ _WAITS_FOR_NOBODY = (
 
 
 @pytest.mark.parametrize(
-    "breaks", [[_ACKNOWLEDGES_FIRST], [_NO_VERSION, _WAITS_FOR_NOBODY]], ids=["acknowledges-first", "no-version-check"]
+    "breaks",
+    [[each, _WAITS_FOR_NOBODY] for each in (_ACKNOWLEDGES_FIRST, _NO_VERSION)],
+    ids=["acknowledges-first", "no-version-check"],
 )
 async def test_the_checker_catches_a_broken_commit(directory: Path, breaks):
     code = broken(directory, breaks)

@@ -114,6 +114,8 @@ class Resources(NamedTuple):
     pool: ThreadPoolExecutor
     own: Redis
     """A connection for the test itself."""
+    stopping: asyncio.Event
+    processors: list[Processor]
 
 
 @pytest.fixture
@@ -129,11 +131,15 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
     ) -> Side:
         settings, metrics = _settings(url, moves_per_second), Metrics()
         store = Store.open(settings, metrics)
-        made.append(Resources(store, metrics, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2)))
+        made.append(
+            Resources(store, metrics, ThreadPoolExecutor(1), Redis.from_url(url, protocol=2), asyncio.Event(), [])
+        )
         return await _side(made[-1], params, settings, health or Health(60.0))
 
     yield new
     for resources in made:
+        resources.stopping.set()
+        await resources.processors[0].drained()
         await resources.store.close()
         await resources.own.aclose()
         resources.pool.shutdown()
@@ -160,7 +166,7 @@ def _settings(url: str, moves_per_second: float) -> Settings:
 async def _side(resources: Resources, params: Params, settings: Settings, health: Health) -> Side:
     store, metrics = resources.store, resources.metrics
     await store.stream.ensure_group()
-    stopping = asyncio.Event()
+    stopping = resources.stopping
     ingest = Ingest(
         settings=settings,
         params=params,
@@ -172,6 +178,7 @@ async def _side(resources: Resources, params: Params, settings: Settings, health
         stopping=stopping,
     )
     assert ingest.learner is not None
+    resources.processors.append(ingest.processor)
     return Side(
         redis=resources.own,
         ingest=ingest,

@@ -60,6 +60,8 @@ async def test_however_entries_are_spread_they_end_as_in_their_order(sides: list
         for _ in range(turns):
             await asyncio.sleep(0)
     await asyncio.gather(*running)
+    for side in sides:
+        await side.processor.drained()
     while await sides[0].pending():  # on a slow machine some wait so long that they are put off
         async for entries in sides[0].stream.claim("rest", ClaimKind.DUE):
             await sides[0].process(entries, "rest")

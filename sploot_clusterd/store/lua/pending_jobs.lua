@@ -3,7 +3,7 @@
 -- ARGV  group; the lists strange: entries of which it is asked whose they are, too; known
 -- Reply {entry, standing, idle ms, pets as [pet...], fields as [field, value, ...]}...; of the first ones, where their
 --       payloads are large, and of one at least. A standing is 'gone' (it is settled, or its payload was deleted),
---       'failed' (a run of it failed, or two lone runs of it began and had no outcome), 'put_off' or 'held'.
+--       'failed' (a run of it failed, or its third lone run began), 'put_off' or 'held'.
 --       Pets are those that a strange entry's job names, in whatever place: one of them is its own. Fields are given
 --       instead where only decoding tells, and of failed ones.
 local stream, attempts = unpack(KEYS, 1, 2)
@@ -13,7 +13,7 @@ local most_bytes = 4 * 1024 * 1024
 
 local function standing(entry, record)
   if not record then return 'held' end
-  if record.attempts > 0 or record.lone > 1 then return 'failed' end
+  if record.attempts > 0 or record.lone > 2 then return 'failed' end
   return record.due > 0 and 'put_off' or 'held'
 end
 
