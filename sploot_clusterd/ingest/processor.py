@@ -105,7 +105,8 @@ class Processor:
 
     async def _run_alone(self, batch: Batch, entry: Entry) -> None:
         if await self._order.is_behind(entry):
-            return await self._results.put_off(batch, [entry], _SUSPECT_WAITS_MS)
+            await self._results.put_off(batch, [entry], _SUSPECT_WAITS_MS)
+            return
         permission = await self._lone_runs.begin(batch.consumer, entry)
         if permission is LoneRun.CRASH_LOOP:
             text = "each of its lone runs ended without an outcome: it seems to end the process that runs it"
