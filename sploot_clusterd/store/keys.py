@@ -3,7 +3,7 @@
 One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 
@@ -17,6 +17,15 @@ class PetKeys(NamedTuple):
 
 
 _OF_A_PET: Final = frozenset(PetKeys._fields)
+_TYPES: Final = {
+    "album": "hash",
+    "images": "hash",
+    "state": "string",
+    "profile": "hash",
+    "sample": "hash",
+    "sampled": "zset",
+}
+"""Of the keys of a pet or a model version, by what follows the namespace in their names."""
 
 
 class SampleKeys(NamedTuple):
@@ -43,6 +52,24 @@ class Keys:
         """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
         self.learning = f"{namespace}:learning"
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
+
+        self._shared = {
+            self.stream: "stream",
+            self.attempts: "hash",
+            self.dead_letters: "stream",
+            self.erased: "hash",
+            self.profiles: "hash",
+            self.learning: "string",
+        }
+
+    @property
+    def shared(self) -> Mapping[str, str]:
+        """The types of those that are no pet's and no model version's, by their names."""
+        return self._shared
+
+    def type_of(self, key: str) -> str:
+        """Which type of Redis a key of ours has."""
+        return self._shared.get(key) or _TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""

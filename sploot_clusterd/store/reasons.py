@@ -61,6 +61,7 @@ MEANINGS: Final = (
         "redis lacks a command that we need: it is too old, or it or a proxy before it hides it: {}",
     ),
     Meaning(("ERR Error compiling script",), "redis cannot read our scripts: 7.0 or newer is needed: {}"),
+    Meaning(("ERR The stream has exhausted",), "a stream of ours has used its last id: {}"),
     Meaning(("WRONGTYPE",), "redis holds something else under a key of ours, move that away: {}"),
 )
 """What Redis replies, and what is to be done about it."""

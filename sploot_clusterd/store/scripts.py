@@ -54,13 +54,17 @@ class Script:
 
         Raises TypeError for what is missing, unknown or of another type, by its name.
         """
-        named = [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
+        named = self.named_keys(keys, more_keys, values)
         arguments = self.in_order(values)
         how = ("EVAL", self.text) if whole else ("EVALSHA", self.sha)
         try:
             return pack((*how, len(named), *named, *arguments))
         except TypeError:
             raise TypeError(f"{self.name}.lua: {self._unfit(values)}: expected bytes, str or int in each") from None
+
+    def named_keys(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """What the script finds in KEYS."""
+        return [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
 
     def in_order(self, values: Mapping[str, Any]) -> list[Any]:
         """What the script finds in ARGV. Raises TypeError as `packed`."""
@@ -127,4 +131,6 @@ PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
+INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
+REMAKE_STREAM: Final = Script("remake_stream", "upkeep", "stream", "")
 STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)

@@ -6,6 +6,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters
 from sploot_clusterd.store.profiles import ProfileStore
@@ -41,6 +42,15 @@ class Store:
     async def look(self) -> list[Finding]:
         """What is wrong with the server. Raises StartError for what the daemon does not start with."""
         return await self._server.look()
+
+    async def inspect(self) -> list[KeyFault]:
+        """What is wrong with the keys that all pets share; a stream that is full of its ids is made anew where it is
+        empty. Raises StoreUnavailableError.
+        """
+        found = await self.gateway.inspect(list(self.gateway.keys.shared))
+        if any(fault.key == self.gateway.keys.stream for fault in found) and await self.stream.remake():
+            return await self.gateway.inspect(list(self.gateway.keys.shared))
+        return found
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -176,6 +176,10 @@ class Stream:
         """The stream's figures, without reading a payload."""
         return Stats(*await self._gateway.run(scripts.STATS, group=self.group))
 
+    async def remake(self) -> bool:
+        """Deletes the stream if it can take nothing more and is empty, so that it begins anew; whether it was so."""
+        return bool(await self._gateway.run(scripts.REMAKE_STREAM))
+
     async def sweep_erase_marks(self) -> int:
         """Drops the erase marks that nothing unsettled is older than; how many."""
         cursor, swept = b"0", 0

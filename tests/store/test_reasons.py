@@ -204,8 +204,13 @@ async def test_what_somebody_else_keeps_under_our_keys_is_told(store: Store, red
     for key in ("jobs", "jobs:dead", "ns:erased", "ns:profiles"):
         await redis.set(key, "not ours")
     found = await reasons(store)
-    for name in ("stats", "claim", "group", "reader", "submit", "letters", "erase", "poll"):
-        assert found[name].startswith("redis holds something else under a key of ours, move that away: WRONGTYPE"), name
+    for name, key, ours in (
+        *((name, "jobs", "stream") for name in ("stats", "claim", "group", "submit")),
+        ("letters", "jobs:dead", "stream"),
+        ("marks", "jobs", "stream"),
+        ("poll", "ns:profiles", "hash"),
+    ):
+        assert found[name].startswith(f"redis holds a string under {key}, where a {ours} of ours belongs: RENAME it")
 
 
 async def test_a_fault_in_a_script_of_ours_is_one_of_ours(gateway: Gateway, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,5 @@
--- Put before every script: what several of them need. Ids are compared as two numbers; versions stay strings,
--- for a Lua number is a double and rounds beyond 2^53.
+-- Put before every script: what several of them need. Ids are compared digit by digit, and versions stay strings, for a
+-- Lua number is a double and rounds beyond 2^53.
 
 -- The lists at the end of ARGV, whose lengths follow the last argument: places in ARGV, {from, to} each.
 local function lists_after(last, count)
@@ -28,11 +28,38 @@ local function owns(stream, group, consumer, id)
   return entry ~= nil and entry[2] == consumer
 end
 
+-- Exact, whatever their length: -1, 0 or 1 as the one is less than, equal to or greater than the other.
+local function compare_digits(one, other)
+  one, other = string.match(one, '^0*(%d*)$'), string.match(other, '^0*(%d*)$')
+  if #one ~= #other then return #one < #other and -1 or 1 end
+  return one == other and 0 or (one < other and -1 or 1)
+end
+
+-- The two numbers of an id, as digits; nil for anything else.
+local largest_part = '18446744073709551615'
+local function parts_of(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  if not ms or compare_digits(ms, largest_part) > 0 or compare_digits(seq, largest_part) > 0 then return nil end
+  return ms, seq
+end
+
+-- False where one of them is no id.
 local function at_or_before(id, mark)
-  local a, b = string.match(id, '^(%d+)-(%d+)$')
-  local c, d = string.match(mark, '^(%d+)-(%d+)$')
-  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
-  return a < c or (a == c and b <= d)
+  local ms, seq = parts_of(id)
+  local mark_ms, mark_seq = parts_of(mark)
+  if not ms or not mark_ms then return false end
+  local order = compare_digits(ms, mark_ms)
+  return order < 0 or (order == 0 and compare_digits(seq, mark_seq) <= 0)
+end
+
+-- After this one a stream takes nothing more.
+local highest_id = largest_part .. '-' .. largest_part
+
+local function last_generated_id(stream)
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
 end
 
 -- The record beside the stream: real failures, when it is due again (ms; 0 while it is being run), lone runs begun,

@@ -22,10 +22,10 @@ end
 -- no dead letter could be put back before it is deleted, too.
 local older = redis.call('XLEN', stream) > 0 or redis.call('XLEN', dead_letters) > 0
 if older and redis.call('EXISTS', stream) == 1 then
-  local info = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then redis.call('HSET', erased, pet_id, info[i + 1]) end
-  end
+  local last_id = last_generated_id(stream)
+  -- Made anew, such a stream goes on from the present time: the mark must not outlast that.
+  if last_id == highest_id then last_id = string.format('%.0f-%s', now_ms(), largest_part) end
+  redis.call('HSET', erased, pet_id, last_id)
 else
   redis.call('HDEL', erased, pet_id)
 end
