@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,6 +24,8 @@ _EVERY: Final = 2.0
 _STALE_SECONDS: Final = 900.0
 """Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
 _WARNING: Final = "profiles"
+_UNREADABLE: Final = "profiles unreadable"
+_MOST_TOLD: Final = 5
 
 
 class ProfileLearner:
@@ -39,6 +41,7 @@ class ProfileLearner:
         self._stopping = stopping
         self._tried: dict[str, int] = {}
         """By model version: the size of the sample that gave no profile."""
+        self._told = ""
         self._outage = OutageLog("profiles wait for redis")
         health.expect(self.name, _STALE_SECONDS)
 
@@ -52,23 +55,44 @@ class ProfileLearner:
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
             except BadStateError as error:
-                log.error("profiles cannot be read", extra={"data": {"error": str(error)}})  # noqa: TRY400 - says it all
+                self._tell([str(error)])
             self._health.progress(self.name)
             await pause(self._stopping, _EVERY)
 
     async def refresh(self) -> None:
-        """One look at what is published and sampled. Raises StoreUnavailableError, BadStateError."""
+        """One look at what is published and sampled; what cannot be read is told. Raises StoreUnavailableError."""
         polled = await self._store.poll(
             [version for version, state in self._registry.states.items() if not state.settled]
         )
+        unreadable = list(polled.unreadable)
         try:
             for version, state in polled.states.items():
                 if state.generation and not self._registry.knows(version, state.generation):
-                    await self._registry.fetch(version, state.generation)
-                    log.info("profile at hand", extra={"data": _log_fields(version, state)})
+                    unreadable += await self._fetch(version, state)
         finally:
-            self._registry.update(polled)  # one that cannot be read keeps no album from the others
+            self._registry.update(polled)
             self._report()
+        self._tell(unreadable)
+
+    async def _fetch(self, version: str, state: State) -> list[str]:
+        """Why it cannot be had, if so: one that cannot be read keeps no album from the others."""
+        try:
+            await self._registry.fetch(version, state.generation)
+        except BadStateError as error:
+            return [str(error)]
+        log.info("profile at hand", extra={"data": _log_fields(version, state)})
+        return []
+
+    def _tell(self, unreadable: Sequence[str]) -> None:
+        """Of what cannot be read: a warning while it is so, and a line when it changes."""
+        text = f"profiles cannot be read: {'; '.join(unreadable[:_MOST_TOLD])}" if unreadable else ""
+        if text:
+            self._health.set_warning(_UNREADABLE, text)
+        else:
+            self._health.clear_warning(_UNREADABLE)
+        if text and text != self._told:
+            log.error("profiles cannot be read", extra={"data": {"errors": unreadable[:_MOST_TOLD]}})
+        self._told = text
 
     async def learn(self) -> bool:
         """Learns one profile, if there is one worth it and nobody else is at it; whether one was published.

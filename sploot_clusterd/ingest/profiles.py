@@ -132,7 +132,7 @@ class ProfileRegistry:
     def _has_room(self, model_version: str, priority: float) -> bool:
         if not self._sampling:
             return False
-        states, samples = self._polled
+        states, samples = self._polled.states, self._polled.samples
         state = states.get(model_version)
         if state is None:
             return sum(not each.settled for each in states.values()) < SAMPLED_MODELS

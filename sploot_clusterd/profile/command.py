@@ -45,7 +45,9 @@ async def _act(store: ProfileStore, asked: argparse.Namespace) -> None:
 
 async def list_profiles(store: ProfileStore, *, as_json: bool) -> None:
     """Print a line for each model version: a table for people, or a JSON object a line."""
-    states = (await store.poll()).states
+    states, _, unreadable = await store.poll()
+    for text in unreadable:
+        stdio.say(text)
     if not states:
         stdio.say("no model version was sampled yet")
     elif not as_json:
@@ -155,7 +157,7 @@ async def _about(store: ProfileStore, version: str, state: State) -> dict[str, A
         "generation": state.generation,
         "state": "settled" if state.settled else "learning",
         "learned_from": profile.sampled if profile else 0,
-        "sampled": (await store.poll([version])).samples[version].images,
+        "sampled": size.images if (size := (await store.poll([version])).samples.get(version)) else 0,
         "drift": profile.drift if profile else None,
     }
 

@@ -47,9 +47,11 @@ class Store:
         """What is wrong with the keys that all pets share; a stream that is full of its ids is made anew where it is
         empty. Raises StoreUnavailableError.
         """
-        found = await self.gateway.inspect(list(self.gateway.keys.shared))
-        if any(fault.key == self.gateway.keys.stream for fault in found) and await self.stream.remake():
-            return await self.gateway.inspect(list(self.gateway.keys.shared))
+        keys = self.gateway.keys
+        names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
+        found = await self.gateway.inspect(names)
+        if any(fault.key == keys.stream for fault in found) and await self.stream.remake():
+            return await self.gateway.inspect(names)
         return found
 
     async def close(self) -> None:

@@ -63,12 +63,15 @@ local function last_generated_id(stream)
 end
 
 -- The record beside the stream: real failures, when it is due again (ms; 0 while it is being run), lone runs begun,
--- and the delivery count when the last outcome was written down: deliveries beyond `seen` ended without one.
+-- and the delivery count when the last outcome was written down: deliveries beyond `seen` ended without one. What cannot
+-- be read, nobody of us has written: it counts as nothing, and the next outcome replaces it.
 local function get_record(attempts_key, id)
   local text = redis.call('HGET', attempts_key, id)
   if not text then return nil end
   local attempts, due, lone, seen = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
-  return {attempts = tonumber(attempts), due = tonumber(due), lone = tonumber(lone), seen = tonumber(seen)}
+  return {
+    attempts = tonumber(attempts or 0), due = tonumber(due or 0), lone = tonumber(lone or 0), seen = tonumber(seen or 0)
+  }
 end
 
 local function put_record(attempts_key, id, r)

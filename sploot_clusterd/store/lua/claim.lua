@@ -32,8 +32,8 @@ local function candidates()
   local page = {}
   for i = 1, #scan[2], 2 do
     local id = scan[2][i]
-    local due = get_record(attempts, id).due
-    if is_due(due) then
+    local due = parts_of(id) and get_record(attempts, id).due  -- nil: a field that is none of ours
+    if due and is_due(due) then
       local entry = pending_entry(stream, group, id)
       if not entry then
         redis.call('HDEL', attempts, id)  -- a leftover of a deleted stream or group

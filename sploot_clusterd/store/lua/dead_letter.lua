@@ -8,6 +8,7 @@ local stream, attempts, dead_letters, erased = unpack(KEYS, 1, 4)
 local group, consumer, entry, most_letters, trim, pet_id, first_id = unpack(ARGV, 1, 7)
 local letter = lists_after(7, 1)
 
+redis.call('HLEN', attempts)  -- of the right type, or nothing is written
 local pending = pending_entry(stream, group, entry)
 local gone = #redis.call('XRANGE', stream, entry, entry) == 0
 -- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
