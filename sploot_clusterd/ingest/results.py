@@ -160,7 +160,7 @@ def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter
         first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
         pet_id=pet_id,
         job_id=job_id,
-        other_pet_id=other_pet(entry.fields) if reason == "mismatch" else "",
+        other_pet_id="" if job else other_pet(entry.fields),
         failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
 

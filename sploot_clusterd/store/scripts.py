@@ -112,7 +112,7 @@ DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",
     "stream attempts dead_letters erased",
-    "group consumer entry:bytes most_letters:int trim pet_id first_id",
+    "group consumer entry:bytes most_letters:int trim pet_id other_pet_id first_id",
     "letter",
 )
 LIST_LETTERS: Final = Script(

@@ -79,7 +79,7 @@ class Letter(NamedTuple):
     job_id: str
     failed_at: str
     other_pet_id: str = ""
-    """A second pet that the job names, where its envelope and its body differ."""
+    """A second pet that the entry names, as where its envelope and its body differ."""
 
 
 class Stats(NamedTuple):
@@ -163,6 +163,7 @@ class Stream:
             most_letters=self._settings.maxlen,
             trim="~" if self._settings.approximate_trim else "=",
             pet_id=letter.pet_id,
+            other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,
             letter=_letter_fields(letter),
         )

@@ -52,6 +52,12 @@ local function at_or_before(id, mark)
   return order < 0 or (order == 0 and compare_digits(seq, mark_seq) <= 0)
 end
 
+-- Whether a pet ('' for none) was erased after what was accepted as first_id.
+local function is_erased(erased, pet_id, first_id)
+  local mark = pet_id ~= '' and redis.call('HGET', erased, pet_id)
+  return mark and at_or_before(first_id, mark)
+end
+
 -- After this one a stream takes nothing more.
 local highest_id = largest_part .. '-' .. largest_part
 

@@ -15,8 +15,9 @@ if (fields.payload or '') == '' then return 'empty' end
 -- A letter of another's making may lack its place: it is not later than the letter itself, so nothing newer is undone.
 local first_id = fields.first_id or ''
 if not string.match(first_id, '^%d+-%d+$') then first_id = letter[1] end
-local mark = (fields.pet_id or '') ~= '' and redis.call('HGET', erased, fields.pet_id)
-if mark and at_or_before(first_id, mark) then return 'erased' end
+if is_erased(erased, fields.pet_id or '', first_id) or is_erased(erased, fields.other_pet_id or '', first_id) then
+  return 'erased'
+end
 if redis.call('XLEN', stream) >= tonumber(most_jobs) then return 'full' end
 
 redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
