@@ -1,4 +1,4 @@
-"""After DELETE nothing of the pet is anywhere in Redis, whatever was under way: all keys, values and entries are read."""
+"""After DELETE nothing of the pet is anywhere in Redis, whatever was under way: every key and value is read."""
 
 from collections.abc import AsyncIterator
 
