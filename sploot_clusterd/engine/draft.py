@@ -138,7 +138,9 @@ class Draft:
     def profile_of(self, block: Block) -> Profile | None:
         """The profile that the space has once it is clustered again."""
         if block.model_version in self.profiles.adopt:
-            return self.adopted(block.model_version)
+            profile = self.adopted(block.model_version)
+            if profile is None or profile.fits(dict(block.vector_format.layout)):
+                return profile
         return block.vector_format.profile
 
     @property

@@ -1,6 +1,6 @@
 """One job into the draft: its events, image by image, and what it says of the pet as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
@@ -24,7 +24,7 @@ from sploot_clusterd.engine.rows import (
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
-from sploot_clusterd.model import EntryId, Job, images_corrected
+from sploot_clusterd.model import EntryId, FloatVector, Job, images_corrected
 
 _PER_SEGMENT = 16
 
@@ -100,12 +100,19 @@ def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
         return {}
     model_version = job.model_version or ""
     block = draft.block_for(model_version)
-    vector_format = block.vector_format if block is not None else VectorFormat((), draft.adopted(model_version))
+    vector_format = block.vector_format if block is not None else _new_format(draft, model_version, given.values())
     for vectors in given.values():
         vector_format = vector_format.with_kinds(vectors, model_version)
     packed = {position: vector_format.pack(vectors, draft.params.weights) for position, vectors in given.items()}
     space = draft.open_block(model_version, vector_format).number
     return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in packed.items()}
+
+
+def _new_format(draft: Draft, model_version: str, given: Iterable[Mapping[str, FloatVector]]) -> VectorFormat:
+    """That of a space to be opened: with the profile of its model version, unless that is of other vectors."""
+    lengths = {kind: len(vector) for vectors in given for kind, vector in vectors.items()}
+    profile = draft.adopted(model_version)
+    return VectorFormat((), profile if profile is not None and profile.fits(lengths) else None)
 
 
 def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sploot_clusterd.engine import Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.engine import (
+    Profile,
+    Sampled,
+    decode_sampled,
+    encode_profile,
+    learn,
+    other_lengths,
+    worth_learning,
+)
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.profiles import ProfileRegistry
@@ -25,6 +33,7 @@ _STALE_SECONDS: Final = 900.0
 """Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
 _WARNING: Final = "profiles"
 _UNREADABLE: Final = "profiles unreadable"
+_LENGTHS: Final = "profile lengths"
 _MOST_TOLD: Final = 5
 
 
@@ -41,7 +50,7 @@ class ProfileLearner:
         self._stopping = stopping
         self._tried: dict[str, int] = {}
         """By model version: the size of the sample that gave no profile."""
-        self._told = ""
+        self._told, self._told_lengths = "", False
         self._outage = OutageLog("profiles wait for redis")
         health.expect(self.name, _STALE_SECONDS)
 
@@ -135,6 +144,13 @@ class ProfileLearner:
         metrics.profile_images.set(max((profile.sampled for profile in profiles), default=0))
         metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
         metrics.sampled_images.set(sum(map(self._registry.sampled, states)))
+        if text := self._registry.two_lengths():
+            self._health.set_warning(_LENGTHS, text)
+            if not self._told_lengths:
+                log.warning("vectors of two lengths come under one model version", extra={"data": {"warning": text}})
+        else:
+            self._health.clear_warning(_LENGTHS)
+        self._told_lengths = bool(text)
         if sum(not state.settled for state in states.values()) < SAMPLED_MODELS:
             self._health.clear_warning(_WARNING)
         else:
@@ -151,13 +167,14 @@ def _next_profile(
     What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
     """
     try:
-        profile = learn(version, list(_readable(raw)), previous)
+        sample = list(_readable(raw))
+        profile = learn(version, sample, previous)
     except Exception:
         log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
         return None
     if profile is None:
         return None
-    profile = replace(profile, settled=profile.settled or full)
+    profile = replace(profile, settled=profile.settled or (full and not other_lengths(profile, sample)))
     return State(profile.generation, profile.settled), encode_profile(profile)
 
 

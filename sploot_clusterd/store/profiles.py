@@ -140,6 +140,14 @@ class ProfileStore:
             raise BadStateError(f"{key} was not written by us, and keeps everybody from learning profiles: DEL it")
         return False
 
+    async def start_again(self, model_version: str, seen: State, new: State, profile: bytes) -> bool:
+        """As `publish`, without the sample: what is sampled from then on is another one."""
+        published = await self.publish(model_version, seen, new, profile)
+        if published:
+            images, slots = self._keys.sample(model_version)
+            await self._gateway.command("profiles", "UNLINK", images, slots)
+        return published
+
     async def publish(self, model_version: str, seen: State | None, new: State, profile: bytes = b"") -> bool:
         """Makes `new` the model version's state; False, with nothing changed, if that is not `seen` any more.
 
