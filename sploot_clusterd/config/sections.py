@@ -175,6 +175,12 @@ class AlbumsSettings:
     tombstone_days: int = whole(
         30, "How long a removed image is remembered, so that no late insight revives it.", 1, 3650
     )
+    tombstones: int = whole(
+        10_000, "Removed images that an album remembers; with more, the older half is forgotten.", 2, 1_000_000
+    )
+    announced_images: int = whole(
+        20_000, "Images without vectors that an album holds; a job that names more is set aside.", 1, 1_000_000
+    )
     dedupe_jobs: int = whole(256, "Recent job ids that an album remembers.", 1, 100_000)
 
 

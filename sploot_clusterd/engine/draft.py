@@ -34,6 +34,8 @@ class Changes:
     images_added: int = 0
     images_updated: int = 0
     images_removed: int = 0
+    tombstones_dropped: int = 0
+    """Before their time, as there were too many."""
     corrections: Counter[str] = field(default_factory=Counter)
     """By their op."""
 
@@ -113,6 +115,12 @@ class Draft:
     def set_row(self, image_id: str, row: Row) -> None:
         self.rows[image_id] = row
         self.revision += 1
+
+    def count_tombstones(self, more: int) -> None:
+        """So many more, or less, are remembered."""
+        if more:
+            count = max(self.counters.tombstones + more, 0)
+            self.counters = structs.replace(self.counters, tombstones=count)
 
     def count_up(self, counter: str) -> int:
         """The counter's next value, which is then used up."""

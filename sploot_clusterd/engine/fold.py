@@ -24,6 +24,7 @@ from sploot_clusterd.engine.rows import (
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
+from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId, FloatVector, Job, images_corrected
 
 _PER_SEGMENT = 16
@@ -50,6 +51,7 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
 
 def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
     """Applies the job's events at `sequence`. Raises BadJobError before anything is changed."""
+    _check_room(draft, job)
     for image_id, events in _events(draft, job, sequence).items():
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
@@ -58,6 +60,19 @@ def fold(draft: Draft, job: Job, sequence: EntryId) -> None:
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
+
+
+def _check_room(draft: Draft, job: Job) -> None:
+    """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
+    bare = {*job.image_ids, *(each.image_id for each in job.images)} - {e.image_id for e in job.images if e.vectors}
+    new = sum(not draft.row(image_id).exists for image_id in bare.difference(job.removed))
+    most = draft.params.most_announced
+    if new and (total := new + sum(len(chunk.images) for chunk in draft.chunks)) > most:
+        raise BadJobError(
+            "invalid",
+            f"image_ids: the album would have {total} images without vectors, expected at most {most} "
+            "(albums.announced_images): send their vectors, or remove some",
+        )
 
 
 def remembered(draft: Draft, job: Job) -> EntryId | None:
@@ -145,6 +160,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
         enlist(draft, image_id, new.quality)
     elif old.exists and old.vectors is None:
         strike(draft, image_id)
+    draft.count_tombstones(new.is_tombstone - old.is_tombstone)
     draft.changes.images_added += new.exists and not old.exists
     draft.changes.images_updated += new.exists and old.exists
     draft.changes.images_removed += old.exists and not new.exists

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from sploot_clusterd.engine import (
+    LEAST_SAMPLE,
     Profile,
     Sampled,
     decode_sampled,
@@ -31,6 +33,7 @@ _EVERY: Final = 2.0
 """Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
 _STALE_SECONDS: Final = 900.0
 """Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
+_STALLED_SECONDS: Final = 3600.0
 _WARNING: Final = "profiles"
 _UNREADABLE: Final = "profiles unreadable"
 _LENGTHS: Final = "profile lengths"
@@ -42,7 +45,14 @@ class ProfileLearner:
 
     name: Final = "profiles"
 
-    def __init__(self, registry: ProfileRegistry, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        registry: ProfileRegistry,
+        metrics: Metrics,
+        health: Health,
+        stopping: asyncio.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._registry = registry
         self._store = registry.store
         self._metrics = metrics
@@ -50,6 +60,9 @@ class ProfileLearner:
         self._stopping = stopping
         self._tried: dict[str, int] = {}
         """By model version: the size of the sample that gave no profile."""
+        self._clock = clock
+        self._grown: dict[str, tuple[int, float]] = {}
+        """By model version that is sampled: how large the sample was, and since when."""
         self._told, self._told_lengths = "", False
         self._outage = OutageLog("profiles wait for redis")
         health.expect(self.name, _STALE_SECONDS)
@@ -82,6 +95,26 @@ class ProfileLearner:
             self._registry.update(polled)
             self._report()
         self._tell(unreadable)
+        await self._make_room()
+
+    async def _make_room(self) -> None:
+        """Where all places of samples are taken, those that have not grown lately give way: made-up names, most likely.
+
+        A sample that is large enough to learn from stays, and so does one of an encoder that has a profile.
+        """
+        now = self._clock()
+        sampled = {version: state for version, state in self._registry.states.items() if not state.settled}
+        self._grown = {version: seen for version, seen in self._grown.items() if version in sampled}
+        for version in sampled:
+            size = self._registry.sampled(version)
+            if version not in self._grown or self._grown[version][0] != size:
+                self._grown[version] = (size, now)
+        if len(sampled) < SAMPLED_MODELS:
+            return
+        for version, (size, since) in self._grown.items():
+            stalled = now - since > _STALLED_SECONDS and size < LEAST_SAMPLE and not sampled[version].generation
+            if stalled and await self._store.drop_sample(version):
+                log.info("a sample that did not grow gave way", extra={"data": {"model_version": version}})
 
     async def _fetch(self, version: str, state: State) -> list[str]:
         """Why it cannot be had, if so: one that cannot be read keeps no album from the others."""

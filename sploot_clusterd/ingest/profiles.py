@@ -50,6 +50,8 @@ class ProfileRegistry:
         self._sampling = sampling
         self._current = Snapshot(Profiles({}, {}), {})
         self._polled = Polled({}, {})
+        self._open = 0
+        """Model versions that are sampled."""
         self._moves = TokenBucket(moves_per_second)
         self._lengths = Lengths()
 
@@ -134,6 +136,7 @@ class ProfileRegistry:
         adopt = {version: generation for version, generation in current.items() if (version, generation) in known}
         self._current = self._current._replace(profiles=Profiles(known, adopt))
         self._polled = polled
+        self._open = sum(not each.settled for each in polled.states.values())
 
     def _has_room(self, model_version: str, priority: float) -> bool:
         if not self._sampling:
@@ -141,6 +144,6 @@ class ProfileRegistry:
         states, samples = self._polled.states, self._polled.samples
         state = states.get(model_version)
         if state is None:
-            return sum(not each.settled for each in states.values()) < SAMPLED_MODELS
+            return self._open < SAMPLED_MODELS
         highest = samples[model_version].highest if model_version in samples else None
         return not state.settled and (highest is None or priority < highest)

@@ -137,6 +137,7 @@ class Results:
         metrics.hero_changes.inc(sum([each.hero_changes for each in changes]))
         metrics.merges.inc(sum([each.merged for each in changes]))
         metrics.splits.inc(sum([each.split for each in changes]))
+        metrics.tombstones_dropped.inc(sum([each.tombstones_dropped for each in changes]))
         metrics.rebuilds.inc(sum([each.rebuilt for each in changes]))
         for op, count in chain.from_iterable([each.corrections.items() for each in changes]):
             metrics.corrections.labels(op).inc(count)

@@ -148,6 +148,14 @@ class ProfileStore:
             await self._gateway.command("profiles", "UNLINK", images, slots)
         return published
 
+    async def drop_sample(self, model_version: str) -> bool:
+        """Forgets a model version of which there is only a sample; False if there is more."""
+        return bool(
+            await self._gateway.run(
+                scripts.DROP_SAMPLE, more_keys=self._keys.sample(model_version), model_version=model_version
+            )
+        )
+
     async def publish(self, model_version: str, seen: State | None, new: State, profile: bytes = b"") -> bool:
         """Makes `new` the model version's state; False, with nothing changed, if that is not `seen` any more.
 

@@ -130,6 +130,7 @@ POLL_PROFILES: Final = Script(
 PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
+DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
 REMAKE_STREAM: Final = Script("remake_stream", "upkeep", "stream", "")

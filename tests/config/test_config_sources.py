@@ -44,6 +44,8 @@ NAMES = {
     "clusters.max_cluster_size": "MAX_CLUSTER_SIZE",
     "albums.ttl_seconds": "CLUSTERD_ALBUMS_TTL_SECONDS",
     "albums.cache_bytes": "CLUSTERD_ALBUMS_CACHE_BYTES",
+    "albums.tombstones": "CLUSTERD_ALBUMS_TOMBSTONES",
+    "albums.announced_images": "CLUSTERD_ALBUMS_ANNOUNCED_IMAGES",
     "albums.tombstone_days": "CLUSTERD_ALBUMS_TOMBSTONE_DAYS",
     "albums.dedupe_jobs": "CLUSTERD_ALBUMS_DEDUPE_JOBS",
     "stream.key": "CLUSTER_STREAM_KEY",

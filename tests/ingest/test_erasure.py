@@ -89,3 +89,13 @@ async def test_samples_and_letters_of_others_stay(side: Side):
     assert await side.redis.zcard(side.keys.sample("").slots) == 1
     assert len(await side.letters()) == 1
     assert (await side.view(OTHER))["pet_id"] == OTHER
+
+
+async def test_however_many_model_versions_there_are(side: Side):
+    states = {f"made-up-{n}": "1 settled" if n % 2 else "0" for n in range(9000)}
+    await side.redis.hset(side.keys.profiles, mapping=states)
+    await side.redis.hset(side.keys.sample("made-up-8998").images, f"{PET}#3", "x")
+    await side.add(PET, payload=JOB["payload"])
+    await side.run()
+    assert await side.store.views.erase(PET)
+    assert await left(side) == []
