@@ -202,8 +202,11 @@ class StreamSettings:
         10**9,
         env="CLUSTER_STREAM_MAXLEN",
     )
+    dead_letter_bytes: int = whole(
+        128 * 2**20, "The most bytes that dead letters take; the oldest ones go.", 2**20, 2**40
+    )
     approximate_trim: bool = switch(
-        True, "Trim the dead letters a node at a time, which is cheaper.", env="CLUSTER_STREAM_APPROXIMATE_TRIM"
+        True, "Keep up to 100 dead letters more than stream.maxlen.", env="CLUSTER_STREAM_APPROXIMATE_TRIM"
     )
     group: str = text("media-clustering-workers", "The consumer group.", *_NAME, env="CLUSTER_CONSUMER_GROUP")
     consumer_name: str = text(

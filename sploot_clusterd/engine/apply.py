@@ -141,8 +141,8 @@ def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
 
 
 def _expired(draft: Draft) -> set[str]:
-    """Images that are only a tombstone, and that too old to be of use; of too many the older half, too, so that not each
-    removal has to read all rows.
+    """Images that are only a tombstone, and that too old to be of use. Of too many the older half, too: if it were one,
+    each removal would have to read all rows.
     """
     params = draft.params
     oldest = draft.newest.ms - params.tombstone_days * _DAY_MS

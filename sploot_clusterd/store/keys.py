@@ -46,6 +46,10 @@ class Keys:
         """HASH entry id -> its record. Fields go with their entries."""
         self.dead_letters = dead_letters
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
+        self.letter_sizes = f"{namespace}:letters:{dead_letters}:sizes"
+        """HASH letter id -> its bytes, and their sum as `bytes`. Fields go with their letters."""
+        self.letter_pets = f"{namespace}:letters:{dead_letters}:pets"
+        """ZSET pet id, NUL, letter id: which letters name a pet. Members go with their letters."""
         self.erased = f"{namespace}:erased"
         """HASH pet id -> the stream's last id at its DELETE. A mark goes when nothing older is unsettled."""
         self.profiles = f"{namespace}:profiles"
@@ -57,6 +61,8 @@ class Keys:
             self.stream: "stream",
             self.attempts: "hash",
             self.dead_letters: "stream",
+            self.letter_sizes: "hash",
+            self.letter_pets: "zset",
             self.erased: "hash",
             self.profiles: "hash",
             self.learning: "string",

@@ -111,18 +111,23 @@ RENEW: Final = Script("renew", "upkeep", "stream", "group consumer", "entries")
 DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",
-    "stream attempts dead_letters erased",
-    "group consumer entry:bytes most_letters:int trim pet_id other_pet_id first_id",
+    "stream attempts dead_letters letter_sizes letter_pets erased",
+    "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id",
     "letter",
 )
 LIST_LETTERS: Final = Script(
     "list_letters", "upkeep", "dead_letters", "from_id:bytes last_id:bytes most:int most_bytes:int", writes=False
 )
-REPLAY_LETTER: Final = Script("replay_letter", "upkeep", "stream dead_letters erased", "letter_id most_jobs:int")
+REPLAY_LETTER: Final = Script(
+    "replay_letter", "upkeep", "stream dead_letters letter_sizes letter_pets erased", "letter_id most_jobs:int"
+)
+DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_sizes letter_pets", "", "ids")
 ERASE: Final = Script(
     "erase", "erase", "stream album images view erased dead_letters profiles", "pet_id", "slots models"
 )
-ERASE_LETTERS: Final = Script("erase_letters", "erase", "dead_letters", "pet_id cursor:bytes page_size:int")
+ERASE_LETTERS: Final = Script(
+    "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int"
+)
 SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", "cursor:bytes page_size:int")
 POLL_PROFILES: Final = Script(
     "poll_profiles", "profiles", "profiles", "most_sampled:int", writes=False, repeatable=True

@@ -14,6 +14,7 @@ from sploot_clusterd.store.gateway import Gateway, pairs
 from sploot_clusterd.store.reasons import GroupExistsError
 
 _PAGE: Final = 64
+_SLACK: Final = 100
 _MARKS_A_PAGE: Final = 200
 
 
@@ -160,8 +161,8 @@ class Stream:
             group=self.group,
             consumer=consumer,
             entry=letter.entry,
-            most_letters=self._settings.maxlen,
-            trim="~" if self._settings.approximate_trim else "=",
+            most_letters=self._settings.maxlen + (_SLACK if self._settings.approximate_trim else 0),
+            most_bytes=self._settings.dead_letter_bytes,
             pet_id=letter.pet_id,
             other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,

@@ -44,6 +44,7 @@ NAMES = {
     "clusters.max_cluster_size": "MAX_CLUSTER_SIZE",
     "albums.ttl_seconds": "CLUSTERD_ALBUMS_TTL_SECONDS",
     "albums.cache_bytes": "CLUSTERD_ALBUMS_CACHE_BYTES",
+    "stream.dead_letter_bytes": "CLUSTERD_STREAM_DEAD_LETTER_BYTES",
     "albums.tombstones": "CLUSTERD_ALBUMS_TOMBSTONES",
     "albums.announced_images": "CLUSTERD_ALBUMS_ANNOUNCED_IMAGES",
     "albums.tombstone_days": "CLUSTERD_ALBUMS_TOMBSTONE_DAYS",

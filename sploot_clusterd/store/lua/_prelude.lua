@@ -84,6 +84,46 @@ local function put_record(attempts_key, id, r)
   redis.call('HSET', attempts_key, id, string.format('%d %.0f %d %d', r.attempts, r.due, r.lone, r.seen))
 end
 
+-- Dead letters are indexed: in `sizes` each one's bytes by its id, and their sum as 'bytes'; in `pets` its pets' ids with
+-- its own behind them, to be found by the pet. What is not in there was written by another hand, or a former version.
+local function pets_of(fields)
+  local pets = {}
+  for i = 1, #fields, 2 do
+    if (fields[i] == 'pet_id' or fields[i] == 'other_pet_id') and string.match(fields[i + 1], '^[%w._:-]+$') then
+      pets[#pets + 1] = fields[i + 1]
+    end
+  end
+  return pets
+end
+
+local function index_letter(sizes, pets, id, fields)
+  local size = 256  -- roughly what a letter takes beside its values
+  for i = 2, #fields, 2 do size = size + #fields[i] end
+  if redis.call('HSET', sizes, id, size) == 1 then redis.call('HINCRBY', sizes, 'bytes', size) end
+  for _, pet in ipairs(pets_of(fields)) do redis.call('ZADD', pets, 0, pet .. '\0' .. id) end
+end
+
+local function drop_letter(dead_letters, sizes, pets, letter)
+  local id, size = letter[1], redis.call('HGET', sizes, letter[1])
+  if size then
+    redis.call('HDEL', sizes, id)
+    redis.call('HINCRBY', sizes, 'bytes', -(tonumber(size) or 0))
+  end
+  for _, pet in ipairs(pets_of(letter[2])) do redis.call('ZREM', pets, pet .. '\0' .. id) end
+  return redis.call('XDEL', dead_letters, id)
+end
+
+-- Of the right types, or nothing is written; and begun anew where it holds what we have not written.
+local function check_index(sizes, pets)
+  redis.call('ZCARD', pets)
+  local bytes = redis.call('HGET', sizes, 'bytes')
+  if bytes and not string.match(bytes, '^%d+$') then redis.call('UNLINK', sizes, pets) end
+end
+
+local function indexed_letters(sizes)
+  return math.max(redis.call('HLEN', sizes) - 1, 0)
+end
+
 -- A profile's state is its generation, and ' settled' behind it if it is never learned anew.
 local function is_settled(state)
   return string.find(state, ' settled', 1, true) ~= nil
