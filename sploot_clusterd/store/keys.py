@@ -17,6 +17,8 @@ class PetKeys(NamedTuple):
 
 
 _OF_A_PET: Final = frozenset(PetKeys._fields)
+KINDS: Final = ("album", "images", "state", "profile", "sample", "sampled", "letters")
+"""What follows the namespace in keys that go on with a name that is not ours."""
 _TYPES: Final = {
     "album": "hash",
     "images": "hash",
@@ -35,6 +37,11 @@ class SampleKeys(NamedTuple):
     """ZSET of those slots by priority, to find the one that has to give way. Lives as long as the images."""
 
 
+def namespace_agreement(namespace: str) -> str:
+    """Where those who use a namespace write down what they go by."""
+    return f"{namespace}:agreed"
+
+
 class Keys:
     """The names for one namespace and stream."""
 
@@ -44,6 +51,8 @@ class Keys:
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
         """HASH entry id -> its record. Fields go with their entries."""
+        self.stream_agreement = f"{stream}:agreement"
+        """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
         self.dead_letters = dead_letters
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
         self.letter_sizes = f"{namespace}:letters:{dead_letters}:sizes"
@@ -57,6 +66,8 @@ class Keys:
         self.learning = f"{namespace}:learning"
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
 
+        self.namespace_agreement = namespace_agreement(namespace)
+        """HASH as that of the stream."""
         self._shared = {
             self.stream: "stream",
             self.attempts: "hash",
@@ -66,6 +77,8 @@ class Keys:
             self.erased: "hash",
             self.profiles: "hash",
             self.learning: "string",
+            self.stream_agreement: "hash",
+            self.namespace_agreement: "hash",
         }
 
     @property

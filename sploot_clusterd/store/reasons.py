@@ -9,7 +9,13 @@ from typing import Final, NamedTuple
 
 import hiredis
 
-from sploot_clusterd.errors import BadStateError, GroupMissingError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import (
+    BadStateError,
+    GroupMissingError,
+    NoPermissionError,
+    StoreRefusesError,
+    StoreUnavailableError,
+)
 from sploot_clusterd.store.connection import ReplyError
 
 FAILURES: Final = (OSError, UnicodeError, hiredis.ProtocolError, ReplyError)
@@ -42,7 +48,9 @@ MEANINGS: Final = (
     ),
     Meaning(("WRONGPASS",), "redis refuses our username or password"),
     Meaning(
-        ("NOPERM", "ERR ACL failure"), "redis refuses a command to our user: see the ACL in docs/operations.md: {}"
+        ("NOPERM", "ERR ACL failure"),
+        "redis refuses a command to our user: see the ACL in docs/operations.md: {}",
+        NoPermissionError,
     ),
     Meaning(("DENIED",), "redis is in protected mode, which lets nobody in from other hosts: set a password there: {}"),
     Meaning(("ERR max number of clients",), "redis has as many clients as its maxclients allows: raise that: {}"),

@@ -137,6 +137,7 @@ PUBLISH_PROFILE: Final = Script(
 )
 DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
+AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
 REMAKE_STREAM: Final = Script("remake_stream", "upkeep", "stream", "")
 STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)

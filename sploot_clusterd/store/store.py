@@ -4,6 +4,7 @@ from typing import Self
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
@@ -24,6 +25,7 @@ class Store:
         self._settings = settings
         self._metrics = metrics
         self._server = Server(gateway)
+        self._agreement = Agreement(gateway, settings)
         self.stream = Stream(gateway, settings.stream, metrics)
         self.albums = AlbumStore(gateway, settings)
         self.views = ViewStore(gateway, self.stream, metrics, maxlen=settings.stream.maxlen)
@@ -37,11 +39,17 @@ class Store:
 
     def reader(self, consumer: str) -> Reader:
         """A connection of the consumer's own; to be closed by whom it is given to."""
-        return Reader(self.gateway, self._server, self.stream, self._settings.stream, self._metrics, consumer=consumer)
+        return Reader(self.gateway, self.look, self.stream, self._settings.stream, self._metrics, consumer=consumer)
 
     async def look(self) -> list[Finding]:
-        """What is wrong with the server. Raises StartError for what the daemon does not start with."""
-        return await self._server.look()
+        """What is wrong with the server, and what other processes go by that differs. Raises StartError for what the
+        daemon does not start with.
+        """
+        return [*await self._server.look(), *await self._agreement.look()]
+
+    async def leave(self) -> None:
+        """This process is about to end: others need not agree with it."""
+        await self._agreement.leave()
 
     async def inspect(self) -> list[KeyFault]:
         """What is wrong with the keys that all pets share; a stream that is full of its ids is made anew where it is
