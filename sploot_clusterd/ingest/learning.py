@@ -63,6 +63,8 @@ class ProfileLearner:
         self._clock = clock
         self._grown: dict[str, tuple[int, float]] = {}
         """By model version that is sampled: how large the sample was, and since when."""
+        self._stuck: list[str] = []
+        """Why nothing could be learned at the last pass."""
         self._told, self._told_lengths = "", False
         self._outage = OutageLog("profiles wait for redis")
         health.expect(self.name, _STALE_SECONDS)
@@ -73,11 +75,12 @@ class ProfileLearner:
             try:
                 await self.refresh()
                 await self.learn()
+                self._stuck = []
                 self._outage.available()
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
             except BadStateError as error:
-                self._tell([str(error)])
+                self._stuck = [str(error)]  # told with the next look
             self._health.progress(self.name)
             await pause(self._stopping, _EVERY)
 
@@ -94,7 +97,7 @@ class ProfileLearner:
         finally:
             self._registry.update(polled)
             self._report()
-        self._tell(unreadable)
+        self._tell([*unreadable, *self._stuck])
         await self._make_room()
 
     async def _make_room(self) -> None:

@@ -26,13 +26,15 @@ index_letter(letter_sizes, letter_pets, id, fields)
 
 local function are_too_many()
   local letters = redis.call('XLEN', dead_letters)
-  local bytes = tonumber(redis.call('HGET', letter_sizes, 'bytes'))
+  local bytes = tonumber(redis.call('HGET', letter_sizes, 'bytes') or 0)
   return letters > tonumber(most_letters) or (letters > 1 and bytes > tonumber(most_bytes))
 end
 
-local dropped = 0
-while dropped < 1000 and are_too_many() do
+-- Where a cap was lowered, the next letters go on.
+local dropped, read = 0, 0
+while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
   local oldest = redis.call('XRANGE', dead_letters, '-', '+', 'COUNT', 1)[1]
+  for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
   dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
 end
 settle(stream, attempts, group, entry)
