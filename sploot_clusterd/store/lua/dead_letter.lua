@@ -1,12 +1,11 @@
 -- Set a job aside with the reason, and settle its entry.
 -- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased
--- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or ''; first_id; the list letter, as
---       field, value
+-- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or '';
+--       first_id; the list letter, as field, value
 -- Reply {'ok', dead letters that the cap dropped}; {'erased'} if either pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
 local stream, attempts, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 6)
-local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id =
-  unpack(ARGV, 1, 8)
+local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id = unpack(ARGV, 1, 8)
 local letter = lists_after(8, 1)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
