@@ -122,6 +122,7 @@ class Daemon:
         for server in (self.http, self.ops):
             if server:
                 await server.stop()
+        await self._store.leave()
         await self._store.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -61,6 +61,10 @@ class StoreRefusesError(StoreUnavailableError):
     """Redis answers and refuses writes (memory, disk, a replica): intake pauses and no attempt is used up."""
 
 
+class NoPermissionError(StoreUnavailableError):
+    """Redis refuses a command, or a key, to our user."""
+
+
 class GroupMissingError(StoreUnavailableError):
     """The consumer group, or its whole stream, was deleted: it has to be made again, from the first entry."""
 

@@ -95,6 +95,9 @@ class Metrics:
         self.hero_changes = self._counter("hero_changes_total", "Clusters that got another hero")
         self.merges = self._counter("cluster_merges_total", "Clusters that became part of another")
         self.splits = self._counter("cluster_splits_total", "Clusters that parted from another")
+        self.tombstones_dropped = self._counter(
+            "tombstones_dropped_total", "Removed images that albums forgot before their time, having too many"
+        )
         self.rebuilds = self._counter("rebuilds_total", "Albums whose clusters were formed anew")
 
         self.corrections = self._counter("corrections_total", "Users' corrections applied", "op")

@@ -185,6 +185,10 @@ class EntryId(NamedTuple):
         return f"{self.ms}-{self.seq}"
 
 
+HIGHEST_ID = EntryId(_LARGEST_PART, _LARGEST_PART)
+"""A stream whose last id is this takes nothing more."""
+
+
 class Insight(NamedTuple):
     """What one job says of one image. `vectors` holds the kinds that were given: float32 [d], not normalised."""
 

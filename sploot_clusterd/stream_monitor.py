@@ -12,7 +12,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Finding, Stats, Store
+from sploot_clusterd.store import Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ _EVERY: Final = 1.0
 _EVERY_WHILE_AWAY: Final = 0.5
 """Seconds. Readiness is to be green within two seconds of Redis being back; each look costs an idle daemon CPU."""
 _CHECK_EVERY: Final = 60.0
+_INSPECT_EVERY: Final = 5.0
+"""Seconds between looks at what is under our keys; while something is wrong there, each pass looks."""
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
@@ -47,7 +49,8 @@ class StreamMonitor:
         self._health = health
         self._stopping = stopping
         self._maxlen = maxlen
-        self._check_at = 0.0
+        self._check_at = self._inspect_at = 0.0
+        self._key_faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._outage = ""
         health.expect(self.name)
@@ -62,6 +65,9 @@ class StreamMonitor:
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
+                if self._key_faults or clock() >= self._inspect_at:
+                    self._report_key_faults(await self._store.inspect())
+                    self._inspect_at = clock() + _INSPECT_EVERY
                 times_put_off = self._due.times_put_off
                 stats = await self._store.stream.stats()
                 self._due.update(stats.pending, times_put_off)
@@ -89,6 +95,16 @@ class StreamMonitor:
             else:
                 log.info("redis is back", extra={"data": {"component": self.name}})
             self._outage = reason
+
+    def _report_key_faults(self, found: Sequence[KeyFault]) -> None:
+        faults = {f"key {fault.key}": fault.text for fault in found}
+        for name in self._key_faults.keys() - faults.keys():
+            self._health.clear_fault(name)
+        for name, text in faults.items():
+            self._health.set_fault(name, text)
+            if self._key_faults.get(name) != text:
+                log.error("a key in redis is not as it should be", extra={"data": {"error": text}})
+        self._key_faults = faults
 
     def _report_findings(self, findings: Sequence[Finding]) -> None:
         warnings = {f"{_REDIS} {finding.name}": finding.text for finding in findings}

@@ -66,8 +66,10 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     keys = (
         ("stream.key", stream.key),
         ("stream.key", attempts),
+        ("stream.key", f"{stream.key}:agreement"),
         ("stream.dead_letter", stream.dead_letter),
-        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning")),
+        *(("clusters.namespace", f"{namespace}:letters:{stream.dead_letter}:{what}") for what in ("sizes", "pets")),
+        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning", "agreed")),
     )
     for (one, key), (other, same) in itertools.combinations(keys, 2):
         if key == same:

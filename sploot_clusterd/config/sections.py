@@ -182,6 +182,12 @@ class AlbumsSettings:
     tombstone_days: int = whole(
         30, "How long a removed image is remembered, so that no late insight revives it.", 1, 3650
     )
+    tombstones: int = whole(
+        10_000, "Removed images that an album remembers; with more, the older half is forgotten.", 2, 1_000_000
+    )
+    announced_images: int = whole(
+        20_000, "Images without vectors that an album holds; a job that names more is set aside.", 1, 1_000_000
+    )
     dedupe_jobs: int = whole(256, "Recent job ids that an album remembers.", 1, 100_000)
 
 
@@ -203,8 +209,11 @@ class StreamSettings:
         10**9,
         env="CLUSTER_STREAM_MAXLEN",
     )
+    dead_letter_bytes: int = whole(
+        128 * 2**20, "The most bytes that dead letters take; the oldest ones go.", 2**20, 2**40
+    )
     approximate_trim: bool = switch(
-        True, "Trim the dead letters a node at a time, which is cheaper.", env="CLUSTER_STREAM_APPROXIMATE_TRIM"
+        True, "Keep up to 100 dead letters more than stream.maxlen.", env="CLUSTER_STREAM_APPROXIMATE_TRIM"
     )
     group: str = text("media-clustering-workers", "The consumer group.", *_NAME, env="CLUSTER_CONSUMER_GROUP")
     consumer_name: str = text(

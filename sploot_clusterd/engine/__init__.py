@@ -14,7 +14,7 @@ from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import work_estimate
 from sploot_clusterd.engine.fold import images_named
 from sploot_clusterd.engine.jobs import JobStatus, Outcome
-from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, worth_learning
+from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, other_lengths, worth_learning
 from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
 from sploot_clusterd.engine.profile import (
     NO_PROFILES,
@@ -64,6 +64,7 @@ __all__ = [
     "learn",
     "load_algorithm",
     "new_album",
+    "other_lengths",
     "render",
     "slot",
     "work_estimate",

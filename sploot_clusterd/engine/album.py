@@ -117,6 +117,10 @@ class NewestJob(Struct, array_like=True, frozen=True, gc=False):
     model_version: str | None = None
 
 
+MOST_LABELS = 64
+"""Labels that a cell counts votes for: each is rewritten with the cell."""
+
+
 class Counters(Struct, array_like=True, frozen=True, gc=False):
     """What is given out next. None is ever given twice."""
 
@@ -128,6 +132,8 @@ class Counters(Struct, array_like=True, frozen=True, gc=False):
     segment: int = 0
     chunk: int = 0
     anchor: int = 0
+    tombstones: int = 0
+    """Not given out: removed images that are remembered, as far as it was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +265,14 @@ class Album:
 
 def new_album(pet_id: str) -> Album:
     return Album(pet_id)
+
+
+def most_voted(votes: dict[str, int]) -> dict[str, int]:
+    """The votes, or those for `MOST_LABELS` of the labels that have most; of equals the one that came first stays."""
+    if len(votes) <= MOST_LABELS:
+        return votes
+    kept = sorted(votes, key=lambda label: -votes[label])[:MOST_LABELS]
+    return {label: votes[label] for label in kept}
 
 
 def sum_votes(cells: Iterable[Cell]) -> dict[str, int]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from msgspec import structs
 
 from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.album_encoding import encode_changes
@@ -68,11 +69,13 @@ def apply(
     draft, outcomes = apply_jobs(draft, jobs)
     if not draft.revision and not any(outcome.status is JobStatus.APPLIED for outcome in outcomes):
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
+    if draft.counters.tombstones > params.most_tombstones:
+        draft.need_all_rows()
+    expired = _expired(draft) if complete else set()
     updated = _freeze(draft, album, now_ms)
     if album.version and not draft.revision:
         updated = _as_it_was(album, updated, params)
     writes, deletes = encode_changes(album, updated)
-    expired = _expired(draft) if complete else set()
     written = {
         image_id: raw
         for image_id, row in draft.rows.items()
@@ -147,10 +150,15 @@ def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
 
 
 def _expired(draft: Draft) -> set[str]:
-    """Images that are only a tombstone, and that too old to be of use."""
-    oldest = draft.newest.ms - draft.params.tombstone_days * _DAY_MS
-    return {
-        image_id
-        for image_id, row in draft.all_rows().items()
-        if not row.exists and row.removed is not None and row.removed[0] < oldest
-    }
+    """Images that are only a tombstone, and that too old to be of use. Of too many the older half, too: if it were one,
+    each removal would have to read all rows.
+    """
+    params = draft.params
+    oldest = draft.newest.ms - params.tombstone_days * _DAY_MS
+    every = sorted((row.removed, name) for name, row in draft.all_rows().items() if row.removed and row.is_tombstone)
+    kept = [each for each in every if each[0][0] >= oldest]
+    if len(kept) > params.most_tombstones:
+        kept = kept[-(params.most_tombstones // 2) :]
+        draft.changes.tombstones_dropped += len(every) - len(kept)
+    draft.counters = structs.replace(draft.counters, tombstones=len(kept))
+    return {name for _, name in every[: len(every) - len(kept)]}

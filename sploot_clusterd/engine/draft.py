@@ -34,6 +34,8 @@ class Changes:
     images_added: int = 0
     images_updated: int = 0
     images_removed: int = 0
+    tombstones_dropped: int = 0
+    """Before their time, as there were too many."""
     corrections: Counter[str] = field(default_factory=Counter)
     """By their op."""
 
@@ -123,6 +125,12 @@ class Draft:
         self.rows[image_id] = row
         self.revision += 1
 
+    def count_tombstones(self, more: int) -> None:
+        """So many more, or less, are remembered."""
+        if more:
+            count = max(self.counters.tombstones + more, 0)
+            self.counters = structs.replace(self.counters, tombstones=count)
+
     def count_up(self, counter: str) -> int:
         """The counter's next value, which is then used up."""
         value: int = getattr(self.counters, counter)
@@ -147,7 +155,9 @@ class Draft:
     def profile_of(self, block: Block) -> Profile | None:
         """The profile that the space has once it is clustered again."""
         if block.model_version in self.profiles.adopt:
-            return self.adopted(block.model_version)
+            profile = self.adopted(block.model_version)
+            if profile is None or profile.fits(dict(block.vector_format.layout)):
+                return profile
         return block.vector_format.profile
 
     @property

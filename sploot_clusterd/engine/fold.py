@@ -1,6 +1,6 @@
 """One job into the draft: its events, image by image, and what it says of the pet as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
@@ -23,7 +23,8 @@ from sploot_clusterd.engine.rows import (
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
-from sploot_clusterd.model import EntryId, Job, images_corrected
+from sploot_clusterd.errors import BadJobError
+from sploot_clusterd.model import EntryId, FloatVector, Job, images_corrected
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
 
 def fold(draft: Draft, job: Job) -> None:
     """Applies the job's events at its place. Raises BadJobError before anything is changed."""
+    _check_room(draft, job)
     sequence = job.sequence
     for position, (image_id, events) in enumerate(_events(draft, job, sequence).items()):
         old = draft.row(image_id)
@@ -63,6 +65,19 @@ def fold(draft: Draft, job: Job) -> None:
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
+
+
+def _check_room(draft: Draft, job: Job) -> None:
+    """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
+    bare = {*job.image_ids, *(each.image_id for each in job.images)} - {e.image_id for e in job.images if e.vectors}
+    new = sum(not draft.row(image_id).exists for image_id in bare.difference(job.removed))
+    most = draft.params.most_announced
+    if new and (total := new + sum(len(chunk.images) for chunk in draft.chunks)) > most:
+        raise BadJobError(
+            "invalid",
+            f"image_ids: the album would have {total} images without vectors, expected at most {most} "
+            "(albums.announced_images): send their vectors, or remove some",
+        )
 
 
 def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
@@ -88,12 +103,19 @@ def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
         return {}
     model_version = job.model_version or ""
     block = draft.block_for(model_version)
-    vector_format = block.vector_format if block is not None else VectorFormat((), draft.adopted(model_version))
+    vector_format = block.vector_format if block is not None else _new_format(draft, model_version, given.values())
     for vectors in given.values():
         vector_format = vector_format.with_kinds(vectors, model_version)
     packed = {position: vector_format.pack(vectors, draft.params.weights) for position, vectors in given.items()}
     space = draft.open_block(model_version, vector_format).number
     return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in packed.items()}
+
+
+def _new_format(draft: Draft, model_version: str, given: Iterable[Mapping[str, FloatVector]]) -> VectorFormat:
+    """That of a space to be opened: with the profile of its model version, unless that is of other vectors."""
+    lengths = {kind: len(vector) for vectors in given for kind, vector in vectors.items()}
+    profile = draft.adopted(model_version)
+    return VectorFormat((), profile if profile is not None and profile.fits(lengths) else None)
 
 
 def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
@@ -124,6 +146,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
         restate(draft, image_id, old, new)
     if old.exists and old.vectors is None and (new.vectors is not None or not new.exists):
         strike(draft, image_id)
+    draft.count_tombstones(new.is_tombstone - old.is_tombstone)
     draft.changes.images_added += new.exists and not old.exists
     draft.changes.images_updated += new.exists and old.exists
     draft.changes.images_removed += old.exists and not new.exists

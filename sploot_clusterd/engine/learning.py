@@ -1,6 +1,7 @@
 """Learning a profile from the fleet's sample: without labels, from vectors alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ _FLOOR: Final = 0.01
 _NO_VARIANCE: Final = 1e-7
 _STABLE: Final = 0.01
 """A drift below this, of a sample that has grown by half, says that more images would change nothing."""
+_MOST_OTHERS: Final = 0.1
+"""A sample with a larger share of images of other lengths than most is of two encoders: nothing final comes of it."""
 _PAIRS: Final = 4000
 _STORED: Final = np.dtype("<f2")
 
@@ -33,7 +36,7 @@ def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bo
     """
     if sampled < _RETRY_GROWTH * tried:
         return False
-    if previous is None:
+    if previous is None or not previous.kinds:
         return sampled >= LEAST_SAMPLE
     return not previous.settled and sampled >= min(_GROWTH * previous.sampled, SAMPLE_LIMIT) > previous.sampled
 
@@ -41,7 +44,8 @@ def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bo
 def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | None = None) -> Profile | None:
     """The next generation; None if no kind has LEAST_SAMPLE images that differ. Seconds of computing for a full sample.
 
-    It is settled when the sample is full, or when it sees the images as the generation before it did.
+    It is settled when the sample is full, or when it sees the images as the generation before it did; never from a
+    sample of two encoders, by the lengths of their vectors.
     """
     matrices = {kind: _matrix(kind, sample) for kind in KINDS}
     known = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
@@ -52,7 +56,7 @@ def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | Non
     if previous is not None and previous.kinds.keys() == kinds.keys():
         drift = max(_drift(matrices[kind], previous.kinds[kind], kinds[kind]) for kind in kinds)
     stable = drift is not None and drift < _STABLE
-    return Profile(
+    profile = Profile(
         model_version,
         generation=previous.generation + 1 if previous is not None else 1,
         sampled=len(sample),
@@ -60,6 +64,13 @@ def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | Non
         drift=drift,
         kinds=kinds,
     )
+    return replace(profile, settled=False) if other_lengths(profile, sample) else profile
+
+
+def other_lengths(profile: Profile, sample: Sequence[Sampled]) -> bool:
+    """Whether many of the sample have vectors of other lengths than were learned: it is of two encoders."""
+    others = sum(not profile.fits(image.lengths) for image in sample)
+    return others > _MOST_OTHERS * len(sample)
 
 
 def learn_kind(vectors: Floats) -> KindProfile:

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 import numpy as np
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Cell, Cluster, sum_votes
+from sploot_clusterd.engine.album import Cell, Cluster, most_voted, sum_votes
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.constraints import close, keep, obey
 from sploot_clusterd.engine.draft import Draft
@@ -204,7 +204,7 @@ def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[flo
     draft.cells[block.ids[ats[0]]] = Cell(
         space=block.number,
         count=sum(cell.count for cell in cells),
-        votes=sum_votes(cells),
+        votes=most_voted(sum_votes(cells)),
         quality_sum=sum(cell.quality_sum for cell in cells),
         quality_count=sum(cell.quality_count for cell in cells),
         members=tuple(rank_in_cell(members, draft.params)[: draft.params.best_members]),

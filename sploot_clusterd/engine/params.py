@@ -66,6 +66,10 @@ class Params:
     max_cluster_size: int = 24
     dedupe_jobs: int = 256
     tombstone_days: int = 30
+    most_tombstones: int = 10_000
+    """Of an album: with more, the older half is forgotten."""
+    most_announced: int = 20_000
+    """Images without vectors in an album."""
     max_cells: int = 512
     """Micro-clusters per space; what a job costs at most grows with it."""
     join_cosine: float = 0.95
@@ -101,6 +105,8 @@ class Params:
             max_cluster_size=settings.clusters.max_cluster_size,
             dedupe_jobs=settings.albums.dedupe_jobs,
             tombstone_days=settings.albums.tombstone_days,
+            most_tombstones=settings.albums.tombstones,
+            most_announced=settings.albums.announced_images,
         )
 
     def threshold(self, weight: float) -> float:

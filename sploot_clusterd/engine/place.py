@@ -1,11 +1,12 @@
 """One image at a time: into a cell, out of it, or changed in place."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Cell, Cluster, Member
+from sploot_clusterd.engine.album import MOST_LABELS, Cell, Cluster, Member
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import rank_in_cell
@@ -193,13 +194,24 @@ def _counted(cell: Cell, row: Row, sign: int, members: tuple[Member, ...]) -> Ce
     """The cell with these members, and the image added to (sign 1), or taken from (-1), its counts."""
     votes = cell.votes
     if row.label is not None:
-        votes = {**votes, row.label: votes.get(row.label, 0) + sign}
-        if not votes[row.label]:
-            del votes[row.label]
+        votes = _voted(votes, row.label, sign)
     quality_sum, quality_count = cell.quality_sum, cell.quality_count
     if row.quality is not None:
         quality_sum, quality_count = quality_sum + sign * row.quality, quality_count + sign
     return Cell(cell.space, cell.count + sign, votes, quality_sum, quality_count, members, cell.anchor)
+
+
+def _voted(votes: Mapping[str, int], label: str, sign: int) -> dict[str, int]:
+    """The votes with one more, or one less. A new label beyond `MOST_LABELS` takes the place of the oldest of the least
+    voted, and what was pushed out so is not missed.
+    """
+    count = votes.get(label, 0) + sign
+    others = {other: votes[other] for other in votes if other != label} if count <= 0 else dict(votes)
+    if count > 0:
+        if label not in others and len(others) >= MOST_LABELS:
+            del others[min(others, key=others.__getitem__)]
+        others[label] = count
+    return others
 
 
 def _stated(row: Row) -> tuple[object, ...]:

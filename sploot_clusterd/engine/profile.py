@@ -86,14 +86,19 @@ class Profile:
     """How differently the generation before it saw the same pairs of images, 0 to 1; None for a first one."""
     kinds: Mapping[str, KindProfile]
 
-    def dimension(self, kind: str, length: int) -> int:
-        """How many values this kind, `length` long, has once reduced. Raises BadStateError if it does not fit."""
+    def of_kind(self, kind: str, length: int) -> KindProfile | None:
+        """What is known of this kind, where it is `length` long: two encoders may go by one model version."""
         known = self.kinds.get(kind)
-        if known is None:
-            return length
-        if known.length != length:
-            raise BadStateError(f"{kind}: {length} values where the profile of its model version has {known.length}")
-        return known.dimension
+        return known if known is not None and known.length == length else None
+
+    def fits(self, lengths: Mapping[str, int]) -> bool:
+        """Whether it was learned from vectors of these lengths, as far as it knows their kinds."""
+        return all(kind not in self.kinds or self.kinds[kind].length == length for kind, length in lengths.items())
+
+    def dimension(self, kind: str, length: int) -> int:
+        """How many values this kind, `length` long, has once reduced."""
+        known = self.of_kind(kind, length)
+        return length if known is None else known.dimension
 
     def summary(self) -> dict[str, Any]:
         """What a person wants to know of it."""

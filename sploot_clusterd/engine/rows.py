@@ -55,6 +55,11 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
         return bool(self.listed or self.attributes or self.vectors)
 
     @property
+    def is_tombstone(self) -> bool:
+        """Whether it only says that the image was removed."""
+        return self.removed is not None and not self.exists
+
+    @property
     def quality(self) -> float | None:
         """The image's own quality, else that of the job that listed it."""
         if self.attributes is not None and self.attributes.quality is not None:

@@ -29,6 +29,11 @@ class Sampled(Struct, array_like=True, frozen=True, gc=False):
     vectors: dict[str, bytes]
     """Each kind at length 1, as little endian float16."""
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """How many values each kind has."""
+        return {kind: len(raw) // _STORED.itemsize for kind, raw in self.vectors.items()}
+
 
 class Fresh(NamedTuple):
     """An image whose vectors a job brought: it may be sampled."""

@@ -39,9 +39,7 @@ class VectorFormat:
 
     def with_kinds(self, vectors: Mapping[str, Floats], model_version: str) -> "VectorFormat":
         """This format with the kinds that it did not have. Raises BadJobError(dimension) where a length is wrong."""
-        known = self.profile.kinds if self.profile is not None else {}
-        lengths = {kind: profile.length for kind, profile in known.items()}
-        layout = extend_layout(self.layout, vectors, model_version, lengths)
+        layout = extend_layout(self.layout, vectors, model_version)
         return self if len(layout) == len(self.layout) else replace(self, layout=layout)
 
     def pack(self, vectors: Mapping[str, Floats], weights: KindWeights) -> bytes:
@@ -68,7 +66,7 @@ class VectorFormat:
         before = after = 0
         for kind, length, reduced in self._kinds():
             part = vector[after : after + reduced]
-            known = self.profile.kinds.get(kind)
+            known = self.profile.of_kind(kind, length)
             share = float(np.linalg.norm(part))
             whole[before : before + length] = known.expand(part) * share if known is not None and share else part
             before, after = before + length, after + reduced
@@ -104,7 +102,7 @@ class VectorFormat:
         for kind, length, reduced in self._kinds():
             part = whole[before : before + length]
             share = math.sqrt(float(part @ part))
-            known = self.profile.kinds.get(kind)
+            known = self.profile.of_kind(kind, length)
             if share:
                 vector[after : after + reduced] = (
                     _at_length_one(known.reduce(part / np.float32(share))) * np.float32(share)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -22,22 +21,14 @@ _BLURRED: Final = 0.48
 _SOFTNESS: Final = 0.05
 
 
-def extend_layout(
-    layout: Layout,
-    vectors: Mapping[str, Floats],
-    model_version: str,
-    elsewhere: Mapping[str, int] = MappingProxyType({}),
-) -> tuple[tuple[str, int], ...]:
-    """The layout with the kinds it did not have. Raises BadJobError(dimension) where a length contradicts it.
-
-    `elsewhere` says how long kinds are in other albums of the model version.
-    """
+def extend_layout(layout: Layout, vectors: Mapping[str, Floats], model_version: str) -> tuple[tuple[str, int], ...]:
+    """The layout with the kinds it did not have. Raises BadJobError(dimension) where a length contradicts it."""
     lengths = dict(layout)
     for kind in KINDS:
         vector = vectors.get(kind)
         if vector is None:
             continue
-        expected = lengths.setdefault(kind, elsewhere.get(kind, len(vector)))
+        expected = lengths.setdefault(kind, len(vector))
         if len(vector) != expected:
             model = f"model version {model_version!r}" if model_version else "images without a model version"
             raise BadJobError("dimension", f"{kind}: {len(vector)} values where {model} has {expected} (expected)")

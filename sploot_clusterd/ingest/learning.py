@@ -2,11 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sploot_clusterd.engine import Profile, Sampled, decode_sampled, encode_profile, learn, worth_learning
+from sploot_clusterd.engine import (
+    LEAST_SAMPLE,
+    Profile,
+    Sampled,
+    decode_sampled,
+    encode_profile,
+    learn,
+    other_lengths,
+    worth_learning,
+)
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.profiles import ProfileRegistry
@@ -23,7 +33,11 @@ _EVERY: Final = 2.0
 """Seconds between passes: how long a process goes on with the generation before, once a new one is published."""
 _STALE_SECONDS: Final = 900.0
 """Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
+_STALLED_SECONDS: Final = 3600.0
 _WARNING: Final = "profiles"
+_UNREADABLE: Final = "profiles unreadable"
+_LENGTHS: Final = "profile lengths"
+_MOST_TOLD: Final = 5
 
 
 class ProfileLearner:
@@ -31,7 +45,14 @@ class ProfileLearner:
 
     name: Final = "profiles"
 
-    def __init__(self, registry: ProfileRegistry, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        registry: ProfileRegistry,
+        metrics: Metrics,
+        health: Health,
+        stopping: asyncio.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._registry = registry
         self._store = registry.store
         self._metrics = metrics
@@ -39,6 +60,12 @@ class ProfileLearner:
         self._stopping = stopping
         self._tried: dict[str, int] = {}
         """By model version: the size of the sample that gave no profile."""
+        self._clock = clock
+        self._grown: dict[str, tuple[int, float]] = {}
+        """By model version that is sampled: how large the sample was, and since when."""
+        self._stuck: list[str] = []
+        """Why nothing could be learned at the last pass."""
+        self._told, self._told_lengths = "", False
         self._outage = OutageLog("profiles wait for redis")
         health.expect(self.name, _STALE_SECONDS)
 
@@ -48,27 +75,69 @@ class ProfileLearner:
             try:
                 await self.refresh()
                 await self.learn()
+                self._stuck = []
                 self._outage.available()
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
             except BadStateError as error:
-                log.error("profiles cannot be read", extra={"data": {"error": str(error)}})  # noqa: TRY400 - says it all
+                self._stuck = [str(error)]  # told with the next look
             self._health.progress(self.name)
             await pause(self._stopping, _EVERY)
 
     async def refresh(self) -> None:
-        """One look at what is published and sampled. Raises StoreUnavailableError, BadStateError."""
+        """One look at what is published and sampled; what cannot be read is told. Raises StoreUnavailableError."""
         polled = await self._store.poll(
             [version for version, state in self._registry.states.items() if not state.settled]
         )
+        unreadable = list(polled.unreadable)
         try:
             for version, state in polled.states.items():
                 if state.generation and not self._registry.knows(version, state.generation):
-                    await self._registry.fetch(version, state.generation)
-                    log.info("profile at hand", extra={"data": _log_fields(version, state)})
+                    unreadable += await self._fetch(version, state)
         finally:
-            self._registry.update(polled)  # one that cannot be read keeps no album from the others
+            self._registry.update(polled)
             self._report()
+        self._tell([*unreadable, *self._stuck])
+        await self._make_room()
+
+    async def _make_room(self) -> None:
+        """Where all places of samples are taken, those that have not grown lately give way: made-up names, most likely.
+
+        A sample that is large enough to learn from stays, and so does one of an encoder that has a profile.
+        """
+        now = self._clock()
+        sampled = {version: state for version, state in self._registry.states.items() if not state.settled}
+        self._grown = {version: seen for version, seen in self._grown.items() if version in sampled}
+        for version in sampled:
+            size = self._registry.sampled(version)
+            if version not in self._grown or self._grown[version][0] != size:
+                self._grown[version] = (size, now)
+        if len(sampled) < SAMPLED_MODELS:
+            return
+        for version, (size, since) in self._grown.items():
+            stalled = now - since > _STALLED_SECONDS and size < LEAST_SAMPLE and not sampled[version].generation
+            if stalled and await self._store.drop_sample(version):
+                log.info("a sample that did not grow gave way", extra={"data": {"model_version": version}})
+
+    async def _fetch(self, version: str, state: State) -> list[str]:
+        """Why it cannot be had, if so: one that cannot be read keeps no album from the others."""
+        try:
+            await self._registry.fetch(version, state.generation)
+        except BadStateError as error:
+            return [str(error)]
+        log.info("profile at hand", extra={"data": _log_fields(version, state)})
+        return []
+
+    def _tell(self, unreadable: Sequence[str]) -> None:
+        """Of what cannot be read: a warning while it is so, and a line when it changes."""
+        text = f"profiles cannot be read: {'; '.join(unreadable[:_MOST_TOLD])}" if unreadable else ""
+        if text:
+            self._health.set_warning(_UNREADABLE, text)
+        else:
+            self._health.clear_warning(_UNREADABLE)
+        if text and text != self._told:
+            log.error("profiles cannot be read", extra={"data": {"errors": unreadable[:_MOST_TOLD]}})
+        self._told = text
 
     async def learn(self) -> bool:
         """Learns one profile, if there is one worth it and nobody else is at it; whether one was published.
@@ -111,6 +180,13 @@ class ProfileLearner:
         metrics.profile_images.set(max((profile.sampled for profile in profiles), default=0))
         metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
         metrics.sampled_images.set(sum(map(self._registry.sampled, states)))
+        if text := self._registry.two_lengths():
+            self._health.set_warning(_LENGTHS, text)
+            if not self._told_lengths:
+                log.warning("vectors of two lengths come under one model version", extra={"data": {"warning": text}})
+        else:
+            self._health.clear_warning(_LENGTHS)
+        self._told_lengths = bool(text)
         if sum(not state.settled for state in states.values()) < SAMPLED_MODELS:
             self._health.clear_warning(_WARNING)
         else:
@@ -127,13 +203,14 @@ def _next_profile(
     What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
     """
     try:
-        profile = learn(version, list(_readable(raw)), previous)
+        sample = list(_readable(raw))
+        profile = learn(version, sample, previous)
     except Exception:
         log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
         return None
     if profile is None:
         return None
-    profile = replace(profile, settled=profile.settled or full)
+    profile = replace(profile, settled=profile.settled or (full and not other_lengths(profile, sample)))
     return State(profile.generation, profile.settled), encode_profile(profile)
 
 

@@ -15,7 +15,7 @@ from sploot_clusterd.engine import (
     encode_sampled,
     slot,
 )
-from sploot_clusterd.engine.album import Space
+from sploot_clusterd.ingest.lengths import Lengths
 from sploot_clusterd.ingest.scheduling import TokenBucket
 from sploot_clusterd.store import Offer, Polled, ProfileStore, State, UsedProfile
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
@@ -50,7 +50,10 @@ class ProfileRegistry:
         self._sampling = sampling
         self._current = Snapshot(Profiles({}, {}), {})
         self._polled = Polled({}, {})
+        self._open = 0
+        """Model versions that are sampled."""
         self._moves = TokenBucket(moves_per_second)
+        self._lengths = Lengths()
 
     @property
     def states(self) -> Mapping[str, State]:
@@ -61,6 +64,10 @@ class ProfileRegistry:
         """Images in the model version's sample, as of the last `update`."""
         size = self._polled.samples.get(model_version)
         return size.images if size else 0
+
+    def two_lengths(self) -> str:
+        """A warning if vectors of two lengths came under one model version lately, else empty."""
+        return self._lengths.warning()
 
     def knows(self, model_version: str, generation: int) -> bool:
         return (model_version, generation) in self._current.profiles.known
@@ -82,7 +89,7 @@ class ProfileRegistry:
         if not apart:
             return snapshot
         # Where another process is ahead of this one, the album stays with what that one gave it.
-        fit = {v for v, s in apart.items() if s.profile < adopt[v] and _fits(s, known[v, adopt[v]])}
+        fit = {v for v, s in apart.items() if s.profile < adopt[v] and known[v, adopt[v]].fits(dict(s.layout))}
         movers = fit if fit and (at_once or self._moves.take(album.num_vector_images / _IMAGES_A_MOVE)) else set()
         adopt = {v: generation for v, generation in adopt.items() if v not in apart or v in movers}
         return snapshot._replace(profiles=Profiles(known, adopt))
@@ -91,6 +98,7 @@ class ProfileRegistry:
         """Those of the images that may enter a sample, one for each slot: the first to come would keep it anyway."""
         offers: dict[tuple[str, str], Offer] = {}
         for each in fresh:
+            self._lengths.note(each, self.current(each.model_version))
             name, priority = slot(pet_id, each.image_id)
             key = (each.model_version, name)
             if key not in offers and self._has_room(each.model_version, priority):
@@ -128,19 +136,14 @@ class ProfileRegistry:
         adopt = {version: generation for version, generation in current.items() if (version, generation) in known}
         self._current = self._current._replace(profiles=Profiles(known, adopt))
         self._polled = polled
+        self._open = sum(not each.settled for each in polled.states.values())
 
     def _has_room(self, model_version: str, priority: float) -> bool:
         if not self._sampling:
             return False
-        states, samples = self._polled
+        states, samples = self._polled.states, self._polled.samples
         state = states.get(model_version)
         if state is None:
-            return sum(not each.settled for each in states.values()) < SAMPLED_MODELS
+            return self._open < SAMPLED_MODELS
         highest = samples[model_version].highest if model_version in samples else None
         return not state.settled and (highest is None or priority < highest)
-
-
-def _fits(space: Space, profile: Profile) -> bool:
-    """Whether the profile was learned from vectors of these lengths: two encoders may go by one model version."""
-    lengths = {kind: known.length for kind, known in profile.kinds.items()}
-    return all(lengths.get(kind, length) == length for kind, length in space.layout)

@@ -162,6 +162,7 @@ class Results:
         metrics.hero_changes.inc(sum([each.hero_changes for each in changes]))
         metrics.merges.inc(sum([each.merged for each in changes]))
         metrics.splits.inc(sum([each.split for each in changes]))
+        metrics.tombstones_dropped.inc(sum([each.tombstones_dropped for each in changes]))
         metrics.rebuilds.inc(sum([each.rebuilt for each in changes]))
         for op, count in chain.from_iterable([each.corrections.items() for each in changes]):
             metrics.corrections.labels(op).inc(count)
@@ -190,7 +191,7 @@ def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter
         first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
         pet_id=pet_id,
         job_id=job_id,
-        other_pet_id=other_pet(entry.fields) if reason == "mismatch" else "",
+        other_pet_id="" if job else other_pet(entry.fields),
         failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
 

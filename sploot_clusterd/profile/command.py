@@ -37,6 +37,8 @@ async def _act(store: ProfileStore, asked: argparse.Namespace) -> None:
             await show(store, asked.model, as_json=asked.json)
         case "freeze":
             await freeze(store, asked.model)
+        case "drop":
+            await drop(store, asked.model, dry_run=asked.dry_run)
         case "export":
             await export(store, asked.model, asked.file)
         case "import":
@@ -45,7 +47,9 @@ async def _act(store: ProfileStore, asked: argparse.Namespace) -> None:
 
 async def list_profiles(store: ProfileStore, *, as_json: bool) -> None:
     """Print a line for each model version: a table for people, or a JSON object a line."""
-    states = (await store.poll()).states
+    states, _, unreadable = await store.poll()
+    for text in unreadable:
+        stdio.say(text)
     if not states:
         stdio.say("no model version was sampled yet")
     elif not as_json:
@@ -85,6 +89,24 @@ async def freeze(store: ProfileStore, version: str) -> None:
     if not await store.publish(version, state, new, raw):
         raise ClusterdError(_CONFLICT.format(version))
     print(f"{version!r} is settled, at generation {new.generation}" + ("" if profile else ": it gets no profile"))
+
+
+async def drop(store: ProfileStore, version: str, *, dry_run: bool) -> None:
+    """Forget profile and sample: the next generation knows nothing, and learning begins anew. Raises ClusterdError.
+
+    Generations are never removed: albums that were computed with one need it until they move.
+    """
+    state = await _state(store, version)
+    size = (await store.poll([version])).samples.get(version)
+    what = f"generation {state.generation} of {version!r} and {size.images if size else 0} sampled images"
+    if dry_run:
+        print(f"would forget {what}")
+        return
+    new = State(state.generation + 1)
+    empty = Profile(version, new.generation, 0, settled=False, drift=None, kinds={})
+    if not await store.start_again(version, state, new, encode_profile(empty)):
+        raise ClusterdError(_CONFLICT.format(version))
+    print(f"forgot {what}; learning begins anew, and albums leave the profile with their next jobs")
 
 
 async def export(store: ProfileStore, version: str, file: Path) -> None:
@@ -155,7 +177,7 @@ async def _about(store: ProfileStore, version: str, state: State) -> dict[str, A
         "generation": state.generation,
         "state": "settled" if state.settled else "learning",
         "learned_from": profile.sampled if profile else 0,
-        "sampled": (await store.poll([version])).samples[version].images,
+        "sampled": size.images if (size := (await store.poll([version])).samples.get(version)) else 0,
         "drift": profile.drift if profile else None,
     }
 

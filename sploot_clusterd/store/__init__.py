@@ -6,6 +6,7 @@ bytes mean, and when to do what.
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import Commit, CommitOutcome, Committed
+from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
@@ -25,6 +26,7 @@ __all__ = [
     "Entry",
     "Finding",
     "Handling",
+    "KeyFault",
     "Keys",
     "Letter",
     "LetterSummary",

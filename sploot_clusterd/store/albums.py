@@ -87,6 +87,13 @@ def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
     if isinstance(reply, Exception):
         raise reply
     token, album, view, mark, rows = reply
+    try:
+        erased = EntryId.parse(mark.decode()) if mark else None
+    except ValueError:
+        pet = wanted.pet_id
+        return BadStateError(
+            f"erase mark of {pet}: {mark[:64]!r} is no stream entry id; DELETE the pet, or HDEL its mark"
+        )
     fields = None
     if album != b"":
         fields = pairs(album)
@@ -94,7 +101,7 @@ def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
     elif token != wanted.token:
         fields = {}
     found = {image: row for image, row in zip(wanted.images, rows, strict=False) if row is not None}
-    return Loaded(token, fields, found, EntryId.parse(mark.decode()) if mark else None, bool(view))
+    return Loaded(token, fields, found, erased, bool(view))
 
 
 def _committed(reply: Any, token: bytes) -> Committed | Exception:

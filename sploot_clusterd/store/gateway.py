@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, Final, NamedTuple, get_args
 
 from sploot_clusterd.config import RedisSettings
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
+from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
-from sploot_clusterd.store.scripts import Kind, Script
+from sploot_clusterd.store.scripts import INSPECT, Kind, Script
 
 _COMMAND_TIMEOUT: Final = 5.0
 """Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
@@ -53,7 +55,7 @@ class Gateway:
         """A script's reply. Raises TypeError for values that it does not take."""
         (reply,) = await self._replies(script, [Call(values, more_keys)])
         if isinstance(reply, ReplyError):
-            raise of_reply(reply)
+            raise await self._error(reply, script.named_keys(self.keys, more_keys, values), of_reply)
         return reply
 
     async def run_for_pets(self, script: Script, calls: Sequence[Call]) -> list[Any]:
@@ -62,14 +64,22 @@ class Gateway:
         Raises only what ends all of them: then any of them may or may not have happened.
         """
         replies = await self._replies(script, calls) if calls else []
-        return [of_stored(reply) if isinstance(reply, ReplyError) else reply for reply in replies]
+        return [
+            await self._error(reply, script.named_keys(self.keys, call.more_keys, call.values), of_stored)
+            if isinstance(reply, ReplyError)
+            else reply
+            for call, reply in zip(calls, replies, strict=True)
+        ]
 
     async def command(self, kind: Kind, name: str, key: str, *arguments: Argument, again: bool = False) -> Any:
         """The reply to a command whose first argument is `key`; a `name` of two words is sent as two.
 
         `again`: it may happen twice, and is sent again at once if the connection broke.
         """
-        return _reply(await self._exchange(kind, pack((*name.split(), key, *arguments)), again=again))
+        (reply,) = await self._exchange(kind, pack((*name.split(), key, *arguments)), again=again)
+        if isinstance(reply, ReplyError):
+            raise await self._error(reply, [key], of_reply)
+        return reply
 
     async def read(self, kind: Kind, name: str, key: str, *arguments: Argument) -> Any:
         """As `command`, and again at once if the connection broke: for what may happen twice.
@@ -78,8 +88,13 @@ class Gateway:
         """
         (reply,) = await self._exchange(kind, pack((name, key, *arguments)), again=True)
         if isinstance(reply, ReplyError):
-            raise of_stored(reply)
+            raise await self._error(reply, [key], of_stored)
         return reply
+
+    async def inspect(self, names: Sequence[str]) -> list[KeyFault]:
+        """What is wrong with these keys of ours. Raises StoreUnavailableError."""
+        found = await self.run(INSPECT, more_keys=names)
+        return list(faults(self.keys, names, found))
 
     async def scan(self, kind: Kind, key: str, page_size: int) -> AsyncIterator[dict[bytes, bytes]]:
         """A hash in pages: what comes and goes meanwhile may or may not be among them. Raises as `read`."""
@@ -110,6 +125,16 @@ class Gateway:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    async def _error(self, reply: ReplyError, names: Sequence[str], of: Callable[[ReplyError], Exception]) -> Exception:
+        """The daemon's error, by what is under the keys of the call where that tells more than the reply."""
+        if not is_symptom(reply):
+            return of(reply)
+        try:
+            found = await self.inspect(names)
+        except StoreUnavailableError:
+            found = []
+        return found[0].error() if found else of(reply)
 
     async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         packed = [script.packed(self.keys, more_keys, values) for values, more_keys in calls]

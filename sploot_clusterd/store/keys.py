@@ -3,7 +3,7 @@
 One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 
@@ -17,6 +17,17 @@ class PetKeys(NamedTuple):
 
 
 _OF_A_PET: Final = frozenset(PetKeys._fields)
+KINDS: Final = ("album", "images", "state", "profile", "sample", "sampled", "letters")
+"""What follows the namespace in keys that go on with a name that is not ours."""
+_TYPES: Final = {
+    "album": "hash",
+    "images": "hash",
+    "state": "string",
+    "profile": "hash",
+    "sample": "hash",
+    "sampled": "zset",
+}
+"""Of the keys of a pet or a model version, by what follows the namespace in their names."""
 
 
 class SampleKeys(NamedTuple):
@@ -24,6 +35,11 @@ class SampleKeys(NamedTuple):
     """HASH slot -> one image of the fleet's sample, with its vectors. Deleted when the profile settles."""
     slots: str
     """ZSET of those slots by priority, to find the one that has to give way. Lives as long as the images."""
+
+
+def namespace_agreement(namespace: str) -> str:
+    """Where those who use a namespace write down what they go by."""
+    return f"{namespace}:agreed"
 
 
 class Keys:
@@ -35,14 +51,44 @@ class Keys:
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
         """HASH entry id -> its record. Fields go with their entries."""
+        self.stream_agreement = f"{stream}:agreement"
+        """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
         self.dead_letters = dead_letters
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
+        self.letter_sizes = f"{namespace}:letters:{dead_letters}:sizes"
+        """HASH letter id -> its bytes, and their sum as `bytes`. Fields go with their letters."""
+        self.letter_pets = f"{namespace}:letters:{dead_letters}:pets"
+        """ZSET pet id, NUL, letter id: which letters name a pet. Members go with their letters."""
         self.erased = f"{namespace}:erased"
         """HASH pet id -> the stream's last id at its DELETE. A mark goes when nothing older is unsettled."""
         self.profiles = f"{namespace}:profiles"
         """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
         self.learning = f"{namespace}:learning"
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
+
+        self.namespace_agreement = namespace_agreement(namespace)
+        """HASH as that of the stream."""
+        self._shared = {
+            self.stream: "stream",
+            self.attempts: "hash",
+            self.dead_letters: "stream",
+            self.letter_sizes: "hash",
+            self.letter_pets: "zset",
+            self.erased: "hash",
+            self.profiles: "hash",
+            self.learning: "string",
+            self.stream_agreement: "hash",
+            self.namespace_agreement: "hash",
+        }
+
+    @property
+    def shared(self) -> Mapping[str, str]:
+        """The types of those that are no pet's and no model version's, by their names."""
+        return self._shared
+
+    def type_of(self, key: str) -> str:
+        """Which type of Redis a key of ours has."""
+        return self._shared.get(key) or _TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""

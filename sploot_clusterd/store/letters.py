@@ -68,7 +68,7 @@ class Letters:
 
     async def drop(self, letters: Sequence[EntryId]) -> int:
         """Deletes them for good; how many of them there were."""
-        return int(await self._gateway.command("upkeep", "XDEL", self._key, *map(str, letters)))
+        return int(await self._gateway.run(scripts.DROP_LETTERS, ids=list(map(str, letters))))
 
 
 def _text(value: bytes) -> str:

@@ -5,7 +5,7 @@ What a profile and a sampled image are is the engine's; here they are bytes.
 
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Self
 
 from sploot_clusterd.errors import BadStateError
@@ -17,6 +17,7 @@ SAMPLED_MODELS: Final = 16
 """Model versions that are sampled at a time: what a producer calls its encoder must not fill Redis."""
 LEARNING_MS: Final = 10_000
 """How long others leave learning to the process that began: longer than it takes, as a rule."""
+_NEVER_EXPIRES: Final = -1
 _IMAGES_A_PAGE: Final = 100
 _SETTLED: Final = " settled"
 
@@ -51,6 +52,8 @@ class Polled(NamedTuple):
 
     states: Mapping[str, State]
     samples: Mapping[str, SampleSize]
+    unreadable: Sequence[str] = ()
+    """What is stored and cannot be read, and its mend; it is in neither of the two."""
 
 
 class UsedProfile(NamedTuple):
@@ -85,17 +88,27 @@ class ProfileStore:
         self._most_sampled = most_sampled
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
-        """All states, and the sizes of the samples of these model versions. Raises BadStateError too."""
-        slots = [self._keys.sample(model_version).slots for model_version in samples]
-        flat, *sizes = await self._gateway.run(scripts.POLL_PROFILES, more_keys=slots, most_sampled=self._most_sampled)
-        states = {name.decode(): State.parse(state) for name, state in pairs(flat).items()}
-        return Polled(
-            states,
-            {
-                model_version: SampleSize(count, float(highest) if highest else None)
-                for model_version, (count, highest) in zip(samples, sizes, strict=True)
-            },
-        )
+        """All states, and the sizes of the samples of these model versions."""
+        keys = [key for model_version in samples for key in self._keys.sample(model_version)]
+        flat, *sizes = await self._gateway.run(scripts.POLL_PROFILES, more_keys=keys, most_sampled=self._most_sampled)
+        states, unreadable = self._states(pairs(flat))
+        readable = {}
+        for model_version, (count, highest) in zip(samples, sizes, strict=True):
+            if count < 0:
+                unreadable += [fault.text for fault in await self._gateway.inspect(self._keys.sample(model_version))]
+            else:
+                readable[model_version] = SampleSize(count, float(highest) if highest else None)
+        return Polled(states, readable, unreadable)
+
+    def _states(self, stored: Mapping[bytes, bytes]) -> tuple[dict[str, State], list[str]]:
+        states, unreadable = dict[str, State](), list[str]()
+        for name, state in stored.items():
+            try:
+                states[name.decode()] = State.parse(state)
+            except (UnicodeDecodeError, BadStateError) as error:
+                why = "no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+                unreadable.append(f"{name[:128]!r} in {self._keys.profiles}: {why}; HDEL it there, or mend it")
+        return states, unreadable
 
     async def fetch(self, model_version: str, generation: int) -> bytes:
         """A published profile. Raises BadStateError if it is not there."""
@@ -112,17 +125,36 @@ class ProfileStore:
         """The sampled images by slot. What comes and goes meanwhile may or may not be among them."""
         images: dict[str, bytes] = {}
         async for page in self._gateway.scan("profiles", self._keys.sample(model_version).images, _IMAGES_A_PAGE):
-            images.update((slot.decode(), image) for slot, image in page.items())
+            images.update((slot.decode(errors="replace"), image) for slot, image in page.items())
         return images
 
     async def may_learn(self) -> bool:
         """Whether no process began to learn a profile within `LEARNING_MS`; if so, this one has begun.
 
-        It only spares work: who publishes is decided by `publish`.
+        It only spares work: who publishes is decided by `publish`. Raises BadStateError if what is there never expires.
         """
-        token = secrets.token_hex(8)
-        reply = await self._gateway.command("profiles", "SET", self._keys.learning, token, "NX", "PX", LEARNING_MS)
-        return reply is not None
+        token, key = secrets.token_hex(8), self._keys.learning
+        if await self._gateway.command("profiles", "SET", key, token, "NX", "PX", LEARNING_MS) is not None:
+            return True
+        if await self._gateway.read("profiles", "PTTL", key) == _NEVER_EXPIRES:
+            raise BadStateError(f"{key} was not written by us, and keeps everybody from learning profiles: DEL it")
+        return False
+
+    async def start_again(self, model_version: str, seen: State, new: State, profile: bytes) -> bool:
+        """As `publish`, without the sample: what is sampled from then on is another one."""
+        published = await self.publish(model_version, seen, new, profile)
+        if published:
+            images, slots = self._keys.sample(model_version)
+            await self._gateway.command("profiles", "UNLINK", images, slots)
+        return published
+
+    async def drop_sample(self, model_version: str) -> bool:
+        """Forgets a model version of which there is only a sample; False if there is more."""
+        return bool(
+            await self._gateway.run(
+                scripts.DROP_SAMPLE, more_keys=self._keys.sample(model_version), model_version=model_version
+            )
+        )
 
     async def publish(self, model_version: str, seen: State | None, new: State, profile: bytes = b"") -> bool:
         """Makes `new` the model version's state; False, with nothing changed, if that is not `seen` any more.

@@ -4,13 +4,13 @@ import asyncio
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.gateway import Gateway, Session, pairs
-from sploot_clusterd.store.server import Server
 from sploot_clusterd.store.stream import Entry, Stream, entry_id
 
 _PROCESS: Final = secrets.token_hex(8)
@@ -26,7 +26,7 @@ class Reader:
     def __init__(
         self,
         gateway: Gateway,
-        server: Server,
+        look: Callable[[], Awaitable[object]],
         stream: Stream,
         settings: StreamSettings,
         metrics: Metrics,
@@ -34,7 +34,7 @@ class Reader:
         consumer: str,
     ) -> None:
         self._gateway = gateway
-        self._server = server
+        self._look = look
         self._stream = stream
         self._block_ms = settings.read_timeout_ms
         self._deliveries = metrics.deliveries
@@ -48,10 +48,10 @@ class Reader:
     async def open(self) -> None:
         """Connects, takes the consumer's name and sees to the group.
 
-        Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `Server.look`;
+        Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `look`;
         StoreUnavailableError.
         """
-        await self._server.look()  # the pulse tells what it finds; here nothing begins on a server that will not do
+        await self._look()  # the pulse tells what it finds; here nothing begins on a server that will not do
         await self.close()
         self._session = await self._gateway.session(self._block_ms)
         deadline = time.monotonic() + _NAME_PATIENCE
@@ -94,16 +94,20 @@ class Reader:
             await self._session.close()
 
     async def _take_name(self, session: Session) -> bool:
-        """Marks our connection with the name, and sees whether an older connection of another process bears it."""
+        """Marks our connection with the name, and sees whether an older connection of another process bears it.
+
+        Anybody who gets into Redis may call a connection so. Only who does it as our own user is one of us.
+        """
         mark = f"clusterd|{self._stream.group}|{self.consumer}|"
         self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
         await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
         listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")
         clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
+        ours = next((client.get("user") for client in clients if client["id"] == str(self._client_id)), None)
         others = [
             int(client["id"])
             for client in clients
-            if client["name"].startswith(mark) and not client["name"].endswith(_PROCESS)
+            if client["name"].startswith(mark) and not client["name"].endswith(_PROCESS) and client.get("user") == ours
         ]
         # Of two that start at one moment, the one that connected first keeps the name.
         return not any(other < self._client_id for other in others)

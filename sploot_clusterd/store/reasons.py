@@ -1,7 +1,6 @@
 """What goes wrong between Redis and us, as the daemon's errors: each says what is to be mended.
 
-Whatever a server, or a proxy before it, replies is a reason to wait, and to say why: only a fault in a script of ours
-is one of ours.
+Whatever a server, or a proxy before it, replies is a reason to wait, and to say why.
 """
 
 import re
@@ -10,7 +9,13 @@ from typing import Final, NamedTuple
 
 import hiredis
 
-from sploot_clusterd.errors import BadStateError, GroupMissingError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import (
+    BadStateError,
+    GroupMissingError,
+    NoPermissionError,
+    StoreRefusesError,
+    StoreUnavailableError,
+)
 from sploot_clusterd.store.connection import ReplyError
 
 FAILURES: Final = (OSError, UnicodeError, hiredis.ProtocolError, ReplyError)
@@ -43,7 +48,9 @@ MEANINGS: Final = (
     ),
     Meaning(("WRONGPASS",), "redis refuses our username or password"),
     Meaning(
-        ("NOPERM", "ERR ACL failure"), "redis refuses a command to our user: see the ACL in docs/operations.md: {}"
+        ("NOPERM", "ERR ACL failure"),
+        "redis refuses a command to our user: see the ACL in docs/operations.md: {}",
+        NoPermissionError,
     ),
     Meaning(("DENIED",), "redis is in protected mode, which lets nobody in from other hosts: set a password there: {}"),
     Meaning(("ERR max number of clients",), "redis has as many clients as its maxclients allows: raise that: {}"),
@@ -61,28 +68,33 @@ MEANINGS: Final = (
         "redis lacks a command that we need: it is too old, or it or a proxy before it hides it: {}",
     ),
     Meaning(("ERR Error compiling script",), "redis cannot read our scripts: 7.0 or newer is needed: {}"),
+    Meaning(("ERR The stream has exhausted",), "a stream of ours has used its last id: {}"),
     Meaning(("WRONGTYPE",), "redis holds something else under a key of ours, move that away: {}"),
 )
 """What Redis replies, and what is to be done about it."""
+_FAILED_SCRIPT: Final = "user_script"
 _OF_ANYTHING: Final = ("DENIED", "ERR max number of clients", "LOADING", "MASTERDOWN", "BUSY ", "CLUSTERDOWN")
 """What a server may reply to a login too, whatever the password."""
 
 
 def of_reply(reply: ReplyError) -> Exception:
-    """The daemon's error for one that the server replied; itself if our own script failed."""
+    """The daemon's error for one that the server replied."""
     text = str(reply)
     for begins, reason, error in MEANINGS:
         if text.startswith(begins):
             return error(reason.format(_shown(text)))
-    if "user_script" in text:
-        return reply
+    if _FAILED_SCRIPT in text:
+        return StoreUnavailableError(f"a script of ours failed on what redis holds, report it: {_shown(text)}")
     return StoreUnavailableError(f"redis, or a proxy before it, refuses what we ask: {_shown(text)}")
 
 
 def of_stored(reply: ReplyError) -> Exception:
-    """As `of_reply`, where a value of our own making was asked for: what is not one of its kind cannot be read."""
+    """As `of_reply`, where what is stored of a pet or an encoder was asked for: it concerns only that one."""
     text = str(reply)
-    return BadStateError(_shown(text)) if text.startswith("WRONGTYPE") else of_reply(reply)
+    known = text.startswith(tuple(begin for meaning in MEANINGS for begin in meaning.begins))
+    if text.startswith("WRONGTYPE") or (_FAILED_SCRIPT in text and not known):
+        return BadStateError(_shown(text))
+    return of_reply(reply)
 
 
 def of_login(reply: ReplyError) -> Exception:

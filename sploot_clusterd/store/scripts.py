@@ -54,13 +54,17 @@ class Script:
 
         Raises TypeError for what is missing, unknown or of another type, by its name.
         """
-        named = [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
+        named = self.named_keys(keys, more_keys, values)
         arguments = self.in_order(values)
         how = ("EVAL", self.text) if whole else ("EVALSHA", self.sha)
         try:
             return pack((*how, len(named), *named, *arguments))
         except TypeError:
             raise TypeError(f"{self.name}.lua: {self._unfit(values)}: expected bytes, str or int in each") from None
+
+    def named_keys(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """What the script finds in KEYS."""
+        return [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
 
     def in_order(self, values: Mapping[str, Any]) -> list[Any]:
         """What the script finds in ARGV. Raises TypeError as `packed`."""
@@ -111,18 +115,23 @@ RENEW: Final = Script("renew", "upkeep", "stream", "group consumer", "entries")
 DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",
-    "stream attempts dead_letters erased",
-    "group consumer entry:bytes most_letters:int trim pet_id first_id",
+    "stream attempts dead_letters letter_sizes letter_pets erased",
+    "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id",
     "letter",
 )
 LIST_LETTERS: Final = Script(
     "list_letters", "upkeep", "dead_letters", "from_id:bytes last_id:bytes most:int most_bytes:int", writes=False
 )
-REPLAY_LETTER: Final = Script("replay_letter", "upkeep", "stream dead_letters erased", "letter_id most_jobs:int")
+REPLAY_LETTER: Final = Script(
+    "replay_letter", "upkeep", "stream dead_letters letter_sizes letter_pets erased", "letter_id most_jobs:int"
+)
+DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_sizes letter_pets", "", "ids")
 ERASE: Final = Script(
     "erase", "erase", "stream album images view erased dead_letters profiles", "pet_id", "slots models"
 )
-ERASE_LETTERS: Final = Script("erase_letters", "erase", "dead_letters", "pet_id cursor:bytes page_size:int")
+ERASE_LETTERS: Final = Script(
+    "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int"
+)
 SWEEP_MARKS: Final = Script("sweep_marks", "upkeep", "stream erased", "cursor:bytes page_size:int")
 SWEEP_RECORDS: Final = Script("sweep_records", "upkeep", "stream attempts", "group cursor:bytes page_size:int")
 POLL_PROFILES: Final = Script(
@@ -131,5 +140,9 @@ POLL_PROFILES: Final = Script(
 PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
+DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
+AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
+INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
+REMAKE_STREAM: Final = Script("remake_stream", "upkeep", "stream", "")
 STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)

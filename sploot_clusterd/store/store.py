@@ -4,8 +4,10 @@ from typing import Self
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters
 from sploot_clusterd.store.pending import PendingEntries
@@ -24,6 +26,7 @@ class Store:
         self._settings = settings
         self._metrics = metrics
         self._server = Server(gateway)
+        self._agreement = Agreement(gateway, settings)
         self.stream = Stream(gateway, settings.stream, metrics)
         self.pending = PendingEntries(gateway, settings.stream.group)
         self.albums = AlbumStore(gateway, settings)
@@ -38,11 +41,28 @@ class Store:
 
     def reader(self, consumer: str) -> Reader:
         """A connection of the consumer's own; to be closed by whom it is given to."""
-        return Reader(self.gateway, self._server, self.stream, self._settings.stream, self._metrics, consumer=consumer)
+        return Reader(self.gateway, self.look, self.stream, self._settings.stream, self._metrics, consumer=consumer)
 
     async def look(self) -> list[Finding]:
-        """What is wrong with the server. Raises StartError for what the daemon does not start with."""
-        return await self._server.look()
+        """What is wrong with the server, and what other processes go by that differs. Raises StartError for what the
+        daemon does not start with.
+        """
+        return [*await self._server.look(), *await self._agreement.look()]
+
+    async def leave(self) -> None:
+        """This process is about to end: others need not agree with it."""
+        await self._agreement.leave()
+
+    async def inspect(self) -> list[KeyFault]:
+        """What is wrong with the keys that all pets share; a stream that is full of its ids is made anew where it is
+        empty. Raises StoreUnavailableError.
+        """
+        keys = self.gateway.keys
+        names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
+        found = await self.gateway.inspect(names)
+        if any(fault.key == keys.stream for fault in found) and await self.stream.remake():
+            return await self.gateway.inspect(names)
+        return found
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -15,6 +15,7 @@ from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.scripts import Script
 
 _PAGE: Final = 64
+_SLACK: Final = 100
 _SWEPT_A_PAGE: Final = 200
 
 
@@ -80,7 +81,7 @@ class Letter(NamedTuple):
     job_id: str
     failed_at: str
     other_pet_id: str = ""
-    """A second pet that the job names, where its envelope and its body differ."""
+    """A second pet that the entry names, as where its envelope and its body differ."""
 
 
 class Stats(NamedTuple):
@@ -166,9 +167,10 @@ class Stream:
             group=self.group,
             consumer=consumer,
             entry=letter.entry,
-            most_letters=self._settings.maxlen,
-            trim="~" if self._settings.approximate_trim else "=",
+            most_letters=self._settings.maxlen + (_SLACK if self._settings.approximate_trim else 0),
+            most_bytes=self._settings.dead_letter_bytes,
             pet_id=letter.pet_id,
+            other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,
             letter=_letter_fields(letter),
         )
@@ -181,6 +183,10 @@ class Stream:
     async def stats(self) -> Stats:
         """The stream's figures, without reading a payload."""
         return Stats(*await self._gateway.run(scripts.STATS, group=self.group))
+
+    async def remake(self) -> bool:
+        """Deletes the stream if it can take nothing more and is empty, so that it begins anew; whether it was so."""
+        return bool(await self._gateway.run(scripts.REMAKE_STREAM))
 
     async def sweep_erase_marks(self) -> int:
         """Drops the erase marks that nothing unsettled is older than; how many."""

@@ -91,13 +91,14 @@ class ViewStore:
         """
         while True:
             models = self._models
-            samples = [key for model in models for key in self._keys.sample(model.decode())]
+            # No sample of ours has a name that is no UTF-8.
+            samples = [key for model in models for key in self._keys.sample(model.decode(errors="replace"))]
             what, *told = await self._gateway.run(
                 scripts.ERASE, more_keys=samples, pet_id=pet_id, slots=slots(pet_id), models=models
             )
             if what == b"ok":
                 return int(told[0])
-            self._models = told
+            (self._models,) = told
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""

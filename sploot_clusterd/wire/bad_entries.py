@@ -1,18 +1,20 @@
 """Entries that are no jobs: what they claim to be, so that they can be found, erased and put back."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.wire.entries import first_id, texts
+from sploot_clusterd.wire.entries import first_id
 
 _LONGEST_ID: Final = 128
 _LONGEST_TEXT: Final = 12 * _LONGEST_ID + 2
 """Bytes of an id in JSON, each of its characters written as two escapes."""
+_WRITTEN_PET: Final = re.compile(rb'"pet_id"\s*:\s*"([A-Za-z0-9._:-]{1,128})"')
 
 
 class _Names(msgspec.Struct):
@@ -42,15 +44,13 @@ def named_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     if outer.fields:
         outer = _names(outer.fields)
     inner = _names(outer.payload)
-    return _id(outer.pet_id or inner.pet_id), _id(outer.job_id or inner.job_id)
+    pet_id = _id(outer.pet_id or inner.pet_id) or next(filter(None, _named_pets(raw)), "")
+    return pet_id, _id(outer.job_id or inner.job_id)
 
 
 def _named_by_fields(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
-    try:
-        given = texts(fields)
-    except BadJobError:
-        return "", ""
-    return _short(given.get("pet_id", "")), _short(given.get("job_id", ""))
+    pet_id, job_id = (_text(fields.get(name, b"")) for name in (b"pet_id", b"job_id"))
+    return pet_id, job_id
 
 
 def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
@@ -62,8 +62,20 @@ def first_place(entry_id: EntryId, fields: Mapping[bytes, bytes]) -> EntryId:
 
 
 def other_pet(fields: Mapping[bytes, bytes]) -> str:
-    """The pet that a mismatch's body names, where `named_ids` tells that of its envelope: to erase it by either."""
-    return _id(_names(_names(fields.get(b"payload", b"")).payload).pet_id)
+    """A second pet that an entry names beside that of `named_ids`, wherever: to find and erase it by either."""
+    first, _ = named_ids(fields)
+    return next((pet for pet in _named_pets(fields.get(b"payload", b"")) if pet not in ("", first)), "")
+
+
+def _named_pets(raw: bytes) -> Iterator[str]:
+    outer = _names(raw)
+    yield _id(outer.pet_id)
+    for part in (outer.payload, outer.fields):
+        inner = _names(part)
+        yield _id(inner.pet_id)
+        yield _id(_names(inner.payload).pet_id)
+    if not outer.pet_id and not outer.payload and not outer.fields:  # no JSON, most likely
+        yield from (found[1].decode() for found in _WRITTEN_PET.finditer(raw))
 
 
 def _names(raw: msgspec.Raw | bytes) -> _Names:
@@ -80,6 +92,13 @@ def _id(raw: msgspec.Raw) -> str:
     try:
         return _short(msgspec.json.decode(raw, type=str))
     except ValueError:  # what is passed over is not looked at for its UTF-8
+        return ""
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return _short(raw.decode())
+    except UnicodeDecodeError:
         return ""
 
 

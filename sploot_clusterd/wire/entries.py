@@ -7,7 +7,7 @@ import msgspec
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId, Envelope, Job, JobPayload, JobRequest
+from sploot_clusterd.model import HIGHEST_ID, EntryId, Envelope, Job, JobPayload, JobRequest
 from sploot_clusterd.wire.decoding import decoded, must_be_json
 from sploot_clusterd.wire.limits import check_limits
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -42,6 +42,8 @@ _encoder: Final = msgspec.json.Encoder()
 
 def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: LimitsSettings) -> Job:
     """A stream entry, in whichever accepted form, as a job. Raises BadJobError (malformed, invalid, mismatch)."""
+    if entry_id == HIGHEST_ID:
+        raise BadJobError("invalid", "the entry's id is the highest possible one: let Redis give the id (XADD ... *)")
     sequence = first_id(entry_id, fields.get(b"first_id"))
     raw = fields.get(b"payload")
     for name, value in fields.items():

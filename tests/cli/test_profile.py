@@ -11,7 +11,15 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import RedisSettings, SecretUrl, Settings
-from sploot_clusterd.engine import Profile, Sampled, decode_profile, encode_profile, encode_sampled, learn
+from sploot_clusterd.engine import (
+    Profile,
+    Sampled,
+    decode_profile,
+    encode_profile,
+    encode_sampled,
+    learn,
+    worth_learning,
+)
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ProfileStore, State, Store
 
@@ -220,3 +228,24 @@ def test_help_has_an_example(action: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit, match="0"):
         main(["profile", *action.split(), "--help"])
     assert f"  clusterd profile {action or 'list'}" in capsys.readouterr().out
+
+
+async def test_drop_begins_anew(operator: Operator):
+    await operator.has_learned()
+    code, out, _ = await operator.types("drop", "clip-b32", "--dry-run")
+    assert (code, out) == (0, "would forget generation 1 of 'clip-b32' and 3 sampled images\n")
+    assert (await operator.states())["clip-b32"] == State(1)
+    code, out, _ = await operator.types("drop", "clip-b32")
+    assert code == 0
+    assert out.startswith("forgot generation 1 of 'clip-b32' and 3 sampled images; learning begins anew")
+    assert (await operator.states())["clip-b32"] == State(2)
+    empty = decode_profile(await operator.store.fetch("clip-b32", 2))
+    assert (empty.kinds, empty.settled) == ({}, False)
+    assert worth_learning(300, empty)
+    again = learn("clip-b32", sample(length=24), empty)
+    assert again is not None
+    assert (again.generation, again.settled) == (3, False)
+    assert await operator.store.sample("clip-b32") == {}
+    assert await operator.store.fetch("clip-b32", 1), "albums of it stay readable"
+    code, _, err = await operator.types("drop", "other")
+    assert (code, "no model version that is known" in err) == (1, True)

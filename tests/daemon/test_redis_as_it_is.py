@@ -13,7 +13,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.probe import check
-from sploot_clusterd.store import Finding, Stats
+from sploot_clusterd.store import Finding, KeyFault, Stats
 from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.conftest import eventually
 from tests.faults.fleet import Fleet
@@ -36,6 +36,9 @@ class Server:
     async def look(self) -> list[Finding]:
         self.looks += 1
         return self.found
+
+    async def inspect(self) -> list[KeyFault]:
+        return []
 
     async def stats(self) -> Stats:
         self.asked += 1

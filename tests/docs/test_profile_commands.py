@@ -50,6 +50,11 @@ async def test_they_can_be_looked_at(fleet: Redis, capsys: pytest.CaptureFixture
     assert "embedding: length 8" in capsys.readouterr().out
 
 
+async def test_one_can_be_forgotten(fleet: Redis):
+    await types("profile drop")
+    assert await fleet.hget(PROFILES, MODEL) == b"2"
+
+
 async def test_one_can_be_made_final_and_taken_elsewhere(fleet: Redis):
     await types("profile export")
     await types("profile freeze")

@@ -187,13 +187,13 @@ def test_a_rejected_job_does_not_keep_an_album_from_moving():
 
 
 @pytest.mark.parametrize("settled", [False, True])
-def test_a_wrong_length_is_refused_by_the_profile_before_an_album_has_seen_one(settled):
+def test_a_profile_of_other_lengths_is_not_adopted_by_a_new_album(settled):
     pet = Pet(profiles=at_hand(profile(settled=settled, embedding=32)))
 
-    applied = pet.apply(job(1, insight("short", [1.0, 2.0])))
-
-    assert applied.outcomes[0].error.reason == "dimension"
-    assert not applied.changed
+    for force in (False, True):
+        applied = pet.apply(job(1 + force, insight(f"short-{force}", [1.0, 2.0]), force=force))
+        assert applied.outcomes[0].error is None
+        assert {space.profile for space in applied.album.spaces.values()} == {0}
 
 
 def test_force_and_a_move_are_one_reclustering():

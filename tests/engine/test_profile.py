@@ -173,9 +173,10 @@ def test_a_reduced_vector_is_expanded_to_nearly_what_it_was(dimension, nearness)
 def test_only_a_kind_of_the_profiles_length_fits_it():
     one = profile(embedding=8)
 
-    assert (one.dimension("embedding", 8), one.dimension("pose", 34)) == (8, 34)
-    with pytest.raises(BadStateError, match="embedding: 9 values where the profile of its model version has 8"):
-        one.dimension("embedding", 9)
+    assert [one.dimension(*kind) for kind in (("embedding", 8), ("embedding", 9), ("pose", 34))] == [8, 9, 34]
+    assert one.of_kind("embedding", 8) is one.kinds["embedding"]
+    assert one.of_kind("embedding", 9) is None
+    assert [one.fits(each) for each in ({}, {"pose": 34}, {"embedding": 8}, {"embedding": 9})] == [True] * 3 + [False]
 
 
 def test_a_generation_that_is_not_at_hand_is_named():

@@ -122,15 +122,12 @@ def test_a_wrong_length_is_refused_at_the_door(known):
     assert error.value.reason == "dimension"
 
 
-def test_the_profile_tells_how_long_a_kind_is_that_the_album_has_not_seen():
-    with pytest.raises(BadJobError, match="embedding: 25 values where model version 'm@1' has 24"):
-        VectorFormat((), GROWING).with_kinds({"embedding": np.ones(25, np.float32)}, MODEL)
-    assert VectorFormat((), GROWING).with_kinds({"context": np.ones(9, np.float32)}, MODEL).layout == (("context", 9),)
-
-
-def test_a_profile_of_other_lengths_than_the_album_is_bad_state():
-    with pytest.raises(BadStateError, match="embedding: 25 values"):
-        _ = VectorFormat((("embedding", 25),), GROWING).dimension
+def test_a_kind_of_another_length_than_the_profiles_is_compared_as_it_is():
+    other = VectorFormat((), GROWING).with_kinds({"embedding": np.ones(25, np.float32)}, MODEL)
+    assert (other.layout, other.dimension) == ((("embedding", 25),), 25)
+    stored = other.pack({"embedding": np.arange(25, dtype=np.float32)}, KindWeights())
+    whole = np.frombuffer(stored, "<f2").astype(np.float32)
+    np.testing.assert_allclose(other.compared(stored), whole / np.linalg.norm(whole), rtol=1e-3)
 
 
 @pytest.mark.parametrize(

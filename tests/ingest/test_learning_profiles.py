@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import learning as learning_module
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.store import State
+from sploot_clusterd.store.profiles import SAMPLED_MODELS
 from tests.conftest import eventually
 from tests.ingest.conftest import Side
 from tests.ingest.photo_fleet import (
@@ -166,10 +166,32 @@ async def test_the_learner_outlives_its_redis(new_side):
 
 async def test_a_state_that_cannot_be_read_is_logged_and_ends_nothing(side: Side, caplog: pytest.LogCaptureFixture):
     await side.redis.hset("ns:profiles", "v1", "rubbish")
-    with pytest.raises(BadStateError):
-        await side.learner.refresh()
     task = asyncio.create_task(side.learner.run())
     await eventually(lambda: "profiles cannot be read" in caplog.text, what="the log line")
+    assert "'rubbish' is not the state" in side.health.warnings()[0]
     side.stopping.set()
     async with asyncio.timeout(10):
         await task
+
+
+async def test_made_up_model_versions_give_way_when_they_do_not_grow(side: Side):
+    now = 0.0
+    learner = ProfileLearner(side.registry, side.metrics, side.health, side.stopping, lambda: now)
+    for number in range(SAMPLED_MODELS):
+        await side.redis.hset("ns:profiles", f"made-up-{number}", "0")
+    await side.redis.hset("ns:profiles", "made-up-0", "1 settled")
+    await side.redis.hset("ns:profiles", "real", "0")
+    await learner.refresh()
+    now = 3000.0
+    slot = {"pet#0": 0.5}
+    await side.redis.zadd("ns:sampled:real", slot)
+    await side.redis.hset("ns:sample:made-up-1", "pet#0", "x")
+    await learner.refresh()
+    await learner.refresh()
+    assert side.health.warnings()
+    now = 4000.0
+    await learner.refresh()
+    await learner.refresh()
+    assert await side.redis.hgetall("ns:profiles") == {b"made-up-0": b"1 settled", b"real": b"0"}
+    assert await side.redis.keys("ns:sample:*") == []
+    assert await side.redis.zcard("ns:sampled:real") == 1

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sploot_clusterd.engine import encode_profile
+from sploot_clusterd.engine import decode_sampled, encode_profile, other_lengths
 from sploot_clusterd.store import Offer, State
 from sploot_clusterd.store import profiles as store_module
 from tests.ingest.conftest import Side
@@ -170,3 +170,48 @@ async def test_what_is_settled_or_full_is_offered_nothing(side: Side, monkeypatc
     assert sampled
     assert offered == []
     assert not await side.redis.exists("ns:sample:v1")
+
+
+async def test_a_profile_of_another_encoder_under_the_same_name_is_not_adopted(side: Side):
+    await learn_first_profile(side)
+    for force in (False, True):
+        payload = photos(900 + force, length=16)
+        await side.add(f"short-{force}", payload=payload, force=force)
+        await side.run()
+        assert await generations(side, f"short-{force}") == {"v1": 0}
+        assert (await side.view(f"short-{force}"))["metrics"]["num_images"] == 12
+    await side.add("short-False", payload=photos(900, begin=12, count=2, length=16), force=True)
+    await side.run()
+    assert await generations(side, "short-False") == {"v1": 0}
+    assert not await side.letters()
+    await side.learner.refresh()
+    assert any("embedding of 'v1' has 64 values and 16" in warning for warning in side.health.warnings())
+
+
+async def test_a_kind_that_comes_later_with_another_length_does_without_the_profile(side: Side):
+    both = [photos(pet) for pet in range(PETS)]
+    for pet, payload in enumerate(both):
+        images = [{**image, "pose": image["embedding"][:8]} for image in payload["images"]]
+        await side.add(f"pet-{pet}", payload={**payload, "images": images})
+    await side.run()
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    await add_photos(side, range(900, 901))
+    assert await generations(side, "pet-900") == {"v1": 1}
+    images = [{**image, "pose": image["embedding"][:12]} for image in photos(900, 2, begin=12)["images"]]
+    await side.add("pet-900", payload={"images": images, "model_version": "v1"})
+    await side.run()
+    assert (await side.view("pet-900"))["metrics"]["num_images"] == 14
+    assert not await side.letters()
+
+
+async def test_a_sample_of_two_encoders_settles_nothing(side: Side):
+    await add_photos(side, range(PETS))
+    await add_photos(side, range(PETS, PETS + 20), length=16)
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    assert not side.registry.states["v1"].settled
+    sample = [decode_sampled(raw) for raw in (await side.profiles.sample("v1")).values()]
+    assert other_lengths(side.registry.current("v1"), sample)

@@ -9,9 +9,9 @@ from redis.exceptions import ResponseError
 
 from sploot_clusterd.errors import BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Keys, Loaded, Stream, ViewStore, Wanted
+from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Keys, Letter, Loaded, Stream, ViewStore, Wanted
 from tests.conftest import eventually
-from tests.store.conftest import Producer
+from tests.store.conftest import GROUP, Producer
 
 PET = "pet"
 
@@ -252,3 +252,20 @@ async def test_a_server_that_is_busy_is_unavailable_and_no_bug(albums: AlbumStor
             await slow
         await other.config_set("busy-reply-threshold", 5000)
         await other.aclose()
+
+
+@pytest.mark.parametrize("ms", [2**53, 2**63, 2**64 - 2])
+async def test_marks_beyond_what_a_double_holds_are_compared_exactly(stream: Stream, redis: Redis, keys: Keys, ms: int):
+    for place, mark, kept in (
+        (f"{ms + 1}-0", f"{ms}-5", True),
+        (f"{ms}-5", f"{ms}-5", False),
+        ("5-0", f"{ms}-0", False),
+    ):
+        await redis.delete(keys.stream, keys.dead_letters)
+        await stream.ensure_group()
+        entry = await redis.xadd(keys.stream, {"payload": "{}"})
+        await redis.xreadgroup(GROUP, "me", {keys.stream: ">"})
+        await redis.hset(keys.erased, PET, mark)
+        letter = Letter(entry, b"{}", "invalid", "why", 1, place, PET, "job", "now")
+        assert await stream.dead_letter("me", letter) is kept, (place, mark)
+        assert await redis.xlen(keys.dead_letters) == kept

@@ -228,9 +228,11 @@ async def test_large_samples_are_read_whole(profiles: ProfileStore, redis: Redis
 
 @pytest.mark.parametrize("text", ["", "x", "1settled", " settled", "-1", "1 settled settled", b"\xff", "²"])
 async def test_a_state_that_is_none_is_told(profiles: ProfileStore, redis: Redis, text: str | bytes):
-    await redis.hset("ns:profiles", "v1", text)
-    with pytest.raises(BadStateError, match="not the state of a profile"):
-        await profiles.poll()
+    await redis.hset("ns:profiles", mapping={"v1": text, "v2": "3", b"\xff": "1"})
+    states, _, (bad_state, bad_name) = await profiles.poll()
+    assert states == {"v2": State(3)}
+    assert "not the state of a profile" in bad_state
+    assert bad_name == "b'\\xff' in ns:profiles: no UTF-8; HDEL it there, or mend it"
 
 
 async def test_a_full_redis_refuses_to_publish(profiles: ProfileStore, redis: Redis):

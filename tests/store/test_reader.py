@@ -13,14 +13,14 @@ from sploot_clusterd.store import reader as reader_module
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.server import Server
 from tests.conftest import eventually
-from tests.store.conftest import Producer, settings
+from tests.store.conftest import GROUP, Producer, settings
 
 
 @pytest.fixture
 def new_reader(gateway: Gateway, stream: Stream, redis_url: str, metrics: Metrics):
     def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
         of_stream = replace(settings(redis_url).stream, read_timeout_ms=block_ms)
-        return Reader(gateway, Server(gateway), stream, of_stream, metrics, consumer=consumer)
+        return Reader(gateway, Server(gateway).look, stream, of_stream, metrics, consumer=consumer)
 
     return new
 
@@ -116,3 +116,16 @@ async def test_a_lost_connection_is_told_and_not_mended_in_silence(new_reader, r
     with pytest.raises(StoreUnavailableError):
         await reader.read()
     await reader.close()
+
+
+async def test_a_name_that_another_user_took_is_no_process_of_ours(new_reader, redis: Redis, redis_url: str):
+    await redis.execute_command("ACL", "SETUSER", "stranger", "on", "nopass", "+client|setname", "+ping")
+    stranger = Redis.from_url(redis_url, username="stranger", password="", single_connection_client=True, protocol=2)
+    try:
+        await stranger.execute_command("CLIENT", "SETNAME", f"clusterd|{GROUP}|me|0123456789abcdef")
+        reader = new_reader("me")
+        await reader.open()
+        await reader.close()
+    finally:
+        await stranger.aclose()
+        await redis.execute_command("ACL", "DELUSER", "stranger")

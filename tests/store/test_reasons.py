@@ -11,10 +11,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.config import Secret
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.store import Store, Stream
-from sploot_clusterd.store.connection import ReplyError
-from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.scripts import STATS
 from tests.store.conftest import opened
 from tests.store.misconfigured import calls, reasons, replying
@@ -204,12 +203,19 @@ async def test_what_somebody_else_keeps_under_our_keys_is_told(store: Store, red
     for key in ("jobs", "jobs:dead", "ns:erased", "ns:profiles"):
         await redis.set(key, "not ours")
     found = await reasons(store)
-    for name in ("stats", "claim", "group", "reader", "submit", "letters", "erase", "poll"):
-        assert found[name].startswith("redis holds something else under a key of ours, move that away: WRONGTYPE"), name
+    for name, key, ours in (
+        *((name, "jobs", "stream") for name in ("stats", "claim", "group", "submit")),
+        ("letters", "jobs:dead", "stream"),
+        ("marks", "jobs", "stream"),
+        ("poll", "ns:profiles", "hash"),
+    ):
+        assert found[name].startswith(f"redis holds a string under {key}, where a {ours} of ours belongs: RENAME it")
 
 
-async def test_a_fault_in_a_script_of_ours_is_one_of_ours(gateway: Gateway, monkeypatch: pytest.MonkeyPatch):
+async def test_a_script_that_fails_is_a_reason_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(STATS, "text", STATS.text.replace("local length", "nothing.at_all()\nlocal length"))
     monkeypatch.setattr(STATS, "sha", "0" * 40)
-    with pytest.raises(ReplyError, match="user_script"):
+    with pytest.raises(StoreUnavailableError, match="a script of ours failed on what redis holds, report it: ERR"):
         await gateway.run(STATS, group="none")
+    (error,) = await gateway.run_for_pets(STATS, [Call({"group": "none"})])
+    assert isinstance(error, BadStateError)

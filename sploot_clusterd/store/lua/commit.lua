@@ -22,6 +22,10 @@ local function write(command, key, list)
   end
 end
 
+local function holds(command, key)
+  return type(redis.pcall(command, key)) == 'number'
+end
+
 local function is_sampled(model_version)
   local state = redis.call('HGET', profiles, model_version)
   if state then return not is_settled(state) end
@@ -59,6 +63,11 @@ for i = used_profiles.from, used_profiles.to, 2 do
   if redis.call('HGET', key, digest_field(ARGV[i])) ~= ARGV[i + 1] then return {'profile_changed'} end
 end
 
+-- Of the right types, or nothing is written; those read above are.
+redis.call('HLEN', attempts)
+redis.call('HLEN', images)
+if offers.to >= offers.from then redis.call('HLEN', profiles) end
+
 if new_token ~= '' then
   write('HSET', album, fields)
   write('HSET', images, rows)
@@ -76,7 +85,10 @@ end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end
 for i = offers.from, offers.to, 5 do
   local key = tonumber(ARGV[i + 1])
-  if is_sampled(ARGV[i]) then offer(KEYS[key], KEYS[key + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) end
+  -- Where another type is in the sample's place, no job suffers from it.
+  if is_sampled(ARGV[i]) and holds('HLEN', KEYS[key]) and holds('ZCARD', KEYS[key + 1]) then
+    offer(KEYS[key], KEYS[key + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+  end
 end
 for i = entries.from, entries.to do settle(stream, attempts, group, ARGV[i]) end
 return {'ok'}

@@ -1,25 +1,40 @@
 -- Set a job aside with the reason, and settle its entry.
--- KEYS  stream, attempts, dead_letters, erased
--- ARGV  group, consumer, entry, most_letters; trim: '~' or '=', how exactly; pet_id or ''; first_id; the list letter, as
---       field, value
--- Reply {'ok', dead letters that the cap dropped}; {'erased'} if the pet was erased after the job was accepted: then
+-- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased
+-- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or '';
+--       first_id; the list letter, as field, value
+-- Reply {'ok', dead letters that the cap dropped}; {'erased'} if either pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
-local stream, attempts, dead_letters, erased = unpack(KEYS, 1, 4)
-local group, consumer, entry, most_letters, trim, pet_id, first_id = unpack(ARGV, 1, 7)
-local letter = lists_after(7, 1)
+local stream, attempts, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 6)
+local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id = unpack(ARGV, 1, 8)
+local letter = lists_after(8, 1)
 
+redis.call('HLEN', attempts)  -- of the right type, or nothing is written
+check_index(letter_sizes, letter_pets)
 local pending = pending_entry(stream, group, entry)
 local gone = #redis.call('XRANGE', stream, entry, entry) == 0
 -- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
 if not pending or (pending[2] ~= consumer and not gone) then return {'lost'} end
 
-local mark = pet_id ~= '' and redis.call('HGET', erased, pet_id)
-if mark and at_or_before(first_id, mark) then
+if is_erased(erased, pet_id, first_id) or is_erased(erased, other_pet_id, first_id) then
   settle(stream, attempts, group, entry)
   return {'erased'}
 end
-local before = redis.call('XLEN', dead_letters)
-redis.call('XADD', dead_letters, 'MAXLEN', trim, most_letters, '*', unpack(ARGV, letter.from, letter.to))
-local dropped = before + 1 - redis.call('XLEN', dead_letters)
+local id, fields = redis.call('XADD', dead_letters, '*', unpack(ARGV, letter.from, letter.to)), {}
+for i = letter.from, letter.to do fields[#fields + 1] = ARGV[i] end
+index_letter(letter_sizes, letter_pets, id, fields)
+
+local function are_too_many()
+  local letters = redis.call('XLEN', dead_letters)
+  local bytes = tonumber(redis.call('HGET', letter_sizes, 'bytes') or 0)
+  return letters > tonumber(most_letters) or (letters > 1 and bytes > tonumber(most_bytes))
+end
+
+-- Where a cap was lowered, the next letters go on.
+local dropped, read = 0, 0
+while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
+  local oldest = redis.call('XRANGE', dead_letters, '-', '+', 'COUNT', 1)[1]
+  for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
+  dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
+end
 settle(stream, attempts, group, entry)
 return {'ok', dropped}

@@ -2,7 +2,7 @@
 -- KEYS  stream, album, images, view, erased, dead_letters, profiles; then images and slots of the sample of each model
 --       version
 -- ARGV  pet_id; the lists slots, that it may have in a sample, and models
--- Reply {'ok', how much there was of the pet}; or, with nothing changed, {'models', those there are...}
+-- Reply {'ok', how much there was of the pet}; or, with nothing changed, {'models', all there are}
 local stream, album, images, view, erased, dead_letters, profiles = unpack(KEYS, 1, 7)
 local pet_id = unpack(ARGV, 1, 1)
 local slots, models = lists_after(1, 2)
@@ -10,22 +10,25 @@ local slots, models = lists_after(1, 2)
 local stored, given = redis.call('HKEYS', profiles), {}
 for i = models.from, models.to do given[ARGV[i]] = true end
 for _, model_version in ipairs(stored) do
-  if not given[model_version] then return {'models', unpack(stored)} end
+  if not given[model_version] then return {'models', stored} end
 end
+-- Nothing older can still be applied where the stream is empty, as entries are deleted when they are settled, and where
+-- no dead letter could be put back before it is deleted, too. Asked before anything is written: of the right types.
+local older = redis.call('XLEN', stream) > 0 or redis.call('XLEN', dead_letters) > 0
+redis.call('HLEN', erased)
 
 local gone = redis.call('UNLINK', album, images, view)
 for key = 8, #KEYS, 2 do
-  gone = gone + redis.call('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
-  redis.call('ZREM', KEYS[key + 1], unpack(ARGV, slots.from, slots.to))
+  -- A key of another type holds no slot.
+  local deleted = redis.pcall('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
+  gone = gone + (type(deleted) == 'number' and deleted or 0)
+  redis.pcall('ZREM', KEYS[key + 1], unpack(ARGV, slots.from, slots.to))
 end
--- Nothing older can still be applied where the stream is empty, as entries are deleted when they are settled, and where
--- no dead letter could be put back before it is deleted, too.
-local older = redis.call('XLEN', stream) > 0 or redis.call('XLEN', dead_letters) > 0
 if older and redis.call('EXISTS', stream) == 1 then
-  local info = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then redis.call('HSET', erased, pet_id, info[i + 1]) end
-  end
+  local last_id = last_generated_id(stream)
+  -- Made anew, such a stream goes on from the present time: the mark must not outlast that.
+  if last_id == highest_id then last_id = string.format('%.0f-%s', now_ms(), largest_part) end
+  redis.call('HSET', erased, pet_id, last_id)
 else
   redis.call('HDEL', erased, pet_id)
 end

@@ -1,25 +1,53 @@
--- Delete a pet's dead letters, one page of them: called until the cursor is ''. Runs after the erase mark is set, for
--- from then on no new dead letter of the pet's older jobs is written.
--- KEYS  dead_letters
+-- Delete a pet's dead letters, some of them: called until the cursor is ''. Runs after the erase mark is set, for from
+-- then on no new dead letter of the pet's older jobs is written. They are found by the index; where that does not hold all
+-- letters, the others are gone through, and are in it from then on.
+-- KEYS  dead_letters, letter_sizes, letter_pets
 -- ARGV  pet_id, cursor ('' to begin), page_size
 -- Reply {next cursor or '' at the end, how many were deleted}
-local dead_letters = unpack(KEYS, 1, 1)
+local dead_letters, letter_sizes, letter_pets = unpack(KEYS, 1, 3)
 local pet_id, cursor, page_size = unpack(ARGV, 1, 3)
 
-local from = cursor == '' and '-' or '(' .. cursor
-local deleted, letters, bytes = 0, 0, 0
+local deleted, looked_at, bytes = 0, 0, 0
 -- One by one, and of few bytes in all: what is read is copied, payloads too, and holds up every other client.
-while letters < tonumber(page_size) and bytes < 4 * 1024 * 1024 do
+local function has_time()
+  return looked_at < tonumber(page_size) and bytes < 4 * 1024 * 1024
+end
+
+local function look_at(letter)
+  looked_at = looked_at + 1
+  for i = 2, #letter[2], 2 do bytes = bytes + #letter[2][i] end
+end
+
+local function drop(letter)
+  deleted = deleted + drop_letter(dead_letters, letter_sizes, letter_pets, letter)
+end
+
+check_index(letter_sizes, letter_pets)
+if cursor == '' and indexed_letters(letter_sizes) > redis.call('XLEN', dead_letters) then
+  redis.call('UNLINK', letter_sizes, letter_pets)  -- letters were deleted by another hand
+end
+
+local begin, behind = pet_id .. '\0', pet_id .. '\1'
+local found = redis.call('ZRANGE', letter_pets, '[' .. begin, '(' .. behind, 'BYLEX', 'LIMIT', 0, page_size)
+for _, member in ipairs(found) do
+  local id = string.sub(member, #begin + 1)
+  local letter = parts_of(id) and redis.call('XRANGE', dead_letters, id, id)[1]
+  look_at(letter or {id, {}})
+  if letter then drop(letter) end
+  redis.call('ZREM', letter_pets, member)
+  if not has_time() then return {cursor == '' and '0-0' or cursor, deleted} end
+end
+
+if indexed_letters(letter_sizes) == redis.call('XLEN', dead_letters) then return {'', deleted} end
+local from = cursor == '' and '-' or '(' .. cursor
+while has_time() do
   local letter = redis.call('XRANGE', dead_letters, from, '+', 'COUNT', 1)[1]
   if not letter then return {'', deleted} end
-  local fields = letter[2]
-  local ours = false
-  for i = 1, #fields, 2 do
-    -- A mismatch names two pets, and holds something of either.
-    ours = ours or ((fields[i] == 'pet_id' or fields[i] == 'other_pet_id') and fields[i + 1] == pet_id)
-    bytes = bytes + #fields[i + 1]
+  look_at(letter)
+  index_letter(letter_sizes, letter_pets, letter[1], letter[2])
+  for _, pet in ipairs(pets_of(letter[2])) do
+    if pet == pet_id then drop(letter) end  -- A mismatch names two pets, and holds something of either.
   end
-  if ours then deleted = deleted + redis.call('XDEL', dead_letters, letter[1]) end
-  letters, cursor, from = letters + 1, letter[1], '(' .. letter[1]
+  cursor, from = letter[1], '(' .. letter[1]
 end
 return {cursor, deleted}

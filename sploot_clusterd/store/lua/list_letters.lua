@@ -9,10 +9,8 @@ local from_id, last_id, most, most_bytes = unpack(ARGV, 1, 4)
 
 local from, last = from_id, last_id
 if redis.call('EXISTS', dead_letters) == 0 then return {'', last} end
-local info = redis.call('XINFO', 'STREAM', dead_letters)
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' and (last == '' or at_or_before(info[i + 1], last)) then last = info[i + 1] end
-end
+local newest = last_generated_id(dead_letters)
+if last == '' or at_or_before(newest, last) then last = newest end
 
 local page, bytes = {'', last}, 0
 while #page - 2 < tonumber(most) and bytes < tonumber(most_bytes) do

@@ -1,9 +1,9 @@
 -- Put a dead letter's job back into the stream, at its first place in the order, and delete the letter.
--- KEYS  stream, dead_letters, erased
+-- KEYS  stream, dead_letters, letter_sizes, letter_pets, erased
 -- ARGV  letter_id; most_jobs: unsettled entries that the stream may hold
 -- Reply 'replayed'; or, with nothing changed: 'gone' (no such letter, any more), 'empty' (it has no payload),
 --       'erased' (the pet was erased after the job was accepted), 'full' (the stream is)
-local stream, dead_letters, erased = unpack(KEYS, 1, 3)
+local stream, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 5)
 local letter_id, most_jobs = unpack(ARGV, 1, 2)
 
 local letter = redis.call('XRANGE', dead_letters, letter_id, letter_id)[1]
@@ -15,10 +15,12 @@ if (fields.payload or '') == '' then return 'empty' end
 -- A letter of another's making may lack its place: it is not later than the letter itself, so nothing newer is undone.
 local first_id = fields.first_id or ''
 if not string.match(first_id, '^%d+-%d+$') then first_id = letter[1] end
-local mark = (fields.pet_id or '') ~= '' and redis.call('HGET', erased, fields.pet_id)
-if mark and at_or_before(first_id, mark) then return 'erased' end
+if is_erased(erased, fields.pet_id or '', first_id) or is_erased(erased, fields.other_pet_id or '', first_id) then
+  return 'erased'
+end
 if redis.call('XLEN', stream) >= tonumber(most_jobs) then return 'full' end
 
+check_index(letter_sizes, letter_pets)
 redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
-redis.call('XDEL', dead_letters, letter[1])
+drop_letter(dead_letters, letter_sizes, letter_pets, letter)
 return 'replayed'

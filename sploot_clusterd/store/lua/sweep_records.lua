@@ -8,8 +8,9 @@ local group, cursor, page_size = unpack(ARGV, 1, 3)
 local scan = redis.call('HSCAN', attempts, cursor, 'COUNT', page_size)
 local dropped = 0
 for i = 1, #scan[2], 2 do
-  if not pending_entry(stream, group, scan[2][i]) then
-    dropped = dropped + redis.call('HDEL', attempts, scan[2][i])
+  local id = scan[2][i]
+  if parts_of(id) and not pending_entry(stream, group, id) then  -- any other field is none of ours
+    dropped = dropped + redis.call('HDEL', attempts, id)
   end
 end
 return {scan[1], dropped}

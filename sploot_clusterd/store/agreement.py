@@ -1,0 +1,154 @@
+"""Whether the processes over one Redis go by the same settings: each writes down its own, and compares.
+
+Two namespaces over one stream split a pet in two, and a DELETE at one leaves what the other has. Of two namespaces of
+which one is the beginning of the other's keys, each overwrites the other. With such a neighbour no process starts; what
+else differs is a warning.
+"""
+
+import secrets
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import msgspec
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.errors import NoPermissionError, StartError, StoreUnavailableError
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.keys import KINDS, namespace_agreement
+from sploot_clusterd.store.server import Finding
+
+LIVES_MS: Final = 150_000
+"""More than twice the time between two looks."""
+_MOST_TOLD: Final = 5
+_OWN_AFFAIR: Final = frozenset(
+    {"albums.cache_bytes", "stream.consumers", "stream.consumer_name", "stream.read_count", "stream.read_timeout_ms"}
+)
+"""Settings of the compared sections that may differ from process to process."""
+
+
+class Agreement:
+    """One process's part in it."""
+
+    def __init__(self, gateway: Gateway, settings: Settings) -> None:
+        self._gateway = gateway
+        self._keys = gateway.keys
+        self._member = f"{socket.gethostname()}-{settings.service.instance} {secrets.token_hex(4)}"
+        self._namespace = settings.clusters.namespace
+        document = msgspec.json.encode(_compared(settings))
+        self._document = document.decode()
+        self._settings: dict[str, Any] = msgspec.json.decode(document)  # as the others read it
+        self._accepted = False
+
+    async def look(self) -> list[Finding]:
+        """What others go by that differs. Raises StartError where that endangers data, unless this process was there
+        first; StoreUnavailableError.
+        """
+        try:
+            found = [*await self._compare()]
+        except NoPermissionError as error:
+            text = f"settings of processes cannot be compared: {error.detail}"
+            return [Finding("agreement", False, text)]
+        fatal = [finding.text for finding in found if finding.fatal]
+        if fatal and not self._accepted:
+            await self.leave()
+            raise StartError("; ".join(fatal))
+        self._accepted = True
+        return found
+
+    async def leave(self) -> None:
+        """Nobody has to agree with this process any more. What goes wrong is left: it is forgotten by itself."""
+        try:
+            for key in self._registers:
+                await self._gateway.command("upkeep", "HDEL", key, self._member)
+        except StoreUnavailableError:
+            pass
+
+    @property
+    def _registers(self) -> Sequence[str]:
+        return self._keys.stream_agreement, self._keys.namespace_agreement
+
+    async def _compare(self) -> Iterator[Finding]:
+        of_stream, of_namespace = await self._gateway.run(
+            scripts.AGREE,
+            more_keys=self._registers,
+            member=self._member,
+            document=self._document,
+            lives=LIVES_MS,
+        )
+        others = {**_documents(of_stream), **_documents(of_namespace)}
+        neighbours = [name for name in _overlapping(self._namespace) if await self._is_lived_in(name)]
+        return self._findings(others, neighbours)
+
+    async def _is_lived_in(self, namespace: str) -> bool:
+        try:
+            return bool(await self._gateway.read("upkeep", "EXISTS", namespace_agreement(namespace)))
+        except NoPermissionError:
+            return False
+
+    def _findings(self, others: Mapping[str, Mapping[str, Any]], neighbours: Sequence[str]) -> Iterator[Finding]:
+        for namespace in neighbours:
+            yield Finding(
+                "namespaces",
+                True,
+                f"clusters.namespace is {self._namespace!r} here, and {namespace!r} is in use on the same Redis: the "
+                "keys of one are among the other's; give one of them another name or another database",
+            )
+        differences: dict[str, str] = {}
+        for member, theirs in sorted(others.items()):
+            for name, ours in self._settings.items():
+                if name in theirs and theirs[name] != ours:
+                    text = f"{name} is {ours!r} here and {theirs[name]!r} at {member.partition(' ')[0]}"
+                    differences.setdefault(name, text)
+        same_stream = [each for each in others.values() if each.get("stream.key") == self._settings["stream.key"]]
+        if any(each.get("clusters.namespace") != self._namespace for each in same_stream):
+            yield Finding(
+                "namespace",
+                True,
+                f"{differences['clusters.namespace']}, over one stream: a pet would be split in two; give one of them "
+                "another stream.key, or both the same clusters.namespace",
+            )
+        told = [text for name, text in differences.items() if name != "clusters.namespace"]
+        if told:
+            more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+            text = f"processes disagree: {'; '.join(told[:_MOST_TOLD])}{more}; set them alike"
+            yield Finding("settings", False, text)
+
+
+def _compared(settings: Settings) -> dict[str, Any]:
+    """What has to be alike, by the settings' names."""
+    found: dict[str, Any] = {}
+    for section in ("clusters", "albums", "limits", "stream", "profiles", "engine"):
+        found |= dict(_flat(section, asdict(getattr(settings, section))))
+    return {name: value for name, value in found.items() if name not in _OWN_AFFAIR}
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}.{name}", value)
+        else:
+            yield f"{prefix}.{name}", value
+
+
+def _documents(flat: Sequence[bytes]) -> dict[str, dict[str, Any]]:
+    """What cannot be read was not written by us."""
+    found = {}
+    for member, raw in pairs(flat).items():
+        try:
+            found[member.decode(errors="replace")] = msgspec.json.decode(raw, type=dict[str, Any])
+        except ValueError:
+            continue
+    return found
+
+
+def _overlapping(namespace: str) -> Iterator[str]:
+    """Namespaces among whose keys those of this one are, and the nearest among its own."""
+    parts = namespace.split(":")
+    for count in range(1, len(parts)):
+        if parts[count] in KINDS:
+            yield ":".join(parts[:count])
+    for kind in KINDS:
+        yield f"{namespace}:{kind}"
