@@ -66,7 +66,7 @@ async def test_what_a_dead_process_held_is_done_by_the_reclaim_loop(side: Side):
     await side.redis.xclaim("jobs", "workers", "dead", 0, [entry.key], idle=120_000, justid=True)
     side.ingest.name_confirmed.set()
     async with running(side, reclaimer(side)):
-        await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job to be done")
+        await eventually(lambda: side.redis.exists("ns:state:pet"), what="the job to be done", timeout=20)
     assert side.count("reclaims_total", cause="idle") == 1
 
 
