@@ -31,6 +31,8 @@ _TABLE: Final = 150
 _ENTRY_ID: Final = 130
 _ID: Final = 50
 """Without its characters."""
+_LISTING: Final = 190
+"""An image's quality and turn."""
 _FLOAT: Final = 32
 _INT: Final = 32
 _PAIR_OF_HEIRS: Final = 16
@@ -110,7 +112,7 @@ def _segment(segment: Segment) -> int:
 
 
 def _chunk(chunk: Chunk) -> int:
-    return _TABLE + _ids(chunk.images, _FLOAT)
+    return _TABLE + _ids(chunk.images, _LISTING)
 
 
 def _provisional(album: Album) -> int:

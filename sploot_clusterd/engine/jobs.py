@@ -48,14 +48,14 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
         outcomes.append(outcome)
         applied = outcome.status is JobStatus.APPLIED
         clean = clean and not (applied and (job.images or job.removed or job.corrections))
-        regroups = draft.outdated or (applied and job.force and not clean)
-        if regroups:
+        moves = draft.outdated
+        if moves or (applied and job.force and not clean):
             draft.need_all_rows()
             recluster(draft)
             clean = True
-        if regroups or applied:
+        if moves or applied:
             _bring_up_to_date(draft, shown)
-        if regroups or (applied and job.corrections):
+        if moves or (applied and job.corrections):
             _go_on_from(draft, shown)
     return draft, outcomes
 
