@@ -84,8 +84,9 @@ local function put_record(attempts_key, id, r)
   redis.call('HSET', attempts_key, id, string.format('%d %.0f %d %d', r.attempts, r.due, r.lone, r.seen))
 end
 
--- Dead letters are indexed: in `sizes` each one's bytes by its id, and their sum as 'bytes'; in `pets` its pets' ids with
--- its own behind them, to be found by the pet. What is not in there was written by another hand, or a former version.
+-- Dead letters are indexed: in `sizes` each one's bytes by its id, their sum as 'bytes', and as 'last' the stream's last id
+-- up to which all are in there ('' where that is not known); in `pets` a pet's id with a letter's behind it, to be found
+-- by the pet. What is not in there was written by another hand, or a former version.
 local function pets_of(fields)
   local pets = {}
   for i = 1, #fields, 2 do
@@ -113,15 +114,23 @@ local function drop_letter(dead_letters, sizes, pets, letter)
   return redis.call('XDEL', dead_letters, id)
 end
 
--- Of the right types, or nothing is written; and begun anew where it holds what we have not written.
-local function check_index(sizes, pets)
-  redis.call('ZCARD', pets)
-  local bytes = redis.call('HGET', sizes, 'bytes')
-  if bytes and not string.match(bytes, '^%d+$') then redis.call('UNLINK', sizes, pets) end
+local function indexed_letters(sizes)
+  return math.max(redis.call('HLEN', sizes) - 2, 0)  -- without 'bytes' and 'last'
 end
 
-local function indexed_letters(sizes)
-  return math.max(redis.call('HLEN', sizes) - 1, 0)
+-- Of the right types, or nothing is written; and begun anew where it holds what we have not written, or letters that
+-- another hand, or a former version, has deleted.
+local function check_index(dead_letters, sizes, pets)
+  redis.call('ZCARD', pets)
+  local bytes = redis.call('HGET', sizes, 'bytes')
+  local readable = not bytes or string.match(bytes, '^%d+$')
+  if not readable or indexed_letters(sizes) > redis.call('XLEN', dead_letters) then redis.call('UNLINK', sizes, pets) end
+end
+
+-- Whether every letter is indexed.
+local function is_index_whole(dead_letters, sizes)
+  if redis.call('EXISTS', dead_letters) == 0 then return true end
+  return redis.call('HGET', sizes, 'last') == last_generated_id(dead_letters)
 end
 
 -- A profile's state is its generation, and ' settled' behind it if it is never learned anew.
