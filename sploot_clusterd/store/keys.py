@@ -56,7 +56,7 @@ class Keys:
         self.dead_letters = dead_letters
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
         self.letter_sizes = f"{namespace}:letters:{dead_letters}:sizes"
-        """HASH letter id -> its bytes, and their sum as `bytes`. Fields go with their letters."""
+        """HASH letter id -> its bytes; `bytes`: their sum; `last`: all are in it up to that one."""
         self.letter_pets = f"{namespace}:letters:{dead_letters}:pets"
         """ZSET pet id, NUL, letter id: which letters name a pet. Members go with their letters."""
         self.erased = f"{namespace}:erased"

@@ -1,6 +1,7 @@
 """The Lua scripts: each is a file in `lua/` that takes its keys and arguments into locals of the names given here."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final, Literal
@@ -17,6 +18,8 @@ _READS_ONLY: Final = "#!lua flags=no-writes\n"
 _LUA: Final = resources.files(__package__) / "lua"
 _TYPES: Final = {"": str, "bytes": bytes, "int": int}
 _PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
+_PARTS: Final = tuple((_LUA / f"{name}.lua").read_text() for name in ("_ids", "_letters"))
+"""What some scripts share; each may use what is in those before it."""
 
 
 class Script:
@@ -44,7 +47,10 @@ class Script:
         self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
         self.repeatable = repeatable
-        self.text = (_SHEBANG if writes else _READS_ONLY) + _PRELUDE + (_LUA / f"{name}.lua").read_text()
+        text = (_LUA / f"{name}.lua").read_text()
+        for part in reversed(_PARTS):
+            text = part + text if _uses(part, text) else text
+        self.text = (_SHEBANG if writes else _READS_ONLY) + _PRELUDE + text
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self._types = [(each.partition(":")[0], _TYPES[each.partition(":")[2]]) for each in arguments.split()]
         self._count = len(self.arguments) + len(self.lists)
@@ -88,6 +94,12 @@ class Script:
 
     def _unfit(self, values: Mapping[str, Any]) -> str:
         return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})
+
+
+def _uses(part: str, text: str) -> bool:
+    """Whether the text uses a local of the part: what is not used is left out, as each call makes all of them anew."""
+    names = re.findall(r"^local (?:function )?(\w+)", part, re.MULTILINE)
+    return re.search(rf"\b(?:{'|'.join(names)})\b", text) is not None
 
 
 SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads")

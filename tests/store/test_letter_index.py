@@ -45,7 +45,8 @@ class Clerk:
         """The index says what is in the stream."""
         letters = await self.letters()
         sizes = await self.redis.hgetall(self.keys.letter_sizes)
-        total = int(sizes.pop(b"bytes", 0))
+        total, last = int(sizes.pop(b"bytes", 0)), sizes.pop(b"last", None)
+        assert last == (await self.redis.xinfo_stream(self.keys.dead_letters))["last-generated-id"]
         expected = {key: 256 + sum(map(len, fields.values())) for key, fields in letters.items()}
         assert ({key: int(size) for key, size in sizes.items()}, total) == (expected, sum(expected.values()))
         named = {
@@ -109,10 +110,22 @@ async def test_letters_of_a_former_version_are_found_and_indexed(clerk: Clerk):
     await clerk.check()
 
 
+async def test_letters_that_a_former_version_adds_and_trims_meanwhile_are_found(clerk: Clerk):
+    for pet in "bcb":
+        await clerk.set_aside(pet)
+    await former(clerk.redis, clerk.keys, ["a"])
+    await clerk.redis.xtrim(clerk.keys.dead_letters, maxlen=3, approximate=False)
+    await clerk.set_aside("d")
+    assert await clerk.store.views.erase("a")
+    assert await clerk.pets() == ["c", "b", "d"]
+    await clerk.set_aside("e")
+    assert await clerk.store.views.erase("e")
+
+
 async def test_letters_deleted_by_another_hand_do_no_harm(clerk: Clerk):
     for pet in "abab":
         await clerk.set_aside(pet)
-    await clerk.redis.xtrim(clerk.keys.dead_letters, maxlen=3)
+    await clerk.redis.xtrim(clerk.keys.dead_letters, maxlen=3, approximate=False)
     await clerk.redis.hset(clerk.keys.letter_sizes, "bytes", "garbage")
     await clerk.set_aside("c")
     assert await clerk.store.views.erase("a")

@@ -63,16 +63,14 @@ for i = used_profiles.from, used_profiles.to, 2 do
   if redis.call('HGET', key, digest_field(ARGV[i])) ~= ARGV[i + 1] then return {'profile_changed'} end
 end
 
--- Of the right types, or nothing is written; those read above are.
-redis.call('HLEN', attempts)
-redis.call('HLEN', images)
+-- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
-
+write('HDEL', attempts, entries)
 if new_token ~= '' then
-  write('HSET', album, fields)
   write('HSET', images, rows)
-  write('HDEL', album, old_fields)
   write('HDEL', images, old_rows)
+  write('HSET', album, fields)
+  write('HDEL', album, old_fields)
   redis.call('HSET', album, 'token', new_token)
   if tonumber(album_life) > 0 then
     redis.call('EXPIRE', album, album_life)
@@ -90,5 +88,8 @@ for i = offers.from, offers.to, 5 do
     offer(KEYS[key], KEYS[key + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
   end
 end
-for i = entries.from, entries.to do settle(stream, attempts, group, ARGV[i]) end
+for i = entries.from, entries.to do
+  redis.call('XACK', stream, group, ARGV[i])
+  redis.call('XDEL', stream, ARGV[i])
+end
 return {'ok'}

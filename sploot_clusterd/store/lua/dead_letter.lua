@@ -9,7 +9,7 @@ local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, fi
 local letter = lists_after(8, 1)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
-check_index(letter_sizes, letter_pets)
+check_index(dead_letters, letter_sizes, letter_pets)
 local pending = pending_entry(stream, group, entry)
 local gone = #redis.call('XRANGE', stream, entry, entry) == 0
 -- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
@@ -19,9 +19,11 @@ if is_erased(erased, pet_id, first_id) or is_erased(erased, other_pet_id, first_
   settle(stream, attempts, group, entry)
   return {'erased'}
 end
+local was_whole = is_index_whole(dead_letters, letter_sizes)
 local id, fields = redis.call('XADD', dead_letters, '*', unpack(ARGV, letter.from, letter.to)), {}
 for i = letter.from, letter.to do fields[#fields + 1] = ARGV[i] end
 index_letter(letter_sizes, letter_pets, id, fields)
+redis.call('HSET', letter_sizes, 'last', was_whole and id or '')
 
 local function are_too_many()
   local letters = redis.call('XLEN', dead_letters)

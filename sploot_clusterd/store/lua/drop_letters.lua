@@ -5,7 +5,7 @@
 local dead_letters, letter_sizes, letter_pets = unpack(KEYS, 1, 3)
 local ids = lists_after(0, 1)
 
-check_index(letter_sizes, letter_pets)
+check_index(dead_letters, letter_sizes, letter_pets)
 local dropped = 0
 for i = ids.from, ids.to do
   local letter = redis.call('XRANGE', dead_letters, ARGV[i], ARGV[i])[1]

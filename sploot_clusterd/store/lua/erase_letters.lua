@@ -22,10 +22,7 @@ local function drop(letter)
   deleted = deleted + drop_letter(dead_letters, letter_sizes, letter_pets, letter)
 end
 
-check_index(letter_sizes, letter_pets)
-if cursor == '' and indexed_letters(letter_sizes) > redis.call('XLEN', dead_letters) then
-  redis.call('UNLINK', letter_sizes, letter_pets)  -- letters were deleted by another hand
-end
+check_index(dead_letters, letter_sizes, letter_pets)
 
 local begin, behind = pet_id .. '\0', pet_id .. '\1'
 local found = redis.call('ZRANGE', letter_pets, '[' .. begin, '(' .. behind, 'BYLEX', 'LIMIT', 0, page_size)
@@ -38,11 +35,15 @@ for _, member in ipairs(found) do
   if not has_time() then return {cursor == '' and '0-0' or cursor, deleted} end
 end
 
-if indexed_letters(letter_sizes) == redis.call('XLEN', dead_letters) then return {'', deleted} end
+if is_index_whole(dead_letters, letter_sizes) then return {'', deleted} end
 local from = cursor == '' and '-' or '(' .. cursor
 while has_time() do
   local letter = redis.call('XRANGE', dead_letters, from, '+', 'COUNT', 1)[1]
-  if not letter then return {'', deleted} end
+  if not letter then
+    redis.call('HSET', letter_sizes, 'last', last_generated_id(dead_letters))
+    redis.call('HINCRBY', letter_sizes, 'bytes', 0)  -- there, too
+    return {'', deleted}
+  end
   look_at(letter)
   index_letter(letter_sizes, letter_pets, letter[1], letter[2])
   for _, pet in ipairs(pets_of(letter[2])) do

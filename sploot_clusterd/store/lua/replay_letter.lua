@@ -20,7 +20,7 @@ if is_erased(erased, fields.pet_id or '', first_id) or is_erased(erased, fields.
 end
 if redis.call('XLEN', stream) >= tonumber(most_jobs) then return 'full' end
 
-check_index(letter_sizes, letter_pets)
+check_index(dead_letters, letter_sizes, letter_pets)
 redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
 drop_letter(dead_letters, letter_sizes, letter_pets, letter)
 return 'replayed'
