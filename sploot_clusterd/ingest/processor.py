@@ -14,6 +14,7 @@ from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.order import Order, Queue
+from sploot_clusterd.ingest.parts import parts
 from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
@@ -175,12 +176,25 @@ class Processor:
             self._failures[batch.consumer] = error
 
     async def _apply(self, batch: Batch, jobs: JobsByPet) -> None:
+        """In parts. The rest of a contended pet is left with what could not be applied, for it comes after that."""
+        deferred: dict[str, list[Delivery]] = {}
+        for part in parts(jobs):
+            free = {pet_id: of_pet for pet_id, of_pet in part.items() if pet_id not in deferred}
+            behind = {pet_id: of_pet for pet_id, of_pet in part.items() if pet_id in deferred}
+            for pet_id, of_pet in (*behind.items(), *(await self._contended(batch, free)).items()):
+                deferred.setdefault(pet_id, []).extend(of_pet)
+            batch.progress()
+        if deferred:
+            await self._results.deferred(batch, [each for of_pet in deferred.values() for each in of_pet])
+
+    async def _contended(self, batch: Batch, jobs: JobsByPet) -> JobsByPet:
+        """Applies them; returns those of pets whose albums moved on each time."""
         for tries in range(_TRIES):
             jobs, seconds = await self._sweep(batch, jobs)
             if not jobs:
-                return
+                break
             await asyncio.sleep(conflict_pause(tries, seconds))
-        await self._results.deferred(batch, [each for of_pet in jobs.values() for each in of_pet])
+        return jobs
 
     async def _sweep(self, batch: Batch, jobs: JobsByPet) -> tuple[JobsByPet, float]:
         """Attempts each pet once, as many together as the window lets; returns the jobs that have to be attempted
