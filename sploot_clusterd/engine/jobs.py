@@ -40,19 +40,15 @@ class Outcome:
 def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
     """The draft after the jobs, and what became of each. How jobs are spread over calls makes no difference."""
     outcomes: list[Outcome] = []
-    clean = False
-    """Whether images were reclustered, and none was spoken of since: to do it again would change nothing."""
     for job in jobs:
         shown = Shown(draft)
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)
         applied = outcome.status is JobStatus.APPLIED
-        clean = clean and not (applied and (job.images or job.removed or job.corrections))
         moves = draft.outdated
-        if moves or (applied and job.force and not clean):
+        if moves or (applied and job.force):
             draft.need_all_rows()
             recluster(draft)
-            clean = True
         if moves or applied:
             _bring_up_to_date(draft, shown)
         if moves or (applied and job.corrections):

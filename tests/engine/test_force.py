@@ -17,19 +17,6 @@ def album():
     return pet
 
 
-def test_many_are_served_by_one_reclustering():
-    pet = album()
-    once = album()
-
-    applied = pet.apply(*(job(number, force=True) for number in range(2, 18)))
-    once.apply(job(2, force=True))
-
-    assert [outcome.status for outcome in applied.outcomes] == [JobStatus.APPLIED] * 16
-    assert applied.changes.rebuilt == 1
-    assert pet.clusters == once.clusters
-    assert pet.rows() == once.rows()
-
-
 def test_each_takes_its_place_where_something_came_between():
     pet, apart = album(), album()
     jobs = [job(2, force=True), job(3, *photos({3: 5})), job(4, force=True), job(5, *photos({4: 5}))]

@@ -167,7 +167,7 @@ async def _refuses(fleet: Fleet) -> bool:
 def _disk(at: Path) -> Iterator[None]:
     """A small disk of its own. Needs root."""
     at.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "faults", at], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=700", "faults", at], check=True)
     try:
         yield
     finally:
