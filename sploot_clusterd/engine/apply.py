@@ -55,9 +55,7 @@ def apply(
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
 
-    But corrections are of the album as it was shown: what groups images anew comes after those of the same call. And
-    where several jobs have `force`, the last one's reclustering serves all: what it makes of the images is the same,
-    though ids, labels and heroes may go back to what was before, not to what the others would have made of it.
+    A job's corrections are of the album as it was shown: what groups images anew for the job comes after them.
 
     `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
     not changed. A space whose model version has another generation in `profiles.adopt` moves to it.

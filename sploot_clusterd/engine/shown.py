@@ -1,7 +1,7 @@
 """What was shown, and what goes on from it: ids stay with their photos, and heroes stay while they are good enough.
 
-Clusters may be grouped anew several times before a reader sees them again. Each time ids go on from the clusters that
-were there just before, which nobody may have seen. So at the end they are held against those that were.
+A job may group clusters anew several times. Each time ids go on from the clusters that were there just before, which no
+reader saw. So at the end of the job they are held against those from before it.
 """
 
 from collections import Counter, defaultdict
