@@ -32,6 +32,7 @@ class Metrics:
         self._ingest()
         self._albums()
         self._profiles()
+        self._insights()
         self._process()
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -113,6 +114,11 @@ class Metrics:
         )
         self.profiles_learned = self._counter("profiles_learned_total", "Profiles learned and published")
         self.profile_moves = self._counter("profile_moves_total", "Albums moved to a newer generation of their profile")
+
+    def _insights(self) -> None:
+        self.insights_wanted = self._counter(
+            "insights_wanted_total", "Images, and lists of images, whose insights commits of this process wanted"
+        )
 
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")

@@ -11,6 +11,7 @@ from sploot_clusterd.wire.requests import (
     decode_corrections,
     decode_request,
     encode_envelope,
+    encode_fetched,
     encode_request,
     query_decoder,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "decode_entry",
     "decode_request",
     "encode_envelope",
+    "encode_fetched",
     "encode_request",
     "first_place",
     "flat_payload",
