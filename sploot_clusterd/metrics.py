@@ -119,6 +119,15 @@ class Metrics:
         self.insights_wanted = self._counter(
             "insights_wanted_total", "Images, and lists of images, whose insights commits of this process wanted"
         )
+        self.insights_pets_waiting = self._gauge("insights_pets_waiting", "Pets that want insights")
+        self.insights_oldest_wait = self._gauge(
+            "insights_oldest_wait_seconds", "For how long the insight that waits longest has been due to be asked for"
+        )
+        self.insights_settled = self._counter(
+            "insights_settled_total",
+            "Wanted insights and lists by what became of them: fetched, missing, put_off, given_up, crash_loop, lost",
+            "outcome",
+        )
 
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")

@@ -19,7 +19,7 @@ class Untold:
         return await due_pets(self._gateway, self._gateway.keys.tellings, most)
 
     async def take(self, pet_ids: Sequence[str], most: int, lease_ms: int) -> dict[str, Mapping[str, bytes]]:
-        """Of each of these pets what there is to tell of so many images at most. When the lease ends it is due again."""
+        """Of each of these pets what there is to tell, of so many images at most; due again when the lease ends."""
         calls = [Call({"pet_id": pet_id, "most": most, "lease_ms": lease_ms}) for pet_id in pet_ids]
         replies = await self._gateway.run_for_pets(scripts.TAKE_UNTOLD, calls)
         found: dict[str, Mapping[str, bytes]] = {}

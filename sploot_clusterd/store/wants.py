@@ -28,14 +28,6 @@ class TakenImage(NamedTuple):
         return self.image_id == LIST
 
 
-class Taken(NamedTuple):
-    """Some of a pet's wants, in hand until their lease ends."""
-
-    pet_id: str
-    lease: int
-    images: Sequence[TakenImage]
-
-
 class Settlement(NamedTuple):
     """What became of taken wants; `payload` is the job that brings their answers, b"" without one.
 
@@ -60,13 +52,27 @@ class Settlement(NamedTuple):
         )
 
 
+class Taken(NamedTuple):
+    """Some of a pet's wants, in hand until their lease ends."""
+
+    pet_id: str
+    lease: int
+    images: Sequence[TakenImage]
+
+    def put_back(self) -> Settlement:
+        """They are due again at once, as if they had not been taken."""
+        return Settlement(self.pet_id, self.lease, later={image.image_id: 0 for image in self.images})
+
+
 class Settled(NamedTuple):
-    """`lost`: nothing was settled, as some were not ours any more; these still are. `new_lease`: nothing was settled,
-    as there is no room for the job, and they are in hand until then.
+    """How it went. `lease` is a new one: of those that were put off for as long as a lease, or of all that was to be
+    settled and was not, as there is no room for the job (`full`). `lost`: nothing was settled, as some were not ours
+    any more; these still are.
     """
 
+    lease: int = 0
+    full: bool = False
     lost: Collection[str] | None = None
-    new_lease: int | None = None
 
 
 class Queue(NamedTuple):
@@ -121,12 +127,9 @@ class Wants:
             missing=[part for each in settlement.missing.items() for part in each],
             later=[part for each in settlement.later.items() for part in each],
         )
-        match what:
-            case b"lost":
-                return Settled(lost=[image.decode(errors="replace") for image in told])
-            case b"full":
-                return Settled(new_lease=int(told[0]))
-        return Settled()
+        if what == b"lost":
+            return Settled(lost=[image.decode(errors="replace") for image in told])
+        return Settled(int(told[0]), full=what == b"full")
 
 
 def _count(reply: Any) -> int:

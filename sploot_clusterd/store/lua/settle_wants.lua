@@ -3,9 +3,9 @@
 -- ARGV  pet_id; lease: that they were taken with; lease_ms: of a new one, where it has to be tried again; payload of the
 --       job, or ''; most_jobs: unsettled entries that the stream may hold; most_wanted: insights that the pet may want
 --       before the job is added (0: any number); the lists done: images that are wanted no more; missing: as image, ms
---       until it is due again, of which nothing is known yet; later: as image, ms until it is due again
--- Reply {'ok'}; or, with nothing settled, {'lost', those that are still ours...}; {'full', new lease} if the stream has
---       no room, or the pet wants too much
+--       until it is due again, of which nothing is known yet; later: the same, where that is not known
+-- Reply {'ok', new lease}; or, with nothing settled, {'lost', those that are still ours...}; {'full', new lease} if the
+--       stream has no room, or the pet wants too much. What is due again after `lease_ms` is ours by the new lease.
 local stream, wanted, asked, wants = unpack(KEYS, 1, 4)
 local pet_id, lease, lease_ms, payload, most_jobs, most_wanted = unpack(ARGV, 1, 6)
 local done, missing, later = lists_after(6, 3)
@@ -26,10 +26,11 @@ if #ours - 1 < count then return ours end
 redis.call('HLEN', asked)  -- of the right types, or nothing is written
 redis.call('ZCARD', wants)
 local now = now_ms()
+local new_lease = string.format('%.0f', now + tonumber(lease_ms))
 local wants_much = tonumber(most_wanted) > 0 and redis.call('ZCARD', wanted) > tonumber(most_wanted)
 if payload ~= '' and (wants_much or redis.call('XLEN', stream) >= tonumber(most_jobs)) then
-  for i = 2, #ours do redis.call('ZADD', wanted, now + tonumber(lease_ms), ours[i]) end
-  return {'full', string.format('%.0f', now + tonumber(lease_ms))}
+  for i = 2, #ours do redis.call('ZADD', wanted, new_lease, ours[i]) end
+  return {'full', new_lease}
 end
 
 for i = done.from, done.to do
@@ -42,10 +43,10 @@ for i = missing.from, missing.to, 2 do
   redis.call('ZADD', wanted, now + tonumber(ARGV[i + 1]), ARGV[i])
 end
 for i = later.from, later.to, 2 do
-  local since = get_asked(asked, ARGV[i])
-  put_asked(asked, ARGV[i], since, 0)
+  local since, takes = get_asked(asked, ARGV[i])
+  put_asked(asked, ARGV[i], since, math.max(0, takes - 1))
   redis.call('ZADD', wanted, now + tonumber(ARGV[i + 1]), ARGV[i])
 end
 requeue(wants, pet_id, wanted)
 if payload ~= '' then redis.call('XADD', stream, '*', 'payload', payload) end
-return {'ok'}
+return {'ok', new_lease}
