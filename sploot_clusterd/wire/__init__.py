@@ -14,6 +14,7 @@ from sploot_clusterd.wire.requests import (
     encode_request,
     query_decoder,
 )
+from sploot_clusterd.wire.vectors import packed
 
 __all__ = [
     "check_id",
@@ -26,5 +27,6 @@ __all__ = [
     "flat_payload",
     "named_ids",
     "other_pet",
+    "packed",
     "query_decoder",
 ]
