@@ -39,7 +39,8 @@ class Http:
         assert settings.url is not None  # noqa: S101 - off without it
         self._base = settings.url.reveal().rstrip("/")
         self._settings = settings
-        self._tls = _tls(settings.ca_file)
+        # Loading the system's certificates takes a while, and plain HTTP needs none.
+        self._tls = _tls(settings.ca_file) if self._base.lower().startswith("https:") else True
         self._session: aiohttp.ClientSession | None = None
         self._headers: dict[str, str] = {}
         self.replace_token(settings.token)
