@@ -17,6 +17,7 @@ _PREFIX = "media_cluster_"
 # The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.
 _JOB_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
+_UPSTREAM_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SHARES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.9)
@@ -123,10 +124,29 @@ class Metrics:
         self.insights_oldest_wait = self._gauge(
             "insights_oldest_wait_seconds", "For how long the insight that waits longest has been due to be asked for"
         )
+        self.insights_untold_pets = self._gauge(
+            "insights_untold_pets", "Pets of which the storage service is still to be told (insights.write_back)"
+        )
         self.insights_settled = self._counter(
             "insights_settled_total",
             "Wanted insights and lists by what became of them: fetched, missing, put_off, given_up, crash_loop, lost",
             "outcome",
+        )
+        self.insights_requests = self._counter(
+            "insights_requests_total",
+            "Requests to the storage service, by what was asked and how it ended",
+            "ask",
+            "outcome",
+        )
+        self.insights_bad_answers = self._counter(
+            "insights_bad_answers_total", "Answers of the storage service that could not be used, by reason", "reason"
+        )
+        self.insights_seconds = self._histogram(
+            "insights_request_seconds", "Time of a request to the storage service", _UPSTREAM_SECONDS
+        )
+        self.insights_in_flight = self._gauge("insights_in_flight", "Requests to the storage service under way")
+        self.insights_breaker = self._gauge(
+            "insights_breaker", "Whether the storage service is asked: 0 yes, 1 one request finds out, 2 no"
         )
 
     def _process(self) -> None:

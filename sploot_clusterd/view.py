@@ -49,6 +49,7 @@ class Seen(Struct, frozen=True):
     position: Count
     score: Unit
     is_hero: bool
+    model_version: str | None
 
 
 class View(Struct):

@@ -5,6 +5,7 @@ settings.stream.read_count
 """
 
 from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsSettings
+from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
 from sploot_clusterd.config.load import Settings, load, read, reload
 from sploot_clusterd.config.sections import (
@@ -27,6 +28,7 @@ __all__ = [
     "Given",
     "HeroSettings",
     "HttpSettings",
+    "InsightsSettings",
     "LimitsSettings",
     "MetricsSettings",
     "ProfilesSettings",

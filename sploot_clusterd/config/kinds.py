@@ -128,23 +128,23 @@ def text(
     return _declare(default, explanation, what, from_text=str, check=check, env=env)
 
 
-def secret(default: T, explanation: str, *, env: str = "") -> T:
+def secret(default: T, explanation: str, pattern: str = r"(?s:.+)", what: str = "a text", *, env: str = "") -> T:
+    """A text that is not shown, and matches `pattern` as a whole; `what` is that pattern in words."""
+
     def check(value: object) -> object:
-        return Secret(str(_wanted(value, isinstance(value, str) and bool(value))))
+        return Secret(str(_wanted(value, isinstance(value, str) and re.fullmatch(pattern, value) is not None)))
 
-    return _declare(default, explanation, "a text", from_text=str, check=check, env=env, is_secret=True)
+    return _declare(default, explanation, what, from_text=str, check=check, env=env, is_secret=True)
 
 
-def secret_url(
-    default: str, explanation: str, is_allowed: Callable[[str], bool], allowed: str, *, env: str = ""
-) -> SecretUrl:
+def secret_url(default: T, explanation: str, is_allowed: Callable[[str], bool], allowed: str, *, env: str = "") -> T:
     """A URL for which `is_allowed` holds; `allowed` is that in words."""
 
     def check(value: object) -> object:
         url = str(_wanted(value, isinstance(value, str))).strip()
         return SecretUrl(_wanted(url, is_allowed(url)))
 
-    return _declare(SecretUrl(default), explanation, allowed, from_text=str, check=check, env=env, is_secret=True)
+    return _declare(default, explanation, allowed, from_text=str, check=check, env=env, is_secret=True)
 
 
 def texts(default: T, explanation: str, *, env: str = "") -> T:

@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from sploot_clusterd.config import redis_url, rules, sources
+from sploot_clusterd.config import insights, redis_url, rules, sources
 from sploot_clusterd.config.dotenv import read_dotenv
 from sploot_clusterd.config.files import read_named, warnings_of, without_mark
+from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import Secret
 from sploot_clusterd.config.schema import build
-from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, RedisSettings, Sections
+from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, Sections
 from sploot_clusterd.config.sources import Given
 from sploot_clusterd.errors import ConfigError
 
@@ -35,9 +37,10 @@ class Settings(Sections):
     """What an operator should read at start."""
 
     def without_tokens(self) -> "Settings":
-        """The same, for who keeps it: tokens are kept as digests only."""
+        """The same, for who keeps it: tokens are kept as digests, or by who sends them, only."""
         http, metrics = dataclasses.replace(self.http, tokens=()), dataclasses.replace(self.metrics, tokens=None)
-        return dataclasses.replace(self, http=http, metrics=metrics)
+        asked = dataclasses.replace(self.insights, token=None)
+        return dataclasses.replace(self, http=http, metrics=metrics, insights=asked)
 
 
 def load(
@@ -53,14 +56,16 @@ def load(
     contradicts: a line each, with the key, the value, its source and what is allowed.
     """
     settings = read(file, environ=environ, directory=directory, overrides=overrides)
-    problems = [*rules.contradictions(settings, settings.sources), *_unreadable(settings.redis)]
+    problems = [*rules.contradictions(settings, settings.sources), *_unreadable(settings)]
     _raise(problems)
     warnings = [*settings.warnings, *rules.unverified_tls(settings, settings.sources)]
     settings = dataclasses.replace(
         settings,
         http=_with_token_files(settings.http, "http", warnings),
         metrics=_with_token_files(settings.metrics, "metrics", warnings),
+        insights=_with_token_file(settings.insights, warnings),
     )
+    warnings += rules.no_token(settings, settings.sources)
     problem, warning = rules.weak_tokens(settings, settings.sources)
     _raise([each for each in (problem, rules.weak_metrics_tokens(settings, settings.sources)) if each])
     return dataclasses.replace(settings, warnings=(*warnings, *([warning] if warning else ())))
@@ -107,10 +112,11 @@ def read(
     return dataclasses.replace(settings, warnings=(*settings.warnings, *several))
 
 
-def _unreadable(redis: RedisSettings) -> Iterator[str]:
+def _unreadable(settings: Sections) -> Iterator[str]:
     """Files for TLS that are not there: at each connection they would only seem to be an outage."""
-    of_url = [("redis.url", file) for file in redis_url.tls_files(redis.url.reveal())]
-    for key, file in (("redis.ssl_ca_certs", redis.ssl_ca_certs), *of_url):
+    of_url = [("redis.url", file) for file in redis_url.tls_files(settings.redis.url.reveal())]
+    cas = ("redis.ssl_ca_certs", settings.redis.ssl_ca_certs), ("insights.ca_file", settings.insights.ca_file)
+    for key, file in (*cas, *of_url):
         try:
             if file:
                 with Path(file).open("rb") as opened:
@@ -126,6 +132,18 @@ def _with_token_files(section: S, name: str, warnings: list[str]) -> S:
         return section
     tokens = [token for file in section.token_files for token in _tokens_in(file, f"{name}.token_files", warnings)]
     return dataclasses.replace(section, tokens=tuple(tokens))
+
+
+def _with_token_file(section: InsightsSettings, warnings: list[str]) -> InsightsSettings:
+    key, file = "insights.token_file", section.token_file
+    if file is None:
+        return section
+    tokens = _tokens_in(file, key, warnings)
+    if len(tokens) > 1:
+        raise ConfigError(f"{key}: {file} has {len(tokens)} lines; expected one token")
+    if not re.fullmatch(insights.TOKEN_PATTERN, tokens[0].reveal()):
+        raise ConfigError(f"{key}: the token in {file}: expected {insights.TOKEN_ALLOWED}")
+    return dataclasses.replace(section, token=tokens[0])
 
 
 def _tokens_in(file: str, key: str, warnings: list[str]) -> list[Secret]:

@@ -25,6 +25,7 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
 
     yield from _of_redis(settings, named)
     yield from _of_keys(settings, named)
+    yield from _of_insights(settings, named)
     stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
     if not settings.http.enabled and stream.consumers == 0:
         yield f"{named('http.enabled')} and {named('stream.consumers')}: such a process has nothing to do"
@@ -55,6 +56,14 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
             yield f"{named('redis.url')}: expected redis.ssl = true or a rediss:// URL with {', '.join(options)}"
     if redis.password and unquote(urlsplit(url).password or "") not in ("", redis.password.reveal()):
         yield f"{named('redis.password')} and {named('redis.url')}: they hold two different passwords"
+
+
+def _of_insights(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    insights = settings.insights
+    if insights.token and insights.token_file:
+        yield f"{named('insights.token')} and {named('insights.token_file')}: expected only one of the two"
+    if insights.ca_file and insights.url and insights.url.reveal().lower().startswith("http:"):
+        yield f"{named('insights.ca_file')} and {named('insights.url')}: expected an https:// URL with it"
 
 
 def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
@@ -91,6 +100,15 @@ def unverified_tls(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         yield (
             f"redis.url ({source}): with {option} whoever is on the way to Redis in {settings.service.environment} can "
             "read and change everything; give the CA to trust by redis.ssl_ca_certs instead"
+        )
+
+
+def no_token(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
+    """A warning: the storage service's contract has a token."""
+    if settings.insights.url and not settings.insights.token:
+        yield (
+            f"insights.url ({sources['insights.url']}): the storage service is asked without a token; where it wants "
+            "one, set insights.token or insights.token_file"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.engine import EngineSettings
+from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import (
     Secret,
     SecretUrl,
@@ -119,7 +120,7 @@ class RedisSettings:
     """The Redis that holds everything. 7.0 or newer, with the eviction policy noeviction."""
 
     url: SecretUrl = secret_url(
-        "redis://127.0.0.1:6379/0",
+        SecretUrl("redis://127.0.0.1:6379/0"),
         "Where Redis is: redis://, rediss:// (TLS) or unix:// (a path).",
         redis_url.is_allowed,
         redis_url.ALLOWED,
@@ -287,5 +288,6 @@ class Sections:
     albums: AlbumsSettings = field(default_factory=AlbumsSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
+    insights: InsightsSettings = field(default_factory=InsightsSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)

@@ -56,7 +56,9 @@ def from_toml(file: Path, problems: list[str], warnings: list[str]) -> dict[str,
 
 
 def _holds_secret(key: str, given: Given) -> bool:
-    return SCHEMA[key].secret and (key != "redis.url" or "@" in str(given.value) or "password=" in str(given.value))
+    return SCHEMA[key].secret and (
+        not key.endswith(".url") or "@" in str(given.value) or "password=" in str(given.value)
+    )
 
 
 def from_environment(environ: Mapping[str, str], source: str = "") -> dict[str, Given]:

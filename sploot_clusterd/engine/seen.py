@@ -6,8 +6,6 @@ import msgspec
 
 from sploot_clusterd.view import Seen, View
 
-_NOWHERE = Seen(None, None, 0, 0.0, False)
-
 _encode = msgspec.json.Encoder().encode
 _view = msgspec.json.Decoder(View).decode
 
@@ -19,7 +17,7 @@ def seen_anew(before: bytes, after: bytes, removed: Collection[str]) -> dict[str
     that was removed there is nothing to say: b"".
     """
     old, new = _seen(before) if before else {}, _seen(after)
-    now = {**dict.fromkeys(old.keys() - new.keys(), _NOWHERE), **new}
+    now = {**dict.fromkeys(old.keys() - new.keys(), _nowhere(_view(after))), **new}
     news = {
         image_id: _encode(seen) for image_id, seen in sorted(now.items()) if _place(seen) != _place(old.get(image_id))
     }
@@ -32,9 +30,14 @@ def _place(seen: Seen | None) -> object:
 
 def _seen(raw: bytes) -> dict[str, Seen]:
     shown = _view(raw)
-    found = dict.fromkeys(shown.unclustered, _NOWHERE)
+    found = dict.fromkeys(shown.unclustered, _nowhere(shown))
     for cluster in shown.clusters:
         for member in cluster.members:
             is_hero = member.image_id == cluster.hero_image_id
-            found[member.image_id] = Seen(cluster.id, cluster.label, member.position, member.score, is_hero)
+            place = (cluster.id, cluster.label, member.position, member.score)
+            found[member.image_id] = Seen(*place, is_hero, shown.model_version)
     return found
+
+
+def _nowhere(shown: View) -> Seen:
+    return Seen(None, None, 0, 0.0, is_hero=False, model_version=shown.model_version)

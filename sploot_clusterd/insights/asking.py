@@ -73,9 +73,8 @@ class Asker:
     async def give_up(self, taken: Taken, outcome: str) -> None:
         """They are wanted no more; the view is to tell that."""
         images = [image.image_id for image in taken.images]
-        log.warning(
-            "gave up images", extra={"data": {"pet_id": taken.pet_id, "images": images[:8], "outcome": outcome}}
-        )
+        fields = {"pet_id": taken.pet_id, "image_ids": images[:8], "outcome": outcome}
+        log.warning("images are asked for no more", extra={"data": fields})
         payload = job_of_list(taken.pet_id, f"insights-{taken.lease}-end", ())
         _, lost = await self._settling.settle(Settlement(taken.pet_id, taken.lease, images), lambda _: payload)
         self._count(outcome, len(images), len(lost))

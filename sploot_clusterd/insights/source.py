@@ -1,10 +1,24 @@
 """What the daemon asks of a storage service, whatever it speaks: an adapter is a class with these methods."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.model import ImageInsight
+
+BadAnswer = Literal[
+    "not_http",
+    "status",
+    "redirect",
+    "encoding",
+    "too_large",
+    "not_json",
+    "shape",
+    "other_image",
+    "vector",
+    "adapter",
+]
+"""Why an answer could not be used; the closed set of that metric's label."""
 
 
 class Fetched(NamedTuple):
@@ -26,6 +40,8 @@ class Shown(NamedTuple):
     """Among the cluster's members, the hero's first; from 0."""
     score: float
     is_hero: bool
+    model_version: str | None = None
+    """The encoder whose vectors the album has."""
 
 
 class SourceError(ClusterdError):
@@ -46,15 +62,15 @@ class SourceRefusesError(SourceError):
 
 
 class BadAnswerError(SourceError):
-    """An answer that is not what the contract says. `reason` is of a closed set, for the metric."""
+    """An answer that is not what the contract says."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: BadAnswer, detail: str) -> None:
         super().__init__(detail)
-        self.reason = reason
+        self.reason: BadAnswer = reason
 
 
 class Source(Protocol):
-    """A storage service. Each method may raise any SourceError."""
+    """A storage service. Each method may raise any SourceError, and may be called many times at once."""
 
     async def insight(self, image_id: str) -> Fetched | None:
         """What is known of the image; None if nothing is, or not its embedding yet."""

@@ -15,6 +15,7 @@ from sploot_clusterd.wire.requests import (
     encode_request,
     query_decoder,
 )
+from sploot_clusterd.wire.vectors import packed
 
 __all__ = [
     "check_id",
@@ -28,5 +29,6 @@ __all__ = [
     "flat_payload",
     "named_ids",
     "other_pet",
+    "packed",
     "query_decoder",
 ]

@@ -36,7 +36,7 @@ def decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     except msgspec.ValidationError as error:
         must_be_json(raw, decoder.type)  # the decoder stops at the first wrong type: what follows may be no JSON at all
         flaw = flaw_in(raw) if str(error).startswith(_OUT_OF_RANGE) else None
-        raise BadJobError("invalid", _told(flaw, decoder.type) if flaw else _explain(str(error))) from None
+        raise BadJobError("invalid", _told(flaw, decoder.type) if flaw else explained(error)) from None
     except (ValueError, RecursionError):
         must_be_json(raw, decoder.type)
         raise
@@ -63,13 +63,14 @@ def _told(flaw: Flaw, shape: Any, within: str = "") -> str:
         try:
             msgspec.convert(flaw.tree, shape)
         except msgspec.ValidationError as error:
-            return _explain(str(error))  # the field's own rule tells more
+            return explained(error)  # the field's own rule tells more
     what = f"{where}: {flaw.what}" if where else flaw.what
     return f"not JSON: {what}"[:_LONGEST_ERROR] if flaw.reason == "malformed" else what[:_LONGEST_ERROR]
 
 
-def _explain(text: str) -> str:
+def explained(error: msgspec.ValidationError) -> str:
     """The decoder's message, field first: `payload.images[0].quality: expected ...`."""
+    text = str(error)
     found = _WHERE.match(text)
     path, what = (found["path"], found["what"]) if found else ("", text)
     if missing := _MISSING.match(what):

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import KINDS, FloatVector, ImageInsight, Insight, JobPayload, JobRequest, PackedVector
+from sploot_clusterd.wire.decoding import explained
 
 _DTYPES: Final[dict[str, np.dtype[Any]]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 _SAFE_SCALE: Final = (1e-30, 1e30)
@@ -29,6 +31,17 @@ def insights(request: JobRequest, limits: LimitsSettings) -> Iterator[Insight]:
             if vector is not None:
                 vectors[kind] = vector
         yield Insight(image.image_id, vectors, image.quality, image.label, _epoch_ms(image))
+
+
+def packed(image: ImageInsight, limits: LimitsSettings) -> ImageInsight:
+    """An image that no decoder of ours has seen, checked as a job's is, and with its vectors packed."""
+    vectors = {kind: _vector(image, kind, kind, limits.vector_length) for kind in KINDS}
+    others = {name: getattr(image, name) for name in image.__struct_fields__ if name not in KINDS}
+    data = {kind: _pack(vector) for kind, vector in vectors.items() if vector is not None}
+    try:
+        return msgspec.convert({**others, **data}, ImageInsight)
+    except msgspec.ValidationError as error:
+        raise BadJobError("invalid", explained(error)) from None
 
 
 def _vector(image: ImageInsight, kind: str, where: str, longest: int) -> FloatVector | None:
@@ -47,6 +60,10 @@ def _vector(image: ImageInsight, kind: str, where: str, longest: int) -> FloatVe
     if not _SAFE_SCALE[0] < peak < _SAFE_SCALE[1]:
         vector = vector / peak  # only the direction is used
     return vector.astype(np.float32, copy=False)
+
+
+def _pack(vector: FloatVector) -> PackedVector:
+    return PackedVector("f32", base64.b64encode(vector.astype(_DTYPES["f32"], copy=False).tobytes()).decode())
 
 
 def _unpack(packed: PackedVector, where: str) -> FloatVector:

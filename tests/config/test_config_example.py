@@ -32,12 +32,13 @@ def test_example_names_every_setting_and_no_other():
 
 def test_settings_that_are_commented_out_are_the_ones_without_a_default(tmp_path):
     text = EXAMPLE.read_text()
-    whole = re.sub(r"\ntokens = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
-    whole = whole.replace("/etc/ssl/redis-ca.pem", __file__)
+    whole = re.sub(r"\ntokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
+    whole = re.sub(r"/etc/ssl/\w+-ca.pem", __file__, whole)
     (tmp_path / "whole.toml").write_text(whole)
     token = tmp_path / "token"
     token.write_text("a-token-of-some-length\n")
-    environ = {"INTERNAL_TOKEN_FILE": str(token), "WORKER_METRICS_TOKEN_FILE": str(token)}
+    services = ("INTERNAL", "WORKER_METRICS", "STORAGE_SERVICE")
+    environ = {f"{service}_TOKEN_FILE": str(token) for service in services}
     settings = load(tmp_path / "whole.toml", environ=environ)
     unset = [key for key in SCHEMA if value_of(Settings(), key) is None]
     assert len(UNSET.findall(text)) == len(unset) > 0
