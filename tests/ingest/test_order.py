@@ -8,8 +8,9 @@ import pytest
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest import planner, processor
 from sploot_clusterd.store import ClaimKind, Entry, Handling
-from tests.conftest import eventually
-from tests.ingest.conftest import GROUP, Side, image
+from tests.support.side import Side, image
+from tests.support.stores import GROUP
+from tests.support.waiting import eventually
 
 GROUPS = {"a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0), "c": (0.0, 0.0, 1.0)}
 
