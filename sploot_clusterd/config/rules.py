@@ -1,7 +1,6 @@
 """What must hold between settings: contradictions are refused before anything starts."""
 
 import contextlib
-import itertools
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -11,6 +10,7 @@ from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
 from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
+from sploot_clusterd.keys import Keys
 
 _SHORTEST_TOKEN: Final = 16
 _SERIOUS: Final = ("staging", "production")
@@ -58,28 +58,12 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
 
 
 def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
-    """Keys of Redis that would hold two things. What `store.keys` derives is derived here again, for config is below
-    the store; a test holds the two together.
-    """
-    stream, namespace = settings.stream, settings.clusters.namespace
-    attempts = f"{stream.key}:attempts"
-    keys = (
-        ("stream.key", stream.key),
-        ("stream.key", attempts),
-        ("stream.key", f"{stream.key}:agreement"),
-        ("stream.dead_letter", stream.dead_letter),
-        *(("clusters.namespace", f"{namespace}:letters:{stream.dead_letter}:{what}") for what in ("sizes", "pets")),
-        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning", "agreed")),
-    )
-    for (one, key), (other, same) in itertools.combinations(keys, 2):
-        if key == same:
-            yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
-    kinds = ("album", "images", "state", "profile", "sample", "sampled")
-    of_others = tuple(f"{namespace}:{kind}:" for kind in kinds)
-    for setting, key in (("stream.key", attempts), ("stream.dead_letter", stream.dead_letter)):
-        if key.startswith(of_others):
-            whose = "a pet's or a model version's"
-            yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
+    keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
+    for key, one, other in keys.used_twice():
+        yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
+    for setting, key in keys.like_a_pets().items():
+        whose = "a pet's or a model version's"
+        yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
 
 
 def unverified_tls(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:

@@ -15,9 +15,9 @@ import msgspec
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import NoPermissionError, StartError, StoreUnavailableError
+from sploot_clusterd.keys import KINDS, namespace_agreement
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
-from sploot_clusterd.store.keys import KINDS, namespace_agreement
 from sploot_clusterd.store.server import Finding
 
 LIVES_MS: Final = 150_000

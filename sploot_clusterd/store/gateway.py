@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, get_args
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
 

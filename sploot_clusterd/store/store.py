@@ -3,12 +3,12 @@
 from typing import Self
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters
 from sploot_clusterd.store.pending import PendingEntries
 from sploot_clusterd.store.profiles import ProfileStore
