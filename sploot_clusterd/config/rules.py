@@ -36,11 +36,11 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         yield f"{named('engine.hero.quality')}, as closeness and recency: expected at least one weight above 0"
     if _ports_clash(settings):
         yield f"{named('metrics.port')} and {named('http.port')}: expected two different ports"
-    for section, given, default in (
+    for section, of_section, default in (
         ("http", settings.http, HttpSettings().tokens),
         ("metrics", settings.metrics, None),
     ):
-        if given.token_files and given.tokens != default:
+        if of_section.token_files and of_section.tokens != default:
             yield f"{named(f'{section}.tokens')} and {named(f'{section}.token_files')}: expected only one of the two"
 
 
@@ -97,10 +97,10 @@ def tokens_with_commas(settings: Sections, sources: Mapping[str, str], texts: Ma
 
     `texts`: what the variables hold, by the setting that they give.
     """
-    for section, given in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
+    for section, tokens in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
         key = f"{section}.tokens"
         if "," in texts.get(key, ""):
-            count = f"{len(given)} tokens" if len(given) != 1 else "1 token"
+            count = f"{len(tokens)} tokens" if len(tokens) != 1 else "1 token"
             yield (
                 f"{sources[key]} has a comma and so gives {count} ({key}), each of which is let in; a token that holds "
                 f"a comma itself goes to a file ({section}.token_files)"

@@ -93,8 +93,8 @@ class Gateway:
 
     async def inspect(self, names: Sequence[str]) -> list[KeyFault]:
         """What is wrong with these keys of ours. Raises StoreUnavailableError."""
-        found = await self.run(INSPECT, more_keys=names)
-        return list(faults(self.keys, names, found))
+        replies = await self.run(INSPECT, more_keys=names)
+        return list(faults(self.keys, names, replies))
 
     async def scan(self, kind: Kind, key: str, page_size: int) -> AsyncIterator[dict[bytes, bytes]]:
         """A hash in pages: what comes and goes meanwhile may or may not be among them. Raises as `read`."""
@@ -131,10 +131,10 @@ class Gateway:
         if not is_symptom(reply):
             return of(reply)
         try:
-            found = await self.inspect(names)
+            faults = await self.inspect(names)
         except StoreUnavailableError:
-            found = []
-        return found[0].error() if found else of(reply)
+            faults = []
+        return faults[0].error() if faults else of(reply)
 
     async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         packed = [script.packed(self.keys, more_keys, values) for values, more_keys in calls]

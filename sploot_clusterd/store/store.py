@@ -59,10 +59,10 @@ class Store:
         """
         keys = self.gateway.keys
         names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
-        found = await self.gateway.inspect(names)
-        if any(fault.key == keys.stream for fault in found) and await self.stream.remake():
+        faults = await self.gateway.inspect(names)
+        if any(fault.key == keys.stream for fault in faults) and await self.stream.remake():
             return await self.gateway.inspect(names)
-        return found
+        return faults
 
     async def close(self) -> None:
         await self.gateway.close()
