@@ -16,8 +16,8 @@ from sploot_clusterd.store import (
     ViewStore,
     Wants,
 )
-from tests.conftest import eventually
-from tests.store.conftest import Producer
+from tests.support.producer import Producer
+from tests.support.waiting import eventually
 
 PET = "pet"
 LEASE_MS = 60_000
