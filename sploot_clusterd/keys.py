@@ -64,9 +64,9 @@ class Keys:
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
         """HASH entry id -> its record. Fields go with their entries."""
-        self.wants = f"{stream}:wants"
+        self.wants = f"{namespace}:wants"
         """ZSET pet id -> when the first insight that it wants is to be asked for (ms). Members go with the wants."""
-        self.tellings = f"{stream}:tellings"
+        self.tellings = f"{namespace}:tellings"
         """ZSET pet id -> when the storage service is to be told of it (ms). Members go when it is told."""
         self.stream_agreement = f"{stream}:agreement"
         """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
@@ -88,8 +88,6 @@ class Keys:
         self._settings = (
             ("stream.key", self.stream, "stream"),
             ("stream.key", self.attempts, "hash"),
-            ("stream.key", self.wants, "zset"),
-            ("stream.key", self.tellings, "zset"),
             ("stream.key", self.stream_agreement, "hash"),
             ("stream.dead_letter", self.dead_letters, "stream"),
             ("clusters.namespace", self.letter_sizes, "hash"),
@@ -97,6 +95,8 @@ class Keys:
             ("clusters.namespace", self.erased, "hash"),
             ("clusters.namespace", self.profiles, "hash"),
             ("clusters.namespace", self.learning, "string"),
+            ("clusters.namespace", self.wants, "zset"),
+            ("clusters.namespace", self.tellings, "zset"),
             ("clusters.namespace", self.namespace_agreement, "hash"),
         )
         """By which setting each key that all pets share is named, and its type."""
