@@ -195,6 +195,18 @@ def test_one_that_is_removed_and_announced_again_has_a_new_turn():
     assert order(pet) == ["c", "a", "b"]
 
 
+@pytest.mark.parametrize("late", [("b", "a"), ("a", "b")])
+def test_of_one_job_those_whose_place_is_not_known_go_by_their_ids(late):
+    pet = Pet()
+    pet.apply(seed_job(1, image_ids=["b", "a"]))
+    pet.apply(seed_job(4, image_ids=["b", "a"]))
+
+    for number, name in enumerate(late, 2):
+        pet.apply(seed_job(number, removed=[name], image_ids=[]))
+
+    assert order(pet) == ["a", "b"]
+
+
 announced = st.lists(
     st.tuples(
         st.lists(st.sampled_from("abcdef"), max_size=4, unique=True),
