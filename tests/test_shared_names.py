@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 
 
 def homeless(path: Path) -> Iterator[str]:
-    """The imports of a file that are relative, or lead to a conftest or a test file."""
+    """The imports of a file that are relative, by a name without `tests`, or lead to a conftest or a test file."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.ImportFrom(level=0, module=str(module), names=names):
@@ -22,8 +22,9 @@ def homeless(path: Path) -> Iterator[str]:
                 modules = [alias.name for alias in names]
             case _:
                 continue
-        last = {name.rpartition(".")[2] for name in modules if name.startswith("tests.") or name == "conftest"}
-        if any(name == "conftest" or name.startswith("test_") for name in last):
+        last = {name.rpartition(".")[2] for name in modules if name.startswith("tests.")}
+        beside = any((path.parent / f"{name}.py").exists() for name in modules)
+        if beside or any(name == "conftest" or name.startswith("test_") for name in last):
             yield ast.unparse(node)
 
 
@@ -42,9 +43,12 @@ def test_no_test_imports_from_a_conftest_or_another_test():
         "from tests.engine.test_laws import histories",
         "from .pet import job",
         "from . import pet",
+        "from pet import job",
     ],
 )
 def test_the_guard_sees_every_such_import(tmp_path: Path, line: str):
     path = tmp_path / "test_sample.py"
+    (tmp_path / "conftest.py").touch()
+    (tmp_path / "pet.py").touch()
     path.write_text(f"import tests.support.api\nfrom aiohttp.test_utils import make_mocked_request\n{line}\n")
     assert list(homeless(path)) == [line]
