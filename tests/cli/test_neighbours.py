@@ -13,7 +13,7 @@ from sploot_clusterd import embedded, quickstart
 from sploot_clusterd.cli import main
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
-from tests.conftest import NEIGHBOUR
+from tests.support.neighbours import NEIGHBOUR
 
 GiveAway = Callable[[Path], None]
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import JobStatus, Params, apply, decode_album
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import OPS, EntryId, Merge, Move, Rename, SetHero, Split, cluster_id
-
-from .pet import START_MS, Pet, direction, insight, job
+from tests.engine.pet import START_MS, Pet, direction, insight, job
 
 NAMES = [f"img-{n}" for n in range(16)]
 SETTINGS = [

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.provisional import match_coverage, shares, split
-
-from .pet import Pet, direction, insight, job
+from tests.engine.pet import Pet, direction, insight, job
 
 LABELS = ("Portraits", "Action Shots")
 COVERAGE = {"portrait": 0.6, "action": 0.4}

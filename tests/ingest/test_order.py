@@ -6,17 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.ingest import planner, processor
+from sploot_clusterd.ingest import planner, waiting_jobs
 from sploot_clusterd.store import ClaimKind, Entry, Handling
-from tests.conftest import eventually
-from tests.ingest.conftest import GROUP, Side, image
+from tests.support.side import Side, image
+from tests.support.stores import GROUP
+from tests.support.waiting import eventually
 
 GROUPS = {"a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0), "c": (0.0, 0.0, 1.0)}
 
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "_PATIENCE", 0.1)
+    monkeypatch.setattr(waiting_jobs, "_PATIENCE", 0.1)
 
 
 @pytest.fixture
@@ -391,13 +392,13 @@ async def test_many_pending_entries_are_looked_through_in_pages(sides: list[Side
 
 
 async def test_with_too_many_waiting_a_consumer_reads_no_more(sides: list[Side], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processor, "_MOST_WAITING", 1)
+    monkeypatch.setattr(waiting_jobs, "_MOST_WAITING", 1)
     await sides[1].add(payload=image("x"))
     held = await sides[1].read("two")
     for name in ("y", "z"):
         await sides[0].add(payload=image(name))
     running = asyncio.create_task(sides[0].run())
-    done, _ = await asyncio.wait({running}, timeout=2 * processor._PATIENCE)
+    done, _ = await asyncio.wait({running}, timeout=2 * waiting_jobs._PATIENCE)
     assert not done
     await sides[1].process(held, "two")
     await running

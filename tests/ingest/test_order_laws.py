@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.store import ClaimKind
-from tests.ingest.conftest import Side
-from tests.ingest.test_batch_laws import NAMES, PET, corrections, payloads
+from tests.ingest.any_jobs import NAMES, PET, corrections, payloads
+from tests.support.side import Side
 
 FIRST_MS = 1_760_000_000_000
 SEED = {

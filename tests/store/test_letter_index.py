@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Keys, Letter, Store, Stream, ViewStore
-from tests.store.conftest import Producer, settings
+from tests.support.producer import Producer
+from tests.support.stores import settings
 
 MOST_BYTES = 2**20
 
