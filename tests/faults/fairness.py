@@ -12,7 +12,6 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 
-from tests.conftest import eventually
 from tests.faults import hostile
 from tests.faults.checker import letters_by_reason, verdict
 from tests.faults.fleet import Daemon, Fleet
@@ -20,6 +19,7 @@ from tests.faults.harm import Experiment, Outcome, Size
 from tests.faults.hostile import Hostile, Way
 from tests.faults.load import Ledger, When
 from tests.faults.overload import metrics
+from tests.support.waiting import eventually
 
 _NEIGHBOURS = 199
 _DIMENSIONS = 16
@@ -77,7 +77,7 @@ class Neighbours:
         return body
 
 
-async def _fairness(directory: Path, seed: int, size: Size, way: Way, album: int = 0, letters: str = "") -> Outcome:
+async def _fairness(directory: Path, seed: int, size: Size, *, way: Way, album: int = 0, letters: str = "") -> Outcome:
     """`way` is done `size.harms` times at once, beside neighbours. `album` images are there before; each job of the
     hostile pet becomes a dead letter of the reason `letters`, if it is one.
     """

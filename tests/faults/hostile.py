@@ -2,7 +2,7 @@
 
 import base64
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -25,7 +25,7 @@ class Hostile:
     fleet: Fleet
     seed: int
     ledger: Ledger
-    numbers: itertools.count[int] = field(default_factory=itertools.count)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     last: bytes = b""
     """The id of its last entry."""
 
