@@ -32,6 +32,11 @@ class Turns:
         self._now: Turn | None = None
         self._waiting: list[Turn] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     @contextmanager
     def turn(self) -> Iterator[Turn]:
         """Within it, it is this thread's turn, but for what `checkpoint` gives away."""
