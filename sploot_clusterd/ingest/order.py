@@ -89,8 +89,9 @@ class Order:
 
     def let_go(self, keys: Iterable[bytes]) -> None:
         """These are not in this process's hands any more, whatever became of them."""
-        if [key for key in keys if self._in_hand.pop(key, None) is not None]:
-            for queue in self._queues:
+        pets = {queue.pet_of[key] for key in keys if (queue := self._in_hand.pop(key, None))}
+        for queue in self._queues:
+            if not pets.isdisjoint(queue.left):
                 queue.changed.set()
 
     def holds(self, key: bytes, consumer: str = "") -> bool:
@@ -134,9 +135,9 @@ class Order:
         self._known |= learnt
         return learnt
 
-    def poll(self) -> None:
-        """Looks, from now on, at what is waited for and in other processes' hands, until nothing is."""
-        if (self._polling is None or self._polling.done()) and self._waited_for():
+    def poll(self, queue: Queue) -> None:
+        """Looks, from now on, at what is waited for and in other processes' hands, until nothing is. `queue` waits."""
+        if (self._polling is None or self._polling.done()) and not all(map(self.holds, queue.youngest())):
             self._polling = asyncio.create_task(self._poll(), name="looks at what others hold")
 
     async def _poll(self) -> None:

@@ -90,10 +90,10 @@ class Queue:
         if not self.left[pet_id]:
             del self.left[pet_id]
         keys = [entry.key for entry, _ in jobs]
-        for key in keys:
-            del self.pet_of[key]
         self._order.let_go(keys)
         self._order.know(pet_id, keys)
+        for key in keys:
+            del self.pet_of[key]
 
     def unsettled(self, pet_id: str) -> list[Delivery]:
         """The pet's jobs without an outcome, in order."""
@@ -133,7 +133,7 @@ class Queue:
         turn: JobsByPet = {}
         while not self._stopping.is_set() and not (turn := self.now()) and self.left:
             self.changed.clear()
-            self._order.poll()
+            self._order.poll(self)
             try:
                 async with asyncio.timeout(_STOP_CHECK):
                     await self.changed.wait()
