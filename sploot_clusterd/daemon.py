@@ -19,7 +19,7 @@ from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
-from sploot_clusterd.ingest import Compute, Ingest, Wanting
+from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
@@ -82,8 +82,8 @@ class Daemon:
         self._on_terminal = False
         self._supervisor = Supervisor(self.metrics, self.health)
         self._notifier = Notifier()
-        # One thread: two of them computing small arrays would only take turns, at the expense of the loop.
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        # They take turns: two that compute small arrays side by side would only hold up each other, and the loop.
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="compute")
         self._in_flight = InFlight()
         self._store = Store.open(settings, self.metrics)
         self.http = self._new_http() if settings.http.enabled else None
@@ -176,6 +176,8 @@ class Daemon:
             if self._insights:
                 self._insights.replace_token(settings.insights.token)
             logs.set_level(settings.service.log_level)
+            for warning in settings.warnings:  # who was told of a file at the start may have changed another one
+                log.warning(warning)
             log.info("reloaded", extra={"data": {"tokens": len(settings.http.tokens)}})
         self._notifier.ready(f"running {__version__}")
 

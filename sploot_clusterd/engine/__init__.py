@@ -11,7 +11,7 @@ from sploot_clusterd.engine.album_size import album_nbytes
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
 from sploot_clusterd.engine.apply import Applied, apply
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
-from sploot_clusterd.engine.estimate import work_estimate
+from sploot_clusterd.engine.estimate import recluster_estimate, work_estimate
 from sploot_clusterd.engine.fold import images_named
 from sploot_clusterd.engine.jobs import JobStatus, Outcome
 from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, other_lengths, worth_learning
@@ -67,6 +67,7 @@ __all__ = [
     "load_algorithm",
     "new_album",
     "other_lengths",
+    "recluster_estimate",
     "render",
     "seen_anew",
     "slot",

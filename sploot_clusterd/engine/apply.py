@@ -1,6 +1,6 @@
 """Jobs into an album: the engine's one way to change anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,6 +58,7 @@ def apply(
     profiles: Profiles = NO_PROFILES,
     complete: bool = False,
     with_wants: bool = False,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
 
@@ -66,12 +67,15 @@ def apply(
     A job's corrections are of the album as it was shown: what groups images anew for the job comes after them.
 
     `rows` holds the stored rows of the images named by the jobs, or, with `complete`, of all images. The album given is
-    not changed. A space whose model version has another generation in `profiles.adopt` moves to it.
+    not changed. A space whose model version has another generation in `profiles.adopt` moves to it. `checkpoint` is
+    called between the steps of what may take long: there the caller may let others by.
 
     Raises NeedsAllRowsError if only `complete` will do, NeedsProfileError if a generation is not in `profiles`,
     BadStateError if a row cannot be read, ConfigError if the algorithm is not there.
     """
-    draft = Draft(album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete)
+    draft = Draft(
+        album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete, checkpoint=checkpoint
+    )
     draft, outcomes = apply_jobs(draft, jobs)
     if not draft.revision and not any(outcome.status is JobStatus.APPLIED for outcome in outcomes):
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)

@@ -1,7 +1,7 @@
 """The working copy of an album while jobs are applied. The album itself is never written to."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 
@@ -52,7 +52,10 @@ class Draft:
         profiles: Profiles,
         *,
         complete: bool,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
+        self.checkpoint = checkpoint
+        """Called between the steps of what may take long, for others to be let by."""
         self.params = params
         self.algorithm = algorithm
         self.counters = album.counters

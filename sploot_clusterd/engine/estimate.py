@@ -13,9 +13,10 @@ _IMAGE = 120e-6
 _VALUE = 4e-9
 _REBUILD_CELL = 15e-6
 _REBUILD_PAIR = 75e-9
+_REBUILD_VALUE = 50e-12
 _LISTED = 10e-6
 _PROVISIONAL = 0.3e-6
-_FORCED = 300e-6
+_PLACED_AGAIN = 150e-6
 
 _USUAL = Params()
 """An estimate need not know the settings."""
@@ -24,22 +25,32 @@ _FREED = _USUAL.max_cells - int(_USUAL.max_cells * KEPT_AT_CAP)
 
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     """Seconds, from sizes alone; within a factor of about three."""
-    images = listed = 0
+    images = listed = dimension = 0
     for job in jobs:
         listed += len(job.image_ids)
         images += len(job.images) + len(job.removed)
+        if job.images:
+            dimension = max(dimension, sum(map(len, job.images[0].vectors.values())))
         images += sum(len(images_corrected(correction)) for correction in job.corrections) if job.corrections else 0
     seconds = len(jobs) * _JOB + listed * _LISTED
+    if album.spaces:
+        dimension = max(dimension, *(space.dimension for space in album.spaces.values()))
+    cells = min(len(album.cells) + images, _USUAL.max_cells)
     if images:
-        dimension = max((space.dimension for space in album.spaces.values()), default=0)
-        cells = min(len(album.cells) + images, _USUAL.max_cells)
+        rebuilds = _rebuilds(album, images, len(jobs))
         seconds += images * (_IMAGE + cells * dimension * _VALUE)
-        seconds += _rebuilds(album, images, len(jobs)) * cells * (_REBUILD_CELL + cells * _REBUILD_PAIR)
+        seconds += rebuilds * cells * (_REBUILD_CELL + cells * (_REBUILD_PAIR + dimension * _REBUILD_VALUE))
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
-    if any(job.force for job in jobs):
-        seconds += album.num_vector_images * _FORCED
+    if forced := sum(job.force for job in jobs):
+        seconds += forced * recluster_estimate(album)
     return seconds
+
+
+def recluster_estimate(album: Album) -> float:
+    """Seconds that it takes to cluster the album again from all its images, as roughly."""
+    values = len(album.cells) * max((space.dimension for space in album.spaces.values()), default=0)
+    return album.num_vector_images * (_PLACED_AGAIN + values * _VALUE)
 
 
 def _rebuilds(album: Album, images: int, jobs: int) -> int:

@@ -57,6 +57,7 @@ def fold(draft: Draft, job: Job) -> None:
     _check_room(draft, job)
     sequence = job.sequence
     for position, (image_id, events) in enumerate(_events(draft, job, sequence).items()):
+        draft.checkpoint()
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
         if new != old:

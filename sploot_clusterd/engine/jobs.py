@@ -41,6 +41,7 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     """The draft after the jobs, and what became of each. How jobs are spread over calls makes no difference."""
     outcomes: list[Outcome] = []
     for job in jobs:
+        draft.checkpoint()
         shown = Shown(draft)
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)

@@ -45,8 +45,12 @@ def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | Non
     """The next generation; None if no kind has LEAST_SAMPLE images that differ. Seconds of computing for a full sample.
 
     It is settled when the sample is full, or when it sees the images as the generation before it did; never from a
-    sample of two encoders, by the lengths of their vectors.
+    sample of two encoders, by the lengths of their vectors. Of these it is learned from the one that has more images,
+    and anew when that one has grown.
     """
+    whole, sample = sample, of_one_encoder(sample)
+    if previous is not None and len(sample) < len(whole) and not _has_grown(sample, previous):
+        return None
     matrices = {kind: _matrix(kind, sample) for kind in KINDS}
     known = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
     kinds = {kind: each for kind, each in known.items() if each.dimension}
@@ -64,7 +68,26 @@ def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | Non
         drift=drift,
         kinds=kinds,
     )
-    return replace(profile, settled=False) if other_lengths(profile, sample) else profile
+    return replace(profile, settled=False) if other_lengths(profile, whole) else profile
+
+
+def of_one_encoder(sample: Sequence[Sampled]) -> Sequence[Sampled]:
+    """Those that go together: kind by kind the length that most have, and of those with another one none at all, for
+    their other kinds are another encoder's, too.
+    """
+    for kind in KINDS:
+        lengths = [image.lengths.get(kind, 0) for image in sample]
+        given = [length for length in lengths if length]
+        if len(set(given)) > 1:
+            most = max(set(given), key=lambda each: (given.count(each), each))
+            sample = [image for image, length in zip(sample, lengths, strict=True) if length in {0, most}]
+    return sample
+
+
+def _has_grown(sample: Sequence[Sampled], previous: Profile) -> bool:
+    """Whether a part of a sample says more than the profile that was learned from it, or is of another encoder."""
+    enough = min(_GROWTH * previous.sampled, (1 - _MOST_OTHERS) * SAMPLE_LIMIT)
+    return len(sample) >= enough or not all(previous.fits(image.lengths) for image in sample)
 
 
 def other_lengths(profile: Profile, sample: Sequence[Sampled]) -> bool:
@@ -127,12 +150,9 @@ def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:
 
 
 def _matrix(kind: str, sample: Sequence[Sampled]) -> Floats:
-    """The sample's vectors of one kind, [n, d] at length 1; those of another length than most are left out."""
-    stored = [sampled.vectors[kind] for sampled in sample if kind in sampled.vectors]
-    lengths = [len(raw) for raw in stored]
-    if not lengths:
+    """The sample's vectors of one kind, [n, d] at length 1."""
+    rows = [np.frombuffer(image.vectors[kind], dtype=_STORED) for image in sample if kind in image.vectors]
+    if not rows:
         return np.zeros((0, 0), dtype=np.float32)
-    length = max(set(lengths), key=lambda each: (lengths.count(each), each))
-    rows = [np.frombuffer(raw, dtype=_STORED) for raw in stored if len(raw) == length]
     matrix = np.array(rows, dtype=np.float32)
     return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-6))

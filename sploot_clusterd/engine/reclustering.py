@@ -62,6 +62,7 @@ def recluster(draft: Draft) -> None:
     draft.first_cell = draft.counters.cell
     origins = {cells[image_id]: key for image_id, key in homes.items()}
     for block in draft.blocks.values():
+        draft.checkpoint()
         groups = partition(draft, block, origins, seen)
         regroup(draft, block, groups, _overlap(homes, cells, block, groups))
 
@@ -77,6 +78,7 @@ def _place_again(draft: Draft, placed: _Placed) -> dict[str, int]:
     after = {n: VectorFormat(before[n].layout, draft.profile_of(block)) for n, block in draft.blocks.items()}
     draft.blocks = {n: Block.empty(n, block.model_version, after[n]) for n, block in draft.blocks.items()}
     for image_id, row, held in placed:
+        draft.checkpoint()
         old, new = before[held.space], draft.blocks[held.space].vector_format
         vectors = held if new == old else structs.replace(held, data=new.keep(old.whole(held.data)))
         moved = structs.replace(row, vectors=vectors)

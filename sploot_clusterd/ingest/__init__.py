@@ -5,7 +5,7 @@ does it (store), and what clustering is (engine).
 """
 
 from sploot_clusterd.ingest.ingest import Ingest
-from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.scheduling import POOL_THREADS, Compute
 from sploot_clusterd.ingest.wanting import Wanting
 
-__all__ = ["Compute", "Ingest", "Wanting"]
+__all__ = ["POOL_THREADS", "Compute", "Ingest", "Wanting"]

@@ -22,12 +22,15 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
 
 _MOST_PUT_OFF: Final = 500
 """Bad jobs of pets that have many; less where 20 times as many would not find room in the stream."""
+_MOST_ASIDE: Final = 5000
+"""Jobs beyond their pets' shares that wait in the stream while others are read."""
 
 
 class Ingest:
@@ -64,7 +67,7 @@ class Ingest:
         self.processor = Processor(
             albums=store.albums,
             decoder=decoder,
-            planner=Planner(params, self.profiles, wanting),
+            planner=Planner(params, self.profiles, wanting, compute.checkpoint),
             profiles=self.profiles,
             cache=self.cache,
             leases=self.leases,
@@ -79,6 +82,7 @@ class Ingest:
                 max_attempts=stream.max_attempts,
                 wanting=wanting,
             ),
+            shares=Shares(min(stream.maxlen, _MOST_ASIDE)),
             compute=compute,
             metrics=metrics,
         )

@@ -34,6 +34,7 @@ _EVERY: Final = 2.0
 _STALE_SECONDS: Final = 900.0
 """Learning hangs if it takes longer: of three kinds of the longest vectors it takes some minutes of a core."""
 _STALLED_SECONDS: Final = 3600.0
+_TRY_AGAIN_SECONDS: Final = 600.0
 _WARNING: Final = "profiles"
 _UNREADABLE: Final = "profiles unreadable"
 _LENGTHS: Final = "profile lengths"
@@ -58,8 +59,8 @@ class ProfileLearner:
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._tried: dict[str, int] = {}
-        """By model version: the size of the sample that gave no profile."""
+        self._tried: dict[str, tuple[int, float]] = {}
+        """By model version: the size of the sample that gave no profile, and when."""
         self._clock = clock
         self._grown: dict[str, tuple[int, float]] = {}
         """By model version that is sampled: how large the sample was, and since when."""
@@ -153,7 +154,9 @@ class ProfileLearner:
         previous, size = self._registry.current(version), self._registry.sampled(version)
         if state.settled or (state.generation and previous is None):
             return False
-        return worth_learning(size, previous, self._tried.get(version, 0))
+        tried, at = self._tried.get(version, (0, 0.0))
+        # A full sample does not grow, but what is in it changes.
+        return worth_learning(size, previous, tried if self._clock() - at < _TRY_AGAIN_SECONDS else 0)
 
     async def _learn(self, version: str, state: State) -> bool:
         images = await self._store.sample(version)
@@ -161,7 +164,7 @@ class ProfileLearner:
         # In a thread of its own: no rebuild is to wait for the seconds that this may take.
         next_profile = await asyncio.to_thread(_next_profile, version, images, previous, full=full)
         if next_profile is None:
-            self._tried[version] = len(images)
+            self._tried[version] = (len(images), self._clock())
             return False
         new, profile = next_profile
         if not await self._store.publish(version, state, new, profile):

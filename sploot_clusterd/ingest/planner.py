@@ -1,7 +1,7 @@
 """One pet's jobs and its stored state in, one commit out: pure computation, on the loop or in the pool."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sploot_clusterd.engine import (
@@ -16,18 +16,22 @@ from sploot_clusterd.engine import (
     apply,
     decode_album,
     new_album,
+    recluster_estimate,
     render,
     work_estimate,
 )
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.ingest.batch import Delivery, Failure
 from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
+from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Commit, Loaded
 
 _SECONDS_A_BYTE = 1e-9
 """What decoding an album costs, roughly: a gigabyte a second."""
+_SECONDS_A_BYTE_AGAIN = 4e-7
+"""What clustering an album again costs, by its size without rows: 0.4 s a megabyte."""
 
 
 class PetJobs(NamedTuple):
@@ -98,16 +102,30 @@ Plan = Ready | NeedsRows | NeedsProfile | Overtaken
 class Planner:
     """Applies jobs by one set of engine parameters, and the profiles of the registry."""
 
-    def __init__(self, params: Params, profiles: ProfileRegistry, wanting: Wanting | None = None) -> None:
+    def __init__(
+        self,
+        params: Params,
+        profiles: ProfileRegistry,
+        wanting: Wanting | None = None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`checkpoint` is called between the steps of what takes long."""
         self._params = params
         self._profiles = profiles
         self._wanting = wanting
+        self._checkpoint = checkpoint
 
     def estimate(self, pet: PetJobs) -> float:
         """Seconds that `plan` will take, roughly."""
         stored = sum(map(len, pet.loaded.fields.values())) if pet.loaded.fields and pet.album is None else 0
         album = pet.album or new_album(pet.pet_id)
         return work_estimate(album, [job for _, job in pet.jobs]) + stored * _SECONDS_A_BYTE
+
+    def takes_long_with_rows(self, pet: PetJobs) -> bool:
+        """Whether it is large work to cluster the album again from all its rows."""
+        stored = sum(map(len, pet.loaded.fields.values())) if pet.loaded.fields else 0
+        seconds = stored * _SECONDS_A_BYTE_AGAIN
+        return (seconds if pet.album is None else recluster_estimate(pet.album)) > LARGE
 
     def plan(self, pet: PetJobs) -> Ready | NeedsRows | NeedsProfile:
         """The commit that takes every job to an outcome. Raises nothing: what goes wrong is a failure of its job."""
@@ -162,6 +180,7 @@ class Planner:
             profiles=profiles,
             complete=pet.all_rows is not None or not pet.loaded.token,
             with_wants=self._wanting is not None,
+            checkpoint=self._checkpoint,
         )
 
     def _commit(

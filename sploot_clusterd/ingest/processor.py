@@ -3,23 +3,25 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from typing import Final
+from typing import Final, NamedTuple
 
 from sploot_clusterd.engine import images_named
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.ingest.apart import Apart
 from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, Failure, JobsByPet
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.order import Order
-from sploot_clusterd.ingest.parts import parts
 from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
+from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.retry import conflict_pause
-from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_in_thread
+from sploot_clusterd.ingest.scheduling import LARGE, CommitWindow, Compute, hops, plan_in_thread
+from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.waiting_jobs import WaitingJobs
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Entry, Handling, LoneRun, Wanted
@@ -29,12 +31,23 @@ _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
 
 
+class Rest(NamedTuple):
+    """What an attempt could not apply: jobs to attempt `again`, and pets whose jobs take long and were left alone."""
+
+    again: dict[str, Sequence[Delivery]]
+    large: set[str]
+
+    def add(self, other: "Rest") -> None:
+        self.again.update(other.again)
+        self.large.update(other.large)
+
+
 class Processor:
     """Takes each entry of a batch to an outcome: a commit, a dead letter, or a later try.
 
     An entry's way: `run` tells suspects from the others, `_process` decodes, `order` says whose turn it is, those whose
-    turn it is not are `WaitingJobs`, `_attempt` loads, plans and commits some pets, and `results` writes down what
-    became of each.
+    turn it is not are `WaitingJobs`, those that take long are done `Apart`, `_attempt` loads, plans and commits some
+    pets, and `results` writes down what became of each.
     """
 
     def __init__(
@@ -49,6 +62,7 @@ class Processor:
         order: Order,
         lone_runs: LoneRuns,
         results: Results,
+        shares: Shares,
         compute: Compute,
         metrics: Metrics,
     ) -> None:
@@ -66,7 +80,8 @@ class Processor:
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._window = CommitWindow()
         self._lock = SharedLock()
-        self._waiting = WaitingJobs(order=order, leases=leases, results=results, apply=self._apply_beside_others)
+        self._waiting = WaitingJobs(order=order, leases=leases, results=results, apply=self._take_turn)
+        self._apart = Apart(order=order, cache=cache, results=results, waiting=self._waiting, shares=shares)
 
     async def run(self, batch: Batch) -> None:
         """Takes the entries to their outcomes; those that may have ended a process before, one at a time. What has to
@@ -110,7 +125,7 @@ class Processor:
                 with self._order.queue(batch.consumer, jobs) as queue:
                     await queue.begin(older)
                     if turn := queue.now():
-                        await self._apply(alone, turn)
+                        await self._apply(alone, turn, alone=True)
                     await self._results.put_off(alone, queue.waiting_entries(), _SUSPECT_WAITS_MS)
 
     async def _process(self, batch: Batch) -> None:
@@ -121,9 +136,12 @@ class Processor:
         with ExitStack() as stack:
             queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
             await queue.begin(older)
+            queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
             while turn := queue.now():
-                await self._apply_beside_others(batch, turn)
+                await self._take_turn(batch, queue, turn)
                 batch.progress()
+            if queue.apart:
+                await self._apart.leave(batch, queue)
             if queue.left:
                 await self._waiting.wait(batch, queue, stack.pop_all())
 
@@ -134,66 +152,91 @@ class Processor:
         await self._results.failed(batch, failures)
         return older, jobs
 
-    async def _apply_beside_others(self, batch: Batch, jobs: JobsByPet) -> None:
+    async def _take_turn(self, batch: Batch, queue: Queue, turn: JobsByPet) -> None:
+        """Takes these to their outcomes, beside other batches; where one pet's take long, they are left to a task."""
         async with self._lock.shared():
-            await self._apply(batch, jobs)
+            large = await self._apply(batch, turn, alone=queue.alone)
+        for pet_id in large:
+            queue.set_apart(pet_id)
+        if large:
+            await self._apart.leave(batch, queue)
 
-    async def _apply(self, batch: Batch, jobs: JobsByPet) -> None:
-        """In parts. The rest of a contended pet is left with what could not be applied, for it comes after that."""
-        deferred: dict[str, list[Delivery]] = {}
-        for part in parts(jobs):
-            free = {pet_id: of_pet for pet_id, of_pet in part.items() if pet_id not in deferred}
-            behind = {pet_id: of_pet for pet_id, of_pet in part.items() if pet_id in deferred}
-            for pet_id, of_pet in (*behind.items(), *(await self._contended(batch, free)).items()):
-                deferred.setdefault(pet_id, []).extend(of_pet)
-            batch.progress()
-        if deferred:
-            await self._results.deferred(batch, [each for of_pet in deferred.values() for each in of_pet])
-
-    async def _contended(self, batch: Batch, jobs: JobsByPet) -> JobsByPet:
-        """Applies them; returns those of pets whose albums moved on each time."""
-        for tries in range(_TRIES):
-            jobs, seconds = await self._sweep(batch, jobs)
-            if not jobs:
-                break
-            await asyncio.sleep(conflict_pause(tries, seconds))
-        return jobs
-
-    async def _sweep(self, batch: Batch, jobs: JobsByPet) -> tuple[JobsByPet, float]:
-        """Attempts each pet once, as many together as the window lets; returns the jobs that have to be attempted
-        again, and how long the longest attempt took, in seconds.
+    async def _apply(self, batch: Batch, jobs: JobsByPet, *, alone: bool) -> Collection[str]:
+        """Returns the pets whose jobs turned out to take long, and were not run: no others wait for them. `alone` they
+        are run. Those of pets whose albums moved on each time are left for a moment.
         """
-        again: dict[str, Sequence[Delivery]] = {}
+        large = set[str]()
+        for tries in range(_TRIES):
+            rest, seconds = await self._sweep(batch, jobs, alone=alone)
+            large |= rest.large
+            jobs = rest.again
+            if not jobs:
+                return large
+            await asyncio.sleep(conflict_pause(tries, seconds))
+        await self._results.deferred(batch, [each for of_pet in jobs.values() for each in of_pet])
+        return large
+
+    async def _sweep(self, batch: Batch, jobs: JobsByPet, *, alone: bool) -> tuple[Rest, float]:
+        """Attempts each pet once, as many together as the window lets; returns what could not be applied, and how long
+        the longest attempt took, in seconds.
+        """
+        rest = Rest({}, set())
         # In no order, for rivals that come by the same pets in the same order would meet at each.
         left, longest = random.sample(list(jobs), len(jobs)), 0.0
         while left:
             pets, left = left[: self._window.pets], left[self._window.pets :]
             async with self._cache.exclusive(pets):
                 start = time.perf_counter()
-                conflicts = await self._attempt(batch, {pet_id: jobs[pet_id] for pet_id in pets})
+                conflicts = await self._attempt(batch, {pet_id: jobs[pet_id] for pet_id in pets}, alone=alone)
                 longest = max(longest, time.perf_counter() - start)
-            self._window.record(len(pets), len(conflicts))
-            again |= conflicts
-        return again, longest
+            self._window.record(len(pets), len(conflicts.again))
+            rest.add(conflicts)
+        return rest, longest
 
-    async def _attempt(self, batch: Batch, jobs: JobsByPet) -> dict[str, Sequence[Delivery]]:
-        """Load, plan and commit once; returns the jobs of those pets that have to be attempted again."""
+    async def _attempt(self, batch: Batch, jobs: JobsByPet, *, alone: bool) -> Rest:
+        """Load, plan and commit once."""
         start = time.perf_counter()
         pets, failures = await self._load(jobs)
-        start = self._count_stage("load", start)
-        plans = await self._plan(batch, pets)
+        await self._results.failed(batch, failures)
+        self._count_stage("load", start)
+        estimates = [self._planner.estimate(pet) for pet in pets]
+        rest = Rest({}, set())
+        if not alone:
+            rest.large.update(pet.pet_id for pet, seconds in zip(pets, estimates, strict=True) if seconds > LARGE)
+            pets = [pet for pet in pets if pet.pet_id not in rest.large]
+            estimates = [seconds for seconds in estimates if seconds <= LARGE]
+        for hop in hops(estimates):
+            rest.add(await self._plan_and_commit(batch, pets[hop], estimates[hop], alone=alone))
+            batch.progress()
+        return rest
+
+    async def _plan_and_commit(
+        self, batch: Batch, pets: Sequence[PetJobs], estimates: Sequence[float], *, alone: bool
+    ) -> Rest:
+        start = time.perf_counter()
+        in_thread = plan_in_thread(estimates, busy=self._compute.busy)
+        plans = await self._compute.each(
+            self._planner.plan, pets, in_thread=in_thread, large=alone and max(estimates) > LARGE
+        )
+        rest, done = Rest({}, set()), list[Ready | Overtaken]()
+        for plan in plans:
+            if isinstance(plan, NeedsRows) and not alone and self._planner.takes_long_with_rows(plan.rest):
+                rest.large.add(plan.rest.pet_id)
+            else:
+                done.append(await self._complete(batch, plan, large=alone))
         start = self._count_stage("compute", start)
-        failures += [failure for plan in plans for failure in plan.failures]
-        again, refused = await self._commit(batch, [plan for plan in plans if isinstance(plan, Ready) and plan.jobs])
-        overtaken = [plan.rest for plan in plans if isinstance(plan, Overtaken)]
-        again |= {pet.pet_id: self._conflict(pet.pet_id, pet.jobs) for pet in overtaken}
+        failures = [failure for plan in done for failure in plan.failures]
+        again, refused = await self._commit(batch, [plan for plan in done if isinstance(plan, Ready) and plan.jobs])
+        overtaken = [plan.rest for plan in done if isinstance(plan, Overtaken)]
+        rest.again.update(again)
+        rest.again.update({pet.pet_id: self._conflict(pet.pet_id, pet.jobs) for pet in overtaken})
         self._count_stage("commit", start)
         unavailable = [each.error for each in refused if isinstance(each.error, StoreUnavailableError)]
         failures += [each for each in refused if not isinstance(each.error, StoreUnavailableError)]
         await self._results.failed(batch, failures)
         if unavailable:
             raise unavailable[0]  # Redis refuses writes: everything stays pending, and no attempt is used
-        return again
+        return rest
 
     async def _load(self, jobs: JobsByPet) -> tuple[list[PetJobs], list[Failure]]:
         cached = [self._cache.peek(pet_id) for pet_id in jobs]
@@ -215,17 +258,7 @@ class Processor:
             pets.append(PetJobs(pet_id, of_pet, loaded, current))
         return pets, failures
 
-    async def _plan(self, batch: Batch, pets: Sequence[PetJobs]) -> list[Ready | Overtaken]:
-        """In the pool, or in slices on the loop; a plan that turns out to need more gets it, in the pool."""
-        estimates = [self._planner.estimate(pet) for pet in pets]
-        plans: list[Plan] = []
-        for hop in hops(estimates):
-            in_thread = plan_in_thread(estimates[hop], busy=self._compute.busy)
-            plans += await self._compute.each(self._planner.plan, pets[hop], in_thread=in_thread)
-            batch.progress()
-        return [await self._complete(batch, plan) for plan in plans]
-
-    async def _complete(self, batch: Batch, plan: Plan) -> Ready | Overtaken:
+    async def _complete(self, batch: Batch, plan: Plan, *, large: bool) -> Ready | Overtaken:
         """Plans again until nothing is missing: one profile at a time, and every row."""
         failures: list[Failure] = []
         while isinstance(plan, NeedsRows | NeedsProfile):
@@ -242,7 +275,7 @@ class Processor:
             except BadStateError as error:
                 plan = self._planner.fail(pet, error)
             else:
-                (plan,) = await self._compute.each(self._planner.plan, [pet], in_thread=True)
+                (plan,) = await self._compute.each(self._planner.plan, [pet], in_thread=True, large=large)
             batch.progress()
         return plan._replace(failures=[*failures, *plan.failures]) if failures else plan
 

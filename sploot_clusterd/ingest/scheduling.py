@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from typing import Final, TypeVar
 
 from sploot_clusterd.inflight import InFlight
+from sploot_clusterd.ingest.turns import Turn, Turns
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -33,6 +35,11 @@ _INLINE_BYTES: Final = 64 * 1024
 _INLINE_BYTES_BESIDE: Final = 4 * 1024
 """Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
 _HOP_SECONDS: Final = 1.0
+LARGE: Final = 0.03
+"""Seconds of estimated work of one pet above which nobody waits for it: it is done apart."""
+POOL_THREADS: Final = 4
+_LARGE_AT_ONCE: Final = POOL_THREADS - 1
+"""So that there is always a thread for what is short. Each holds what it computes with."""
 _FIRST_PETS: Final = 8
 _MOST_PETS: Final = 64
 _PETS_A_CONFLICT: Final = 8
@@ -46,6 +53,10 @@ class Compute:
         self._pool = pool
         self._in_flight = in_flight
         self._running = 0
+        self._turns = Turns()
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._mine = threading.local()
+        """Of a thread of the pool: its `turn`, and when it last `paused`."""
         self._never = threading.Event()
         """To pause by: `time.sleep` fails in a process whose clock is faked, as one experiment's is."""
 
@@ -54,33 +65,52 @@ class Compute:
         """Whether the pool computes something."""
         return self._running > 0
 
-    async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool) -> list[Y]:
-        """What `do` makes of each item, in one hop to the pool or in slices on the loop."""
+    async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool, large: bool = False) -> list[Y]:
+        """What `do` makes of each item, in one hop to the pool or in slices on the loop.
+
+        What is `large` leaves a thread for what is not, and takes turns with it at each `checkpoint`.
+        """
         if not in_thread:
             time_slice, results = self.time_slice(), []
             for item in items:
                 results.append(do(item))
                 await time_slice.checkpoint()
             return results
-        self._running += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._in_thread, do, items)
-        finally:
-            self._running -= 1
+        async with self._large if large else nullcontext():
+            self._running += 1
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, self._in_thread, do, items)
+            finally:
+                self._running -= 1
 
     def time_slice(self) -> "TimeSlice":
         """For a stretch of other work on the loop."""
         return TimeSlice(self._in_flight)
 
+    def checkpoint(self) -> None:
+        """Between the steps of long work: a thread of the pool gives way here to requests, and to what is shorter.
+
+        Elsewhere it does nothing.
+        """
+        turn: Turn | None = getattr(self._mine, "turn", None)
+        if turn is None:
+            return
+        self._turns.checkpoint(turn)
+        if self._in_flight.count and time.perf_counter() - self._mine.paused >= _SLICE_SECONDS:
+            self._never.wait(_THREAD_PAUSE_SECONDS)
+            self._mine.paused = time.perf_counter()
+
     def _in_thread(self, do: Callable[[X], Y], items: Sequence[X]) -> list[Y]:
         results = []
-        start = time.perf_counter()
-        for item in items:
-            results.append(do(item))
-            if self._in_flight.count and time.perf_counter() - start >= _SLICE_SECONDS:
-                self._never.wait(_THREAD_PAUSE_SECONDS)
-                start = time.perf_counter()
+        with self._turns.turn() as turn:
+            self._mine.turn, self._mine.paused = turn, time.perf_counter()
+            try:
+                for item in items:
+                    results.append(do(item))
+                    self.checkpoint()
+            finally:
+                self._mine.turn = None
         return results
 
 

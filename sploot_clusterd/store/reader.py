@@ -18,6 +18,25 @@ _PROCESS: Final = secrets.token_hex(8)
 _NAME_PATIENCE: Final = 3.0
 """Seconds to wait for a name: a process that just crashed still seems connected until Redis has seen it go."""
 _ASK_AGAIN: Final = 0.1
+_READ_BYTES: Final = 4 * 2**20
+_FIRST_COUNT: Final = 8
+
+
+class ReadCount:
+    """How many entries to ask for, of which nobody knows how large they are: so many as took 4 MiB lately. What is read
+    together is decoded together, and waits for that.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.entries = min(most, _FIRST_COUNT)
+
+    def was_read(self, entries: int, size: int) -> None:
+        """So many were, of so many bytes in all."""
+        if size > _READ_BYTES:
+            self.entries = max(1, entries * _READ_BYTES // size)
+        elif entries == self.entries:  # fewer than were asked for say nothing about more
+            self.entries = min(2 * self.entries, self._most)
 
 
 class Reader:
@@ -39,8 +58,7 @@ class Reader:
         self._block_ms = settings.read_timeout_ms
         self._deliveries = metrics.deliveries
         self.consumer = consumer
-        self._command: list[str | int] = ["XREADGROUP", "GROUP", stream.group, consumer]
-        self._command += ["COUNT", settings.read_count, "BLOCK", self._block_ms, "STREAMS", gateway.keys.stream, ">"]
+        self._count = ReadCount(settings.read_count)
         self._session: Session | None = None
         self._client_id = 0
         self._reading = False
@@ -73,7 +91,7 @@ class Reader:
             raise RuntimeError("not open")
         self._reading = True
         try:
-            reply = await self._session.command("read", *self._command)
+            reply = await self._session.command("read", *self._command())
         except GroupMissingError:
             await self._stream.ensure_group()  # flushed or deleted: what comes in from now on is still ours to do
             return []
@@ -81,7 +99,12 @@ class Reader:
             self._reading = False
         entries = [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
         self._deliveries.inc(len(entries))
+        self._count.was_read(len(entries), sum(sum(map(len, entry.fields.values())) for entry in entries))
         return entries
+
+    def _command(self) -> tuple[str | int, ...]:
+        who, what = ("GROUP", self._stream.group, self.consumer), ("STREAMS", self._gateway.keys.stream, ">")
+        return ("XREADGROUP", *who, "COUNT", self._count.entries, "BLOCK", self._block_ms, *what)
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""

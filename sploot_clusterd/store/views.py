@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
+import msgspec
+
+from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -17,6 +19,16 @@ _JOBS_A_SUBMIT: Final = 64
 _BYTES_A_SUBMIT: Final = 2**20
 """A script call holds up every other client of Redis: what takes longer than a few ms is cut into several."""
 _LETTERS_A_PAGE: Final = 100
+
+
+class _Owned(msgspec.Struct):
+    """What every view has, also those of the service before this one."""
+
+    pet_id: str
+    clusters: list[msgspec.Raw]
+
+
+_owned: Final = msgspec.json.Decoder(_Owned)
 
 
 class ViewStore:
@@ -34,8 +46,15 @@ class ViewStore:
         self._submits = Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=len, heaviest=_BYTES_A_SUBMIT)
 
     async def view(self, pet_id: str) -> bytes | None:
-        """The stored view, or None. Raises StoreUnavailableError."""
-        return await self._views(self._keys.view(pet_id))
+        """The stored view, or None. Raises StoreUnavailableError, BadStateError if a text is there that is no view."""
+        key = self._keys.view(pet_id)
+        stored = await self._views(key)
+        if stored is not None and not _is_of(pet_id, stored):
+            raise BadStateError(
+                f"{key} holds what is no view of the pet: invalidate the view; the pet's next job that changes "
+                "anything writes it again"
+            )
+        return stored
 
     async def submit(self, payload: bytes) -> None:
         """Adds a job's envelope to the stream.
@@ -138,3 +157,13 @@ def _batches(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         weight += len(payload)
     if batch:
         yield batch
+
+
+def _is_of(pet_id: str, stored: bytes) -> bool:
+    """Whether it is a view of the pet's. Those of ours begin alike, and need not be looked through."""
+    if stored.startswith(b'{"pet_id":"%s","clusters":[' % pet_id.encode()):
+        return True
+    try:
+        return _owned.decode(stored).pet_id == pet_id
+    except (ValueError, RecursionError):  # DecodeError, ValidationError and UnicodeDecodeError among them
+        return False

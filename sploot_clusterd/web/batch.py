@@ -10,7 +10,7 @@ import msgspec
 from sploot_clusterd import wire
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, refusal_of
+from sploot_clusterd.web.answers import NDJSON, NO_STORE, RefusedError, Response, refusal_of
 
 MOST_LINES: Final = 1000
 """Of a request. It keeps one request from holding up the others, and its answer from growing without bound."""
@@ -65,4 +65,4 @@ def answer_lines(lines: Sequence[Line], refusals: Iterable[Exception | None]) ->
         headers.update(refused.headers)  # Retry-After, wherever a line may be sent again
         results.append({"detail": refused.detail, "line": line.number, "status": refused.status})
     fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return Response(200, _encoder.encode_lines(results), f"Content-Type: {NDJSON}\r\n{fields}")
+    return Response(200, _encoder.encode_lines(results), f"Content-Type: {NDJSON}\r\n{NO_STORE}{fields}")

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -88,7 +87,7 @@ def name(key: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "key", [*KEYS.shared, PET.album, PET.images, KEYS.profile("v1"), SAMPLE.images, SAMPLE.slots], ids=name
+    "key", [*KEYS.shared, PET.album, PET.images, PET.view, KEYS.profile("v1"), SAMPLE.images, SAMPLE.slots], ids=name
 )
 async def test_another_type_is_told_by_its_key_and_mended_by_taking_it_away(daemon: Fleet, key: str):
     redis, expected = daemon.redis, KEYS.type_of(key)
@@ -156,10 +155,14 @@ async def test_garbage_of_the_right_type_stops_nobody(daemon: Fleet, key: str, t
     await works(daemon, "odd")
 
 
-async def test_an_odd_view_is_no_view_and_is_written_anew(daemon: Fleet):
+async def test_what_is_under_a_views_key_and_no_view_is_kept_until_the_view_is_invalidated(daemon: Fleet):
     api = Api(daemon, daemon.daemons[0])
     await daemon.redis.rpush(PET.view, "x")
     assert await api.view("odd") is None
     await api.submit(photos("odd"))
-    assert (await api.seen("odd"))["pet_id"] == "odd"
-    assert msgspec.json.decode(await daemon.redis.get(PET.view))["version"] == 1
+    await daemon.settled()
+    assert f"holds a list under {PET.view}" in await told(daemon)
+    assert await daemon.redis.lrange(PET.view, 0, -1) == [b"x"]
+    await api.ask("POST", "/internal/pets/odd/invalidate")
+    await api.submit(photos("odd"))
+    assert (await api.seen("odd"))["version"] == 1

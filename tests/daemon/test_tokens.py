@@ -84,6 +84,21 @@ async def test_no_valid_token_is_refused_while_tokens_rotate(directory: Path):
         assert not {OLD, NEW} & {word for line in daemon.output().splitlines() for word in line.split('"')}
 
 
+async def test_a_file_that_others_may_read_by_now_is_told_at_each_reload(directory: Path):
+    file = directory / "token"
+    file.write_text(OLD)
+    file.chmod(0o600)
+    async with Fleet(directory, daemons=0) as fleet:
+        daemon = fleet.add_daemon({"INTERNAL_TOKEN": "", "INTERNAL_TOKEN_FILE": str(file), "CLUSTER_CONSUMERS": "0"})
+        await daemon.start()
+        assert str(file) not in daemon.output()
+        file.chmod(0o644)
+        for times in (1, 2):
+            await reload(daemon, "reloaded")
+            warnings = [line for line in daemon.log() if line["level"] == "WARNING" and str(file) in line["message"]]
+            assert len(warnings) == times
+
+
 @pytest.mark.parametrize("content", ["", "\n \n", None, "dir"], ids=["empty", "blank", "missing", "directory"])
 async def test_a_broken_file_keeps_the_tokens_and_is_said(directory: Path, content: str | None):
     file = directory / "token"

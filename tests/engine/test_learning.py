@@ -169,7 +169,7 @@ def test_images_of_another_length_than_most_are_left_out(odd):
 
     learned = learn(MODEL, [*strangers, *images])
 
-    assert (learned.sampled, learned.kinds["embedding"].length) == (400 + odd, 16)
+    assert (learned.sampled, learned.kinds["embedding"].length) == (400, 16)
     assert learned.kinds["embedding"].axes.tobytes() == learn(MODEL, images).kinds["embedding"].axes.tobytes()
 
 
@@ -201,3 +201,44 @@ def test_vectors_are_taken_at_length_one_though_they_were_rounded():
     mean = learn(MODEL, rounded).kinds["embedding"].mean
 
     assert mean == pytest.approx(vectors(400, 16).mean(axis=0), abs=1e-3)
+
+
+def test_of_two_encoders_under_one_name_one_is_learned_and_never_a_mixture():
+    """Most embeddings are of one of them and most poses of the other: a profile of both would fit neither."""
+    one = [Sampled(None, {"embedding": half(vectors(400, 12, 1)[n])}) for n in range(400)]
+    other = [
+        Sampled(None, {"embedding": half(vectors(350, 8, 2)[n]), "pose": half(vectors(350, 6, 3)[n])})
+        for n in range(350)
+    ]
+    pose = [Sampled(None, {"embedding": image.vectors["embedding"], "pose": half(np.ones(5))}) for image in one[:310]]
+
+    learned = learn(MODEL, [*other, *pose, *one[310:]])
+
+    assert learned is not None
+    assert {kind: known.length for kind, known in learned.kinds.items()} == {"embedding": 12}
+    assert (learned.sampled, learned.settled) == (400, False)
+
+
+def test_a_part_of_a_sample_goes_on_to_be_learned_from_when_it_has_grown():
+    rows, others = vectors(1500, 12, 1), [Sampled(None, {"embedding": half(np.ones(8) * n)}) for n in range(1, 401)]
+    every = [Sampled(None, {"embedding": half(row)}) for row in rows]
+    first = learn(MODEL, [*every[:500], *others])
+    assert first is not None
+    assert learn(MODEL, [*every[:700], *others], first) is None
+    second = learn(MODEL, [*every[:750], *others], first)
+    assert second is not None
+    assert (second.generation, second.sampled) == (2, 750)
+
+
+def test_another_encoder_takes_over_where_it_has_more_images():
+    few = [Sampled(None, {"embedding": half(row)}) for row in vectors(310, 8, 1)]
+    many = [Sampled(None, {"embedding": half(row)}) for row in vectors(350, 12, 2)]
+    first = learn(MODEL, few)
+    second = learn(MODEL, [*few, *many], first)
+    assert first is not None
+    assert second is not None
+    assert second.kinds["embedding"].length == 12
+
+
+def half(row) -> bytes:
+    return (row / np.linalg.norm(row)).astype("<f2").tobytes()

@@ -215,3 +215,10 @@ async def test_a_sample_of_two_encoders_settles_nothing(side: Side):
     assert not side.registry.states["v1"].settled
     sample = [decode_sampled(raw) for raw in (await side.profiles.sample("v1")).values()]
     assert other_lengths(side.registry.current("v1"), sample)
+    await side.redis.delete(side.keys.learning)
+    assert not await side.learner.learn(), "of the one that was learned there are no more"
+    await add_photos(side, range(PETS + 20, 2 * PETS))
+    await side.learner.refresh()
+    await side.redis.delete(side.keys.learning)
+    assert await side.learner.learn(), "the other one does not stop it"
+    assert side.registry.states["v1"].generation == 2

@@ -37,7 +37,7 @@ def pauses(monkeypatch) -> list[float]:
 
     monkeypatch.setattr(module, "time", Clock)
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
-    monkeypatch.setattr(module, "threading", SimpleNamespace(Event=Event))
+    monkeypatch.setattr(module, "threading", SimpleNamespace(Event=Event, local=SimpleNamespace))
     return taken
 
 

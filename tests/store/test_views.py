@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Stream, ViewStore
@@ -15,11 +15,33 @@ from tests.support.stores import GROUP, opened
 from tests.support.waiting import eventually
 
 
+def view_of(pet: str) -> bytes:
+    return b'{"pet_id":"%s","clusters":[]}' % pet.encode()
+
+
+@pytest.mark.parametrize(
+    "foreign", [b"", b"a note of somebody's", b"\xff", b'{"clusters":[]}', view_of("b"), b"[" * 5000, b'{"pet_id":"a"}']
+)
+async def test_a_foreign_text_is_not_served_as_a_view(views: ViewStore, redis: Redis, foreign: bytes):
+    await redis.set("ns:state:a", foreign)
+    with pytest.raises(BadStateError, match="ns:state:a holds what is no view"):
+        await views.view("a")
+    assert await views.invalidate("a")
+    assert await views.view("a") is None
+
+
+async def test_a_view_of_the_service_before_this_one_is_served(views: ViewStore, redis: Redis):
+    earlier = b'{"clusters": [{"id": "a-cluster-0"}], "pet_id": "a"}'
+    await redis.set("ns:state:a", earlier)
+    assert await views.view("a") == earlier
+
+
 async def test_concurrent_readers_share_a_round_trip(views: ViewStore, redis: Redis):
-    await redis.set("ns:state:a", b"A")
-    await redis.set("ns:state:b", b"B\xff")
+    one, other = view_of("a"), view_of("b") + b" "
+    await redis.set("ns:state:a", one)
+    await redis.set("ns:state:b", other)
     answers = await asyncio.gather(*(views.view(pet) for pet in ("a", "b", "none", "a")))
-    assert answers == [b"A", b"B\xff", None, b"A"]
+    assert answers == [one, other, None, one]
     assert (await redis.info("commandstats"))["cmdstat_mget"]["calls"] == 1
 
 

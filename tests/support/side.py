@@ -14,7 +14,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
-from sploot_clusterd.ingest import Compute, Ingest
+from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
@@ -105,7 +105,7 @@ async def opened_side(
     health = health or Health(60.0)
     store, redis = Store.open(settings, metrics), Redis.from_url(url, protocol=2)
     await store.stream.ensure_group()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(POOL_THREADS) as pool:
         ingest = Ingest(
             settings=settings,
             params=params,

@@ -34,6 +34,7 @@ async def test_jobs_are_taken_in_their_order_and_as_they_came(service: Service):
 
     assert (answer.status, answer.headers["content-type"]) == (200, NDJSON)
     assert "retry-after" not in answer.headers
+    assert answer.headers["cache-control"] == "no-store"
     assert results == [{"status": "accepted", "job_id": f"job_{n}"} for n in range(200)]
     assert [json.loads(envelope)["payload"]["job_id"] for envelope in service.store.jobs] == [
         result["job_id"] for result in results

@@ -116,6 +116,7 @@ end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
+if new_view ~= '' then redis.call('STRLEN', view) end
 if insights_from > 0 then
   for _, key in ipairs({wanted_key, wants_key, tellings_key}) do redis.call('ZCARD', key) end
   for _, key in ipairs({asked_key, untold_key}) do redis.call('HLEN', key) end

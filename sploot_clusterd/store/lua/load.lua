@@ -15,4 +15,5 @@ if stored ~= '' then
     for i = 1, #page do rows[from - wanted.from + i] = page[i] end
   end
 end
-return {stored, fields, redis.call('EXISTS', view), redis.call('HGET', erased, pet_id) or '', rows}
+-- STRLEN tells of another type, which EXISTS would not: a commit would write over it.
+return {stored, fields, redis.call('STRLEN', view) > 0 and 1 or 0, redis.call('HGET', erased, pet_id) or '', rows}

@@ -1,0 +1,190 @@
+"""What one consumer took up together, given out pet by pet as turns come (`order` says whose turn it is)."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from sploot_clusterd.ingest.batch import Delivery, JobsByPet
+from sploot_clusterd.model import EntryId
+from sploot_clusterd.store import Entry, entry_id
+
+if TYPE_CHECKING:
+    from sploot_clusterd.ingest.order import Order
+
+_STOP_CHECK: Final = 0.25
+
+
+class Whose(NamedTuple):
+    """The pets that a pending entry names. Of one that failed, its own, with its job's id and place."""
+
+    pets: frozenset[str]
+    job_id: str = ""
+    failed_at: EntryId | None = None
+
+
+Cut = Callable[[Sequence[Delivery]], Sequence[Delivery]]
+"""How many of a pet's jobs whose turn it is are given out together: the first ones."""
+
+
+class Queue:
+    """A batch's jobs, given out as their turns come. Entered as a context, it has them in hand."""
+
+    def __init__(
+        self, order: "Order", consumer: str, jobs: JobsByPet, stopping: asyncio.Event, cut: Cut = lambda free: free
+    ) -> None:
+        self.consumer = consumer
+        self.changed = asyncio.Event()
+        """Set when something that may be waited for was settled, or has left this process's hands."""
+        self.left = {pet_id: list(of_pet) for pet_id, of_pet in jobs.items()}
+        """What has not had its turn, in order."""
+        self.apart = set[str]()
+        """Pets whose jobs are not given out here."""
+        self.alone = False
+        """Whether it was split off: it is of one pet."""
+        self.is_left = False
+        """Whether its consumer has gone on without it."""
+        self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
+        self._order = order
+        self._stopping = stopping
+        self._cut = cut
+        self._given: dict[bytes, Delivery] = {}
+        """Those of the last turn that were not settled."""
+        self._ahead: dict[str, dict[bytes, EntryId]] = {pet_id: {} for pet_id in jobs}
+        """By pet: the older pending entries in other hands."""
+        self._firsts: dict[tuple[str, str], EntryId] = {}
+        """By pet and job id: the place of the oldest entry that failed and is to be tried again."""
+
+    def __enter__(self) -> Self:
+        self._order.take(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._order.give_up(self)
+
+    def set_apart(self, pet_id: str) -> None:
+        """The pet's jobs are not given out any more, until `split` gives them a queue of their own; those of this turn
+        were not run.
+        """
+        self.left[pet_id] = self.unsettled(pet_id)
+        for entry, _ in self.left[pet_id]:
+            self._given.pop(entry.key, None)
+        self.apart.add(pet_id)
+
+    def split(self, pet_id: str, cut: Cut) -> "Queue":
+        """The jobs of a pet that was set apart, to be entered."""
+        self.apart.discard(pet_id)
+        of_pet = self.left.pop(pet_id)
+        for entry, _ in of_pet:
+            del self.pet_of[entry.key]
+        queue = Queue(self._order, self.consumer, {pet_id: of_pet}, self._stopping, cut)
+        queue._ahead[pet_id] = self._ahead.pop(pet_id)
+        queue._firsts = self._firsts
+        queue.alone = True
+        return queue
+
+    def drop(self, pet_id: str, jobs: Sequence[Delivery]) -> None:
+        """The last of those that wait are put off: they are not in hand any more."""
+        del self.left[pet_id][-len(jobs) :]
+        if not self.left[pet_id]:
+            del self.left[pet_id]
+        keys = [entry.key for entry, _ in jobs]
+        self._order.let_go(keys)
+        self._order.know(pet_id, keys)
+        for key in keys:
+            del self.pet_of[key]
+
+    def unsettled(self, pet_id: str) -> list[Delivery]:
+        """The pet's jobs without an outcome, in order."""
+        given = [each for each in self._given.values() if each.job.pet_id == pet_id]
+        return given + self.left.get(pet_id, [])
+
+    async def begin(self, older: Sequence[bytes]) -> None:
+        """Finds out who has to wait for which of these. Raises StoreUnavailableError."""
+        for key, whose in (await self._order.whose(older) if older else {}).items():
+            if whose.failed_at is not None:
+                self.note_failed(whose)
+                continue
+            for pet_id in whose.pets & self._ahead.keys():
+                self._ahead[pet_id][key] = entry_id(key)
+
+    def now(self) -> JobsByPet:
+        """The jobs whose turn it is. Those of the turn before have had their outcome, for now."""
+        self._order.let_go(self._given)
+        for key, (entry, job) in self._given.items():
+            self._ahead[job.pet_id][key] = entry.id
+        self._given = {}
+        turn: dict[str, list[Delivery]] = {}
+        for pet_id, of_pet in [each for each in self.left.items() if each[0] not in self.apart]:
+            first = min(self._ahead[pet_id].values(), default=None)
+            free = self._cut([each for each in of_pet if first is None or each.entry.id < first])
+            if free:
+                turn[pet_id] = [self._placed(each) for each in free]
+                self.left[pet_id] = of_pet[len(free) :]
+            if not self.left[pet_id]:
+                del self.left[pet_id]
+        self._given = {each.entry.key: each for of_pet in turn.values() for each in of_pet}
+        return turn
+
+    async def turn(self) -> JobsByPet:
+        """As `now`, as soon as there are some; none when none are left, or the daemon stops."""
+        start = time.perf_counter()
+        turn: JobsByPet = {}
+        while not self._stopping.is_set() and not (turn := self.now()) and self.left:
+            self.changed.clear()
+            self._order.poll(self)
+            try:
+                async with asyncio.timeout(_STOP_CHECK):
+                    await self.changed.wait()
+            except TimeoutError:
+                pass
+        self._order.count_wait(time.perf_counter() - start)
+        return turn
+
+    def runs(self, key: bytes) -> bool:
+        """Whether the entry has its turn now."""
+        return key in self._given
+
+    def is_stuck(self) -> bool:
+        """Whether nothing that is waited for can be expected to be done soon."""
+        return all(map(self._order.is_stuck, self.youngest()))
+
+    def waiting_entries(self) -> list[Entry]:
+        """Those whose jobs have had no turn."""
+        return [each.entry for of_pet in self.left.values() for each in of_pet]
+
+    def youngest(self) -> Iterator[bytes]:
+        """For each pet, the youngest entry that its next job waits for."""
+        for pet_id, of_pet in self.left.items():
+            ahead = self._ahead[pet_id]
+            older = [key for key, place in ahead.items() if place < of_pet[0].entry.id]
+            if older:
+                yield max(older, key=ahead.__getitem__)
+
+    def beside(self, keys: Collection[bytes]) -> Iterator[bytes]:
+        """What else is waited for by those that wait for one of the keys."""
+        for pet_id in self.left:
+            if not self._ahead[pet_id].keys().isdisjoint(keys):
+                yield from self._ahead[pet_id].keys() - keys
+
+    def forget(self, keys: Collection[bytes]) -> None:
+        """These need not be waited for any more."""
+        for key in self._given.keys() & keys:
+            del self._given[key]
+        for ahead in self._ahead.values():
+            for key in ahead.keys() & keys:
+                del ahead[key]
+                self.is_left = False
+
+    def note_failed(self, whose: Whose) -> None:
+        """A job of this one's id takes its place."""
+        if whose.failed_at is not None:
+            for pet_id in whose.pets & self._ahead.keys():
+                first = self._firsts.get((pet_id, whose.job_id), whose.failed_at)
+                self._firsts[pet_id, whose.job_id] = min(first, whose.failed_at)
+
+    def _placed(self, delivery: Delivery) -> Delivery:
+        """A repeat of what failed is to take its place."""
+        first = self._firsts.get((delivery.job.pet_id, delivery.job.job_id))
+        return delivery if first is None else delivery._replace(job=delivery.job._replace(repeats=first))

@@ -1,0 +1,98 @@
+"""Threads that take turns: one at a time, what is short before what is long, and nobody for ever."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sploot_clusterd.ingest.turns import Turn, Turns
+
+
+class Machine:
+    """Threads whose steps take a slice of the turns' clock each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.steps: list[str] = []
+        self.turns = Turns()
+        self._threads: list[threading.Thread] = []
+        self._computing = 0
+        monkeypatch.setattr("sploot_clusterd.ingest.turns.time.perf_counter", lambda: self.now)
+
+    def start(self, name: str, steps: int, at_step: Callable[[int], None] = lambda _: None) -> None:
+        def run() -> None:
+            with self.turns.turn() as turn:
+                for step in range(steps):
+                    self._step(name, turn)
+                    at_step(step)
+
+        self._threads.append(threading.Thread(target=run))
+        self._threads[-1].start()
+
+    def _step(self, name: str, turn: Turn) -> None:
+        self._computing += 1
+        assert self._computing == 1
+        self.steps.append(name)
+        self.now += 0.006
+        self._computing -= 1
+        self.turns.checkpoint(turn)
+
+    def waits(self, count: int) -> None:
+        """Until so many threads wait for their turn."""
+        deadline = time.monotonic() + 10
+        while self.turns.waiting < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+def test_what_is_short_is_done_before_the_long_one_goes_on(machine: Machine):
+    def another(step: int) -> None:
+        if step == 9:
+            machine.start("short", 3)
+            machine.waits(1)
+
+    machine.start("long", 20, another)
+    machine.join()
+    assert machine.steps[:11] == ["long"] * 10 + ["short"] or machine.steps[:12] == ["long"] * 11 + ["short"]
+    assert machine.steps.count("long") == 20
+    short = [n for n, name in enumerate(machine.steps) if name == "short"]
+    assert short[-1] - short[0] == 2
+
+
+def test_two_long_ones_take_turns(machine: Machine):
+    def another(step: int) -> None:
+        if step == 0:
+            machine.start("other", 20)
+            machine.waits(1)
+
+    machine.start("one", 20, another)
+    machine.join()
+    half = machine.steps[:20]
+    assert 8 <= half.count("other") <= 12
+
+
+def test_a_stream_of_short_ones_does_not_stop_a_long_one(machine: Machine):
+    def next_short(number: int) -> Callable[[int], None]:
+        def begin(step: int) -> None:
+            if step == 0 and number < 60:
+                machine.start("short", 1, next_short(number + 1))
+                long_waits = number > 0 and machine.steps.count("long") < 5
+                machine.waits(1 + long_waits)
+
+        return begin
+
+    machine.start("long", 5, next_short(0))
+    machine.join()
+    last = max(n for n, name in enumerate(machine.steps) if name == "long")
+    assert last < 60
