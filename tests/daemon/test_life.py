@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.faults.fleet import TOKEN, Daemon, Fleet
 from tests.support.api import SEED, Api
@@ -119,11 +118,10 @@ async def test_an_idle_daemon_is_small(fleet: Fleet):
     assert resident < 120, f"{resident:.0f} MB"
 
 
-@pytest.mark.parametrize("count", [10])
-async def test_starts_and_stops_leave_no_trace(directory: Path, count: int):
+async def test_starts_and_stops_leave_no_trace(directory: Path):
     async with Fleet(directory, daemons=0) as fleet:
         daemon = fleet.add_daemon({"CLUSTER_CONSUMERS": "1"})
-        for _ in range(count):
+        for _ in range(4):
             await daemon.start()
             assert daemon.stop() == 0
         output = daemon.output()
