@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
@@ -19,7 +19,7 @@ from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
-from sploot_clusterd.ingest import Compute, Ingest
+from sploot_clusterd.ingest import Compute, Ingest, Wanting
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
@@ -27,6 +27,9 @@ from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
+
+if TYPE_CHECKING:
+    from sploot_clusterd.insights.insights import Insights
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +71,13 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._tokens = Tokens(settings.http.tokens)
         self._scrapers = Tokens(settings.metrics.tokens or ())
-        self._settings = settings = settings.without_tokens()
-        self._params = Params.of(settings)
-        load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
+        self._insights = self._new_insights(settings)
+        self._settings = settings = settings.without_tokens()
+        self._params = Params.of(settings)
+        load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
         self._asked_at = 0.0
         self._on_terminal = False
         self._supervisor = Supervisor(self.metrics, self.health)
@@ -122,6 +126,8 @@ class Daemon:
         for server in (self.http, self.ops):
             if server:
                 await server.stop()
+        if self._insights:
+            await self._insights.close()
         await self._store.leave()
         await self._store.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -167,6 +173,8 @@ class Daemon:
         else:
             self._tokens.replace(settings.http.tokens)
             self._scrapers.replace(settings.metrics.tokens or ())
+            if self._insights:
+                self._insights.replace_token(settings.insights.token)
             logs.set_level(settings.service.log_level)
             log.info("reloaded", extra={"data": {"tokens": len(settings.http.tokens)}})
         self._notifier.ready(f"running {__version__}")
@@ -196,9 +204,26 @@ class Daemon:
                 metrics=self.metrics,
                 health=health,
                 stopping=stop,
+                wanting=self._wanting(),
             )
             for name, task in ingest.root_tasks():
                 add(name, task)
+        if self._insights:
+            for name, task in self._insights.root_tasks(self._store):
+                add(name, task)
+
+    def _new_insights(self, settings: Settings) -> "Insights | None":
+        """Fetched where jobs are applied: a process that only serves speaks to nobody but callers and Redis."""
+        if settings.insights.url is None or not settings.stream.consumers:
+            return None
+        from sploot_clusterd.insights.insights import Insights  # noqa: PLC0415 - costs nothing where it is off
+
+        return Insights(settings, metrics=self.metrics, health=self.health, stopping=self.stopping)
+
+    def _wanting(self) -> Wanting | None:
+        if self._insights is None:
+            return None
+        return Wanting(self._insights.left, self.metrics, write_back=self._settings.insights.write_back)
 
     def _new_http(self) -> HttpServer:
         settings = self._settings

@@ -117,6 +117,21 @@ class Metrics:
         self.profile_moves = self._counter("profile_moves_total", "Albums moved to a newer generation of their profile")
 
     def _insights(self) -> None:
+        self.insights_wanted = self._counter(
+            "insights_wanted_total", "Images, and lists of images, whose insights commits of this process wanted"
+        )
+        self.insights_pets_waiting = self._gauge("insights_pets_waiting", "Pets that want insights")
+        self.insights_oldest_wait = self._gauge(
+            "insights_oldest_wait_seconds", "For how long the insight that waits longest has been due to be asked for"
+        )
+        self.insights_untold_pets = self._gauge(
+            "insights_untold_pets", "Pets of which the storage service is still to be told (insights.write_back)"
+        )
+        self.insights_settled = self._counter(
+            "insights_settled_total",
+            "Wanted insights and lists by what became of them: fetched, missing, put_off, given_up, crash_loop, lost",
+            "outcome",
+        )
         self.insights_requests = self._counter(
             "insights_requests_total",
             "Requests to the storage service, by what was asked and how it ended",

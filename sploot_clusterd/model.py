@@ -148,6 +148,8 @@ class Envelope(Struct, frozen=True, gc=False):
     job_id: Id | None = None
     attempts: Any = 0
     enqueued_at: Any = None
+    fetched: bool = False
+    """We made it of what a storage service answered."""
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -158,6 +160,12 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     payload: msgspec.Raw
     enqueued_at: str
     attempts: int = 0
+
+
+class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False):
+    """Around a job of what a storage service answered."""
+
+    fetched: bool = True
 
 
 _LARGEST_PART = 2**64 - 1
@@ -201,7 +209,9 @@ class Insight(NamedTuple):
 
 class Job(NamedTuple):
     """One decoded, checked job. `sequence` is its first entry id as far as its entry knows; `repeats` that of an entry
-    of the same job that came before it and is not settled either.
+    of the same job that came before it and is not settled either. `fetched`: it is what a storage service answered, and
+    says nothing where a producer did: of `images` it fills in vectors of those that are there without, and it announces
+    only those `image_ids` of which nothing is known.
     """
 
     pet_id: str
@@ -218,6 +228,7 @@ class Job(NamedTuple):
     corrections: Sequence[Correction] = ()
     trace: str | None = None
     repeats: EntryId | None = None
+    fetched: bool = False
 
 
 def cluster_id(pet_id: str, number: object) -> str:

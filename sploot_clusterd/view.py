@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sploot_clusterd.model import Id, Unit
 
@@ -37,6 +37,19 @@ class ViewMetrics(Struct):
     num_images: Count
     num_unclustered: Count
     silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
+    insights_wanted: Count | UnsetType = UNSET
+    """Insights that are still to be fetched, the pet's list as one; left out where none are."""
+
+
+class Seen(Struct, frozen=True):
+    """Where readers see an image: what a storage service is told. `cluster_id` is None where it is in no cluster."""
+
+    cluster_id: str | None
+    label: str | None
+    position: Count
+    score: Unit
+    is_hero: bool
+    model_version: str | None
 
 
 class View(Struct):

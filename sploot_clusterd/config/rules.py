@@ -75,7 +75,7 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     keys = (
         ("stream.key", stream.key),
         ("stream.key", attempts),
-        ("stream.key", f"{stream.key}:agreement"),
+        *(("stream.key", f"{stream.key}:{what}") for what in ("wants", "tellings", "agreement")),
         ("stream.dead_letter", stream.dead_letter),
         *(("clusters.namespace", f"{namespace}:letters:{stream.dead_letter}:{what}") for what in ("sizes", "pets")),
         *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning", "agreed")),
@@ -83,7 +83,7 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     for (one, key), (other, same) in itertools.combinations(keys, 2):
         if key == same:
             yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
-    kinds = ("album", "images", "state", "profile", "sample", "sampled")
+    kinds = ("album", "images", "state", "wanted", "asked", "untold", "profile", "sample", "sampled")
     of_others = tuple(f"{namespace}:{kind}:" for kind in kinds)
     for setting, key in (("stream.key", attempts), ("stream.dead_letter", stream.dead_letter)):
         if key.startswith(of_others):

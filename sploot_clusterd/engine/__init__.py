@@ -24,7 +24,7 @@ from sploot_clusterd.engine.profile import (
     decode_profile,
     encode_profile,
 )
-from sploot_clusterd.engine.render import render
+from sploot_clusterd.engine.render import around_wants, render
 from sploot_clusterd.engine.sample import (
     Fresh,
     Sample,
@@ -33,6 +33,7 @@ from sploot_clusterd.engine.sample import (
     encode_sampled,
     slot,
 )
+from sploot_clusterd.engine.seen import seen_anew
 
 __all__ = [
     "LEAST_SAMPLE",
@@ -55,6 +56,7 @@ __all__ = [
     "Sampled",
     "album_nbytes",
     "apply",
+    "around_wants",
     "decode_album",
     "decode_profile",
     "decode_sampled",
@@ -66,6 +68,7 @@ __all__ = [
     "new_album",
     "other_lengths",
     "render",
+    "seen_anew",
     "slot",
     "work_estimate",
     "worth_learning",

@@ -10,6 +10,7 @@ from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.album_encoding import encode_changes
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.draft import Changes, Draft
+from sploot_clusterd.engine.fold import images_named
 from sploot_clusterd.engine.jobs import JobStatus, Outcome, apply_jobs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
@@ -38,6 +39,10 @@ class Applied:
     dropped_rows: Sequence[str] = ()
     fresh: Sequence[Fresh] = ()
     """Images whose vectors were taken in: the fleet's sample may want them."""
+    new_wants: Sequence[str] = ()
+    """Images that the jobs name and that the album has without vectors."""
+    old_wants: Sequence[str] = ()
+    """Images that the jobs name and that it has with them, or not at all."""
 
 
 # BLAS may raise the flag for lanes that it reads past the end of a row and throws away. Vectors are checked to be
@@ -52,8 +57,11 @@ def apply(
     *,
     profiles: Profiles = NO_PROFILES,
     complete: bool = False,
+    with_wants: bool = False,
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
+
+    `with_wants`: it is to be told which images want vectors.
 
     A job's corrections are of the album as it was shown: what groups images anew for the job comes after them.
 
@@ -79,6 +87,7 @@ def apply(
         for image_id, row in draft.rows.items()
         if image_id not in expired and (raw := encode_row(row)) != rows.get(image_id)
     }
+    new_wants, old_wants = _wants(draft, jobs) if with_wants else ((), ())
     return Applied(
         updated,
         outcomes,
@@ -89,7 +98,18 @@ def apply(
         rows=written,
         dropped_rows=[image_id for image_id in sorted(expired) if image_id in rows],
         fresh=draft.fresh,
+        new_wants=new_wants,
+        old_wants=old_wants,
     )
+
+
+def _wants(draft: Draft, jobs: Sequence[Job]) -> tuple[list[str], list[str]]:
+    """Which images of the jobs want vectors, and which do not."""
+    new_wants, old_wants = list[str](), list[str]()
+    for image_id in sorted(images_named(jobs)):
+        row = draft.row(image_id)
+        (new_wants if row.exists and row.vectors is None else old_wants).append(image_id)
+    return new_wants, old_wants
 
 
 def _as_it_was(album: Album, updated: Album, params: Params) -> Album:

@@ -10,6 +10,7 @@ from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
 from sploot_clusterd.engine.provisional import enlist, strike
 from sploot_clusterd.engine.rows import (
+    EMPTY,
     Attributes,
     Listed,
     Row,
@@ -67,6 +68,15 @@ def fold(draft: Draft, job: Job) -> None:
     draft.newest = max(draft.newest, sequence)
 
 
+def what_is_missing(draft: Draft, job: Job) -> Job:
+    """Of a fetched job what is to be taken: nothing of images that were removed or got vectors meanwhile."""
+    rows = {insight.image_id: draft.row(insight.image_id) for insight in job.images}
+    return job._replace(
+        image_ids=[image_id for image_id in job.image_ids if draft.row(image_id) == EMPTY],
+        images=[each for each in job.images if (row := rows[each.image_id]).exists and row.vectors is None],
+    )
+
+
 def _check_room(draft: Draft, job: Job) -> None:
     """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
     bare = {*job.image_ids, *(each.image_id for each in job.images)} - {e.image_id for e in job.images if e.vectors}
@@ -85,10 +95,11 @@ def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
     events: dict[str, _Events] = {}
     for image_id in job.image_ids:
         events.setdefault(image_id, _Events()).listed = Listed(sequence, job.quality_score)
-    vectors = _vectors(draft, job, sequence)
+    vectors = _vectors(draft, job)
     for position, insight in enumerate(job.images):
         event = events.setdefault(insight.image_id, _Events())
-        event.attributes = Attributes(sequence, insight.quality, insight.label, insight.captured_ms)
+        at = _place_of(draft, job, insight.image_id)
+        event.attributes = Attributes(at, insight.quality, insight.label, insight.captured_ms)
         if position in vectors:
             event.vectors = vectors[position]
     for image_id in job.removed:
@@ -96,7 +107,7 @@ def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
     return events
 
 
-def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
+def _vectors(draft: Draft, job: Job) -> dict[int, Vectors]:
     """The combined vectors of the job's insights, by position. Opens or widens their space."""
     given = {position: insight.vectors for position, insight in enumerate(job.images) if insight.vectors}
     if not given:
@@ -108,7 +119,16 @@ def _vectors(draft: Draft, job: Job, sequence: EntryId) -> dict[int, Vectors]:
         vector_format = vector_format.with_kinds(vectors, model_version)
     packed = {position: vector_format.pack(vectors, draft.params.weights) for position, vectors in given.items()}
     space = draft.open_block(model_version, vector_format).number
-    return {position: Vectors(sequence, position, space, data, NOWHERE) for position, data in packed.items()}
+    places = [_place_of(draft, job, insight.image_id) for insight in job.images]
+    return {position: Vectors(places[position], position, space, data, NOWHERE) for position, data in packed.items()}
+
+
+def _place_of(draft: Draft, job: Job, image_id: str) -> Stamp:
+    """Where the job's word on an image stands in the order. What was fetched has the place of the image's announcement,
+    and so overrides nothing that was said of it since, whenever it comes.
+    """
+    announced = draft.row(image_id).announced if job.fetched else None
+    return announced or job.sequence
 
 
 def _new_format(draft: Draft, model_version: str, given: Iterable[Mapping[str, FloatVector]]) -> VectorFormat:
@@ -168,7 +188,8 @@ def _offer(draft: Draft, job: Job, sequence: EntryId) -> None:
     draft.fresh += [
         Fresh(insight.image_id, job.model_version or "", insight.quality, insight.vectors)
         for position, insight in enumerate(job.images)
-        if (vectors := held[insight.image_id]) and (vectors.at, vectors.position) == (sequence, position)
+        if (vectors := held[insight.image_id])
+        and (job.fetched or (vectors.at, vectors.position) == (sequence, position))
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.fold import fold
+from sploot_clusterd.engine.fold import fold, what_is_missing
 from sploot_clusterd.engine.groups import follow_settings, refresh
 from sploot_clusterd.engine.label import relabel
 from sploot_clusterd.engine.maintain import keep_cap, rebuild_if_due
@@ -58,6 +58,8 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
 
 def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
     """The draft after the job: the one given, unless its corrections may turn out to be stale, when all is undone."""
+    if job.fetched:
+        return draft, _take_fetched(draft, job)
     if remembered(draft, job) is not None:
         return draft, Outcome(JobStatus.REPEATED, says_otherwise=says_otherwise(draft, job))
     try:
@@ -69,6 +71,21 @@ def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
         return draft, Outcome(JobStatus.REJECTED, error)
     remember(tried, job)
     return tried, Outcome(JobStatus.APPLIED)
+
+
+def _take_fetched(draft: Draft, job: Job) -> Outcome:
+    """What it says of images is said once, so its id need not be remembered. It always makes a new view where there is
+    one, for that tells how many are still out; and it brings no pet back.
+    """
+    missing = what_is_missing(draft, job)
+    if not (draft.newest > (0, 0) or missing.image_ids):
+        return Outcome(JobStatus.REPEATED)
+    try:
+        fold(draft, missing)
+    except BadJobError as error:
+        return Outcome(JobStatus.REJECTED, error)
+    draft.revision += 1
+    return Outcome(JobStatus.APPLIED)
 
 
 def _corrected(draft: Draft, job: Job) -> Draft:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Final, cast
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from sploot_clusterd import view
 from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
@@ -19,6 +19,8 @@ from sploot_clusterd.model import cluster_id
 RENDERING: Final = 2
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
+_WANTED: Final = b'"insights_wanted":'
+"""Nowhere else in a view: a quotation mark in a text is escaped."""
 
 
 class _Named(Struct):
@@ -29,9 +31,10 @@ _encode = msgspec.json.Encoder().encode
 _named = msgspec.json.Decoder(_Named).decode
 
 
-def render(album: Album, params: Params) -> bytes:
+def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     """The view as JSON, ready to send. A function of the album and the settings; it needs no rows.
 
+    `with_wants`: it tells how many insights are still to be fetched, which the album does not know: 0.
     Where the album is up to date by other settings, those count: one version has one view, and the next job that
     changes the album brings it up to date.
     """
@@ -65,6 +68,7 @@ def render(album: Album, params: Params) -> bytes:
                 num_images=album.num_vector_images + album.num_provisional,
                 num_unclustered=len(loose),
                 silhouette=None if silhouette is None else round(silhouette, _DIGITS),
+                insights_wanted=0 if with_wants else UNSET,
             ),
             updated_at=stamp,
             version=album.version,
@@ -72,6 +76,12 @@ def render(album: Album, params: Params) -> bytes:
             unclustered=loose,
         )
     )
+
+
+def around_wants(rendered: bytes) -> tuple[bytes, bytes]:
+    """What is before and behind the number of wants in a view that has it."""
+    at = rendered.index(_WANTED) + len(_WANTED)
+    return rendered[:at], rendered[at + 1 :]
 
 
 def cluster_fragment(

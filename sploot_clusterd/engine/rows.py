@@ -55,6 +55,11 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
         return bool(self.listed or self.attributes or self.vectors)
 
     @property
+    def announced(self) -> Stamp | None:
+        """When it was announced first, as far as its registers tell."""
+        return min((register.at for register in (self.listed, self.attributes) if register is not None), default=None)
+
+    @property
     def is_tombstone(self) -> bool:
         """Whether it only says that the image was removed."""
         return self.removed is not None and not self.exists

@@ -6,5 +6,6 @@ does it (store), and what clustering is (engine).
 
 from sploot_clusterd.ingest.ingest import Ingest
 from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.wanting import Wanting
 
-__all__ = ["Compute", "Ingest"]
+__all__ = ["Compute", "Ingest", "Wanting"]

@@ -22,6 +22,7 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
 
@@ -43,7 +44,9 @@ class Ingest:
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
+        wanting: Wanting | None = None,
     ) -> None:
+        """`wanting`: what commits say of insights, where they are fetched."""
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
         self._metrics, self._health, self._stopping = metrics, health, stopping
@@ -61,7 +64,7 @@ class Ingest:
         self.processor = Processor(
             albums=store.albums,
             decoder=decoder,
-            planner=Planner(params, self.profiles),
+            planner=Planner(params, self.profiles, wanting),
             profiles=self.profiles,
             cache=self.cache,
             leases=self.leases,
@@ -74,6 +77,7 @@ class Ingest:
                 compute=compute,
                 metrics=metrics,
                 max_attempts=stream.max_attempts,
+                wanting=wanting,
             ),
             compute=compute,
             metrics=metrics,

@@ -22,6 +22,7 @@ from sploot_clusterd.engine import (
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.ingest.batch import Delivery, Failure
 from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
+from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Commit, Loaded
 
@@ -97,9 +98,10 @@ Plan = Ready | NeedsRows | NeedsProfile | Overtaken
 class Planner:
     """Applies jobs by one set of engine parameters, and the profiles of the registry."""
 
-    def __init__(self, params: Params, profiles: ProfileRegistry) -> None:
+    def __init__(self, params: Params, profiles: ProfileRegistry, wanting: Wanting | None = None) -> None:
         self._params = params
         self._profiles = profiles
+        self._wanting = wanting
 
     def estimate(self, pet: PetJobs) -> float:
         """Seconds that `plan` will take, roughly."""
@@ -142,7 +144,7 @@ class Planner:
         applied = self._apply(pet, album, current, snapshot.profiles)
         results, failures = _results(pet, current, applied)
         return Ready(
-            self._commit(pet, album.version, results, applied, snapshot),
+            self._commit(pet, album, results, applied, snapshot),
             results,
             applied.album if applied.changed or pet.loaded.token else None,
             applied.changes if applied.changed else None,
@@ -159,14 +161,15 @@ class Planner:
             int(time.time() * 1000),
             profiles=profiles,
             complete=pet.all_rows is not None or not pet.loaded.token,
+            with_wants=self._wanting is not None,
         )
 
     def _commit(
-        self, pet: PetJobs, version: int, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot
+        self, pet: PetJobs, album: Album, results: Sequence[JobResult], applied: Applied, snapshot: Snapshot
     ) -> Commit:
-        new_version = applied.changed and applied.album.version != version
+        new_version = applied.changed and applied.album.version != album.version
         needs_view = new_version or (pet.loaded.token and not pet.loaded.has_view)
-        return Commit(
+        commit = Commit(
             pet.pet_id,
             [each.delivery.entry.key for each in results],
             pet.loaded.token,
@@ -176,10 +179,14 @@ class Planner:
             deletes=applied.deletes,
             rows=applied.rows,
             dropped_rows=applied.dropped_rows,
-            view=render(applied.album, self._params) if needs_view else b"",
+            view=render(applied.album, self._params, with_wants=self._wanting is not None) if needs_view else b"",
             used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
         )
+        if self._wanting is None:
+            return commit
+        jobs = [each.delivery.job for each in results if each.changed]
+        return self._wanting.tell(commit, jobs, applied, lambda: render(album, self._params) if album.version else b"")
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""

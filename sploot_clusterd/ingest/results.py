@@ -18,6 +18,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.planner import Ready
 from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry, Letter, Retry, Stream
@@ -47,6 +48,7 @@ class Results:
         compute: Compute,
         metrics: Metrics,
         max_attempts: int,
+        wanting: Wanting | None = None,
     ) -> None:
         self._stream = stream
         self._brake = brake
@@ -55,6 +57,7 @@ class Results:
         self._metrics = metrics
         self._processed = metrics.jobs_processed
         self._max_attempts = max_attempts
+        self._wanting = wanting
         self._success, self._skipped = (metrics.jobs_processed.labels(name) for name in ("success", "skipped"))
 
     async def committed(self, batch: Batch, plans: Sequence[Ready]) -> None:
@@ -64,6 +67,8 @@ class Results:
         for plan in plans:
             self._brake.good(plan.commit.pet_id, len(plan.jobs))
         self._count_changes(plans)
+        if self._wanting is not None:
+            self._wanting.committed([plan.commit for plan in plans])
         applied = sum(each.changed for each in jobs)
         self._success.inc(applied)
         self._skipped.inc(len(jobs) - applied)

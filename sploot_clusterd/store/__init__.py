@@ -5,7 +5,7 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
-from sploot_clusterd.store.commit import Commit, CommitOutcome, Committed
+from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
@@ -15,9 +15,12 @@ from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
+from sploot_clusterd.store.untold import Untold
 from sploot_clusterd.store.views import ViewStore
+from sploot_clusterd.store.wants import Queue, Settled, Settlement, Taken, TakenImage, Wants
 
 __all__ = [
+    "LIST",
     "AlbumStore",
     "ClaimKind",
     "Commit",
@@ -26,6 +29,7 @@ __all__ = [
     "Entry",
     "Finding",
     "Handling",
+    "InsightNews",
     "KeyFault",
     "Keys",
     "Letter",
@@ -38,17 +42,24 @@ __all__ = [
     "PendingEntry",
     "Polled",
     "ProfileStore",
+    "Queue",
     "Reader",
     "Replayed",
     "Retry",
     "SampleSize",
+    "Settled",
+    "Settlement",
     "Standing",
     "State",
     "Stats",
     "Store",
     "Stream",
+    "Taken",
+    "TakenImage",
+    "Untold",
     "UsedProfile",
     "ViewStore",
     "Wanted",
+    "Wants",
     "entry_id",
 ]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store.connection import Argument
@@ -13,12 +13,29 @@ from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, Offer, UsedProfile
 from sploot_clusterd.store.scripts import COMMIT
 
+LIST: Final = "*"
+"""In the place of an image: the pet's whole list of images. No image is called so."""
+
+
+class InsightNews(NamedTuple):
+    """What a commit says of insights, where they are fetched.
+
+    `new_wants` are images, or LIST, that are wanted from now on, and `old_wants` images that are not any more. The
+    number of those that are out is put between the commit's `view` and the `rest_of_view`. `untold` is by image what
+    the storage service is to be told of it, b"" if nothing any more.
+    """
+
+    new_wants: Collection[str] = ()
+    old_wants: Collection[str] = ()
+    rest_of_view: bytes = b""
+    untold: Mapping[str, bytes] = {}
+
 
 class Commit(NamedTuple):
     """A pet's new state, and the entries that it settles. With `version` None the album stays as it is.
 
     `writes` and `deletes` are fields of the album, `rows` and `dropped_rows` go by image id. `used_profiles` are the
-    profiles that it was computed with; `offers` are for the fleet's samples.
+    profiles that it was computed with; `offers` are for the fleet's samples. `insights` is None where none are fetched.
     """
 
     pet_id: str
@@ -33,6 +50,10 @@ class Commit(NamedTuple):
     view: bytes = b""
     used_profiles: Collection[UsedProfile] = ()
     offers: Collection[Offer] = ()
+    insights: InsightNews | None = None
+
+
+_NO_NEWS: Final = InsightNews()
 
 
 class CommitOutcome(Enum):
@@ -76,6 +97,11 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
     for model_version in dict.fromkeys(each.model_version for each in commit.offers):
         samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
         more_keys += keys.sample(model_version)
+    insights_at = 0
+    if commit.insights is not None:
+        insights_at = len(COMMIT.keys) + len(more_keys) + 1
+        more_keys += keys.of_insights(commit.pet_id)
+    news = commit.insights or _NO_NEWS
     return Call(
         {
             "group": settings.group,
@@ -85,10 +111,12 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "new_token": b"" if commit.version is None else token,
             "mark": str(commit.erased) if commit.erased else "",
             "new_view": commit.view,
+            "rest_of_view": news.rest_of_view,
             "view_life": settings.view_life,
             "album_life": settings.album_life,
             "most_sampled": settings.most_sampled,
             "most_models": SAMPLED_MODELS,
+            "insights_at": insights_at,
             "entries": commit.entries,
             "fields": _flat(commit.writes.items()),
             "rows": _flat(commit.rows.items()),
@@ -99,6 +127,9 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
                 (each.model_version, samples[each.model_version], each.slot, repr(each.priority), each.image)
                 for each in commit.offers
             ),
+            "new_wants": news.new_wants,
+            "old_wants": news.old_wants,
+            "untold": _flat(news.untold.items()),
         },
         more_keys,
     )

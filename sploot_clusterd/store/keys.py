@@ -14,15 +14,27 @@ class PetKeys(NamedTuple):
     """HASH image id -> row with its vectors, tombstones too. Expires with the album."""
     view: str
     """STRING: the JSON that readers get, where the reference stored it. Expires after clusters.ttl_seconds."""
+    wanted: str
+    """ZSET image id -> when its insight is to be asked for (ms); `*`: the pet's whole list. Expires with the album."""
+    asked: str
+    """HASH image id -> how asking for it went, where it is not done. Expires with the album."""
+    untold: str
+    """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
 
 
 _OF_A_PET: Final = frozenset(PetKeys._fields)
-KINDS: Final = ("album", "images", "state", "profile", "sample", "sampled", "letters")
+KINDS: Final = (
+    *("album", "images", "state", "wanted", "asked", "untold"),
+    *("profile", "sample", "sampled", "letters"),
+)
 """What follows the namespace in keys that go on with a name that is not ours."""
 _TYPES: Final = {
     "album": "hash",
     "images": "hash",
     "state": "string",
+    "wanted": "zset",
+    "asked": "hash",
+    "untold": "hash",
     "profile": "hash",
     "sample": "hash",
     "sampled": "zset",
@@ -51,6 +63,10 @@ class Keys:
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
         """HASH entry id -> its record. Fields go with their entries."""
+        self.wants = f"{stream}:wants"
+        """ZSET pet id -> when the first insight that it wants is to be asked for (ms). Members go with the wants."""
+        self.tellings = f"{stream}:tellings"
+        """ZSET pet id -> when the storage service is to be told of it (ms). Members go when it is told."""
         self.stream_agreement = f"{stream}:agreement"
         """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
         self.dead_letters = dead_letters
@@ -71,6 +87,8 @@ class Keys:
         self._shared = {
             self.stream: "stream",
             self.attempts: "hash",
+            self.wants: "zset",
+            self.tellings: "zset",
             self.dead_letters: "stream",
             self.letter_sizes: "hash",
             self.letter_pets: "zset",
@@ -92,7 +110,13 @@ class Keys:
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""
-        return PetKeys(f"{self._namespace}:album:{pet_id}", f"{self._namespace}:images:{pet_id}", self.view(pet_id))
+        wanted, asked, untold = (f"{self._namespace}:{kind}:{pet_id}" for kind in ("wanted", "asked", "untold"))
+        album, images = (f"{self._namespace}:{kind}:{pet_id}" for kind in ("album", "images"))
+        return PetKeys(album, images, self.view(pet_id), wanted, asked, untold)
+
+    def of_insights(self, pet_id: str) -> list[str]:
+        """What a commit writes to where insights are fetched, in the order in which its script takes them."""
+        return self.named(("wanted", "asked", "untold", "wants", "tellings"), pet_id)
 
     def profile(self, model_version: str) -> str:
         """HASH generation -> profile, and the digest of each. Never expires: albums of old generations need theirs."""

@@ -9,7 +9,20 @@ from typing import Any, Final, Literal
 from sploot_clusterd.store.connection import pack
 from sploot_clusterd.store.keys import Keys
 
-Kind = Literal["claim", "commit", "erase", "load", "order", "outcome", "profiles", "read", "submit", "upkeep", "view"]
+Kind = Literal[
+    "claim",
+    "commit",
+    "erase",
+    "insights",
+    "load",
+    "order",
+    "outcome",
+    "profiles",
+    "read",
+    "submit",
+    "upkeep",
+    "view",
+]
 """What a round trip is for; the closed set of that metric's label."""
 
 # No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
@@ -18,7 +31,7 @@ _READS_ONLY: Final = "#!lua flags=no-writes\n"
 _LUA: Final = resources.files(__package__) / "lua"
 _TYPES: Final = {"": str, "bytes": bytes, "int": int}
 _PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
-_PARTS: Final = tuple((_LUA / f"{name}.lua").read_text() for name in ("_ids", "_letters"))
+_PARTS: Final = tuple((_LUA / f"{name}.lua").read_text() for name in ("_ids", "_letters", "_due"))
 """What some scripts share; each may use what is in those before it."""
 
 
@@ -110,9 +123,9 @@ COMMIT: Final = Script(
     "commit",
     "commit",
     "stream attempts album images view erased profiles",
-    "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes view_life:int album_life:int "
-    "most_sampled:int most_models:int",
-    "entries fields rows old_fields old_rows used_profiles offers",
+    "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes rest_of_view:bytes view_life:int "
+    "album_life:int most_sampled:int most_models:int insights_at:int",
+    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold",
 )
 RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
 PUT_OFF: Final = Script("put_off", "outcome", "stream attempts", "group consumer", "entries")
@@ -139,7 +152,11 @@ REPLAY_LETTER: Final = Script(
 )
 DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_sizes letter_pets", "", "ids")
 ERASE: Final = Script(
-    "erase", "erase", "stream album images view erased dead_letters profiles", "pet_id", "slots models"
+    "erase",
+    "erase",
+    "stream album images view erased dead_letters profiles wanted asked untold wants tellings",
+    "pet_id",
+    "slots models",
 )
 ERASE_LETTERS: Final = Script(
     "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int"
@@ -153,6 +170,18 @@ PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
 DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
+WANT_LISTS: Final = Script("want_lists", "insights", "wanted asked wants", "pet_id")
+DUE_PETS: Final = Script("due_pets", "insights", "", "most:int", writes=False, repeatable=True)
+TAKE_WANTS: Final = Script("take_wants", "insights", "wanted asked wants", "pet_id most:int lease_ms:int")
+SETTLE_WANTS: Final = Script(
+    "settle_wants",
+    "insights",
+    "stream wanted asked wants",
+    "pet_id lease:int lease_ms:int payload:bytes most_jobs:int most_wanted:int",
+    "done missing later",
+)
+TAKE_UNTOLD: Final = Script("take_untold", "insights", "untold tellings", "pet_id most:int lease_ms:int")
+SETTLE_UNTOLD: Final = Script("settle_untold", "insights", "untold tellings", "pet_id delay_ms:int", "told")
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
 AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)

@@ -15,7 +15,9 @@ from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding, Server
 from sploot_clusterd.store.stream import Stream
+from sploot_clusterd.store.untold import Untold
 from sploot_clusterd.store.views import ViewStore
+from sploot_clusterd.store.wants import Wants
 
 
 class Store:
@@ -33,6 +35,8 @@ class Store:
         self.views = ViewStore(gateway, self.stream, metrics, maxlen=settings.stream.maxlen)
         self.profiles = ProfileStore(gateway)
         self.letters = Letters(gateway, most_jobs=settings.stream.maxlen)
+        self.wants = Wants(gateway, most_jobs=settings.stream.maxlen)
+        self.untold = Untold(gateway)
 
     @classmethod
     def open(cls, settings: Settings, metrics: Metrics) -> Self:

@@ -11,6 +11,7 @@ from sploot_clusterd.wire.requests import (
     decode_corrections,
     decode_request,
     encode_envelope,
+    encode_fetched,
     encode_request,
     query_decoder,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "decode_entry",
     "decode_request",
     "encode_envelope",
+    "encode_fetched",
     "encode_request",
     "first_place",
     "flat_payload",

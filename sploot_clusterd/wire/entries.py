@@ -49,7 +49,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     for name, value in fields.items():
         where = "the body" if name == b"payload" else name.decode(errors="replace")[:_LONGEST_NAME]
         check_amount(value, limits, where, wrapped=True)
-    request, job_id = _from_flat(texts(fields)) if raw is None else _from_json(raw)
+    request, job_id, fetched = (*_from_flat(texts(fields)), False) if raw is None else _from_json(raw)
     check_limits(request, limits)
     payload = request.payload or JobPayload()
     return Job(
@@ -66,6 +66,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         removed=payload.removed_image_ids or (),
         corrections=payload.corrections or (),
         trace=_trace(request.metadata),
+        fetched=fetched,
     )
 
 
@@ -96,8 +97,10 @@ def first_id(entry_id: EntryId, given: bytes | None) -> EntryId:
         raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
 
 
-def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
-    """The request in `payload`, and its job id. Our own form is tried first: it is nearly all of the traffic."""
+def _from_json(raw: bytes) -> tuple[JobRequest, str | None, bool]:
+    """The request in `payload`, its job id, and whether we fetched it. Our own form is tried first: it is nearly all of
+    the traffic.
+    """
     try:
         envelope = _envelope.decode(raw)
     except (ValueError, RecursionError):
@@ -106,22 +109,22 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None]:
         check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
-        return _from_flat(decoded(_fields, raw).fields)
+        return *_from_flat(decoded(_fields, raw).fields), False
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
         check_nesting(raw, around=1)
         return _opened(decoded(_envelope, raw))
     check_nesting(raw)
     request = decoded(_request, raw)
-    return request, request.job_id
+    return request, request.job_id, False
 
 
-def _opened(envelope: Envelope) -> tuple[JobRequest, str | None]:
+def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, bool]:
     request = envelope.payload
     if envelope.pet_id != request.pet_id:
         raise BadJobError(
             "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
         )
-    return request, request.job_id or envelope.job_id
+    return request, request.job_id or envelope.job_id, envelope.fetched
 
 
 def _from_flat(given: Mapping[str, str]) -> tuple[JobRequest, str | None]:

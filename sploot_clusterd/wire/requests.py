@@ -13,6 +13,7 @@ from sploot_clusterd.model import (
     ID_PATTERN,
     NAMED_ID_PATTERN,
     CorrectionsRequest,
+    FetchedEnvelope,
     JobPayload,
     JobRequest,
     OutgoingEnvelope,
@@ -62,6 +63,12 @@ def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime
     """What the stream carries of a checked request: its bytes as they came, in the reference's envelope."""
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
+
+
+def encode_fetched(request: JobRequest, job_id: str, now: datetime) -> bytes:
+    """What the stream carries of a job that we made of a storage service's answers."""
+    stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, msgspec.Raw(encode_request(request)), f"{stamp}Z"))
 
 
 def check_id(name: str, text: str, limits: LimitsSettings) -> None:

@@ -1,18 +1,23 @@
 -- Write one pet's new state and settle the entries that led to it: all of it, or nothing.
 -- KEYS  stream, attempts, album, images, view, erased, profiles; then the profiles of each model version that the state
---       was computed with; then images and slots of each sample that is offered something
+--       was computed with; then images and slots of each sample that is offered something; then, where insights are
+--       fetched, wanted, asked, untold, wants and tellings
 -- ARGV  group, consumer, pet_id; token: what the state was computed from ('' for a new album); new_token ('' if the album
---       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); view_life and album_life
---       in s (0: for ever); most_sampled: images of a sample; most_models: model versions that are sampled; the lists
+--       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); rest_of_view, before which
+--       the number of insights belongs that the pet wants ('': nowhere); view_life and album_life
+--       in s (0: for ever); most_sampled: images of a sample; most_models: model versions that are sampled; insights_at:
+--       place of the keys of insights, 0 where there are none; the lists
 --       entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
 --       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
---       image
+--       image; new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of it, ''
+--       if nothing any more
 -- Reply {'ok'}; {'conflict'} if the album or the erase mark moved on; {'lost', ids that are still ours...};
 --       {'profile_changed'} if one of the profiles is not the one that is stored
 local stream, attempts, album, images, view, erased, profiles = unpack(KEYS, 1, 7)
-local group, consumer, pet_id, token, new_token, mark, new_view, view_life, album_life, most_sampled, most_models =
-  unpack(ARGV, 1, 11)
-local entries, fields, rows, old_fields, old_rows, used_profiles, offers = lists_after(11, 7)
+local group, consumer, pet_id, token, new_token, mark, new_view, rest_of_view, view_life, album_life, most_sampled,
+  most_models, insights_at = unpack(ARGV, 1, 13)
+local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold =
+  lists_after(13, 10)
 local first_profile = 8
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.
@@ -51,6 +56,45 @@ local function offer(sample, slots, slot, priority, image)
   redis.call('HSET', sample, slot, image)
 end
 
+local insights_from = tonumber(insights_at)
+local wanted_key, asked_key, untold_key, wants_key, tellings_key
+if insights_from > 0 then
+  wanted_key, asked_key, untold_key, wants_key, tellings_key = unpack(KEYS, insights_from, insights_from + 4)
+end
+
+-- What is wanted already, and waits as it was asked for in vain, is asked for at once: whoever names it again may know
+-- that it is there now.
+local function want(image, now)
+  if redis.call('ZADD', wanted_key, 'NX', now, image) == 1 then return end
+  if string.find(redis.call('HGET', asked_key, image) or '', '^[1-9]') then
+    redis.call('HDEL', asked_key, image)
+    redis.call('ZADD', wanted_key, now, image)
+  end
+end
+
+local function write_wants()
+  if redis.call('EXISTS', wanted_key) == 1 then
+    write('ZREM', wanted_key, old_wants)
+    write('HDEL', asked_key, old_wants)
+  end
+  if new_wants.to < new_wants.from then return end
+  local now = now_ms()
+  for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
+  redis.call('ZADD', wants_key, 'LT', now, pet_id)
+end
+
+local function write_untold()
+  if untold.to < untold.from then return end
+  for i = untold.from, untold.to, 2 do
+    if ARGV[i + 1] == '' then
+      redis.call('HDEL', untold_key, ARGV[i])
+    else
+      redis.call('HSET', untold_key, ARGV[i], ARGV[i + 1])
+    end
+  end
+  redis.call('ZADD', tellings_key, 'NX', now_ms(), pet_id)
+end
+
 local ours = {'lost'}
 for i = entries.from, entries.to do
   if owns(stream, group, consumer, ARGV[i]) then ours[#ours + 1] = ARGV[i] end
@@ -65,6 +109,10 @@ end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
+if insights_from > 0 then
+  for _, key in ipairs({wanted_key, wants_key, tellings_key}) do redis.call('ZCARD', key) end
+  for _, key in ipairs({asked_key, untold_key}) do redis.call('HLEN', key) end
+end
 write('HDEL', attempts, entries)
 if new_token ~= '' then
   write('HSET', images, rows)
@@ -72,14 +120,19 @@ if new_token ~= '' then
   write('HSET', album, fields)
   write('HDEL', album, old_fields)
   redis.call('HSET', album, 'token', new_token)
-  if tonumber(album_life) > 0 then
-    redis.call('EXPIRE', album, album_life)
-    redis.call('EXPIRE', images, album_life)
-  else
-    redis.call('PERSIST', album)  -- the setting may have been another before
-    redis.call('PERSIST', images)
+  if insights_from > 0 then
+    write_wants()
+    write_untold()
+  end
+  for _, key in ipairs({album, images, wanted_key, asked_key, untold_key}) do
+    if tonumber(album_life) > 0 then
+      redis.call('EXPIRE', key, album_life)
+    else
+      redis.call('PERSIST', key)  -- the setting may have been another before
+    end
   end
 end
+if rest_of_view ~= '' then new_view = new_view .. redis.call('ZCARD', wanted_key) .. rest_of_view end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end
 for i = offers.from, offers.to, 5 do
   local key = tonumber(ARGV[i + 1])

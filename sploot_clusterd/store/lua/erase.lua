@@ -1,9 +1,10 @@
 -- Forget a pet, and keep what was accepted before now from bringing it back.
--- KEYS  stream, album, images, view, erased, dead_letters, profiles; then images and slots of the sample of each model
---       version
+-- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings; then images
+--       and slots of the sample of each model version
 -- ARGV  pet_id; the lists slots, that it may have in a sample, and models
 -- Reply {'ok', how much there was of the pet}; or, with nothing changed, {'models', all there are}
-local stream, album, images, view, erased, dead_letters, profiles = unpack(KEYS, 1, 7)
+local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings =
+  unpack(KEYS, 1, 12)
 local pet_id = unpack(ARGV, 1, 1)
 local slots, models = lists_after(1, 2)
 
@@ -16,9 +17,11 @@ end
 -- no dead letter could be put back before it is deleted, too. Asked before anything is written: of the right types.
 local older = redis.call('XLEN', stream) > 0 or redis.call('XLEN', dead_letters) > 0
 redis.call('HLEN', erased)
+for _, key in ipairs({wants, tellings}) do redis.call('ZCARD', key) end
 
-local gone = redis.call('UNLINK', album, images, view)
-for key = 8, #KEYS, 2 do
+local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold)
+for _, key in ipairs({wants, tellings}) do redis.call('ZREM', key, pet_id) end
+for key = 13, #KEYS, 2 do
   -- A key of another type holds no slot.
   local deleted = redis.pcall('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
   gone = gone + (type(deleted) == 'number' and deleted or 0)

@@ -1,0 +1,42 @@
+"""Which insights a commit leaves word of: what its pet wants of the storage service, and what that is to be told.
+
+Applying a job never waits for the service. Word is left in the same step as the album, so that none is lost.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from sploot_clusterd.engine import Applied, around_wants, seen_anew
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import Job
+from sploot_clusterd.store import LIST, Commit, InsightNews
+
+
+class Wanting:
+    """What one process's commits say of insights."""
+
+    def __init__(self, left: asyncio.Event, metrics: Metrics, *, write_back: bool) -> None:
+        """`left` is set where word was left, for those who take it up. `write_back`: whether the service is told where
+        readers see images.
+        """
+        self.left = left
+        self._wanted = metrics.insights_wanted
+        self._write_back = write_back
+
+    def tell(self, commit: Commit, jobs: Sequence[Job], applied: Applied, view_before: Callable[[], bytes]) -> Commit:
+        """The commit with its word. The pet's whole list is wanted with its first job, and with `force`."""
+        wants_list = any(not job.fetched and (job.force or not commit.token) for job in jobs)
+        view, rest_of_view = around_wants(commit.view) if commit.view else (b"", b"")
+        untold: Mapping[str, bytes] = {}
+        if self._write_back and commit.view and commit.version is not None:
+            removed = {image_id for job in jobs for image_id in job.removed}
+            untold = seen_anew(view_before(), commit.view, removed)
+        new_wants = [LIST, *applied.new_wants] if wants_list else applied.new_wants
+        return commit._replace(view=view, insights=InsightNews(new_wants, applied.old_wants, rest_of_view, untold))
+
+    def committed(self, commits: Sequence[Commit]) -> None:
+        """These were written."""
+        news = [each.insights for each in commits if each.insights and each.version is not None]
+        self._wanted.inc(sum(len(each.new_wants) for each in news))
+        if any(each.new_wants or each.untold for each in news):
+            self.left.set()

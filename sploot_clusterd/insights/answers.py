@@ -1,0 +1,39 @@
+"""Answers as jobs: what the storage service said of a pet's images, as the main stream carries it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sploot_clusterd.insights.source import Fetched
+from sploot_clusterd.model import KINDS, JobPayload, JobRequest, PackedVector
+from sploot_clusterd.wire import encode_fetched
+
+_REASON: Final = "insights_fetched"
+
+
+def alike(answers: Mapping[str, Fetched]) -> list[dict[str, Fetched]]:
+    """The answers in parts whose vectors can be compared, for one that is of another length fails its whole job."""
+    parts: dict[object, dict[str, Fetched]] = {}
+    for image_id, fetched in answers.items():
+        parts.setdefault((fetched.model_version, _lengths(fetched)), {})[image_id] = fetched
+    return list(parts.values())
+
+
+def job_of_answers(pet_id: str, job_id: str, answers: Sequence[Fetched]) -> bytes:
+    """A job with vectors; of one model version."""
+    payload = JobPayload(images=[each.image for each in answers], model_version=answers[0].model_version)
+    return _encoded(pet_id, job_id, payload)
+
+
+def job_of_list(pet_id: str, job_id: str, image_ids: Collection[str]) -> bytes:
+    """A job that announces the images of which nothing is known. Without any it only has the view tell what is out."""
+    return _encoded(pet_id, job_id, JobPayload(image_ids=list(image_ids)))
+
+
+def _encoded(pet_id: str, job_id: str, payload: JobPayload) -> bytes:
+    return encode_fetched(JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, datetime.now(UTC))
+
+
+def _lengths(fetched: Fetched) -> tuple[int, ...]:
+    vectors = [getattr(fetched.image, kind) for kind in KINDS]
+    return tuple(len(each.data if isinstance(each, PackedVector) else each or ()) for each in vectors)

@@ -1,0 +1,150 @@
+"""What pets want of the storage service: which insights are out, and when each is to be asked for.
+
+Each pet has a set of its wants by due time, so that nothing is wanted twice and DELETE finds all of it; one set holds
+the pets by the time of their first want, so that they take turns. To take a want is to put its due time off by a lease:
+what a process that died had taken is due again when that ends. Only who knows the lease may settle it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.commit import LIST
+from sploot_clusterd.store.gateway import Call, Gateway
+
+
+class TakenImage(NamedTuple):
+    """`missed_ms` is how long ago it was asked for in vain first, -1 if it was not; `takes` how often it was taken
+    before without an outcome.
+    """
+
+    image_id: str
+    missed_ms: int
+    takes: int
+
+    @property
+    def is_list(self) -> bool:
+        return self.image_id == LIST
+
+
+class Settlement(NamedTuple):
+    """What became of taken wants; `payload` is the job that brings their answers, b"" without one.
+
+    `done` are wanted no more. `missing` (nothing is known of them yet) and `later` (the service could not say) are due
+    again after so many ms. The job is put off while the pet wants more than `most_wanted` (0: any number).
+    """
+
+    pet_id: str
+    lease: int
+    done: Collection[str] = ()
+    missing: Mapping[str, int] = {}
+    later: Mapping[str, int] = {}
+    payload: bytes = b""
+    most_wanted: int = 0
+
+    def only(self, ours: Collection[str]) -> "Settlement":
+        """What of it is about these images. The payload is the caller's."""
+        return self._replace(
+            done=[image for image in self.done if image in ours],
+            missing={image: ms for image, ms in self.missing.items() if image in ours},
+            later={image: ms for image, ms in self.later.items() if image in ours},
+        )
+
+
+class Taken(NamedTuple):
+    """Some of a pet's wants, in hand until their lease ends."""
+
+    pet_id: str
+    lease: int
+    images: Sequence[TakenImage]
+
+    def put_back(self) -> Settlement:
+        """They are due again at once, as if they had not been taken."""
+        return Settlement(self.pet_id, self.lease, later={image.image_id: 0 for image in self.images})
+
+
+class Settled(NamedTuple):
+    """How it went. `lease` is a new one: of those that were put off for as long as a lease, or of all that was to be
+    settled and was not, as there is no room for the job (`full`). `lost`: nothing was settled, as some were not ours
+    any more; these still are.
+    """
+
+    lease: int = 0
+    full: bool = False
+    lost: Collection[str] | None = None
+
+
+class Queue(NamedTuple):
+    """Pets by when the first of their things is due; `due` are those that wait longest."""
+
+    pets: int
+    overdue_ms: int
+    """How long the first has been due."""
+    due: Sequence[str]
+
+
+async def due_pets(gateway: Gateway, queue: str, most: int) -> Queue:
+    """Raises StoreUnavailableError."""
+    pets, overdue_ms, *due = await gateway.run(scripts.DUE_PETS, more_keys=[queue], most=most)
+    return Queue(pets, overdue_ms, [pet.decode(errors="replace") for pet in due])
+
+
+class Wants:
+    """Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
+        """`most_jobs` is how many unsettled entries the stream may hold."""
+        self._gateway = gateway
+        self._most_jobs = most_jobs
+
+    async def want_lists(self, pet_ids: Sequence[str]) -> int:
+        """The pets' whole lists are wanted from now on; how many were not already."""
+        calls = [Call({"pet_id": pet_id}) for pet_id in pet_ids]
+        return sum(map(_count, await self._gateway.run_for_pets(scripts.WANT_LISTS, calls)))
+
+    async def due(self, most: int) -> Queue:
+        """The pets that want something, of those that are due so many at most."""
+        return await due_pets(self._gateway, self._gateway.keys.wants, most)
+
+    async def take(self, most: Mapping[str, int], lease_ms: int) -> list[Taken]:
+        """Of these pets so many of what is due at most. Pets of whom nothing is due are left out."""
+        calls = [Call({"pet_id": pet_id, "most": count, "lease_ms": lease_ms}) for pet_id, count in most.items()]
+        replies = await self._gateway.run_for_pets(scripts.TAKE_WANTS, calls)
+        return [taken for pet_id, reply in zip(most, replies, strict=True) if (taken := _taken(pet_id, reply))]
+
+    async def settle(self, settlement: Settlement, lease_ms: int) -> Settled:
+        """In one step: all of it and the job, or nothing. After a lost reply it may have happened."""
+        what, *told = await self._gateway.run(
+            scripts.SETTLE_WANTS,
+            pet_id=settlement.pet_id,
+            lease=settlement.lease,
+            lease_ms=lease_ms,
+            payload=settlement.payload,
+            most_jobs=self._most_jobs,
+            most_wanted=settlement.most_wanted,
+            done=settlement.done,
+            missing=[part for each in settlement.missing.items() for part in each],
+            later=[part for each in settlement.later.items() for part in each],
+        )
+        if what == b"lost":
+            return Settled(lost=[image.decode(errors="replace") for image in told])
+        return Settled(int(told[0]), full=what == b"full")
+
+
+def _count(reply: Any) -> int:
+    if isinstance(reply, Exception):
+        raise reply
+    return int(reply)
+
+
+def _taken(pet_id: str, reply: Any) -> Taken | None:
+    """None where nothing is due, or what is stored of the pet's wants cannot be read: its jobs tell of that."""
+    if isinstance(reply, BadStateError):
+        return None
+    if isinstance(reply, Exception):
+        raise reply
+    lease, *images = reply
+    if not images:
+        return None
+    return Taken(pet_id, int(lease), [TakenImage(image.decode(errors="replace"), *rest) for image, *rest in images])
