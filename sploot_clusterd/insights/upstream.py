@@ -156,6 +156,8 @@ class Upstream:
             answer = await self._within_limits(question)
         except SourceError as error:
             outcome = self._note(error, probe=probe)
+            if isinstance(error, BadAnswerError) and self._breaker.state is State.OPEN:
+                raise SourceUnavailableError(str(error)) from error  # not this image's fault
             raise
         else:
             outcome = "missing" if kind == "insight" and answer is None else "ok"
