@@ -129,7 +129,8 @@ class Metrics:
         )
         self.insights_settled = self._counter(
             "insights_settled_total",
-            "Wanted insights and lists by what became of them: fetched, missing, put_off, given_up, crash_loop, lost",
+            "Wanted insights and lists by what became of them: fetched, missing, put_off, given_up, crash_loop, "
+            "set_aside, lost",
             "outcome",
         )
         self.insights_requests = self._counter(

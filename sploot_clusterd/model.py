@@ -140,6 +140,10 @@ class CorrectionsRequest(Struct, frozen=True, gc=False):
     job_id: Id | None = None
 
 
+FetchedKind = Literal["answers", "part_of_list", "list"]
+"""What a job tells that we made of what a storage service answered; `list` is a list's last part."""
+
+
 class Envelope(Struct, frozen=True, gc=False):
     """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
 
@@ -148,8 +152,8 @@ class Envelope(Struct, frozen=True, gc=False):
     job_id: Id | None = None
     attempts: Any = 0
     enqueued_at: Any = None
-    fetched: bool = False
-    """We made it of what a storage service answered."""
+    fetched: FetchedKind | None = None
+    """Where we made it of what a storage service answered."""
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -162,10 +166,10 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     attempts: int = 0
 
 
-class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False):
+class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
     """Around a job of what a storage service answered."""
 
-    fetched: bool = True
+    fetched: FetchedKind
 
 
 _LARGEST_PART = 2**64 - 1
@@ -228,7 +232,7 @@ class Job(NamedTuple):
     corrections: Sequence[Correction] = ()
     trace: str | None = None
     repeats: EntryId | None = None
-    fetched: bool = False
+    fetched: FetchedKind | None = None
 
 
 def cluster_id(pet_id: str, number: object) -> str:

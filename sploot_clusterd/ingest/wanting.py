@@ -32,7 +32,8 @@ class Wanting:
             removed = {image_id for job in jobs for image_id in job.removed}
             untold = seen_anew(view_before(), commit.view, removed)
         new_wants = [LIST, *applied.new_wants] if wants_list else applied.new_wants
-        return commit._replace(view=view, insights=InsightNews(new_wants, applied.old_wants, rest_of_view, untold))
+        old_wants = [LIST, *applied.old_wants] if any(job.fetched == "list" for job in jobs) else applied.old_wants
+        return commit._replace(view=view, insights=InsightNews(new_wants, old_wants, rest_of_view, untold))
 
     def committed(self, commits: Sequence[Commit]) -> None:
         """These were written."""

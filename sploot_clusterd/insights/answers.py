@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sploot_clusterd.insights.source import Fetched
-from sploot_clusterd.model import KINDS, JobPayload, JobRequest, PackedVector
+from sploot_clusterd.model import KINDS, FetchedKind, JobPayload, JobRequest, PackedVector
 from sploot_clusterd.wire import encode_fetched
 
 _REASON: Final = "insights_fetched"
@@ -22,16 +22,21 @@ def alike(answers: Mapping[str, Fetched]) -> list[dict[str, Fetched]]:
 def job_of_answers(pet_id: str, job_id: str, answers: Sequence[Fetched]) -> bytes:
     """A job with vectors; of one model version."""
     payload = JobPayload(images=[each.image for each in answers], model_version=answers[0].model_version)
-    return _encoded(pet_id, job_id, payload)
+    return _encoded(pet_id, job_id, "answers", payload)
 
 
-def job_of_list(pet_id: str, job_id: str, image_ids: Collection[str]) -> bytes:
-    """A job that announces the images of which nothing is known. Without any it only has the view tell what is out."""
-    return _encoded(pet_id, job_id, JobPayload(image_ids=list(image_ids)))
+def job_without_answers(pet_id: str, job_id: str) -> bytes:
+    """A job that only has the view tell what is out."""
+    return _encoded(pet_id, job_id, "answers", JobPayload())
 
 
-def _encoded(pet_id: str, job_id: str, payload: JobPayload) -> bytes:
-    return encode_fetched(JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, datetime.now(UTC))
+def job_of_list(pet_id: str, job_id: str, image_ids: Collection[str], *, last: bool) -> bytes:
+    """A job that announces the images of which nothing is known."""
+    return _encoded(pet_id, job_id, "list" if last else "part_of_list", JobPayload(image_ids=list(image_ids)))
+
+
+def _encoded(pet_id: str, job_id: str, kind: FetchedKind, payload: JobPayload) -> bytes:
+    return encode_fetched(JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, kind, datetime.now(UTC))
 
 
 def _lengths(fetched: Fetched) -> tuple[int, ...]:

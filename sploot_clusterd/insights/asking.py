@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sploot_clusterd.insights.answers import alike, job_of_answers, job_of_list
+from sploot_clusterd.insights.answers import alike, job_of_answers, job_of_list, job_without_answers
 from sploot_clusterd.insights.settling import Settling
 from sploot_clusterd.insights.source import BadAnswerError, Fetched, Source, SourceError, SourceUnavailableError
 from sploot_clusterd.metrics import Metrics
@@ -75,8 +75,9 @@ class Asker:
         images = [image.image_id for image in taken.images]
         fields = {"pet_id": taken.pet_id, "image_ids": images[:8], "outcome": outcome}
         log.warning("images are asked for no more", extra={"data": fields})
-        payload = job_of_list(taken.pet_id, f"insights-{taken.lease}-end", ())
-        _, lost = await self._settling.settle(Settlement(taken.pet_id, taken.lease, images), lambda _: payload)
+        payload = job_without_answers(taken.pet_id, f"insights-{taken.lease}-end")
+        settlement = Settlement(taken.pet_id, taken.lease, done=images)
+        _, lost = await self._settling.settle(settlement, lambda _: payload)
         self._count(outcome, len(images), len(lost))
 
     async def _insight(self, image_id: str) -> Answer:
@@ -95,8 +96,8 @@ class Asker:
     async def _announce(self, taken: Taken, lease: int, image_ids: Sequence[str], *, last: bool = False) -> int:
         """The list's new lease; 0 if it is not ours any more, or done."""
         settlement = Settlement(taken.pet_id, lease, most_wanted=self._most_wanted)
-        settlement = settlement._replace(**{"done": [LIST]} if last else {"later": {LIST: self._settling.lease_ms}})
-        payload = job_of_list(taken.pet_id, f"insights-{lease}-list", image_ids)
+        settlement = settlement._replace(**{"handed": [LIST]} if last else {"later": {LIST: self._settling.lease_ms}})
+        payload = job_of_list(taken.pet_id, f"insights-{lease}-list", image_ids, last=last)
         new_lease, lost = await self._settling.settle(settlement, lambda _: payload)
         if last or lost:
             self._count("fetched", 1, len(lost))

@@ -13,7 +13,7 @@ from sploot_clusterd.insights.asking import Asker
 from sploot_clusterd.insights.settling import Settling
 from sploot_clusterd.insights.upstream import Upstream
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Taken, Wants
+from sploot_clusterd.store import Taken, TakenImage, Wants
 from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ _MOST_AT_ONCE: Final = 64
 _SUSPICIOUS: Final = 2
 """Takes without an outcome after which an image is asked for with nothing else in hand: it may end processes."""
 _CRASH_LOOP: Final = 5
+_MOST_HANDED: Final = 2
+"""Jobs with an image's answer that were set aside, after which it is asked for no more."""
 _LEASE_MARGIN: Final = 5.0
 _MOST_WANTED: Final = 2000
 """Insights out of a pet, with which no more of its list is announced: a list may be longer than an album allows."""
@@ -106,13 +108,17 @@ class Fetcher:
     async def _begin(self, takes: list[Taken]) -> None:
         suspects: list[Taken] = []
         for taken in takes:
+            plain: list[TakenImage] = []
             for image in taken.images:
                 alone = taken._replace(images=[image])
-                if image.takes >= _SUSPICIOUS:
+                if image.handed >= _MOST_HANDED:
+                    await self._asker.give_up(alone, "set_aside")
+                elif image.takes >= _SUSPICIOUS:
                     suspects.append(alone)
                 elif image.is_list:
                     self._start(self._asker.whole_list, alone)
-            plain = [each for each in taken.images if each.takes < _SUSPICIOUS and not each.is_list]
+                else:
+                    plain.append(image)
             if plain:
                 self._start(self._asker.images, taken._replace(images=plain))
         for number, suspect in enumerate(suspects):

@@ -33,11 +33,11 @@ class Settling:
 
         After a lost reply it is tried again: what happened is not ours then, and does not happen twice.
         """
-        named = {*settlement.done, *settlement.missing, *settlement.later}
+        named = {*settlement.handed, *settlement.done, *settlement.missing, *settlement.later}
         ours: Collection[str] = named
         while ours and not self._stopping.is_set():
             try:
-                reply = await self._wants.settle(settlement._replace(payload=payload(settlement.done)), self.lease_ms)
+                reply = await self._wants.settle(settlement._replace(payload=payload(settlement.handed)), self.lease_ms)
             except StoreUnavailableError:
                 await pause(self._stopping, _OUTAGE_PAUSE)
                 continue

@@ -20,7 +20,7 @@ LIST: Final = "*"
 class InsightNews(NamedTuple):
     """What a commit says of insights, where they are fetched.
 
-    `new_wants` are images, or LIST, that are wanted from now on, and `old_wants` images that are not any more. The
+    `new_wants` are images, or LIST, that are wanted from now on, and `old_wants` those that are not any more. The
     number of those that are out is put between the commit's `view` and the `rest_of_view`. `untold` is by image what
     the storage service is to be told of it, b"" if nothing any more.
     """

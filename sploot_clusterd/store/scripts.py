@@ -177,8 +177,8 @@ SETTLE_WANTS: Final = Script(
     "settle_wants",
     "insights",
     "stream wanted asked wants",
-    "pet_id lease:int lease_ms:int payload:bytes most_jobs:int most_wanted:int",
-    "done missing later",
+    "pet_id lease:int lease_ms:int handed_ms:int payload:bytes most_jobs:int most_wanted:int",
+    "done handed missing later",
 )
 TAKE_UNTOLD: Final = Script("take_untold", "insights", "untold tellings", "pet_id most:int lease_ms:int")
 SETTLE_UNTOLD: Final = Script("settle_untold", "insights", "untold tellings", "pet_id delay_ms:int", "told")

@@ -6,22 +6,26 @@ what a process that died had taken is due again when that ends. Only who knows t
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import LIST
 from sploot_clusterd.store.gateway import Call, Gateway
 
+_HANDED_MS: Final = 600_000
+"""Until what was handed over is asked for again, where the job was set aside."""
+
 
 class TakenImage(NamedTuple):
     """`missed_ms` is how long ago it was asked for in vain first, -1 if it was not; `takes` how often it was taken
-    before without an outcome.
+    before without an outcome, and `handed` how often a job with its answer was handed over that was not applied.
     """
 
     image_id: str
     missed_ms: int
     takes: int
+    handed: int
 
     @property
     def is_list(self) -> bool:
@@ -31,12 +35,14 @@ class TakenImage(NamedTuple):
 class Settlement(NamedTuple):
     """What became of taken wants; `payload` is the job that brings their answers, b"" without one.
 
-    `done` are wanted no more. `missing` (nothing is known of them yet) and `later` (the service could not say) are due
-    again after so many ms. The job is put off while the pet wants more than `most_wanted` (0: any number).
+    `handed` are those whose answers are in the job: they are wanted until it is applied. `done` are wanted no more.
+    `missing` (nothing is known of them yet) and `later` (the service could not say) are due again after so many ms. The
+    job is put off while the pet wants more than `most_wanted` (0: any number).
     """
 
     pet_id: str
     lease: int
+    handed: Collection[str] = ()
     done: Collection[str] = ()
     missing: Mapping[str, int] = {}
     later: Mapping[str, int] = {}
@@ -46,6 +52,7 @@ class Settlement(NamedTuple):
     def only(self, ours: Collection[str]) -> "Settlement":
         """What of it is about these images. The payload is the caller's."""
         return self._replace(
+            handed=[image for image in self.handed if image in ours],
             done=[image for image in self.done if image in ours],
             missing={image: ms for image, ms in self.missing.items() if image in ours},
             later={image: ms for image, ms in self.later.items() if image in ours},
@@ -120,10 +127,12 @@ class Wants:
             pet_id=settlement.pet_id,
             lease=settlement.lease,
             lease_ms=lease_ms,
+            handed_ms=_HANDED_MS,
             payload=settlement.payload,
             most_jobs=self._most_jobs,
             most_wanted=settlement.most_wanted,
             done=settlement.done,
+            handed=settlement.handed,
             missing=[part for each in settlement.missing.items() for part in each],
             later=[part for each in settlement.later.items() for part in each],
         )

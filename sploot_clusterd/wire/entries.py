@@ -7,7 +7,7 @@ import msgspec
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import HIGHEST_ID, EntryId, Envelope, Job, JobPayload, JobRequest
+from sploot_clusterd.model import HIGHEST_ID, EntryId, Envelope, FetchedKind, Job, JobPayload, JobRequest
 from sploot_clusterd.wire.decoding import decoded, must_be_json
 from sploot_clusterd.wire.limits import check_limits
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -49,7 +49,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     for name, value in fields.items():
         where = "the body" if name == b"payload" else name.decode(errors="replace")[:_LONGEST_NAME]
         check_amount(value, limits, where, wrapped=True)
-    request, job_id, fetched = (*_from_flat(texts(fields)), False) if raw is None else _from_json(raw)
+    request, job_id, fetched = (*_from_flat(texts(fields)), None) if raw is None else _from_json(raw)
     check_limits(request, limits)
     payload = request.payload or JobPayload()
     return Job(
@@ -97,9 +97,9 @@ def first_id(entry_id: EntryId, given: bytes | None) -> EntryId:
         raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
 
 
-def _from_json(raw: bytes) -> tuple[JobRequest, str | None, bool]:
-    """The request in `payload`, its job id, and whether we fetched it. Our own form is tried first: it is nearly all of
-    the traffic.
+def _from_json(raw: bytes) -> tuple[JobRequest, str | None, FetchedKind | None]:
+    """The request in `payload`, its job id, and what it is of what we fetched. Our own form is tried first: it is
+    nearly all of the traffic.
     """
     try:
         envelope = _envelope.decode(raw)
@@ -109,16 +109,16 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None, bool]:
         check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
-        return *_from_flat(decoded(_fields, raw).fields), False
+        return *_from_flat(decoded(_fields, raw).fields), None
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
         check_nesting(raw, around=1)
         return _opened(decoded(_envelope, raw))
     check_nesting(raw)
     request = decoded(_request, raw)
-    return request, request.job_id, False
+    return request, request.job_id, None
 
 
-def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, bool]:
+def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, FetchedKind | None]:
     request = envelope.payload
     if envelope.pet_id != request.pet_id:
         raise BadJobError(

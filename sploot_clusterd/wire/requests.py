@@ -14,6 +14,7 @@ from sploot_clusterd.model import (
     NAMED_ID_PATTERN,
     CorrectionsRequest,
     FetchedEnvelope,
+    FetchedKind,
     JobPayload,
     JobRequest,
     OutgoingEnvelope,
@@ -65,10 +66,11 @@ def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime
     return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
 
 
-def encode_fetched(request: JobRequest, job_id: str, now: datetime) -> bytes:
+def encode_fetched(request: JobRequest, job_id: str, kind: FetchedKind, now: datetime) -> bytes:
     """What the stream carries of a job that we made of a storage service's answers."""
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, msgspec.Raw(encode_request(request)), f"{stamp}Z"))
+    body = msgspec.Raw(encode_request(request))
+    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, body, f"{stamp}Z", fetched=kind))
 
 
 def check_id(name: str, text: str, limits: LimitsSettings) -> None:

@@ -65,14 +65,14 @@ class Pet:
     loaded_all: int = 0
     profiles: Profiles = NO_PROFILES
 
-    def apply(self, *jobs: Job, now_ms: int = START_MS) -> Applied:
+    def apply(self, *jobs: Job, now_ms: int = START_MS, with_wants: bool = False) -> Applied:
+        how = {"profiles": self.profiles, "with_wants": with_wants}
         rows = self.rows(images_named(jobs))
         try:
-            applied = apply(self.album, jobs, rows, self.params, now_ms, profiles=self.profiles)
+            applied = apply(self.album, jobs, rows, self.params, now_ms, **how)
         except NeedsAllRowsError:
             self.loaded_all += 1
-            every = self.rows()
-            applied = apply(self.album, jobs, every, self.params, now_ms, profiles=self.profiles, complete=True)
+            applied = apply(self.album, jobs, self.rows(), self.params, now_ms, complete=True, **how)
         self.fields.update(applied.writes)
         self.fields.update((row_field(image), raw) for image, raw in applied.rows.items())
         for name in (*applied.deletes, *map(row_field, applied.dropped_rows)):

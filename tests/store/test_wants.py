@@ -40,7 +40,7 @@ class Committer:
 
     async def __call__(self, *new: str, old: tuple[str, ...] = (), **more: object) -> None:
         await self._producer.add()
-        (entry,) = await self._producer.read("me")
+        entry = next(each for each in await self._producer.read("me") if each.fields[b"payload"] == b"{}")
         self._version += 1
         news = InsightNews(new, old, VIEW[1], **more)
         commit = Commit(PET, [entry.key], self._token, None, self._version, {b"head": b"h"}, view=VIEW[0])
@@ -114,13 +114,13 @@ async def test_what_was_taken_without_an_outcome_is_due_again(commit: Committer,
 async def test_answers_and_their_job_come_in_one_step(commit: Committer, wants: Wants, redis: Redis):
     await commit("a", "b")
     taken = await take(wants)
-    done = await wants.settle(Settlement(PET, taken.lease, ["a", "b"], payload=b"job"), LEASE_MS)
+    done = await wants.settle(Settlement(PET, taken.lease, done=["a", "b"], payload=b"job"), LEASE_MS)
     assert done.lost is None
     assert not done.full
     assert [fields for _, fields in await redis.xrange("jobs")] == [{b"payload": b"job"}]
     assert not await redis.exists("ns:wanted:pet", "ns:asked:pet", "jobs:wants")
 
-    again = await wants.settle(Settlement(PET, taken.lease, ["a", "b"], payload=b"job"), LEASE_MS)
+    again = await wants.settle(Settlement(PET, taken.lease, done=["a", "b"], payload=b"job"), LEASE_MS)
     assert again.lost == [], "the reply may have been lost: it does not happen twice"
     assert await redis.xlen("jobs") == 1
 
@@ -129,10 +129,10 @@ async def test_only_who_holds_all_of_it_settles_any_of_it(commit: Committer, wan
     await commit("a", "b")
     taken = await take(wants)
     await commit(old=("b",))  # a job came that brought its vectors
-    reply = await wants.settle(Settlement(PET, taken.lease, ["a", "b"], payload=b"job"), LEASE_MS)
+    reply = await wants.settle(Settlement(PET, taken.lease, done=["a", "b"], payload=b"job"), LEASE_MS)
     assert reply.lost == ["a"]
     assert await redis.xlen("jobs") == 0
-    rest = Settlement(PET, taken.lease, ["a", "b"], {"b": 1}, {"b": 1}).only(["a"])
+    rest = Settlement(PET, taken.lease, [], ["a", "b"], {"b": 1}, {"b": 1}).only(["a"])
     assert (rest.done, rest.missing, rest.later) == (["a"], {}, {})
     assert (await wants.settle(rest, LEASE_MS)).lost is None
     assert await wanted(redis) == set()
@@ -143,7 +143,7 @@ async def test_while_the_stream_is_full_answers_stay_in_hand(commit: Committer, 
     taken = await take(wants)
     for _ in range(5):
         await producer.add()
-    settlement = Settlement(PET, taken.lease, ["a"], payload=b"job")
+    settlement = Settlement(PET, taken.lease, done=["a"], payload=b"job")
     reply = await wants.settle(settlement, LEASE_MS)
     assert reply.full
     assert reply.lease >= taken.lease
@@ -165,7 +165,7 @@ async def test_a_list_waits_while_its_pet_wants_much(commit: Committer, wants: W
     handed = await wants.settle(page, LEASE_MS)
     assert not handed.full
     assert await redis.xlen("jobs") == 1
-    last = Settlement(PET, handed.lease, [LIST], payload=b"last")
+    last = Settlement(PET, handed.lease, done=[LIST], payload=b"last")
     assert (await wants.settle(last, LEASE_MS)).lost is None
     assert await wanted(redis) == {"b"}
 
@@ -219,7 +219,7 @@ async def test_a_delete_takes_the_wants_and_answers_on_their_way_find_nothing(
     assert await roomy.erase(PET)
     assert await redis.keys() == [b"jobs"]
     for settlement in (
-        Settlement(PET, taken.lease, ["a"], payload=b"job"),
+        Settlement(PET, taken.lease, done=["a"], payload=b"job"),
         Settlement(PET, taken.lease, missing={"a": 1}),
         taken.put_back(),
     ):
@@ -236,7 +236,7 @@ async def test_a_pet_that_comes_again_after_a_delete_is_asked_for_anew(
     await roomy.erase(PET)
     again = Committer(commit._albums, commit._producer)
     await again("a")
-    assert (await wants.settle(Settlement(PET, taken.lease, ["a"], payload=b"old"), LEASE_MS)).lost == []
+    assert (await wants.settle(Settlement(PET, taken.lease, done=["a"], payload=b"old"), LEASE_MS)).lost == []
     assert names(await take(wants)) == ["a"]
 
 
@@ -266,3 +266,39 @@ async def test_what_is_untold_is_the_newest_word_until_it_was_told(commit: Commi
     assert await store.untold.take([PET], 10, LEASE_MS) == {PET: {"b": b"3"}}
     await store.untold.settle(PET, {"b": b"3"}, 0)
     assert not await redis.exists("ns:untold:pet", "jobs:tellings")
+
+
+async def test_what_was_handed_over_is_counted_until_its_job_is_applied(commit: Committer, wants: Wants, redis: Redis):
+    await commit("a", LIST)
+    taken = await take(wants)
+    await wants.settle(Settlement(PET, taken.lease, handed=["a", LIST], payload=b"job"), LEASE_MS)
+    assert await wanted(redis) == {"a", LIST}
+    assert (await wants.due(10)).due == []
+    await commit(old=("a", LIST))
+    assert await wanted(redis) == set()
+    assert await redis.get("ns:state:pet") == b'{"wanted":0,"more":1}'
+
+
+async def test_a_list_that_is_wanted_again_while_it_is_on_its_way_is_fetched_again(
+    commit: Committer, wants: Wants, redis: Redis
+):
+    await commit(LIST)
+    taken = await take(wants)
+    await commit(old=(LIST,))  # nobody has handed it over
+    assert await wanted(redis) == {LIST}
+    await wants.settle(Settlement(PET, taken.lease, handed=[LIST], payload=b"job"), LEASE_MS)
+    await commit(LIST)  # by force
+    await commit(old=(LIST,))  # the job that was handed over before
+    again = await take(wants)
+    assert names(again) == [LIST]
+
+
+async def test_what_was_handed_over_in_vain_is_due_again_and_counted(
+    commit: Committer, wants: Wants, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sploot_clusterd.store.wants._HANDED_MS", 0)
+    await commit("a")
+    for handed in range(3):
+        taken = await take(wants)
+        assert [image.handed for image in taken.images] == [handed]
+        await wants.settle(Settlement(PET, taken.lease, handed=["a"], payload=b"job"), LEASE_MS)

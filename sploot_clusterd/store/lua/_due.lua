@@ -10,14 +10,15 @@ local function requeue(queue, pet, things)
   end
 end
 
--- How asking for an image went: since when it was asked for in vain (0: it was not), and how often it was taken without
--- an outcome.
+-- How asking for an image went: since when it was asked for in vain (0: it was not), how often it was taken without an
+-- outcome, and how often a job with the answer was handed over.
 local function get_asked(asked_key, image)
-  local since, takes = string.match(redis.call('HGET', asked_key, image) or '', '^(%d+) (%d+)$')
-  return tonumber(since or 0), tonumber(takes or 0)
+  local text = redis.call('HGET', asked_key, image) or ''
+  local since, takes, handed = string.match(text, '^(%d+) (%d+) (%d+)$')
+  return {since = tonumber(since or 0), takes = tonumber(takes or 0), handed = tonumber(handed or 0)}
 end
 
-local function put_asked(asked_key, image, since, takes)
-  redis.call('HSET', asked_key, image, string.format('%.0f %d', since, takes))
+local function put_asked(asked_key, image, r)
+  redis.call('HSET', asked_key, image, string.format('%.0f %d %d', r.since, r.takes, r.handed))
 end
 

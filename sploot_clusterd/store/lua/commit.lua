@@ -63,19 +63,26 @@ if insights_from > 0 then
 end
 
 -- What is wanted already, and waits as it was asked for in vain, is asked for at once: whoever names it again may know
--- that it is there now.
+-- that it is there now. So is a list that is on its way.
 local function want(image, now)
   if redis.call('ZADD', wanted_key, 'NX', now, image) == 1 then return end
-  if string.find(redis.call('HGET', asked_key, image) or '', '^[1-9]') then
+  local how = get_asked(asked_key, image)
+  if how.since > 0 or (image == '*' and how.handed > 0) then
     redis.call('HDEL', asked_key, image)
     redis.call('ZADD', wanted_key, now, image)
   end
 end
 
+-- A list only where it was handed over, and not wanted again since.
+local function unwant(image)
+  if image == '*' and get_asked(asked_key, image).handed == 0 then return end
+  redis.call('ZREM', wanted_key, image)
+  redis.call('HDEL', asked_key, image)
+end
+
 local function write_wants()
   if redis.call('EXISTS', wanted_key) == 1 then
-    write('ZREM', wanted_key, old_wants)
-    write('HDEL', asked_key, old_wants)
+    for i = old_wants.from, old_wants.to do unwant(ARGV[i]) end
   end
   if new_wants.to < new_wants.from then return end
   local now = now_ms()

@@ -2,7 +2,7 @@
 -- KEYS  wanted, asked, wants
 -- ARGV  pet_id; most: images to take; lease_ms
 -- Reply {lease: by which they are known to be ours; {image, ms since it was asked for in vain first (-1: it was not), how
---       often it was taken before without an outcome}...}
+--       often it was taken before without an outcome, how often a job was handed over that was not applied}...}
 local wanted, asked, wants = unpack(KEYS, 1, 3)
 local pet_id, most, lease_ms = unpack(ARGV, 1, 3)
 
@@ -12,10 +12,11 @@ local now = now_ms()
 local lease = now + tonumber(lease_ms)
 local taken = {string.format('%.0f', lease)}
 for _, image in ipairs(redis.call('ZRANGE', wanted, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)) do
-  local since, takes = get_asked(asked, image)
-  put_asked(asked, image, since, takes + 1)
+  local how = get_asked(asked, image)
+  taken[#taken + 1] = {image, how.since > 0 and math.max(0, now - how.since) or -1, how.takes, how.handed}
+  how.takes = how.takes + 1
+  put_asked(asked, image, how)
   redis.call('ZADD', wanted, lease, image)
-  taken[#taken + 1] = {image, since > 0 and math.max(0, now - since) or -1, takes}
 end
 requeue(wants, pet_id, wanted)
 return taken
