@@ -65,9 +65,15 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _check
     if asked.embedded and not asked.command:
         return _run_embedded
-    return {"config": _config, "replay": _replay, "dlq": _dlq, "profile": _profile, "eval": _eval, None: _run}[
-        asked.command
-    ]
+    return {
+        "config": _config,
+        "replay": _replay,
+        "backfill": _backfill,
+        "dlq": _dlq,
+        "profile": _profile,
+        "eval": _eval,
+        None: _run,
+    }[asked.command]
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -94,6 +100,13 @@ def _replay(asked: argparse.Namespace) -> int:
     from sploot_clusterd.replay import replay, target
 
     return replay(asked.file, target(config.load(asked.config), asked.url), asked.rate)
+
+
+def _backfill(asked: argparse.Namespace) -> int:
+    from sploot_clusterd.backfill import run
+
+    settings = _settings_for_redis(asked)
+    return run(settings, asked.file, known=asked.known, rate=asked.rate, dry_run=asked.dry_run, restart=asked.restart)
 
 
 def _dlq(asked: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"quickstart"},
-    {"daemon", "probe", "replay", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
+    {"daemon", "probe", "replay", "backfill", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
     {"ingest", "web", "insights", "stream_monitor"},
     {"store", "engine"},
     {

@@ -78,7 +78,10 @@ def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
         *(("stream.key", f"{stream.key}:{what}") for what in ("wants", "tellings", "agreement")),
         ("stream.dead_letter", stream.dead_letter),
         *(("clusters.namespace", f"{namespace}:letters:{stream.dead_letter}:{what}") for what in ("sizes", "pets")),
-        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning", "agreed")),
+        *(
+            ("clusters.namespace", f"{namespace}:{kind}")
+            for kind in ("erased", "profiles", "learning", "backfills", "agreed")
+        ),
     )
     for (one, key), (other, same) in itertools.combinations(keys, 2):
         if key == same:

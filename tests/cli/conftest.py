@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-PREFIXES = ("CLUSTER", "HTTP_", "WORKER_", "INTERNAL_", "REDIS_", "ENVIRONMENT", "LOG_")
+PREFIXES = ("CLUSTER", "HTTP_", "WORKER_", "INTERNAL_", "REDIS_", "STORAGE_", "ENVIRONMENT", "LOG_")
 
 
 @pytest.fixture(autouse=True)
