@@ -14,12 +14,16 @@ from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("config", "replay", "backfill", "dlq", "profile", "eval")
+_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "eval")
 
 _MAIN_EXAMPLES: Final = """examples:
+  clusterd demo                             see it: pets to look at, nothing is kept
   clusterd --embedded                       try it: a private Redis, its data in ./clusterd-data
   clusterd --config /etc/clusterd.toml      run as configured
   clusterd --check || echo "not ready"      ask the running daemon whether it is ready
+"""
+_DEMO_EXAMPLES: Final = """example:
+  clusterd demo
 """
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
@@ -46,6 +50,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{asked.command} takes no --check")
     if asked.embedded and asked.command not in {None, "backfill", "dlq", "profile"}:
         parser.error(f"{asked.command} takes no --embedded")
+    if asked.command == "demo" and asked.config:
+        parser.error("demo takes no --config: its settings are its own")
     if asked.check and asked.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
     if asked.command == "dlq" and (mistake := letters.mistake(asked)):
@@ -113,6 +119,7 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
 
 def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
     command = adder(parser, shared, "command")
+    command("demo", "show what it does, with pets, a Redis and a storage service of its own", _DEMO_EXAMPLES)
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
     replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
     replay.add_argument(

@@ -66,6 +66,7 @@ def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if asked.embedded and not asked.command:
         return _run_embedded
     return {
+        "demo": _demo,
         "config": _config,
         "replay": _replay,
         "backfill": _backfill,
@@ -80,6 +81,15 @@ def _check(asked: argparse.Namespace) -> int:
     from sploot_clusterd.probe import check, complete_url, readiness_url
 
     return check(complete_url(asked.url) if asked.url else readiness_url(config.read(asked.config)))
+
+
+def _demo(_asked: argparse.Namespace) -> int:
+    _compute_in_one_thread()
+    from sploot_clusterd import output
+    from sploot_clusterd.demo.command import run
+
+    output.unblock()
+    return run()
 
 
 def _config(asked: argparse.Namespace) -> int:
