@@ -43,20 +43,20 @@ _BACKFILL_EXAMPLES: Final = """examples:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; None are the process's own. Ends the process, by exit code 2, where that makes no sense."""
     parser = _parser()
-    asked = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
-    if asked.url and not asked.check and asked.command != "replay":
+    args = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
+    if args.url and not args.check and args.command != "replay":
         parser.error("--url goes with --check or with replay")
-    if asked.command and asked.check:
-        parser.error(f"{asked.command} takes no --check")
-    if asked.embedded and asked.command not in {None, "backfill", "dlq", "profile"}:
-        parser.error(f"{asked.command} takes no --embedded")
-    if asked.command == "demo" and asked.config:
+    if args.command and args.check:
+        parser.error(f"{args.command} takes no --check")
+    if args.embedded and args.command not in {None, "backfill", "dlq", "profile"}:
+        parser.error(f"{args.command} takes no --embedded")
+    if args.command == "demo" and args.config:
         parser.error("demo takes no --config: its settings are its own")
-    if asked.check and asked.embedded:
+    if args.check and args.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
-    if asked.command == "dlq" and (mistake := letters.mistake(asked)):
+    if args.command == "dlq" and (mistake := letters.mistake(args)):
         parser.error(mistake)
-    return asked
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

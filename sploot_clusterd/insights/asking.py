@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from sploot_clusterd.insights.answers import alike, job_of_answers, job_of_list, job_without_answers
@@ -17,8 +18,6 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_MS: Final = 1000
 _LONGEST_PAUSE_MS: Final = 3_600_000
 _UNAVAILABLE_MS: Final = 1000
-_LISTED_A_JOB: Final = 256
-"""Ids: with their vectors these are what is applied in one commit."""
 
 
 class Missing(NamedTuple):
@@ -38,13 +37,23 @@ class Asker:
     """Takes what was taken to its outcome."""
 
     def __init__(
-        self, source: Source, settling: Settling, metrics: Metrics, *, give_up_after_ms: int, most_wanted: int
+        self,
+        source: Source,
+        settling: Settling,
+        metrics: Metrics,
+        *,
+        give_up_after_ms: int,
+        most_listed: int,
+        most_wanted: int,
     ) -> None:
-        """`most_wanted` is how many insights a pet may want before more of its list is announced."""
+        """A job announces at most `most_listed` images of a list, and none while the pet wants more than `most_wanted`
+        insights: the list may be longer than an album allows.
+        """
         self._source = source
         self._settling = settling
         self._settled = metrics.insights_settled
         self._give_up_after_ms = give_up_after_ms
+        self._most_listed = most_listed
         self._most_wanted = most_wanted
 
     async def images(self, taken: Taken) -> None:
@@ -61,10 +70,11 @@ class Asker:
         lease = taken.lease
         held: Sequence[str] = ()
         try:
-            async for part in _parts(self._source.images_of(taken.pet_id)):
-                if held and not (lease := await self._announce(taken, lease, held)):
-                    return
-                held = part
+            async with aclosing(self._parts(taken.pet_id)) as parts:
+                async for part in parts:
+                    if held and not (lease := await self._announce(taken, lease, held)):
+                        return
+                    held = part
         except SourceError as error:
             await self._settle_others(taken._replace(lease=lease), [(wanted, _answer_of(error))])
             return
@@ -102,6 +112,11 @@ class Asker:
         if last or lost:
             self._count("fetched", 1, len(lost))
         return 0 if lost else new_lease
+
+    async def _parts(self, pet_id: str) -> AsyncGenerator[Sequence[str], None]:
+        async for page in self._source.images_of(pet_id):
+            for at in range(0, len(page), self._most_listed):
+                yield page[at : at + self._most_listed]
 
     async def _settle_others(self, taken: Taken, answers: Sequence[tuple[TakenImage, Answer]]) -> None:
         late = [image for image, answer in answers if isinstance(answer, Missing) and self._is_over(image)]
@@ -141,9 +156,3 @@ def _answer_of(error: SourceError) -> Answer:
 def _pause_ms(image: TakenImage) -> int:
     """As long again as it has been asked for: so pauses double, and nothing has to count them."""
     return round(backoff(1, min(max(image.missed_ms, _FIRST_PAUSE_MS), _LONGEST_PAUSE_MS), _LONGEST_PAUSE_MS))
-
-
-async def _parts(pages: AsyncIterator[Sequence[str]]) -> AsyncIterator[Sequence[str]]:
-    async for page in pages:
-        for at in range(0, len(page), _LISTED_A_JOB):
-            yield page[at : at + _LISTED_A_JOB]

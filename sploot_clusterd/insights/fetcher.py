@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from sploot_clusterd.config import InsightsSettings
+from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.insights.asking import Asker
@@ -26,14 +26,17 @@ _AHEAD: Final = 2
 """Images in hand for each request that may be under way, so that none has to wait for Redis."""
 _MOST_AT_ONCE: Final = 64
 """Images of a pet in one job."""
+_MOST_LISTED: Final = 256
+"""Ids of a list in one job: with their vectors, these are what is applied in one commit."""
 _SUSPICIOUS: Final = 2
 """Takes without an outcome after which an image is asked for with nothing else in hand: it may end processes."""
 _CRASH_LOOP: Final = 5
 _MOST_HANDED: Final = 2
 """Jobs with an image's answer that were set aside, after which it is asked for no more."""
-_LEASE_MARGIN: Final = 5.0
+_LEASE_MARGIN: Final = 2.0
+"""Seconds beyond those that a request, and the one before it, may take: so long a dead process's wants are nobody's."""
 _MOST_WANTED: Final = 2000
-"""Insights out of a pet, with which no more of its list is announced: a list may be longer than an album allows."""
+"""Insights out of a pet with which no more of its list is announced."""
 
 
 class Fetcher:
@@ -46,29 +49,30 @@ class Fetcher:
         *,
         wants: Wants,
         upstream: Upstream,
-        settings: InsightsSettings,
-        most_announced: int,
+        settings: Settings,
         left: asyncio.Event,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
     ) -> None:
-        """`most_announced` is how many images without vectors an album may hold."""
+        asked, limits = settings.insights, settings.limits
         self._wants = wants
         self._upstream = upstream
         self._left = left
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._concurrency = settings.concurrency
-        waits = _AHEAD * settings.concurrency / settings.rate if settings.rate else 0.0
-        self._lease_ms = round(1000 * (_AHEAD * settings.timeout_seconds + waits + _LEASE_MARGIN))
+        self._concurrency = asked.concurrency
+        self._most_at_once = min(_MOST_AT_ONCE, limits.images_per_job)
+        waits = _AHEAD * asked.concurrency / asked.rate if asked.rate else 0.0
+        self._lease_ms = round(1000 * (_AHEAD * asked.timeout_seconds + waits + _LEASE_MARGIN))
         self._asker = Asker(
             upstream,
             Settling(wants, stopping, self._lease_ms),
             metrics,
-            give_up_after_ms=1000 * settings.give_up_after_seconds,
-            most_wanted=min(_MOST_WANTED, most_announced // 2),
+            give_up_after_ms=1000 * asked.give_up_after_seconds,
+            most_listed=min(_MOST_LISTED, limits.image_ids_per_job),
+            most_wanted=min(_MOST_WANTED, max(1, settings.albums.announced_images // 2)),
         )
         self._in_hand: dict[asyncio.Task[None], Taken] = {}
         self._failures = 0
@@ -102,7 +106,7 @@ class Fetcher:
         if not queue.due:
             await self._wait(self._left.wait if room else self._upstream.ready)
             return
-        share = min(max(1, room // len(queue.due)), _MOST_AT_ONCE)
+        share = min(max(1, room // len(queue.due)), self._most_at_once)
         await self._begin(await self._wants.take(dict.fromkeys(queue.due, share), self._lease_ms))
 
     async def _begin(self, takes: list[Taken]) -> None:

@@ -29,8 +29,7 @@ class Insights:
         fetcher = Fetcher(
             wants=store.wants,
             upstream=self._upstream,
-            settings=self._settings.insights,
-            most_announced=self._settings.albums.announced_images,
+            settings=self._settings,
             left=self.left,
             metrics=self._metrics,
             health=self._health,

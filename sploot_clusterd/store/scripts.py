@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final, Literal
 
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.store.connection import pack
-from sploot_clusterd.store.keys import Keys
 
 Kind = Literal[
     "claim",

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd import backfill
 from sploot_clusterd.cli import main
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
-WANTS, BACKFILLS = "streams:media.cluster:wants", "sploot.media.clusters:backfills"
+WANTS, BACKFILLS = "sploot.media.clusters:wants", "sploot.media.clusters:backfills"
 SERVICE = "http://storage:8000"
 
 

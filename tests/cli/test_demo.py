@@ -20,8 +20,8 @@ import pytest
 from sploot_clusterd.cli import main
 from sploot_clusterd.demo import command
 from sploot_clusterd.demo.pets import DIMENSION, sample_pets
-from tests.conftest import eventually
 from tests.docs.pages import ROOT
+from tests.support.waiting import eventually
 
 
 class Demo:

@@ -24,11 +24,11 @@ from sploot_clusterd.engine import Params, decode_album
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
 from sploot_clusterd.evaluate.scores import Scores, scores
-from tests.conftest import eventually
 from tests.faults.checker import LETTERS, NAMESPACE
 from tests.faults.fleet import Fleet
 from tests.faults.load import STREAM
 from tests.insights.service_process import ServiceProcess
+from tests.support.waiting import eventually
 
 _MOST = 8
 

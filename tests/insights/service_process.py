@@ -9,8 +9,8 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 
-from tests.conftest import eventually
 from tests.insights.storage_service import TOKEN
+from tests.support.waiting import eventually
 
 _ROOT = Path(__file__).parents[2]
 

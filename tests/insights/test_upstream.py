@@ -11,9 +11,9 @@ from sploot_clusterd.insights.breaker import FAILURES
 from sploot_clusterd.insights.source import Shown, SourceRefusesError, SourceUnavailableError
 from sploot_clusterd.model import JobPayload, JobRequest
 from sploot_clusterd.wire.vectors import insights
-from tests.conftest import eventually
 from tests.engine.synthetic import Fleet
 from tests.insights.storage_service import MODEL, TOKEN, Faults, StorageService, insight_of
+from tests.support.waiting import eventually
 
 ALBUM = Fleet(16).album(0)
 

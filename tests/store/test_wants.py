@@ -16,8 +16,8 @@ from sploot_clusterd.store import (
     ViewStore,
     Wants,
 )
-from tests.conftest import eventually
-from tests.store.conftest import Producer
+from tests.support.producer import Producer
+from tests.support.waiting import eventually
 
 PET = "pet"
 LEASE_MS = 60_000
@@ -118,7 +118,7 @@ async def test_answers_and_their_job_come_in_one_step(commit: Committer, wants: 
     assert done.lost is None
     assert not done.full
     assert [fields for _, fields in await redis.xrange("jobs")] == [{b"payload": b"job"}]
-    assert not await redis.exists("ns:wanted:pet", "ns:asked:pet", "jobs:wants")
+    assert not await redis.exists("ns:wanted:pet", "ns:asked:pet", "ns:wants")
 
     again = await wants.settle(Settlement(PET, taken.lease, done=["a", "b"], payload=b"job"), LEASE_MS)
     assert again.lost == [], "the reply may have been lost: it does not happen twice"
@@ -251,7 +251,7 @@ async def test_a_queue_forgets_pets_whose_wants_are_gone(commit: Committer, want
     await commit("a")
     await redis.delete("ns:wanted:pet")
     assert await wants.take({PET: 1}, LEASE_MS) == []
-    assert not await redis.exists("jobs:wants")
+    assert not await redis.exists("ns:wants")
 
 
 async def test_what_is_untold_is_the_newest_word_until_it_was_told(commit: Committer, store: Store, redis: Redis):
@@ -265,7 +265,7 @@ async def test_what_is_untold_is_the_newest_word_until_it_was_told(commit: Commi
     assert await store.untold.settle(PET, taken[PET], 0) == 1
     assert await store.untold.take([PET], 10, LEASE_MS) == {PET: {"b": b"3"}}
     await store.untold.settle(PET, {"b": b"3"}, 0)
-    assert not await redis.exists("ns:untold:pet", "jobs:tellings")
+    assert not await redis.exists("ns:untold:pet", "ns:tellings")
 
 
 async def test_what_was_handed_over_is_counted_until_its_job_is_applied(commit: Committer, wants: Wants, redis: Redis):
