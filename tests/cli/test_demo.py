@@ -20,7 +20,7 @@ import pytest
 from sploot_clusterd.cli import main
 from sploot_clusterd.demo import command
 from sploot_clusterd.demo.pets import DIMENSION, sample_pets
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, only_block
 from tests.support.waiting import eventually
 
 
@@ -81,6 +81,11 @@ async def typed(line: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+def comparable(output: str) -> str:
+    """Without what differs from run to run."""
+    return re.sub(r"127\.0\.0\.1:\d+", "HOST", re.sub(r"After \d+\.\d s", "After a while", output))
+
+
 async def test_it_shows_real_clusters_and_what_to_try_next(short_path):
     demo = Demo(short_path, HTTP_ENABLED="false", REDIS_URL="redis://127.0.0.1:1", STORAGE_SERVICE_URL="nonsense")
     try:
@@ -91,6 +96,7 @@ async def test_it_shows_real_clusters_and_what_to_try_next(short_path):
                 listed = [photo.image_id for photo in pet.photos if photo.image_id in pet.listed and photo.look == look]
                 shown = re.findall(rf"^  {look} +(\d+)  hero (\S+)", output, re.MULTILINE)
                 assert any(int(size) == len(listed) and hero in listed for size, hero in shown), (look, output)
+        assert comparable(output) == comparable(only_block(ROOT / "README.md", "demo").text)
         read, name, rename, erase = [line for line in output.splitlines() if line.startswith("  curl")]
         luna = sample_pets()[0]
 

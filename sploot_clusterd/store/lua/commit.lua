@@ -81,8 +81,9 @@ local function unwant(image)
 end
 
 local function write_wants()
-  if redis.call('EXISTS', wanted_key) == 1 then
+  if old_wants.from <= old_wants.to and redis.call('EXISTS', wanted_key) == 1 then
     for i = old_wants.from, old_wants.to do unwant(ARGV[i]) end
+    requeue(wants_key, pet_id, wanted_key)
   end
   if new_wants.to < new_wants.from then return end
   local now = now_ms()
