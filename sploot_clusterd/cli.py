@@ -100,6 +100,10 @@ def _config(args: argparse.Namespace) -> int:
     from sploot_clusterd.engine import load_algorithm
 
     load_algorithm(settings.engine.algorithm)
+    if settings.insights.url:
+        from sploot_clusterd.insights.adapters import open_source
+
+        open_source(settings.insights)
     for warning in settings.warnings:
         stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))

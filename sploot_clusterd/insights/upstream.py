@@ -13,7 +13,7 @@ from typing import Final, Literal, Self, TypeVar, get_args
 from sploot_clusterd.config import InsightsSettings, LimitsSettings, Secret, Settings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.health import Health
-from sploot_clusterd.insights.adapters import load_adapter
+from sploot_clusterd.insights.adapters import open_source
 from sploot_clusterd.insights.breaker import Breaker, State
 from sploot_clusterd.insights.http import Http
 from sploot_clusterd.insights.rate import Rate
@@ -79,8 +79,7 @@ class Upstream:
     @classmethod
     def of(cls, settings: Settings, metrics: Metrics, health: Health) -> Self:
         """As configured; `insights.url` has to be set. Raises ConfigError."""
-        http = Http(settings.insights)
-        source = load_adapter(settings.insights.adapter)(http, settings.insights)
+        source, http = open_source(settings.insights)
         return cls(source, settings.insights, settings.limits, metrics=metrics, health=health, http=http)
 
     async def insight(self, image_id: str) -> Fetched | None:
