@@ -13,7 +13,7 @@ from typing import Final, Literal, Self, TypeVar, get_args
 from sploot_clusterd.config import InsightsSettings, LimitsSettings, Secret, Settings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.health import Health
-from sploot_clusterd.insights.adapters import load_adapter
+from sploot_clusterd.insights.adapters import open_source
 from sploot_clusterd.insights.breaker import Breaker, State
 from sploot_clusterd.insights.http import Http
 from sploot_clusterd.insights.rate import Rate
@@ -79,8 +79,7 @@ class Upstream:
     @classmethod
     def of(cls, settings: Settings, metrics: Metrics, health: Health) -> Self:
         """As configured; `insights.url` has to be set. Raises ConfigError."""
-        http = Http(settings.insights)
-        source = load_adapter(settings.insights.adapter)(http, settings.insights)
+        source, http = open_source(settings.insights)
         return cls(source, settings.insights, settings.limits, metrics=metrics, health=health, http=http)
 
     async def insight(self, image_id: str) -> Fetched | None:
@@ -156,6 +155,8 @@ class Upstream:
             answer = await self._within_limits(question)
         except SourceError as error:
             outcome = self._note(error, probe=probe)
+            if isinstance(error, BadAnswerError) and self._breaker.state is State.OPEN:
+                raise SourceUnavailableError(str(error)) from error  # not this image's fault
             raise
         else:
             outcome = "missing" if kind == "insight" and answer is None else "ok"
