@@ -142,8 +142,8 @@ class Upstream:
             return await self._asked(kind, question)
 
     def _refuse_while_open(self) -> None:
-        if left := self._breaker.seconds_left():
-            raise SourceUnavailableError(f"not asked: {self._trouble}", min(left, self._timeout))
+        if self.is_open:
+            raise SourceUnavailableError(f"not asked: {self._trouble}")
 
     async def _asked(self, kind: Kind, question: Callable[[], Awaitable[T]]) -> T:
         probe = self._breaker.admit()
