@@ -81,14 +81,13 @@ local function unwant(image)
 end
 
 local function write_wants()
-  if old_wants.from <= old_wants.to and redis.call('EXISTS', wanted_key) == 1 then
+  local known, now = redis.call('EXISTS', wanted_key) == 1, now_ms()
+  if not known and new_wants.to < new_wants.from then return end
+  if known then
     for i = old_wants.from, old_wants.to do unwant(ARGV[i]) end
-    requeue(wants_key, pet_id, wanted_key)
   end
-  if new_wants.to < new_wants.from then return end
-  local now = now_ms()
   for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
-  redis.call('ZADD', wants_key, 'LT', now, pet_id)
+  requeue(wants_key, pet_id, wanted_key)
 end
 
 local function write_untold()
