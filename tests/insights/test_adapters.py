@@ -153,6 +153,17 @@ async def test_a_careless_adapter_ends_nothing(installed, connect, answer, reaso
     assert not client.upstream.is_open
 
 
+async def test_a_list_that_is_none_is_the_adapters_fault(installed, connect):
+    class NoList(Careless):
+        def images_of(self, pet_id):
+            return [pet_id]
+
+    installed(careless=lambda _http, _settings: NoList(None))
+    with pytest.raises(BadAnswerError) as caught:
+        [page async for page in connect("http://127.0.0.1:1", adapter="careless").upstream.images_of("pet")]
+    assert caught.value.reason == "adapter"
+
+
 async def test_an_insight_without_vectors_is_none_yet(installed, connect):
     answer = Fetched(ImageInsight("a", quality=0.5), None)
     installed(careless=lambda _http, _settings: Careless(answer))
