@@ -14,12 +14,16 @@ from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("config", "replay", "dlq", "profile", "eval")
+_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "eval")
 
 _MAIN_EXAMPLES: Final = """examples:
+  clusterd demo                             see it: pets to look at, nothing is kept
   clusterd --embedded                       try it: a private Redis, its data in ./clusterd-data
   clusterd --config /etc/clusterd.toml      run as configured
   clusterd --check || echo "not ready"      ask the running daemon whether it is ready
+"""
+_DEMO_EXAMPLES: Final = """example:
+  clusterd demo
 """
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
@@ -27,6 +31,12 @@ _CONFIG_EXAMPLES: Final = """example:
 _REPLAY_EXAMPLES: Final = """examples:
   INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
   zcat jobs.jsonl.gz | clusterd replay -
+"""
+_BACKFILL_ABOUT: Final = "have the daemon fetch whole pets from the storage service"
+_BACKFILL_EXAMPLES: Final = """examples:
+  clusterd backfill pets.txt                pet ids, one a line
+  psql -At -c 'select id from pets' | clusterd backfill --rate 20 -
+  clusterd backfill --known --dry-run       how many pets are known here
 """
 
 
@@ -38,8 +48,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--url goes with --check or with replay")
     if args.command and args.check:
         parser.error(f"{args.command} takes no --check")
-    if args.embedded and args.command not in {None, "dlq", "profile"}:
+    if args.embedded and args.command not in {None, "backfill", "dlq", "profile"}:
         parser.error(f"{args.command} takes no --embedded")
+    if args.command == "demo" and args.config:
+        parser.error("demo takes no --config: its settings are its own")
     if args.check and args.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
     if args.command == "dlq" and (mistake := letters.mistake(args)):
@@ -88,20 +100,26 @@ def _shared_options() -> argparse.ArgumentParser:
 def _redis_options(shared: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Those of commands that ask Redis themselves."""
     options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, parents=[shared])
-    options.add_argument(
+    _add_embedded(options)
+    return options
+
+
+def _add_embedded(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--embedded",
         nargs="?",
         metavar="DIR",
         type=_directory,
         const=DEFAULT_DIRECTORY,
+        default=argparse.SUPPRESS,
         help=f"ask the private Redis of the daemon that runs with its data in DIR (default: ./{DEFAULT_DIRECTORY}, "
         "if one runs there and redis.url is not set)",
     )
-    return options
 
 
 def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
     command = adder(parser, shared, "command")
+    command("demo", "show what it does, with pets, a Redis and a storage service of its own", _DEMO_EXAMPLES)
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
     replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
     replay.add_argument(
@@ -110,10 +128,25 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     replay.add_argument(
         "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
     )
+    _add_backfill(command("backfill", _BACKFILL_ABOUT, _BACKFILL_EXAMPLES))
     of_redis = _redis_options(shared)
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), of_redis, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), of_redis)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
+
+
+def _add_backfill(parser: argparse.ArgumentParser) -> None:
+    pets = parser.add_mutually_exclusive_group(required=True)
+    pets.add_argument(
+        "file", nargs="?", type=_file, default=Path(), metavar="FILE", help="pet ids, one a line; -: standard input"
+    )
+    pets.add_argument("--known", action="store_true", help="all pets that have an album here")
+    parser.add_argument(
+        "--rate", type=_rate, default=100.0, help="pets a second; 0: as fast as it goes (default: %(default)g)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="count the pets that are meant, and ask for none")
+    parser.add_argument("--restart", action="store_true", help="all of them, those of an interrupted run too")
+    _add_embedded(parser)
 
 
 def _file(text: str) -> Path | None:

@@ -65,15 +65,31 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return _check
     if args.embedded and not args.command:
         return _run_embedded
-    return {"config": _config, "replay": _replay, "dlq": _dlq, "profile": _profile, "eval": _eval, None: _run}[
-        args.command
-    ]
+    return {
+        "demo": _demo,
+        "config": _config,
+        "replay": _replay,
+        "backfill": _backfill,
+        "dlq": _dlq,
+        "profile": _profile,
+        "eval": _eval,
+        None: _run,
+    }[args.command]
 
 
 def _check(args: argparse.Namespace) -> int:
     from sploot_clusterd.probe import check, complete_url, readiness_url
 
     return check(complete_url(args.url) if args.url else readiness_url(config.read(args.config)))
+
+
+def _demo(_args: argparse.Namespace) -> int:
+    _compute_in_one_thread()
+    from sploot_clusterd import output
+    from sploot_clusterd.demo.command import run
+
+    output.unblock()
+    return run()
 
 
 def _config(args: argparse.Namespace) -> int:
@@ -84,6 +100,10 @@ def _config(args: argparse.Namespace) -> int:
     from sploot_clusterd.engine import load_algorithm
 
     load_algorithm(settings.engine.algorithm)
+    if settings.insights.url:
+        from sploot_clusterd.insights.adapters import open_source
+
+        open_source(settings.insights)
     for warning in settings.warnings:
         stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))
@@ -94,6 +114,13 @@ def _replay(args: argparse.Namespace) -> int:
     from sploot_clusterd.replay import replay, target
 
     return replay(args.file, target(config.load(args.config), args.url), args.rate)
+
+
+def _backfill(args: argparse.Namespace) -> int:
+    from sploot_clusterd.backfill import run
+
+    settings = _settings_for_redis(args)
+    return run(settings, args.file, known=args.known, rate=args.rate, dry_run=args.dry_run, restart=args.restart)
 
 
 def _dlq(args: argparse.Namespace) -> int:

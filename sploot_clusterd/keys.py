@@ -82,7 +82,8 @@ class Keys:
         """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
         self.learning = f"{namespace}:learning"
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
-
+        self.backfills = f"{namespace}:backfills"
+        """HASH backfill -> how far it has come. A field goes when its backfill is done."""
         self.namespace_agreement = namespace_agreement(namespace)
         """HASH as that of the stream."""
         self._settings = (
@@ -95,6 +96,7 @@ class Keys:
             ("clusters.namespace", self.erased, "hash"),
             ("clusters.namespace", self.profiles, "hash"),
             ("clusters.namespace", self.learning, "string"),
+            ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),
             ("clusters.namespace", self.namespace_agreement, "hash"),

@@ -13,8 +13,8 @@ PACKAGE = Path(sploot_clusterd.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"quickstart"},
-    {"daemon", "probe", "replay", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
+    {"quickstart", "demo"},
+    {"daemon", "probe", "replay", "backfill", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
     {"ingest", "web", "insights", "stream_monitor"},
     {"store", "engine"},
     {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Final
+from typing import Final, NamedTuple
 
 from sploot_clusterd.config import InsightsSettings
 from sploot_clusterd.errors import ConfigError
@@ -15,6 +15,19 @@ _BUILT_IN: Final = "storage_service"
 
 Adapter = Callable[[Http, InsightsSettings], Source]
 """Makes a source that asks by the client it is given, which it closes at its end. May raise ConfigError."""
+
+
+class Opened(NamedTuple):
+    """A source, and the client by which it asks."""
+
+    source: Source
+    http: Http
+
+
+def open_source(settings: InsightsSettings) -> Opened:
+    """As configured. Nothing is asked yet. Raises ConfigError."""
+    http = Http(settings)
+    return Opened(load_adapter(settings.adapter)(http, settings), http)
 
 
 def load_adapter(name: str) -> Adapter:

@@ -13,6 +13,10 @@ from sploot_clusterd.waiting import backoff
 
 FAILURES: Final = 8
 """In a row. Of a service that fails one in ten, that many happen once in 100 million requests."""
+_IN_A_ROW: Final = 60.0
+"""Seconds between two failures after which the first is forgotten: one image that is asked for now and then, always in
+vain, is no trouble of the service.
+"""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 1.5
 """Seconds: short, for a service that is back is to be used within two seconds; and one probe a pause harms nobody."""
@@ -33,6 +37,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failures = 0
+        self._failed_at = -math.inf
         self._pauses = 0
         self._until = 0.0
         self.state = State.CLOSED
@@ -60,7 +65,9 @@ class Breaker:
         """`retry_after`: seconds that the service asks to be left alone for."""
         if not probe and self.state is not State.CLOSED:
             return
-        self._failures += 1
+        now = self._clock()
+        self._failures = self._failures + 1 if now - self._failed_at <= _IN_A_ROW else 1
+        self._failed_at = now
         if probe or retry_after is not None or self._failures >= FAILURES:
             self._pauses += 1
             self._open(max(backoff(self._pauses, _FIRST_PAUSE, _LONGEST_PAUSE), retry_after or 0.0))

@@ -11,7 +11,6 @@ from typing import Final, NoReturn
 
 import aiohttp
 from aiohttp import hdrs
-from yarl import URL
 
 from sploot_clusterd.config import InsightsSettings, Secret
 from sploot_clusterd.errors import ConfigError
@@ -50,7 +49,7 @@ class Http:
         self._headers = {hdrs.AUTHORIZATION: f"Bearer {token.reveal()}"} if token else {}
 
     async def get(self, path: str) -> bytes | None:
-        """The body of a 200; None for a 404. `path` begins with a slash, and is escaped where it has to be."""
+        """The body of a 200; None for a 404. `path` begins with a slash."""
         return await self._ask(hdrs.METH_GET, path)
 
     async def post(self, path: str, body: bytes) -> bytes | None:
@@ -65,9 +64,10 @@ class Http:
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes | None:
         headers = self._headers if body is None else {**self._headers, hdrs.CONTENT_TYPE: "application/json"}
         session = self._session or self._open()
-        url = URL(self._base + path, encoded=True)
         try:
-            async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.request(
+                method, self._base + path, data=body, headers=headers, allow_redirects=False
+            ) as answer:
                 if answer.status == _OK or (body is not None and answer.status in _TAKEN):
                     return await _body(answer, self._settings.max_answer_bytes)
                 if answer.status == _NOT_FOUND:

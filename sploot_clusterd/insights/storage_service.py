@@ -2,24 +2,22 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from sploot_clusterd.config import InsightsSettings
 from sploot_clusterd.config.insights import NO_LABEL
 from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.insights.decoding import decoded
 from sploot_clusterd.insights.http import Http
 from sploot_clusterd.insights.source import BadAnswerError, Fetched, Shown
 from sploot_clusterd.model import ImageInsight
 
-T = TypeVar("T")
-
 _PAGE: Final = 500
 """Ids handed on at once."""
-_LONGEST_DETAIL: Final = 200
 _NAME: Final = "sploot-clusterd"
-"""What a clusters' tag is said to be made by, where no encoder is known."""
+"""What a cluster's tag is said to be made by, where no encoder is known."""
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -71,7 +69,7 @@ class StorageService:
         body = await self._http.get(f"{self._prefix}/insights/{image_id}")
         if body is None:
             return None
-        answer = _decoded(self._answer, body)
+        answer = decoded(self._answer, body)
         if answer.source_image_id is not None and str(answer.source_image_id) != image_id:
             raise BadAnswerError("other_image", "the insight of another image than the one that was asked for")
         if answer.has_embedding is False or (answer.has_embedding is None and not answer.embedding):
@@ -91,7 +89,7 @@ class StorageService:
         body = await self._http.get(f"{self._prefix}/pets/{pet_id}/images-with-embeddings")
         if body is None:
             return
-        image_ids = list(dict.fromkeys(map(str, _decoded(self._images, body).image_ids)))
+        image_ids = list(dict.fromkeys(map(str, decoded(self._images, body).image_ids)))
         for start in range(0, len(image_ids), _PAGE):
             yield image_ids[start : start + _PAGE]
 
@@ -115,12 +113,3 @@ def _labelled(field: str) -> type[_Answer]:
     )
     answer: type[_Answer] = labelled
     return answer
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise BadAnswerError("shape", str(error)[:_LONGEST_DETAIL]) from None
-    except (ValueError, RecursionError) as error:
-        raise BadAnswerError("not_json", f"an answer that is no JSON: {error}"[:_LONGEST_DETAIL]) from None

@@ -5,16 +5,15 @@ What comes out of it is checked: whichever adapter is used, and whatever the ser
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, Self, TypeVar, get_args
 
 from sploot_clusterd.config import InsightsSettings, LimitsSettings, Secret, Settings
-from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.health import Health
-from sploot_clusterd.insights.adapters import load_adapter
+from sploot_clusterd.insights.adapters import open_source
 from sploot_clusterd.insights.breaker import Breaker, State
+from sploot_clusterd.insights.checks import checked, checked_ids
 from sploot_clusterd.insights.http import Http
 from sploot_clusterd.insights.rate import Rate
 from sploot_clusterd.insights.source import (
@@ -28,8 +27,6 @@ from sploot_clusterd.insights.source import (
     SourceUnavailableError,
 )
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import ID_PATTERN, KINDS, TEXT_PATTERN
-from sploot_clusterd.wire import packed
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +38,6 @@ _WHOLE_SERVICE: Final[frozenset[BadAnswer]] = frozenset({"not_http", "status", "
 _LOG_EVERY: Final = 600.0
 """Seconds between two lines on bad answers of one reason."""
 _WARNING: Final = "insights"
-_id: Final = re.compile(ID_PATTERN)
-_text: Final = re.compile(TEXT_PATTERN)
 
 
 class Upstream:
@@ -72,6 +67,7 @@ class Upstream:
         self._changed = asyncio.Event()
         self._told = State.CLOSED
         self._trouble = ""
+        self._tokens = 0
         self._logged: dict[BadAnswer, float] = {}
         for reason in get_args(BadAnswer):  # from 0, or the first one is no increase to Prometheus
             metrics.insights_bad_answers.labels(reason)
@@ -79,8 +75,7 @@ class Upstream:
     @classmethod
     def of(cls, settings: Settings, metrics: Metrics, health: Health) -> Self:
         """As configured; `insights.url` has to be set. Raises ConfigError."""
-        http = Http(settings.insights)
-        source = load_adapter(settings.insights.adapter)(http, settings.insights)
+        source, http = open_source(settings.insights)
         return cls(source, settings.insights, settings.limits, metrics=metrics, health=health, http=http)
 
     async def insight(self, image_id: str) -> Fetched | None:
@@ -91,17 +86,19 @@ class Upstream:
 
         async def ask() -> Fetched | None:
             found = await self._source.insight(image_id)
-            return found and _checked(found, image_id, self._limits)
+            return found and checked(found, image_id, self._limits)
 
         return await self._ask("insight", ask)
 
     async def images_of(self, pet_id: str) -> AsyncIterator[Sequence[str]]:
         """The ids of all the pet's images, some at a time. Raises SourceError, also after some were given."""
-        pages = self._source.images_of(pet_id)
+        pages: AsyncIterator[Sequence[str]] | None = None
 
         async def ask() -> Sequence[str] | None:
+            nonlocal pages
+            pages = pages or aiter(self._source.images_of(pet_id))
             page = await anext(pages, None)
-            return page and _checked_ids(page, self._limits)
+            return page and checked_ids(page, self._limits)
 
         while (page := await self._ask("list", ask)) is not None:
             yield page
@@ -124,10 +121,16 @@ class Upstream:
         """Whether the service is left alone at the moment."""
         return self._breaker.seconds_left() > 0
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is not known that the service answers: one question finds out."""
+        return self._breaker.state is not State.CLOSED
+
     def replace_token(self, token: Secret | None) -> None:
         """What is sent from now on. Where the one before was refused, this is tried at once."""
         if self._http:
             self._http.replace_token(token)
+        self._tokens += 1
         self._breaker.look_again()
         self._wake()
 
@@ -143,11 +146,11 @@ class Upstream:
             return await self._asked(kind, question)
 
     def _refuse_while_open(self) -> None:
-        if left := self._breaker.seconds_left():
-            raise SourceUnavailableError(f"not asked: {self._trouble}", min(left, self._timeout))
+        if self.is_open:
+            raise SourceUnavailableError(f"not asked: {self._trouble}")
 
     async def _asked(self, kind: Kind, question: Callable[[], Awaitable[T]]) -> T:
-        probe = self._breaker.admit()
+        probe, tokens = self._breaker.admit(), self._tokens
         self._tell_of_change()
         began = self._clock()
         self._metrics.insights_in_flight.inc()
@@ -156,6 +159,10 @@ class Upstream:
             answer = await self._within_limits(question)
         except SourceError as error:
             outcome = self._note(error, probe=probe)
+            if tokens != self._tokens:  # it was asked with a token that is replaced by now
+                self._breaker.look_again()
+            if isinstance(error, BadAnswerError) and self._breaker.state is State.OPEN:
+                raise SourceUnavailableError(str(error)) from error  # not this image's fault
             raise
         else:
             outcome = "missing" if kind == "insight" and answer is None else "ok"
@@ -225,24 +232,3 @@ class Upstream:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _checked(found: Fetched, image_id: str, limits: LimitsSettings) -> Fetched | None:
-    if found.image.image_id != image_id:
-        raise BadAnswerError("other_image", "the insight of another image than the one that was asked for")
-    try:
-        image = packed(found.image, limits)
-    except BadJobError as error:
-        is_vector = error.detail.startswith(KINDS)
-        raise BadAnswerError("vector" if is_vector else "shape", error.detail) from None
-    if found.model_version is not None and not _text.match(found.model_version):
-        raise BadAnswerError("shape", "model_version: expected 1 to 128 printable characters")
-    return found._replace(image=image) if any(getattr(image, kind) for kind in KINDS) else None
-
-
-def _checked_ids(image_ids: Sequence[str], limits: LimitsSettings) -> Sequence[str]:
-    for image_id in image_ids:
-        if len(image_id) > limits.id_length or not _id.match(image_id):
-            rule = f"expected 1 to {limits.id_length} of the characters A-Z a-z 0-9 . _ : -"
-            raise BadAnswerError("shape", f"image_ids: {rule}, got {image_id[:64]!r}")
-    return image_ids

@@ -7,6 +7,7 @@ from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.albums import AlbumStore
+from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters
@@ -37,6 +38,7 @@ class Store:
         self.letters = Letters(gateway, most_jobs=settings.stream.maxlen)
         self.wants = Wants(gateway, most_jobs=settings.stream.maxlen)
         self.untold = Untold(gateway)
+        self.backfills = Backfills(gateway)
 
     @classmethod
     def open(cls, settings: Settings, metrics: Metrics) -> Self:

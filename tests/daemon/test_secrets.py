@@ -18,7 +18,8 @@ from tests.faults.fleet import Daemon
 from tests.support.waiting import eventually
 
 MARK = "s3cr3t"
-TOKEN, SCRAPER, PASSWORD, IN_URL = (f"{MARK}-{name}-0123456789" for name in ("token", "scraper", "password", "url"))
+NAMES = ("token", "scraper", "password", "url", "storage")
+TOKEN, SCRAPER, PASSWORD, IN_URL, IN_STORAGE = (f"{MARK}-{name}-0123456789" for name in NAMES)
 SECRETS = {
     "INTERNAL_TOKEN": TOKEN,
     "WORKER_METRICS_TOKEN": SCRAPER,
@@ -130,6 +131,28 @@ async def test_where_the_server_repeats_what_it_does_not_know(tmp_path: Path):
         assert MARK not in await live(tmp_path, {}, url, "refuses our username or password")
 
 
+async def test_where_the_storage_service_repeats_its_token(guarded: str, redis: Redis, tmp_path: Path):
+    async def parrot(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = b"403 Forbidden" if b"/insights/" in head else b"302 Found\r\nLocation: http://127.0.0.1:1/"
+        writer.write(
+            b"HTTP/1.1 %s\r\nX-Heard: %s\r\nContent-Length: %d\r\n\r\n" % (status, IN_STORAGE.encode(), len(head))
+        )
+        writer.write(head)
+        writer.close()
+
+    await redis.xadd("streams:media.cluster", {"pet_id": "p", "image_ids": '["img_1", "img_2"]'})
+    async with await asyncio.start_server(parrot, "127.0.0.1", 0) as server:
+        env = {
+            "REDIS_USERNAME": "marked",
+            "REDIS_PASSWORD": PASSWORD,
+            "STORAGE_SERVICE_URL": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            "STORAGE_SERVICE_TOKEN": IN_STORAGE,
+        }
+        told = await live(tmp_path, env, f"unix://{guarded}", "images wait for their insights")
+    assert MARK not in told
+
+
 TOML = f"""
 [http]
 tokens = ["{TOKEN}"]
@@ -139,7 +162,19 @@ tokens = ["{SCRAPER}"]
 url = "redis://:{IN_URL}@127.0.0.1:1"
 password = "{IN_URL}"
 """
+STORAGE = (
+    TOML
+    + f"""
+[insights]
+url = "http://127.0.0.1:1"
+token = "{IN_STORAGE}"
+"""
+)
 BROKEN = {
+    "a storage service's token in its URL": STORAGE.replace("//", f"//{IN_STORAGE}@"),
+    "a storage service's token with a blank": STORAGE.replace(IN_STORAGE, f"{IN_STORAGE} "),
+    "a storage service's token twice": STORAGE + 'token_file = "/nowhere"',
+    "an adapter that is none": STORAGE + 'adapter = "none"',
     "fine": TOML,
     "an unknown key": TOML + "\n[stream]\nkeyy = 1",
     "a wrong value": TOML + "\n[stream]\nmaxlen = 'many'",

@@ -5,9 +5,11 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,9 @@ from yarl import URL
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import LimitsSettings, Settings
+from sploot_clusterd.demo.pets import sample_pets
+from sploot_clusterd.demo.storage import TOKEN as STORAGE_TOKEN
+from sploot_clusterd.demo.storage import SampleStorage
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import EntryId
@@ -31,6 +36,8 @@ from tests.support.waiting import eventually
 SHOWN_AT = "http://127.0.0.1:9007"
 EXAMPLES = ROOT / "docs/examples"
 STREAM = "streams:media.cluster"
+WANTS = "sploot.media.clusters:wants"
+PETS = sample_pets()
 
 
 class Answer(NamedTuple):
@@ -61,7 +68,9 @@ class Reader:
         return await self._output(sys.executable, "-m", "sploot_clusterd", *arguments)
 
     async def _settled(self) -> bool:
-        return not await self._redis.xlen(STREAM)
+        """No job is left, and the sample pets want nothing: of other pets nobody knows anything."""
+        waiting = {pet.decode() for pet in await self._redis.zrange(WANTS, 0, -1)}
+        return waiting.isdisjoint(pet.pet_id for pet in PETS) and not await self._redis.xlen(STREAM)
 
     async def _output(self, *command: str) -> Answer:
         env = {**self._env, "HTTP_PORT": str(self._daemon.ports["http"])}
@@ -101,8 +110,34 @@ class Reader:
 
 
 @pytest.fixture
+async def storage() -> AsyncIterator[dict[str, str]]:
+    """The demo's storage service; what leads a daemon there."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    service = SampleStorage(PETS, listener)
+    await service.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield {"STORAGE_SERVICE_URL": url, "STORAGE_SERVICE_TOKEN": STORAGE_TOKEN}
+    await service.stop()
+
+
+@pytest.fixture
 async def reader(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Reader]:
-    daemon = Daemon(tmp_path, redis_url, 0, ROOT, {})
+    async with reading(redis, redis_url, tmp_path, {}) as one:
+        yield one
+
+
+@pytest.fixture
+async def reader_of_the_readme(
+    redis: Redis, redis_url: str, tmp_path: Path, storage: dict[str, str]
+) -> AsyncIterator[Reader]:
+    """The README's first commands go to the demo, which has a storage service."""
+    async with reading(redis, redis_url, tmp_path, storage) as one:
+        yield one
+
+
+@asynccontextmanager
+async def reading(redis: Redis, redis_url: str, directory: Path, env: dict[str, str]) -> AsyncIterator[Reader]:
+    daemon = Daemon(directory, redis_url, 0, ROOT, env)
     try:
         await daemon.start()
         yield Reader(daemon, redis, redis_url)
@@ -120,8 +155,16 @@ def comparable(text: str) -> object:
         return [line.rstrip() for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/producers.md", "docs/readers.md", "docs/corrections.md"])
+@pytest.mark.parametrize("name", ["docs/producers.md", "docs/readers.md", "docs/corrections.md"])
 async def test_examples_answer_as_shown(reader: Reader, name: str):
+    await check(reader, name)
+
+
+async def test_the_readmes_examples_answer_as_shown(reader_of_the_readme: Reader):
+    await check(reader_of_the_readme, "README.md")
+
+
+async def check(reader: Reader, name: str) -> None:
     done, expected = None, None
     ran = compared = 0
     for block in blocks(ROOT / name):
@@ -138,12 +181,15 @@ async def test_examples_answer_as_shown(reader: Reader, name: str):
     assert compared >= 2
 
 
-async def test_a_read_without_an_answer_shown_finds_the_view(reader: Reader):
+async def test_a_read_without_an_answer_shown_finds_the_view(reader_of_the_readme: Reader):
     """The README shows requests whose answers are too long to print; they are views all the same."""
-    answers = [await reader.do(block) for block in blocks(ROOT / "README.md") if block.mark == "run"]
+    answers = [await reader_of_the_readme.do(block) for block in blocks(ROOT / "README.md") if block.mark == "run"]
     views = [json.loads(answer.text) for answer in answers if answer.status == 200]
-    assert [view["pet_id"] for view in views] == ["pet_123", "pet_vectors"]
-    assert [cluster["provisional"] for view in views for cluster in view["clusters"]] == [True, True, False, False]
+    assert [view["pet_id"] for view in views] == ["luna", "pet_123", "pet_vectors"]
+    provisional = [[cluster["provisional"] for cluster in view["clusters"]] for view in views]
+    assert provisional == [[False] * 4, [True, True], [False, False]]
+    assert views[0]["metrics"]["num_images"] == 30
+    assert {cluster["label"] for cluster in views[0]["clusters"]} == set(PETS[0].coverage)
 
 
 async def test_the_three_forms_of_an_entry_are_one(reader: Reader):
@@ -163,8 +209,10 @@ def test_the_readme_shows_what_the_quick_start_prints():
 
 def test_the_readmes_two_commands_are_the_ones_that_are_promised():
     readme = (ROOT / "README.md").read_text()
+    demo = "python3 -m venv .venv && .venv/bin/pip install '.[embedded]' && .venv/bin/clusterd demo"
     run = "python3 -m venv .venv && .venv/bin/pip install '.[embedded]' && .venv/bin/clusterd --embedded"
     test = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
+    assert f"\n```sh\n{demo}\n```\n" in readme
     assert f"\n```sh\n{run}\n```\n" in readme
     assert f"\n<!-- test command -->\n```sh\n{test}\n```\n" in readme
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.config import InsightsSettings
+from sploot_clusterd.insights.breaker import FAILURES
 from sploot_clusterd.insights.source import BadAnswerError, SourceError, SourceRefusesError, SourceUnavailableError
 from sploot_clusterd.insights.storage_service import StorageService
 from tests.insights.bad_answers import (
@@ -102,9 +103,11 @@ async def test_bad_vectors_are_their_images_affair_and_pages_the_services(connec
     for name, is_open in (("zeros", False), ("a page", True)):
         async with answering(BAD[name][0]) as url:
             client = connected(connect, url)
-            for _ in range(8):
+            for _ in range(FAILURES - 1):
                 with pytest.raises(BadAnswerError):
                     await client.upstream.insight(IMAGE)
+            with pytest.raises(SourceUnavailableError if is_open else BadAnswerError):
+                await client.upstream.insight(IMAGE)
             assert client.upstream.is_open is is_open
 
 

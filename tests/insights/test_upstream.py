@@ -188,6 +188,18 @@ async def test_a_refused_token_is_named_and_asked_no_more_until_it_is_replaced(c
     assert client.health.warnings() == []
 
 
+async def test_a_token_that_is_refused_when_it_is_replaced_already_holds_nobody_up(connect, storage):
+    client = connect(storage.url, token=Secret("another-one"))
+    storage.faults = Faults(seconds=0.2)
+    asked = asyncio.create_task(outcome(client.upstream))
+    await eventually(lambda: storage.at_once, what="the request to arrive")
+    client.upstream.replace_token(Secret(TOKEN))
+    with pytest.raises(SourceRefusesError):
+        await asked
+    await asyncio.wait_for(client.upstream.ready(), 1)
+    assert await client.upstream.insight("pet-0_0")
+
+
 async def test_a_service_that_fails_one_in_ten_is_asked_on(client, storage):
     storage.faults = Faults(failing=0.1)
     await asyncio.gather(*(outcome(client.upstream) for _ in range(300)))

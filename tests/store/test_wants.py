@@ -276,6 +276,7 @@ async def test_what_was_handed_over_is_counted_until_its_job_is_applied(commit: 
     assert (await wants.due(10)).due == []
     await commit(old=("a", LIST))
     assert await wanted(redis) == set()
+    assert (await wants.due(0)).pets == 0
     assert await redis.get("ns:state:pet") == b'{"wanted":0,"more":1}'
 
 

@@ -1,0 +1,43 @@
+"""What a backfill needs: which pets are known here, and how far an earlier run of it has come."""
+
+import re
+
+from sploot_clusterd.store.gateway import Gateway
+
+_KEYS_A_PAGE = 1000
+_SPECIAL = re.compile(r"([*?\[\]\\^])")
+"""In a pattern of Redis'."""
+
+
+class Backfills:
+    """Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._key = gateway.keys.backfills
+
+    async def known_pets(self) -> set[str]:
+        """All that have an album. It goes through all keys of the database, some at a time."""
+        prefix = self._gateway.keys.pet("").album
+        pattern = _SPECIAL.sub(r"\\\1", prefix) + "*"
+        found: set[str] = set()
+        cursor: bytes = b"0"
+        while True:
+            cursor, keys = await self._gateway.ask_server(
+                prefix, "SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_A_PAGE
+            )
+            found.update(key.decode(errors="replace").removeprefix(prefix) for key in keys)
+            if cursor == b"0":
+                return found
+
+    async def reached(self, name: str) -> str:
+        """The mark up to which the backfill of that name is done; empty if it was not begun."""
+        mark = await self._gateway.command("upkeep", "HGET", self._key, name, again=True)
+        return (mark or b"").decode()
+
+    async def reach(self, name: str, mark: str) -> None:
+        await self._gateway.command("upkeep", "HSET", self._key, name, mark, again=True)
+
+    async def finish(self, name: str) -> None:
+        """Its next run begins anew."""
+        await self._gateway.command("upkeep", "HDEL", self._key, name, again=True)
