@@ -297,9 +297,9 @@ class Processor:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
-                self._order.settled(plan.commit.entries)
             elif left := self._left(plan, reply):
                 again[pet_id] = left
+        self._order.settled([entry for plan in committed for entry in plan.commit.entries])
         await self._results.committed(batch, committed)
         return again, refused
 

@@ -3,8 +3,7 @@
 import fcntl
 import os
 import socket
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ from tests.support.neighbours import NEIGHBOUR
 GiveAway = Callable[[Path], None]
 
 FILES = ["lock", "token", "redis-version", "redis.log", "redis.sock", "appendonlydir"]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with a short path, and no word of a Redis in the environment."""
-    with tempfile.TemporaryDirectory(prefix="here-") as directory:
-        monkeypatch.chdir(directory)
-        monkeypatch.delenv("REDIS_URL", raising=False)
-        yield Path(directory)
 
 
 def started(directory: Path) -> None:

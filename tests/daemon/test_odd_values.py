@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.store import Keys
+from sploot_clusterd.keys import Keys
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually

@@ -12,7 +12,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.store import Commit, Keys, scripts
+from sploot_clusterd.keys import Keys
+from sploot_clusterd.store import Commit, scripts
 from sploot_clusterd.store.commit import CommitSettings, call
 from sploot_clusterd.store.gateway import Call
 from tests.faults.checker import Verdict, verdict

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.engine import Params
+from sploot_clusterd.ingest import waiting_jobs
 from tests.support.side import Side, opened_side
 
 
@@ -24,3 +25,15 @@ async def new_side(redis: Redis, redis_url: str) -> AsyncIterator:
 @pytest.fixture
 async def side(new_side) -> Side:
     return await new_side()
+
+
+@pytest.fixture
+async def sides(new_side) -> list[Side]:
+    """Two processes."""
+    return [await new_side(), await new_side()]
+
+
+@pytest.fixture
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers soon leave the waiting to a task."""
+    monkeypatch.setattr(waiting_jobs, "_PATIENCE", 0.1)

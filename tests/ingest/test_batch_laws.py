@@ -1,6 +1,5 @@
 """What holds of any jobs that the doors let in, in any batches: each gets the outcome that it deserves."""
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,12 +11,6 @@ DESERVED = {b"dimension", b"stale_correction"}
 
 events = st.sampled_from(["nothing", "forgets", "view is dropped"])
 batches = st.lists(st.tuples(st.lists(jobs, min_size=1, max_size=6), events), max_size=8)
-
-
-@pytest.fixture
-async def sides(new_side) -> list[Side]:
-    """Two processes."""
-    return [await new_side(), await new_side()]
 
 
 @given(batches)

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Keys, ProfileStore, Store, Stream, ViewStore
+from sploot_clusterd.store import AlbumStore, ProfileStore, Store, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
 from tests.support.producer import Producer
 from tests.support.stores import MOST_SAMPLED, settings

@@ -6,8 +6,9 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Keys, Stream, ViewStore
+from sploot_clusterd.store import Stream, ViewStore
 from sploot_clusterd.store.coalesce import Coalescer
 from tests.support.producer import Producer
 from tests.support.stores import GROUP, opened

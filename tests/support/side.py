@@ -22,8 +22,9 @@ from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import ClaimKind, Entry, Keys, ProfileStore, Retry, Store, Stream
+from sploot_clusterd.store import ClaimKind, Entry, ProfileStore, Retry, Store, Stream
 from tests.support import stores
 from tests.support.producer import count_pending, read_new
 

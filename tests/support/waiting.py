@@ -16,3 +16,11 @@ async def eventually(predicate: Callable[[], object], *, what: str, timeout: flo
             return
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
         await asyncio.sleep(0.01)
+
+
+def wait_until(predicate: Callable[[], object], *, what: str, timeout: float = 20.0) -> None:
+    """As `eventually`, for tests without a loop."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(0.01)
