@@ -131,15 +131,16 @@ class Processor:
     async def _process(self, batch: Batch) -> None:
         if not batch.entries:
             return
-        async with self._lock.shared():
-            older, jobs = await self._decode(batch)
         with ExitStack() as stack:
-            queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
-            await queue.begin(older)
-            queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
-            while turn := queue.now():
-                await self._take_turn(batch, queue, turn)
-                batch.progress()
+            with self._compute.short_work():
+                async with self._lock.shared():
+                    older, jobs = await self._decode(batch)
+                queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
+                await queue.begin(older)
+                queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
+                while turn := queue.now():
+                    await self._take_turn(batch, queue, turn)
+                    batch.progress()
             if queue.apart:
                 await self._apart.leave(batch, queue)
             if queue.left:
