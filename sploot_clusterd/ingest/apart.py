@@ -48,7 +48,6 @@ class Apart:
             await self._put_off(batch, queue, pet_id, self._beyond(queue, pet_id))
             if pet_id in queue.left:
                 self._waiting.leave(batch, queue.split(pet_id, partial(next_part, seconds=partial(self._of, pet_id))))
-        await self._waiting.has_room(batch)
 
     def _beyond(self, queue: Queue, pet_id: str) -> Sequence[Delivery]:
         ours = queue.left[pet_id]

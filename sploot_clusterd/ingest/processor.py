@@ -131,19 +131,20 @@ class Processor:
     async def _process(self, batch: Batch) -> None:
         if not batch.entries:
             return
-        async with self._lock.shared():
-            older, jobs = await self._decode(batch)
         with ExitStack() as stack:
-            queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
-            await queue.begin(older)
-            queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
-            while turn := queue.now():
-                await self._take_turn(batch, queue, turn)
-                batch.progress()
-            if queue.apart:
-                await self._apart.leave(batch, queue)
+            with self._compute.short_work():
+                async with self._lock.shared():
+                    older, jobs = await self._decode(batch)
+                queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
+                await queue.begin(older)
+                queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
+                while turn := queue.now():
+                    await self._take_turn(batch, queue, turn)
+                    batch.progress()
+            await self._apart.leave(batch, queue)
             if queue.left:
                 await self._waiting.wait(batch, queue, stack.pop_all())
+        await self._waiting.has_room(batch)
 
     async def _decode(self, batch: Batch) -> tuple[list[bytes], JobsByPet]:
         """Which pending entries are older, and the jobs."""
@@ -158,8 +159,7 @@ class Processor:
             large = await self._apply(batch, turn, alone=queue.alone)
         for pet_id in large:
             queue.set_apart(pet_id)
-        if large:
-            await self._apart.leave(batch, queue)
+        await self._apart.leave(batch, queue)
 
     async def _apply(self, batch: Batch, jobs: JobsByPet, *, alone: bool) -> Collection[str]:
         """Returns the pets whose jobs turned out to take long, and were not run: no others wait for them. `alone` they

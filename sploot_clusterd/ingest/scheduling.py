@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Final, TypeVar
 
 from sploot_clusterd.inflight import InFlight
@@ -55,8 +55,10 @@ class Compute:
         self._running = 0
         self._turns = Turns()
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._short_work = 0
+        """Batches of short work under way."""
         self._mine = threading.local()
-        """Of a thread of the pool: its `turn`, and when it last `paused`."""
+        """Of a thread of the pool: its `turn`, whether its work is `large`, and when it last `paused`."""
         self._never = threading.Event()
         """To pause by: `time.sleep` fails in a process whose clock is faked, as one experiment's is."""
 
@@ -80,9 +82,20 @@ class Compute:
             self._running += 1
             try:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, self._in_thread, do, items)
+                return await loop.run_in_executor(self._pool, self._in_thread, do, items, large)
             finally:
                 self._running -= 1
+
+    @contextmanager
+    def short_work(self) -> Iterator[None]:
+        """While it is under way, from its decoding to its commit, what is large pauses as it does for requests: the
+        loop would wait for the interpreter's lock at each of its steps.
+        """
+        self._short_work += 1
+        try:
+            yield
+        finally:
+            self._short_work -= 1
 
     def time_slice(self) -> "TimeSlice":
         """For a stretch of other work on the loop."""
@@ -97,14 +110,15 @@ class Compute:
         if turn is None:
             return
         self._turns.checkpoint(turn)
-        if self._in_flight.count and time.perf_counter() - self._mine.paused >= _SLICE_SECONDS:
+        others = self._in_flight.count or (self._mine.large and self._short_work)
+        if others and time.perf_counter() - self._mine.paused >= _SLICE_SECONDS:
             self._never.wait(_THREAD_PAUSE_SECONDS)
             self._mine.paused = time.perf_counter()
 
-    def _in_thread(self, do: Callable[[X], Y], items: Sequence[X]) -> list[Y]:
+    def _in_thread(self, do: Callable[[X], Y], items: Sequence[X], large: bool) -> list[Y]:
         results = []
         with self._turns.turn() as turn:
-            self._mine.turn, self._mine.paused = turn, time.perf_counter()
+            self._mine.turn, self._mine.large, self._mine.paused = turn, large, time.perf_counter()
             try:
                 for item in items:
                     results.append(do(item))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _SLICE_SECONDS: Final = 0.005
-"""How long one computes before another gets its turn: many times what changing threads costs."""
+"""How much more one computes than another before that gets its turn: many times what changing threads costs."""
 _LONGEST_WAIT: Final = 0.05
 """Seconds after which even who has had most gets a slice: a stream of short computations delays a long one, no more."""
 
@@ -21,7 +21,13 @@ class Turn:
         self.served = 0.0
         """Seconds that it has computed."""
         self.began = 0.0
-        """When it got its turn last, or began to wait for it."""
+        """When it got its turn last, or began to wait for it; what it has computed since is not in `served`."""
+        self.kept_until = 0.0
+        """Until when nobody takes its turn, where it had to wait for long."""
+
+    def has_waited(self, now: float) -> bool:
+        """Whether it has waited too long, if it waits."""
+        return now - self.began >= _LONGEST_WAIT
 
 
 class Turns:
@@ -50,14 +56,13 @@ class Turns:
                 self._pass_on()
 
     def checkpoint(self, turn: Turn) -> None:
-        """Lets others compute if this one has done so for long enough."""
-        now = time.perf_counter()
-        if now - turn.began < _SLICE_SECONDS:
+        """Lets others compute that have had less, or have waited too long."""
+        if not self._waiting or (now := time.perf_counter()) < turn.kept_until:
             return
-        turn.served += now - turn.began
-        turn.began = now
-        if self._waiting:
-            with self._changed:
+        served = turn.served + now - turn.began
+        with self._changed:
+            if any(each.served + _SLICE_SECONDS <= served or each.has_waited(now) for each in self._waiting):
+                turn.served, turn.began = served, now
                 self._pass_on(turn)
                 self._wait(turn)
 
@@ -78,7 +83,8 @@ class Turns:
             return
         now = time.perf_counter()
         every = [*self._waiting, turn] if turn else self._waiting
-        self._now = min(every, key=lambda each: (now - each.began < _LONGEST_WAIT, each.served))
+        self._now = min(every, key=lambda each: (not each.has_waited(now), each.served))
         if self._now is not turn:
             self._waiting.remove(self._now)
+            self._now.kept_until = now + _SLICE_SECONDS if self._now.has_waited(now) else 0.0
             self._changed.notify_all()

@@ -46,8 +46,8 @@ class WaitingJobs:
         self._failures: dict[str, Exception] = {}
 
     async def wait(self, batch: Batch, queue: Queue, in_hand: AbstractContextManager[object]) -> None:
-        """Returns when all jobs of the queue have had their turn, or when that takes long and the task waits on alone;
-        where too many wait already, later. `in_hand` is left when they have had their turn.
+        """Returns when all jobs of the queue have had their turn, or when that takes long and the task waits on alone.
+        `in_hand` is left when they have had their turn.
         """
         task = self._start(batch, queue, in_hand)
         clock = asyncio.get_running_loop().time
@@ -57,8 +57,7 @@ class WaitingJobs:
             batch.progress()
             if queue.is_stuck() or clock() >= patience:
                 self._go_on_without(task, queue, queue.left)
-                return await self.has_room(batch)
-        return None
+                return
 
     def leave(self, batch: Batch, queue: Queue) -> None:
         """Takes the queue to its outcomes beside all else: it is of one pet, whose jobs take long."""

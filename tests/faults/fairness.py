@@ -26,6 +26,8 @@ _FAIR = 1.0
 """Seconds from 202 to the view within which 99 of 100 of the others' jobs have to be seen."""
 _IMAGES_A_NEIGHBOUR = 75
 _LOOK_EVERY = 0.02
+_LOOK_AFTER_SHARE = 0.1
+"""Of the time it was waited for: those who look are not to be what keeps the daemon busy."""
 _ENV = {"CLUSTER_RETRY_IDLE_MS": "60000"}
 """The default: the largest jobs take longer than the other experiments' limit for a run that hangs."""
 _LOST_AFTER = 120.0
@@ -68,7 +70,7 @@ class Neighbours:
         name = f'"{image}"'.encode()
         while name not in await self._view(pet):
             assert time.monotonic() - accepted < _LOST_AFTER, f"{image} is in no view"
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(max(_LOOK_EVERY, _LOOK_AFTER_SHARE * (time.monotonic() - accepted)))
         self.waits.append(time.monotonic() - accepted)
 
     async def _view(self, pet: str) -> bytes:

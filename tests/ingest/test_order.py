@@ -64,6 +64,7 @@ async def test_what_is_between_two_of_a_batch_is_waited_for_by_the_second_only(s
     await eventually(lambda: sides[0].count("jobs_processed_total", result="success"), what="the first to be applied")
     await sides[1].process(second, "two")
     await ours
+    await eventually(lambda: sides[0].count("jobs_processed_total", result="success") == 2, what="the third, too")
     assert (await sides[0].view())["version"] == 3
     assert await sides[0].pending() == 0
 

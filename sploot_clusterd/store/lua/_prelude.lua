@@ -54,6 +54,15 @@ local function digest_field(generation)
   return generation .. ':sha1'
 end
 
+local WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
+
+-- Whether SET would write over something of another type, of which it does not tell. Where the ACL does not let us ask,
+-- it seems not to.
+local function is_no_text(key)
+  local kind = redis.pcall('TYPE', key).ok
+  return kind ~= nil and kind ~= 'string' and kind ~= 'none'
+end
+
 -- Last, always: a script is not rolled back, and what is acknowledged too early is lost.
 local function settle(stream, attempts_key, group, id)
   redis.call('HDEL', attempts_key, id)

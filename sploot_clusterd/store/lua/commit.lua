@@ -149,7 +149,7 @@ end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
-if new_view ~= '' then redis.call('STRLEN', view) end
+if new_view ~= '' and is_no_text(view) then return redis.error_reply(WRONG_TYPE) end
 local count = count_wants()
 write('HDEL', attempts, entries)
 if new_token ~= '' then
