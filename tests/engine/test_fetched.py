@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, Params, around_wants, render
 from sploot_clusterd.engine.rows import decode_row
-
-from .pet import Pet, direction, insight, job, row_field
-from .test_laws import SMALL, histories
+from tests.engine.histories import SMALL, histories
+from tests.engine.pet import Pet, direction, insight, job, row_field
 
 
 def fetched(number: int, *images, kind: str = "answers", **more):

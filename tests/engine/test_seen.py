@@ -3,8 +3,7 @@
 import msgspec
 
 from sploot_clusterd.engine import Params, render, seen_anew
-
-from .pet import Pet, direction, insight, job
+from tests.engine.pet import Pet, direction, insight, job
 
 PARAMS = Params()
 
