@@ -31,6 +31,7 @@ from sploot_clusterd.engine.sample import (
     Sampled,
     decode_sampled,
     encode_sampled,
+    pet_of,
     slot,
 )
 
@@ -65,6 +66,7 @@ __all__ = [
     "load_algorithm",
     "new_album",
     "other_lengths",
+    "pet_of",
     "render",
     "slot",
     "work_estimate",

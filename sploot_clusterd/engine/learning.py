@@ -6,27 +6,31 @@ from typing import Final
 
 import numpy as np
 
+from sploot_clusterd.engine.params import KindWeights
 from sploot_clusterd.engine.profile import KindProfile, Profile
 from sploot_clusterd.engine.sample import Sampled
-from sploot_clusterd.engine.statistics import Doubles, Ints
+from sploot_clusterd.engine.scale import LEAST_PETS, Likeness, measure
+from sploot_clusterd.engine.spectrum import NO_VARIANCE, Spectrum, choose, principal, scales
+from sploot_clusterd.engine.statistics import TINY, Doubles, Ints
+from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.engine.vectors import Floats
 from sploot_clusterd.model import KINDS, SAMPLE_LIMIT
 
+FIRST_SAMPLE: Final = 4 * LEAST_PETS
+"""Images from which a first, small generation is learned: mean and scale, without axes."""
 LEAST_SAMPLE: Final = 300
-"""Below this an album's own mean tells as much: on real albums profiles of 150 images were no better than none."""
-MOST_AXES: Final = 192
+"""Images from which axes are learned: on real albums those of 150 were no better than none."""
 _GROWTH: Final = 1.5
 _RETRY_GROWTH: Final = 1.1
-_POWER: Final = 0.25
-_FLOOR: Final = 0.01
-"""Of the mean variance, added to each: an axis on which hardly anything varies is noise, not signal."""
-_NO_VARIANCE: Final = 1e-7
 _STABLE: Final = 0.01
-"""A drift below this, of a sample that has grown by half, says that more images would change nothing."""
+"""A drift below this, of a sample that has grown by half, says that more images would change nothing ..."""
+_STEADY: Final = 0.05
+"""... if the scale changed by no larger part of it."""
 _MOST_OTHERS: Final = 0.1
 """A sample with a larger share of images of other lengths than most is of two encoders: nothing final comes of it."""
 _PAIRS: Final = 4000
 _STORED: Final = np.dtype("<f2")
+_WEIGHTS: Final = KindWeights()
 
 
 def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bool:
@@ -37,34 +41,67 @@ def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bo
     if sampled < _RETRY_GROWTH * tried:
         return False
     if previous is None or not previous.kinds:
-        return sampled >= LEAST_SAMPLE
+        return sampled >= FIRST_SAMPLE
+    if previous.sampled < LEAST_SAMPLE:
+        return not previous.settled and sampled >= LEAST_SAMPLE
     return not previous.settled and sampled >= min(_GROWTH * previous.sampled, SAMPLE_LIMIT) > previous.sampled
 
 
-def learn(model_version: str, sample: Sequence[Sampled], previous: Profile | None = None) -> Profile | None:
-    """The next generation; None if no kind has LEAST_SAMPLE images that differ. Seconds of computing for a full sample.
+def learn(
+    model_version: str,
+    sample: Sequence[Sampled],
+    previous: Profile | None = None,
+    pets: Sequence[str] = (),
+    weights: KindWeights = _WEIGHTS,
+) -> Profile | None:
+    """The next generation; None if nothing can be said yet. Seconds of computing for a full sample.
+
+    `pets` names the pet of each image: without, no scale is measured. Of fewer than LEAST_SAMPLE images only mean and
+    scale are learned, and nothing without a scale. Kinds that are the same in all images are left alone.
 
     It is settled when the sample is full, or when it sees the images as the generation before it did; never from a
     sample of two encoders, by the lengths of their vectors.
     """
     matrices = {kind: _matrix(kind, sample) for kind in KINDS}
-    known = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= LEAST_SAMPLE}
-    kinds = {kind: each for kind, each in known.items() if each.dimension}
+    least = LEAST_SAMPLE if len(sample) >= LEAST_SAMPLE else LEAST_PETS
+    learned = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= least}
+    kinds = {kind: each for kind, each in learned.items() if each is not None}
     if not kinds:
         return None
-    drift = None
+    generation = previous.generation + 1 if previous is not None else 1
+    profile = Profile(model_version, generation, len(sample), settled=False, drift=None, kinds=kinds)
+    profile = replace(profile, likeness=likeness(profile, sample, pets, weights))
+    if profile.likeness is None and len(sample) < LEAST_SAMPLE:
+        return None
     if previous is not None and previous.kinds.keys() == kinds.keys():
         drift = max(_drift(matrices[kind], previous.kinds[kind], kinds[kind]) for kind in kinds)
-    stable = drift is not None and drift < _STABLE
-    profile = Profile(
-        model_version,
-        generation=previous.generation + 1 if previous is not None else 1,
-        sampled=len(sample),
-        settled=stable or len(sample) >= SAMPLE_LIMIT,
-        drift=drift,
-        kinds=kinds,
-    )
-    return replace(profile, settled=False) if other_lengths(profile, sample) else profile
+        profile = replace(profile, drift=drift)
+    if other_lengths(profile, sample):
+        return profile
+    return replace(profile, settled=len(sample) >= SAMPLE_LIMIT or _is_stable(profile, previous))
+
+
+def _is_stable(profile: Profile, previous: Profile | None) -> bool:
+    """Whether it sees images as the one before did, which was of no small sample."""
+    if previous is None or profile.drift is None or previous.sampled < LEAST_SAMPLE:
+        return False
+    steady = abs(profile.scale - previous.scale) <= _STEADY * previous.scale
+    return profile.drift < _STABLE and steady
+
+
+def likeness(profile: Profile, sample: Sequence[Sampled], pets: Sequence[str], weights: KindWeights) -> Likeness | None:
+    """How alike images are that are compared by the profile, as albums compare them; None if it cannot be measured."""
+    if len(pets) != len(sample):
+        return None
+    layout = tuple((kind, known.length) for kind, known in profile.kinds.items())
+    whole, vectors, owners = VectorFormat(layout, replace(profile, settled=False)), [], []
+    for image, pet in zip(sample, pets, strict=True):
+        known = {kind: np.frombuffer(raw, _STORED).astype(np.float32) for kind, raw in image.vectors.items()}
+        known = {kind: vector for kind, vector in known.items() if profile.of_kind(kind, len(vector))}
+        if any(vector.any() for vector in known.values()):
+            vectors.append(whole.compared(whole.pack(known, weights)))
+            owners.append(pet)
+    return measure(np.array(vectors), owners) if vectors else None
 
 
 def other_lengths(profile: Profile, sample: Sequence[Sampled]) -> bool:
@@ -73,37 +110,31 @@ def other_lengths(profile: Profile, sample: Sequence[Sampled]) -> bool:
     return others > _MOST_OTHERS * len(sample)
 
 
-def learn_kind(vectors: Floats) -> KindProfile:
-    """Mean, leading principal axes and their scales, of vectors [n, d] of length 1.
+def learn_kind(vectors: Floats) -> KindProfile | None:
+    """Mean, and the principal axes and scales that the spectrum asks for, of vectors [n, d] of length 1.
 
-    At most as many axes as the sample can tell (n - 1), and none without variance. Scales are variance^(-1/4).
+    None if all are the same. At most as many axes as the sample can tell (n - 1), none without variance, and none at
+    all of fewer than LEAST_SAMPLE images.
     """
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     shifted = vectors - mean
     count, length = shifted.shape
-    most = min(MOST_AXES, length, count - 1)
-    if count < length:  # the same axes from the smaller of the two products
-        wide = shifted.astype(np.float64)  # an axis of little variance is a small difference here
-        variances, sides = _leading(wide @ wide.T / count, most)
-        axes = sides.T @ wide
-        axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), _NO_VARIANCE)
-    else:
-        variances, columns = _leading(shifted.T @ shifted / count, most)
-        axes = columns.T
-    kept = variances > _NO_VARIANCE * max(float(variances[0]), _NO_VARIANCE)
-    variances, axes = variances[kept], axes[kept]
-    scales = (variances + _FLOOR * variances.sum() / max(len(variances), 1)) ** -_POWER
-    rest = float(np.einsum("ij,ij->", shifted, shifted)) / count - float(variances.sum())
-    return KindProfile(mean, axes.astype(np.float32), scales.astype(np.float32), max(rest, 0.0))
+    total = float(np.einsum("ij,ij->", shifted, shifted)) / count
+    if total <= NO_VARIANCE:
+        return None
+    if count < LEAST_SAMPLE:
+        return _in_full(mean)
+    variances, axes = principal(shifted)
+    spectrum = choose(variances, count)
+    if not spectrum.axes:
+        return _in_full(mean, spectrum)
+    variances, axes = variances[: spectrum.axes], axes[: spectrum.axes]
+    by = scales(variances, spectrum.power).astype(np.float32)
+    return KindProfile(mean, axes.astype(np.float32), by, max(total - float(variances.sum()), 0.0), spectrum)
 
 
-def _leading(matrix: Floats | Doubles, most: int) -> tuple[Doubles, Doubles]:
-    """The `most` largest eigenvalues of a symmetric matrix, falling, and their vectors as columns.
-
-    All are computed, by numpy: scipy's `eigh` could leave the others out, but keeps the interpreter's lock meanwhile.
-    """
-    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    return np.maximum(values[::-1][:most], 0.0), vectors[:, ::-1][:, :most]
+def _in_full(mean: Floats, spectrum: Spectrum | None = None) -> KindProfile:
+    return KindProfile(mean, np.zeros((0, len(mean)), np.float32), np.zeros(0, np.float32), 0.0, spectrum)
 
 
 def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
@@ -118,11 +149,11 @@ def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
     one, other = (_cosines(known.reduce(vectors), left[apart], right[apart]) for known in (before, after))
     one, other = one - one.mean(), other - other.mean()
     spread = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(np.clip(1.0 - (one @ other) / spread, 0.0, 1.0)) if spread > _NO_VARIANCE * len(one) else 1.0
+    return float(np.clip(1.0 - (one @ other) / spread, 0.0, 1.0)) if spread > NO_VARIANCE * len(one) else 1.0
 
 
 def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:
-    units = reduced / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), _FLOOR * 1e-6)
+    units = reduced / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), TINY)
     return np.asarray(np.einsum("ij,ij->i", units[left], units[right]), dtype=np.float64)
 
 

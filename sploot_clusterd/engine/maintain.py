@@ -140,9 +140,8 @@ def condense(draft: Draft, block: Block) -> None:
     anchors = _anchors(draft, block) if draft.anchors else None
     if anchors is not None and draft.closed:
         anchors[anchors < 0] = draft.counters.anchor  # as if it were theirs
-    groups = agglomerate(
-        centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
-    ).tolist()
+    ratio = params.prior_ratio * block.cells.scale
+    groups = agglomerate(centroids, weights, ratio, params.merge_threshold, at_most=target, anchors=anchors).tolist()
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):
         parts[into].append(at)

@@ -25,19 +25,23 @@ class Mixture:
         every = np.concatenate((groups, (count,)))
         sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
-        scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
+        scores = Groups.of(sums, weights, params.prior_ratio * cells.scale).merge_scores(count, products)[:count]
         best = first_best(scores)
-        if scores[best] > params.threshold(float(cells.weights.sum())):
+        if scores[best] > _threshold(cells, params):
             return best
         (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
         if not len(strong):
             return None
         likeness = products[strong] / (weights[strong] * weights[count])
-        likest = clearly_like(likeness[None], params.absorbing)[0]
+        likest = clearly_like(likeness[None], params.absorbing.at(cells.scale))[0]
         return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:
         sums = centred(cells, cells.about(params.mean_prior))
-        threshold = params.threshold(float(cells.weights.sum()))
-        groups = agglomerate(sums, cells.weights, params.prior_ratio, threshold)
-        return absorb(sums, cells.weights, groups, params.absorbing)
+        groups = agglomerate(sums, cells.weights, params.prior_ratio * cells.scale, _threshold(cells, params))
+        return absorb(sums, cells.weights, groups, params.absorbing.at(cells.scale))
+
+
+def _threshold(cells: Cells, params: Params) -> float:
+    """The score of a pair of cosine c is about 2 r c - r^2: where r and c are k times as large, it is k^2 times."""
+    return params.threshold(float(cells.weights.sum())) * cells.scale**2

@@ -54,6 +54,12 @@ class Absorbing:
     lead: float = 0.04
     """... if it is so much more like that group than any other."""
 
+    def at(self, scale: float) -> "Absorbing":
+        """For an encoder whose cosines are `scale` times as large."""
+        if scale == 1.0:
+            return self
+        return Absorbing(self.weight, self.likeness * scale, self.lead * scale)
+
 
 @dataclass(frozen=True, slots=True)
 class Params:

@@ -73,6 +73,11 @@ def slot(pet_id: str, image_id: str) -> tuple[str, float]:
     return name, (_hash(name) >> 11) / _PRIORITIES
 
 
+def pet_of(name: str) -> str:
+    """The pet of the slot of that name."""
+    return name.rpartition("#")[0]
+
+
 class Sample:
     """The sample of one model version in memory, by the rules by which the daemons keep theirs in Redis.
 
@@ -103,6 +108,10 @@ class Sample:
         heapq.heappush(self._falling, (-priority, name))
         self._images[name] = image.sampled()
         return True
+
+    def pets(self) -> list[str]:
+        """The pet of each of `images`."""
+        return [pet_of(name) for name in sorted(self._images)]
 
     def images(self) -> list[Sampled]:
         """In the order of the slots: what is learned does not depend on the order in which images came."""

@@ -52,6 +52,8 @@ class Cells:
     """[k]"""
     profiled: bool = False
     """Whether vectors are compared by a profile, which has taken out what all images of the encoder share."""
+    scale: float = 1.0
+    """How large the encoder's cosines are: the unit of what they are compared with."""
     _about: dict[float, Centring] = field(default_factory=dict, repr=False)
 
     def about(self, prior: float) -> Centring:
