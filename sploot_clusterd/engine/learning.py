@@ -6,20 +6,19 @@ from typing import Final
 
 import numpy as np
 
+from sploot_clusterd.engine.axes import LEAST_SAMPLE, learn_kinds
 from sploot_clusterd.engine.params import KindWeights
 from sploot_clusterd.engine.profile import KindProfile, Profile
-from sploot_clusterd.engine.sample import Sampled
-from sploot_clusterd.engine.scale import LEAST_PETS, Likeness, measure
-from sploot_clusterd.engine.spectrum import NO_VARIANCE, Spectrum, choose, principal, scales
+from sploot_clusterd.engine.sample import Sampled, matrix
+from sploot_clusterd.engine.scale import LEAST_PETS
+from sploot_clusterd.engine.spectrum import NO_VARIANCE
 from sploot_clusterd.engine.statistics import TINY, Doubles, Ints
-from sploot_clusterd.engine.vector_format import VectorFormat
+from sploot_clusterd.engine.trial import tried
 from sploot_clusterd.engine.vectors import Floats
-from sploot_clusterd.model import KINDS, SAMPLE_LIMIT
+from sploot_clusterd.model import SAMPLE_LIMIT
 
 FIRST_SAMPLE: Final = 4 * LEAST_PETS
 """Images from which a first, small generation is learned: mean and scale, without axes."""
-LEAST_SAMPLE: Final = 300
-"""Images from which axes are learned: on real albums those of 150 were no better than none."""
 _GROWTH: Final = 1.5
 _RETRY_GROWTH: Final = 1.1
 _STABLE: Final = 0.01
@@ -29,16 +28,15 @@ _STEADY: Final = 0.05
 _MOST_OTHERS: Final = 0.1
 """A sample with a larger share of images of other lengths than most is of two encoders: nothing final comes of it."""
 _PAIRS: Final = 4000
-_STORED: Final = np.dtype("<f2")
 _WEIGHTS: Final = KindWeights()
 
 
-def worth_learning(sampled: int, previous: Profile | None, tried: int = 0) -> bool:
+def worth_learning(sampled: int, previous: Profile | None, in_vain: int = 0) -> bool:
     """Whether a sample of that size can say more than the profile that is there.
 
-    `tried` is the size of a sample that nothing could be learned from: it is tried again when it has grown by a tenth.
+    `in_vain` is the size of a sample that nothing could be learned from: one that has grown by a tenth is tried again.
     """
-    if sampled < _RETRY_GROWTH * tried:
+    if sampled < _RETRY_GROWTH * in_vain:
         return False
     if previous is None or not previous.kinds:
         return sampled >= FIRST_SAMPLE
@@ -62,19 +60,17 @@ def learn(
     It is settled when the sample is full, or when it sees the images as the generation before it did; never from a
     sample of two encoders, by the lengths of their vectors.
     """
-    matrices = {kind: _matrix(kind, sample) for kind in KINDS}
-    least = LEAST_SAMPLE if len(sample) >= LEAST_SAMPLE else LEAST_PETS
-    learned = {kind: learn_kind(vectors) for kind, vectors in matrices.items() if len(vectors) >= least}
-    kinds = {kind: each for kind, each in learned.items() if each is not None}
+    kinds = learn_kinds(sample, LEAST_SAMPLE if len(sample) >= LEAST_SAMPLE else LEAST_PETS)
     if not kinds:
         return None
     generation = previous.generation + 1 if previous is not None else 1
     profile = Profile(model_version, generation, len(sample), settled=False, drift=None, kinds=kinds)
-    profile = replace(profile, likeness=likeness(profile, sample, pets, weights))
+    if len(pets) == len(sample):
+        profile = tried(profile, list(zip(pets, sample, strict=True)), weights)
     if profile.likeness is None and len(sample) < LEAST_SAMPLE:
         return None
     if previous is not None and previous.kinds.keys() == kinds.keys():
-        drift = max(_drift(matrices[kind], previous.kinds[kind], kinds[kind]) for kind in kinds)
+        drift = max(_drift(matrix(kind, sample), previous.kinds[kind], profile.kinds[kind]) for kind in kinds)
         profile = replace(profile, drift=drift)
     if other_lengths(profile, sample):
         return profile
@@ -89,52 +85,10 @@ def _is_stable(profile: Profile, previous: Profile | None) -> bool:
     return profile.drift < _STABLE and steady
 
 
-def likeness(profile: Profile, sample: Sequence[Sampled], pets: Sequence[str], weights: KindWeights) -> Likeness | None:
-    """How alike images are that are compared by the profile, as albums compare them; None if it cannot be measured."""
-    if len(pets) != len(sample):
-        return None
-    layout = tuple((kind, known.length) for kind, known in profile.kinds.items())
-    whole, vectors, owners = VectorFormat(layout, replace(profile, settled=False)), [], []
-    for image, pet in zip(sample, pets, strict=True):
-        known = {kind: np.frombuffer(raw, _STORED).astype(np.float32) for kind, raw in image.vectors.items()}
-        known = {kind: vector for kind, vector in known.items() if profile.of_kind(kind, len(vector))}
-        if any(vector.any() for vector in known.values()):
-            vectors.append(whole.compared(whole.pack(known, weights)))
-            owners.append(pet)
-    return measure(np.array(vectors), owners) if vectors else None
-
-
 def other_lengths(profile: Profile, sample: Sequence[Sampled]) -> bool:
     """Whether many of the sample have vectors of other lengths than were learned: it is of two encoders."""
     others = sum(not profile.fits(image.lengths) for image in sample)
     return others > _MOST_OTHERS * len(sample)
-
-
-def learn_kind(vectors: Floats) -> KindProfile | None:
-    """Mean, and the principal axes and scales that the spectrum asks for, of vectors [n, d] of length 1.
-
-    None if all are the same. At most as many axes as the sample can tell (n - 1), none without variance, and none at
-    all of fewer than LEAST_SAMPLE images.
-    """
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    shifted = vectors - mean
-    count, length = shifted.shape
-    total = float(np.einsum("ij,ij->", shifted, shifted)) / count
-    if total <= NO_VARIANCE:
-        return None
-    if count < LEAST_SAMPLE:
-        return _in_full(mean)
-    variances, axes = principal(shifted)
-    spectrum = choose(variances, count)
-    if not spectrum.axes:
-        return _in_full(mean, spectrum)
-    variances, axes = variances[: spectrum.axes], axes[: spectrum.axes]
-    by = scales(variances, spectrum.power).astype(np.float32)
-    return KindProfile(mean, axes.astype(np.float32), by, max(total - float(variances.sum()), 0.0), spectrum)
-
-
-def _in_full(mean: Floats, spectrum: Spectrum | None = None) -> KindProfile:
-    return KindProfile(mean, np.zeros((0, len(mean)), np.float32), np.zeros(0, np.float32), 0.0, spectrum)
 
 
 def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
@@ -155,15 +109,3 @@ def _drift(vectors: Floats, before: KindProfile, after: KindProfile) -> float:
 def _cosines(reduced: Floats, left: Ints, right: Ints) -> Doubles:
     units = reduced / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), TINY)
     return np.asarray(np.einsum("ij,ij->i", units[left], units[right]), dtype=np.float64)
-
-
-def _matrix(kind: str, sample: Sequence[Sampled]) -> Floats:
-    """The sample's vectors of one kind, [n, d] at length 1; those of another length than most are left out."""
-    stored = [sampled.vectors[kind] for sampled in sample if kind in sampled.vectors]
-    lengths = [len(raw) for raw in stored]
-    if not lengths:
-        return np.zeros((0, 0), dtype=np.float32)
-    length = max(set(lengths), key=lambda each: (lengths.count(each), each))
-    rows = [np.frombuffer(raw, dtype=_STORED) for raw in stored if len(raw) == length]
-    matrix = np.array(rows, dtype=np.float32)
-    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-6))

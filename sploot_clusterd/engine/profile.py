@@ -9,7 +9,7 @@ difference from the mean. And it holds the encoder's scale: how large the cosine
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -51,6 +51,11 @@ class KindProfile:
     """Mean squared length of what the axes leave out."""
     spectrum: Spectrum | None = None
     """What the axes were chosen by; None: they were learned by a former version."""
+
+    @classmethod
+    def in_full(cls, mean: Floats, spectrum: Spectrum | None = None) -> Self:
+        """Without axes."""
+        return cls(mean, np.zeros((0, len(mean)), np.float32), np.zeros(0, np.float32), 0.0, spectrum)
 
     @property
     def length(self) -> int:

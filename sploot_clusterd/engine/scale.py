@@ -58,14 +58,14 @@ class Likeness(NamedTuple):
         return self.contrast >= _LEAST_CONTRAST
 
 
-def measure(vectors: Floats, pets: Sequence[str]) -> Likeness | None:
-    """`vectors` [n, d], each of the pet in the same place. None if fewer than LEAST_PETS have two images or more."""
+def measure(vectors: Floats, pets: Sequence[str], least: int = LEAST_PETS) -> Likeness | None:
+    """`vectors` [n, d], each of the pet in the same place. None if fewer than `least` pets have two images or more."""
     shifted = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     lengths = np.linalg.norm(shifted, axis=1)
     there = np.flatnonzero(lengths > TINY)  # where all images are the same, none has a direction
     units = shifted[there] / lengths[there, None]
-    numbers = _numbered([pets[at] for at in there])
-    found = _within(units, numbers)
+    numbers = _numbered([pets[at] for at in there.tolist()])
+    found = _within(units, numbers, least)
     if found is None:
         return None
     count, same = found
@@ -78,13 +78,13 @@ def _numbered(pets: Sequence[str]) -> Ints:
     return np.array([numbers.setdefault(pet, len(numbers)) for pet in pets], dtype=np.int64)
 
 
-def _within(units: Floats, numbers: Ints) -> tuple[int, Doubles] | None:
+def _within(units: Floats, numbers: Ints, least: int) -> tuple[int, Doubles] | None:
     """How many pets have pairs, and the cosines of all of these."""
     rows = defaultdict[int, list[int]](list)
     for at, number in enumerate(numbers.tolist()):
         rows[number].append(at)
     several = [units[each] for each in rows.values() if len(each) > 1]
-    if len(several) < LEAST_PETS:
+    if len(several) < least:
         return None
     cosines = [(each @ each.T)[np.triu_indices(len(each), 1)] for each in several]
     return len(several), np.concatenate(cosines).astype(np.float64)
@@ -95,4 +95,4 @@ def _between(units: Floats, numbers: Ints) -> Doubles:
     draw = np.random.default_rng(len(units))
     left, right = draw.integers(0, len(units), (2, _PAIRS))
     apart = numbers[left] != numbers[right]
-    return np.einsum("ij,ij->i", units[left[apart]], units[right[apart]]).astype(np.float64)
+    return np.asarray(np.einsum("ij,ij->i", units[left[apart]], units[right[apart]]), dtype=np.float64)

@@ -6,6 +6,7 @@ from typing import Final
 from sploot_clusterd.engine import Profile
 from sploot_clusterd.engine.profile import KindProfile
 from sploot_clusterd.engine.scale import LEAST_PETS, USUAL_DEVIATION, Likeness
+from sploot_clusterd.engine.spectrum import ENOUGH
 
 _STABLE: Final = 0.01
 
@@ -49,13 +50,16 @@ def _axes(known: KindProfile) -> str:
             return "too few images for axes yet: vectors are compared in full, less the fleet's mean"
         return f"{known.dimension} axes, whitened half way, by a former version of the daemon"
     found = f"effective dimension {spectrum.effective:.0f} of {known.length}"
+    if not spectrum.axes and spectrum.effective < ENOUGH:
+        return f"{found}; axes were tried, and told pets apart no better than none: compared in full, less the mean"
     if not spectrum.axes:
         return (
             f"{found}, which is so even that axes would take away more than they give: compared in full, less the mean"
         )
     return (
-        f"{found}: compared on {spectrum.axes} axes, which leave out {spectrum.left_out:.0%} of the variance, each divided "
-        f"by its variance to the power {spectrum.power:.2f}, which makes the effective dimension {spectrum.scaled:.0f}"
+        f"{found}: compared on {spectrum.axes} axes, which leave out {spectrum.left_out:.0%} of the variance, each "
+        f"divided by its variance to the power {spectrum.power:.2f}; that makes the effective dimension "
+        f"{spectrum.scaled:.0f}"
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sploot_clusterd.engine import LEAST_SAMPLE, Sampled, encode_profile, learn, worth_learning
-from sploot_clusterd.engine.learning import FIRST_SAMPLE, learn_kind
+from sploot_clusterd.engine.axes import learn_kind
+from sploot_clusterd.engine.learning import FIRST_SAMPLE
 from sploot_clusterd.engine.spectrum import LEAST_AXES
 from sploot_clusterd.model import SAMPLE_LIMIT
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import NeedsProfileError, Profile, Profiles, decode_profile, encode_profile
-from sploot_clusterd.engine.learning import learn_kind
+from sploot_clusterd.engine.axes import learn_kind
 from sploot_clusterd.engine.profile import KindProfile
 from sploot_clusterd.engine.scale import Likeness
 from sploot_clusterd.engine.spectrum import Spectrum
