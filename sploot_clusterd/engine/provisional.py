@@ -11,7 +11,7 @@ from sploot_clusterd.engine.album import Chunk, Listing, ProvisionalCluster, Tur
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.rows import Row
 
-_PER_CHUNK = 256
+_PER_CHUNK = 64
 
 
 def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
@@ -26,7 +26,8 @@ def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
         chunk = draft.chunks[at]
         draft.chunks[at] = Chunk(chunk.number, {**chunk.images, image_id: listing})
     else:
-        strike(draft, image_id)
+        if at is not None:
+            strike(draft, image_id)
         _insert(draft, image_id, listing)
     draft.provisional_changed = True
 

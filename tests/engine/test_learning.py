@@ -10,8 +10,7 @@ from sploot_clusterd.engine.axes import learn_kind
 from sploot_clusterd.engine.learning import FIRST_SAMPLE
 from sploot_clusterd.engine.spectrum import LEAST_AXES
 from sploot_clusterd.model import SAMPLE_LIMIT
-
-from .fleets import MODEL, profile, sampled, vectors
+from tests.engine.fleets import MODEL, profile, sampled, vectors
 
 
 def test_a_narrow_spectrum_is_whitened_on_axes_and_what_they_leave_out_is_told():

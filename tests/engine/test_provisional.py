@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.provisional import match_coverage, shares, split
-
-from .pet import Pet, direction, insight, job
+from tests.engine.pet import Pet, direction, insight, job
 
 LABELS = ("Portraits", "Action Shots")
 COVERAGE = {"portrait": 0.6, "action": 0.4}
@@ -157,7 +156,7 @@ def test_a_long_list_is_kept_in_chunks_and_in_order():
     pet = Pet(Params(max_cluster_size=1000))
     names = [f"img-{n:04}" for n in range(700)]
     pet.apply(job(1, image_ids=names))
-    assert sum(name.startswith(b"p") for name in pet.fields) == 3
+    assert sum(name.startswith(b"p") for name in pet.fields) == 11
 
     applied = pet.apply(job(2, image_ids=["one-more"]))
 
