@@ -7,6 +7,7 @@ its result hardly depends on the order of arrival.
 import numpy as np
 
 from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
+from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.statistics import Cells, Ints, centred, first_best, grouped
 
@@ -37,9 +38,12 @@ class Mixture:
         return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:
+        by = params.smoothing
         sums = centred(cells, cells.about(params.mean_prior))
-        groups = agglomerate(sums, cells.weights, params.prior_ratio * cells.scale, _threshold(cells, params))
-        return absorb(sums, cells.weights, groups, params.absorbing.at(cells.scale))
+        sums = smoothed(sums, cells.weights, by.neighbours, cells.scale)
+        ratio, threshold = by.ratio * params.prior_ratio * cells.scale, by.threshold * _threshold(cells, params)
+        groups = agglomerate(sums, cells.weights, ratio, threshold)
+        return absorb(sums, cells.weights, groups, params.absorbing.at(by.likeness * cells.scale))
 
 
 def _threshold(cells: Cells, params: Params) -> float:

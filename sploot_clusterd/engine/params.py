@@ -65,6 +65,19 @@ class Absorbing:
 
 
 @dataclass(frozen=True, slots=True)
+class Smoothing:
+    """How cells are drawn towards their neighbours before a rebuild groups them, and how much larger, times, the
+    evidence's numbers are then: cosines have grown.
+    """
+
+    neighbours: int = 8
+    ratio: float = 1.5
+    threshold: float = 2.7
+    likeness: float = 2.3
+    """Of `Absorbing`, and of its lead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Params:
     """Settings of `engine`, and the few of `clusters` and `albums` that the engine obeys."""
 
@@ -92,6 +105,7 @@ class Params:
     most_weight: float = 800.0
     """... and past which it grows no more: with 512 cells, real albums keep what they had up to here."""
     absorbing: Absorbing = field(default_factory=Absorbing)
+    smoothing: Smoothing = field(default_factory=Smoothing)
     prior_ratio: float = 0.13
     """Variance of the clusters' centres over the variance within a cluster."""
     mean_prior: float = 16.0

@@ -16,8 +16,10 @@ _SHARE: Final = 0.65
 """... or this share of the axes, where there are fewer."""
 LEAST_AXES: Final = 192
 MOST_AXES: Final = 384
-_LEFT_OUT: Final = 0.2
-"""More axes than LEAST_AXES are taken where these would leave out more of the variance."""
+_MUCH: Final = 0.2
+"""More axes than LEAST_AXES are taken where these would leave out more of the variance than this share."""
+_LITTLE: Final = 0.05
+"""An even spectrum is projected only on axes that leave out no more than this."""
 _MOST_POWER: Final = 0.4
 """Whitening in full is power 1/2: it takes away what tells a narrow fleet's animals apart."""
 _STEPS: Final = 8
@@ -56,17 +58,22 @@ def effective(variances: Doubles, count: int | None = None) -> float:
 def choose(variances: Doubles, count: int) -> Spectrum:
     """From all variances [min(n, d)], falling, of n = `count` images."""
     found = effective(variances, count)
-    total = float(variances.sum())
-    left_out = 1.0 - np.cumsum(variances) / max(total, TINY)
-    enough_axes = int((left_out > _LEFT_OUT).sum()) + 1
-    axes = min(max(enough_axes, LEAST_AXES), MOST_AXES, len(variances))
+    left_out = np.maximum(1.0 - np.cumsum(variances) / max(float(variances.sum()), TINY), 0.0)
+    axes = min(max(_leaving_out(_MUCH, left_out), LEAST_AXES), MOST_AXES, len(variances))
     wanted = min(ENOUGH, _SHARE * axes)
-    if found >= wanted:
+    if found < wanted:
+        kept = variances[:axes]
+        power = _power(kept, wanted)
+        return Spectrum(found, effective(kept * scales(kept, power) ** 2), power, axes, float(left_out[axes - 1]))
+    axes = _leaving_out(_LITTLE, left_out)
+    if axes > LEAST_AXES:
         return Spectrum(found, found, 0.0, 0, 0.0)
-    kept = variances[:axes]
-    power = _power(kept, wanted)
-    scaled = effective(kept * scales(kept, power) ** 2)
-    return Spectrum(found, scaled, power, axes, max(float(left_out[axes - 1]), 0.0))
+    return Spectrum(found, effective(variances[:axes]), 0.0, axes, float(left_out[axes - 1]))
+
+
+def _leaving_out(share: float, left_out: Doubles) -> int:
+    """The fewest axes that leave out no more than this share of the variance."""
+    return int((left_out > share).sum()) + 1
 
 
 def scales(variances: Doubles, power: float) -> Doubles:
