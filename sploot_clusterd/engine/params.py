@@ -93,7 +93,9 @@ class Params:
     most_announced: int = _DEFAULT.albums.announced_images
     """Images without vectors in an album."""
     max_cells: int = 512
-    """Micro-clusters per space; what a job costs at most grows with it."""
+    """Micro-clusters per space; what a job costs at most grows with it ..."""
+    images_a_cell: int = 3
+    """... and twice as many for a space that has so many images for each of them."""
     join_cosine: float = 0.95
     """Plain cosine from which an image joins a micro-cluster for good: only near copies do ..."""
     join_threshold: float = 0.6
@@ -131,6 +133,10 @@ class Params:
             most_tombstones=settings.albums.tombstones,
             most_announced=settings.albums.announced_images,
         )
+
+    def cells_of(self, images: int) -> int:
+        """How many cells a space of so many images may have."""
+        return min(max(self.max_cells, images // self.images_a_cell), 2 * self.max_cells)
 
     def threshold(self, weight: float) -> float:
         """The merge threshold of an album whose images weigh so much.
