@@ -113,6 +113,14 @@ class Metrics:
         self.profile_drift = self._gauge(
             "profile_drift", "Drift of a profile in use from the generation before (0: none), at most"
         )
+        self.profile_scale = self._gauge(
+            "profile_scale", "Scale of a profile in use, 0 to 1, at least: how large its encoder's cosines are"
+        )
+        self.profile_contrast = self._gauge(
+            "profile_contrast",
+            "Likeness of one pet's photos over that of different pets', at least of a profile in use: at 1 its encoder "
+            "cannot tell animals apart (0: not measured)",
+        )
         self.profiles_learned = self._counter("profiles_learned_total", "Profiles learned and published")
         self.profile_moves = self._counter("profile_moves_total", "Albums moved to a newer generation of their profile")
 

@@ -10,11 +10,12 @@ from sploot_clusterd.engine.album_decoding import decode_album
 from sploot_clusterd.engine.album_size import album_nbytes
 from sploot_clusterd.engine.algorithm import Algorithm, load_algorithm
 from sploot_clusterd.engine.apply import Applied, apply
+from sploot_clusterd.engine.axes import LEAST_SAMPLE
 from sploot_clusterd.engine.draft import Changes, NeedsAllRowsError
 from sploot_clusterd.engine.estimate import recluster_estimate, work_estimate
 from sploot_clusterd.engine.fold import images_named
 from sploot_clusterd.engine.jobs import JobStatus, Outcome
-from sploot_clusterd.engine.learning import LEAST_SAMPLE, learn, other_lengths, worth_learning
+from sploot_clusterd.engine.learning import learn, other_lengths, worth_learning
 from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
 from sploot_clusterd.engine.profile import (
     NO_PROFILES,
@@ -31,6 +32,7 @@ from sploot_clusterd.engine.sample import (
     Sampled,
     decode_sampled,
     encode_sampled,
+    pet_of,
     slot,
 )
 from sploot_clusterd.engine.seen import seen_anew
@@ -67,6 +69,7 @@ __all__ = [
     "load_algorithm",
     "new_album",
     "other_lengths",
+    "pet_of",
     "recluster_estimate",
     "render",
     "seen_anew",

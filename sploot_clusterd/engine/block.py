@@ -44,7 +44,8 @@ class Block:
         """The statistics as they stand; not to be kept over a change."""
         if self._cells is None:
             count = len(self.ids)
-            self._cells = Cells(self._sums[:count], self._weights[:count], self.vector_format.profile is not None)
+            sums, weights = self._sums[:count], self._weights[:count]
+            self._cells = Cells(sums, weights, self.vector_format.profile is not None, self.vector_format.scale)
         return self._cells
 
     def index(self, cell_id: int) -> int:

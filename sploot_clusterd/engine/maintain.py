@@ -16,6 +16,7 @@ from sploot_clusterd.engine.constraints import close, keep, obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
 from sploot_clusterd.engine.hero import rank_in_cell
+from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.quality import silhouette
 from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
@@ -36,11 +37,16 @@ def keep_cap(draft: Draft, block: Block) -> None:
     """Called after each new image: what a job costs is bounded by the number of cells, twice as many while all is held
     as it was shown.
     """
-    most = draft.params.max_cells * (2 if draft.held else 1)
-    if draft.algorithm.micro_cells and len(block.ids) > most:
+    if not draft.algorithm.micro_cells or len(block.ids) <= draft.params.max_cells:
+        return
+    if len(block.ids) > _most_cells(draft, block) * (2 if draft.held else 1):
         origins = _origins(draft, block)
         condense(draft, block)
         _rebuild(draft, block, origins)
+
+
+def _most_cells(draft: Draft, block: Block) -> int:
+    return draft.params.cells_of(sum(draft.cells[cell_id].count for cell_id in block.ids))
 
 
 def rebuild(draft: Draft, block: Block) -> None:
@@ -134,15 +140,16 @@ def condense(draft: Draft, block: Block) -> None:
     """At the cap: the best merges become permanent, so that a third of the cells is free again."""
     params = draft.params
     about = block.cells.about(params.mean_prior)
-    target = max(int(params.max_cells * KEPT_AT_CAP), 1)
+    target = max(int(_most_cells(draft, block) * KEPT_AT_CAP), 1)
     centroids = centred(block.cells, about)
     weights = block.cells.weights
     anchors = _anchors(draft, block) if draft.anchors else None
     if anchors is not None and draft.closed:
         anchors[anchors < 0] = draft.counters.anchor  # as if it were theirs
-    groups = agglomerate(
-        centroids, weights, params.prior_ratio, params.merge_threshold, at_most=target, anchors=anchors
-    ).tolist()
+    by, scale = params.smoothing, block.cells.scale
+    near = smoothed(centroids, weights, by.neighbours, scale)
+    ratio = by.ratio * params.prior_ratio * scale
+    groups = agglomerate(near, weights, ratio, params.merge_threshold, at_most=target, anchors=anchors).tolist()
     parts: dict[int, list[int]] = defaultdict(list)
     for at, into in enumerate(groups):
         parts[into].append(at)

@@ -7,6 +7,7 @@ its result hardly depends on the order of arrival.
 import numpy as np
 
 from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
+from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.statistics import Cells, Ints, centred, first_best, grouped
 
@@ -25,19 +26,26 @@ class Mixture:
         every = np.concatenate((groups, (count,)))
         sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
-        scores = Groups.of(sums, weights, params.prior_ratio).merge_scores(count, products)[:count]
+        scores = Groups.of(sums, weights, params.prior_ratio * cells.scale).merge_scores(count, products)[:count]
         best = first_best(scores)
-        if scores[best] > params.threshold(float(cells.weights.sum())):
+        if scores[best] > _threshold(cells, params):
             return best
         (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
         if not len(strong):
             return None
         likeness = products[strong] / (weights[strong] * weights[count])
-        likest = clearly_like(likeness[None], params.absorbing)[0]
+        likest = clearly_like(likeness[None], params.absorbing.at(cells.scale))[0]
         return int(strong[likest]) if likest >= 0 else None
 
     def partition(self, cells: Cells, params: Params) -> Ints:
+        by = params.smoothing
         sums = centred(cells, cells.about(params.mean_prior))
-        threshold = params.threshold(float(cells.weights.sum()))
-        groups = agglomerate(sums, cells.weights, params.prior_ratio, threshold)
-        return absorb(sums, cells.weights, groups, params.absorbing)
+        sums = smoothed(sums, cells.weights, by.neighbours, cells.scale)
+        ratio, threshold = by.ratio * params.prior_ratio * cells.scale, by.threshold * _threshold(cells, params)
+        groups = agglomerate(sums, cells.weights, ratio, threshold)
+        return absorb(sums, cells.weights, groups, params.absorbing.at(by.likeness * cells.scale))
+
+
+def _threshold(cells: Cells, params: Params) -> float:
+    """The score of a pair of cosine c is about 2 r c - r^2: where r and c are k times as large, it is k^2 times."""
+    return params.threshold(float(cells.weights.sum())) * cells.scale**2

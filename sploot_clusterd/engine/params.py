@@ -57,6 +57,25 @@ class Absorbing:
     lead: float = 0.04
     """... if it is so much more like that group than any other."""
 
+    def at(self, scale: float) -> "Absorbing":
+        """For an encoder whose cosines are `scale` times as large."""
+        if scale == 1.0:
+            return self
+        return Absorbing(self.weight, self.likeness * scale, self.lead * scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """How cells are drawn towards their neighbours before a rebuild groups them, and how much larger, times, the
+    evidence's numbers are then: cosines have grown.
+    """
+
+    neighbours: int = 8
+    ratio: float = 1.5
+    threshold: float = 2.7
+    likeness: float = 2.3
+    """Of `Absorbing`, and of its lead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -74,7 +93,9 @@ class Params:
     most_announced: int = _DEFAULT.albums.announced_images
     """Images without vectors in an album."""
     max_cells: int = 512
-    """Micro-clusters per space; what a job costs at most grows with it."""
+    """Micro-clusters per space; what a job costs at most grows with it ..."""
+    images_a_cell: int = 3
+    """... and twice as many for a space that has so many images for each of them."""
     join_cosine: float = 0.95
     """Plain cosine from which an image joins a micro-cluster for good: only near copies do ..."""
     join_threshold: float = 0.6
@@ -86,6 +107,7 @@ class Params:
     most_weight: float = 800.0
     """... and past which it grows no more: with 512 cells, real albums keep what they had up to here."""
     absorbing: Absorbing = field(default_factory=Absorbing)
+    smoothing: Smoothing = field(default_factory=Smoothing)
     prior_ratio: float = 0.13
     """Variance of the clusters' centres over the variance within a cluster."""
     mean_prior: float = 16.0
@@ -111,6 +133,10 @@ class Params:
             most_tombstones=settings.albums.tombstones,
             most_announced=settings.albums.announced_images,
         )
+
+    def cells_of(self, images: int) -> int:
+        """How many cells a space of so many images may have."""
+        return min(max(self.max_cells, images // self.images_a_cell), 2 * self.max_cells)
 
     def threshold(self, weight: float) -> float:
         """The merge threshold of an album whose images weigh so much.

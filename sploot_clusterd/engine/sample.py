@@ -7,7 +7,7 @@ not depend on the order in which pets come, and who submits more photos does not
 
 import hashlib
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from sploot_clusterd.engine.vectors import Floats, unit
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET
 
-_STORED: Final = np.dtype("<f2")
+STORED: Final = np.dtype("<f2")
 _PRIORITIES: Final = float(1 << 53)
 
 
@@ -32,7 +32,7 @@ class Sampled(Struct, array_like=True, frozen=True, gc=False):
     @property
     def lengths(self) -> dict[str, int]:
         """How many values each kind has."""
-        return {kind: len(raw) // _STORED.itemsize for kind, raw in self.vectors.items()}
+        return {kind: len(raw) // STORED.itemsize for kind, raw in self.vectors.items()}
 
 
 class Fresh(NamedTuple):
@@ -44,7 +44,7 @@ class Fresh(NamedTuple):
     vectors: Mapping[str, Floats]
 
     def sampled(self) -> Sampled:
-        stored = {kind: unit(vector).astype(_STORED).tobytes() for kind, vector in self.vectors.items()}
+        stored = {kind: unit(vector).astype(STORED).tobytes() for kind, vector in self.vectors.items()}
         return Sampled(self.quality, stored)
 
 
@@ -71,6 +71,11 @@ def slot(pet_id: str, image_id: str) -> tuple[str, float]:
     """The slot that the image may take, and the slot's priority, 0 to 1: the lowest are sampled."""
     name = f"{pet_id}#{_hash(image_id) % SLOTS_A_PET}"
     return name, (_hash(name) >> 11) / _PRIORITIES
+
+
+def pet_of(name: str) -> str:
+    """The pet of the slot of that name."""
+    return name.rpartition("#")[0]
 
 
 class Sample:
@@ -104,13 +109,29 @@ class Sample:
         self._images[name] = image.sampled()
         return True
 
+    def pets(self) -> list[str]:
+        """The pet of each of `images`."""
+        return [pet_of(name) for name in sorted(self._images)]
+
     def images(self) -> list[Sampled]:
         """In the order of the slots: what is learned does not depend on the order in which images came."""
         return [self._images[name] for name in sorted(self._images)]
 
 
+def matrix(kind: str, sample: Sequence[Sampled]) -> Floats:
+    """The sample's vectors of one kind, [n, d] at length 1; those of another length than most are left out."""
+    stored = [sampled.vectors[kind] for sampled in sample if kind in sampled.vectors]
+    lengths = [len(raw) for raw in stored]
+    if not lengths:
+        return np.zeros((0, 0), dtype=np.float32)
+    length = max(set(lengths), key=lambda each: (lengths.count(each), each))
+    rows = [np.frombuffer(raw, dtype=STORED) for raw in stored if len(raw) == length]
+    matrix = np.array(rows, dtype=np.float32)
+    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-6))
+
+
 def _is_whole(raw: bytes) -> bool:
-    return len(raw) > 0 and len(raw) % _STORED.itemsize == 0 and bool(np.isfinite(np.frombuffer(raw, _STORED)).all())
+    return len(raw) > 0 and len(raw) % STORED.itemsize == 0 and bool(np.isfinite(np.frombuffer(raw, STORED)).all())
 
 
 def _hash(text: str) -> int:

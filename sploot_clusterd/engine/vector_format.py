@@ -33,6 +33,11 @@ class VectorFormat:
         return self.profile.generation if self.profile is not None else 0
 
     @property
+    def scale(self) -> float:
+        """How large cosines are, as the profile found them."""
+        return self.profile.scale if self.profile is not None else 1.0
+
+    @property
     def dimension(self) -> int:
         """Length of a vector as it is compared."""
         return sum(reduced for _, _, reduced in self._kinds())

@@ -15,6 +15,7 @@ from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.evaluate.albums import album_of, read_arrays, require
 from sploot_clusterd.evaluate.fleet import lesson
 from sploot_clusterd.evaluate.replay import MODEL_VERSION
+from sploot_clusterd.model import SLOTS_A_PET
 
 _FOLDS: Final = ("album_fold", "label_fold")
 
@@ -51,7 +52,8 @@ def learn_folds(file: Path, composition: Path | None) -> Folds:
     seconds = 0.0
     for fold in np.unique(of_album).tolist():
         rows = np.flatnonzero(of_label[label] != fold)
-        profile, took = lesson(_sample(images, rows), settled=True)
+        pets = _pets(albums, np.flatnonzero(of_album != fold), rows)
+        profile, took = lesson(_sample(images, rows), None, pets, settled=True)
         if profile is None:
             raise ConfigError(
                 f"{composed}: label_fold: {len(rows)} images have labels of other folds than {fold}, and a profile "
@@ -59,6 +61,22 @@ def learn_folds(file: Path, composition: Path | None) -> Folds:
             )
         profiles[fold], seconds = profile, seconds + took
     return Folds(of_album, profiles, seconds)
+
+
+def _pets(albums: Mapping[str, Any], numbers: Ints, rows: Ints) -> list[str]:
+    """Whose each of the images `rows` is: of the first of these albums that has room for it in the fleet's sample.
+
+    The others are of pets of their own, for what an album is learned from is a few images of each pet.
+    """
+    offsets, members = albums["album_offset"], albums["album_member"]
+    owner: dict[int, str] = {}
+    wanted = set(rows.tolist())
+    for number in numbers.tolist():
+        free = [
+            row for row in members[offsets[number] : offsets[number + 1]].tolist() if row in wanted and row not in owner
+        ]
+        owner |= dict.fromkeys(free[:SLOTS_A_PET], f"album-{number}")
+    return [owner.get(row, f"image-{row}") for row in rows.tolist()]
 
 
 def _sample(images: Mapping[str, Any], rows: Ints) -> list[Sampled]:

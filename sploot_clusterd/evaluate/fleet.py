@@ -29,10 +29,12 @@ class Lesson(NamedTuple):
     """CPU time that it took."""
 
 
-def lesson(sample: Sequence[Sampled], previous: Profile | None = None, *, settled: bool = False) -> Lesson:
+def lesson(
+    sample: Sequence[Sampled], previous: Profile | None = None, pets: Sequence[str] = (), *, settled: bool = False
+) -> Lesson:
     """Learns the next generation, final if `settled`. It is what comes back from Redis, whose axes are rounded."""
     began = time.thread_time()
-    profile = learn(MODEL_VERSION, sample, previous)
+    profile = learn(MODEL_VERSION, sample, previous, pets)
     if profile is not None:
         profile = decode_profile(encode_profile(replace(profile, settled=profile.settled or settled)))
     return Lesson(profile, time.thread_time() - began)
@@ -66,7 +68,7 @@ class Fleet:
             self.sample.add(pet_id, image)
         if not worth_learning(len(self.sample), newest, self._tried):
             return
-        profile, seconds = lesson(self.sample.images(), newest)
+        profile, seconds = lesson(self.sample.images(), newest, self.sample.pets())
         self.seconds += seconds
         if profile is None:
             self._tried = len(self.sample)

@@ -15,6 +15,7 @@ from sploot_clusterd.engine import (
     encode_profile,
     learn,
     other_lengths,
+    pet_of,
     worth_learning,
 )
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
@@ -38,6 +39,7 @@ _TRY_AGAIN_SECONDS: Final = 600.0
 _WARNING: Final = "profiles"
 _UNREADABLE: Final = "profiles unreadable"
 _LENGTHS: Final = "profile lengths"
+_BLIND: Final = "profile blind"
 _MOST_TOLD: Final = 5
 
 
@@ -182,6 +184,10 @@ class ProfileLearner:
         metrics.profile_generation.set(max((profile.generation for profile in profiles), default=0))
         metrics.profile_images.set(max((profile.sampled for profile in profiles), default=0))
         metrics.profile_drift.set(max((profile.drift or 0.0 for profile in profiles), default=0.0))
+        likenesses = [profile.likeness for profile in profiles if profile.likeness is not None]
+        metrics.profile_scale.set(min((each.scale for each in likenesses), default=1.0))
+        metrics.profile_contrast.set(min((each.contrast for each in likenesses), default=0.0))
+        self._warn_of_blind(profiles)
         metrics.sampled_images.set(sum(map(self._registry.sampled, states)))
         if text := self._registry.two_lengths():
             self._health.set_warning(_LENGTHS, text)
@@ -197,6 +203,18 @@ class ProfileLearner:
                 _WARNING, f"{SAMPLED_MODELS} model versions are sampled, and no other one will get a profile"
             )
 
+    def _warn_of_blind(self, profiles: Sequence[Profile]) -> None:
+        """Of encoders that find one pet's photos no more alike than any others."""
+        blind = [each.model_version for each in profiles if each.likeness and not each.likeness.tells_apart]
+        if blind:
+            self._health.set_warning(
+                _BLIND,
+                f"photos of one pet are no more alike than any others by the vectors of model version {blind[0]!r}: "
+                "its clusters say little",
+            )
+        else:
+            self._health.clear_warning(_BLIND)
+
 
 def _next_profile(
     version: str, raw: Mapping[str, bytes], previous: Profile | None, *, full: bool
@@ -206,8 +224,9 @@ def _next_profile(
     What was learned from a full sample is final, though some of it gave way meanwhile or could not be read.
     """
     try:
-        sample = list(_readable(raw))
-        profile = learn(version, sample, previous)
+        readable = dict(_readable(raw))
+        sample = list(readable.values())
+        profile = learn(version, sample, previous, list(map(pet_of, readable)))
     except Exception:
         log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
         return None
@@ -217,11 +236,11 @@ def _next_profile(
     return State(profile.generation, profile.settled), encode_profile(profile)
 
 
-def _readable(raw: Mapping[str, bytes]) -> Iterator[Sampled]:
-    """In the order of the slots: what is learned does not depend on the order in which Redis gives them."""
+def _readable(raw: Mapping[str, bytes]) -> Iterator[tuple[str, Sampled]]:
+    """By slot, in the order of the slots: what is learned does not depend on the order in which Redis gives them."""
     for slot in sorted(raw):
         try:
-            yield decode_sampled(raw[slot])
+            yield slot, decode_sampled(raw[slot])
         except BadStateError as error:
             log.warning("a sampled image cannot be read", extra={"data": {"slot": slot, "error": str(error)}})
 

@@ -13,6 +13,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.engine import Profile, decode_profile, decode_sampled, encode_profile
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.profile.file import read_profile
+from sploot_clusterd.profile.words import told
 from sploot_clusterd.store import ProfileStore, State, Store, session
 
 _COLUMNS: Final = (("generation", 10), ("state", 8), ("learned from", 12), ("sampled", 7), ("drift", 6))
@@ -64,14 +65,18 @@ async def show(store: ProfileStore, version: str, *, as_json: bool) -> None:
     state = await _state(store, version)
     profile = await _current(store, version, state)
     about = await _about(store, version, state)
-    kinds: dict[str, Any] = profile.summary()["kinds"] if profile else {}
+    found = profile.summary() if profile else {"kinds": {}, "scale": 1.0, "likeness": None}
+    kinds: dict[str, Any] = found["kinds"]
     if as_json:
-        print(json.dumps({**about, "kinds": kinds}))
+        print(json.dumps({**about, "scale": found["scale"], "likeness": found["likeness"], "kinds": kinds}))
         return
     for name, value in about.items():
         print(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
     for kind, figures in kinds.items():
-        print(f"{kind}: " + ", ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in figures.items()))
+        plain = {name: figure for name, figure in figures.items() if name != "spectrum"}
+        print(f"{kind}: " + ", ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in plain.items()))
+    if profile is not None:
+        print("", *told(profile), sep="\n")
 
 
 async def freeze(store: ProfileStore, version: str) -> None:

@@ -21,7 +21,7 @@ def vectors(count: int, dimension: int, seed: int = 0, rank: int | None = None) 
     encoder, rng = np.random.default_rng(dimension), np.random.default_rng((seed, 1))
     rank = min(rank or dimension - 1, dimension - 1)
     axes, _ = np.linalg.qr(encoder.normal(size=(dimension, rank + 1)))
-    along = rng.normal(size=(count, rank)) * np.arange(1, rank + 1) ** -0.5
+    along = rng.normal(size=(count, rank)) * np.arange(1, rank + 1) ** -0.75
     found = axes[:, 0] * 1.5 + along @ axes[:, 1:].T
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 

@@ -4,86 +4,46 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sploot_clusterd.engine import LEAST_SAMPLE, Sampled, encode_profile, learn, worth_learning
-from sploot_clusterd.engine.learning import MOST_AXES, learn_kind
+from sploot_clusterd.engine.axes import learn_kind
+from sploot_clusterd.engine.learning import FIRST_SAMPLE
+from sploot_clusterd.engine.spectrum import LEAST_AXES
 from sploot_clusterd.model import SAMPLE_LIMIT
 from tests.engine.fleets import MODEL, profile, sampled, vectors
 
 
-def plain_pca(rows):
-    """Mean, variances and axes [d, d], by singular values, in double precision."""
-    mean = rows.astype(np.float64).mean(axis=0)
-    _, values, axes = np.linalg.svd(rows - mean)
-    return mean, values**2 / len(rows), axes
-
-
-@given(st.integers(2, 60), st.integers(2, 40), st.integers(0, 50))
-@settings(max_examples=60, deadline=None)
-def test_mean_and_axes_are_those_of_a_plain_pca(count, dimension, seed):
-    rows = vectors(count, dimension, seed)
-
-    known = learn_kind(rows)
-    mean, variances, axes = plain_pca(rows)
-
-    assert known.mean == pytest.approx(mean, abs=1e-6)
-    variances = variances[: known.dimension]
-    assert known.scales == pytest.approx((variances + 0.01 * variances.mean()) ** -0.25, rel=1e-2)
-    gaps = np.abs(np.diff(variances, prepend=np.inf, append=0.0))
-    for n in np.flatnonzero(np.minimum(gaps[:-1], gaps[1:]) > 0.01 * variances[0]):  # others may turn into each other
-        assert abs(known.axes[n] @ axes[n]) == pytest.approx(1, abs=1e-3)
-
-
-@given(st.integers(2, 60), st.integers(1, 40), st.integers(1, 40), st.integers(0, 50))
-@settings(max_examples=60, deadline=None)
-def test_axes_are_orthonormal_and_none_without_variance(count, dimension, rank, seed):
-    rows = vectors(count, dimension, seed, rank) if dimension > 1 else np.sign(vectors(count, 2, seed)[:, 1:])
-
-    known = learn_kind(rows)
-
-    spread = np.linalg.matrix_rank(rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64), tol=1e-3)
-    assert spread <= known.dimension <= min(count - 1, dimension, rank + 1)
-    assert known.axes @ known.axes.T == pytest.approx(np.eye(known.dimension), abs=1e-3)
-    assert np.isfinite(known.scales).all()
-    assert known.rest == pytest.approx(0, abs=1e-5)
-
-
-@given(st.integers(0, 50))
-@settings(max_examples=20, deadline=None)
-def test_it_does_not_matter_by_which_product_the_axes_are_found(seed):
-    """Fewer images than values, and as many more as to turn the scale, from both sides of it."""
-    rows = vectors(39, 40, seed)
-    longer = np.vstack([rows, rows])
-
-    few, many = learn_kind(rows), learn_kind(longer)
-
-    assert few.dimension == many.dimension == 38
-    assert np.abs(np.einsum("ij,ij->i", few.axes, many.axes)) == pytest.approx(np.ones(38), abs=1e-3)
-    assert few.scales == pytest.approx(many.scales, rel=1e-3)
-    assert few.mean == pytest.approx(many.mean, abs=1e-6)
-
-
-@pytest.mark.parametrize("count", [30, 90])
-def test_axes_are_orthonormal_also_of_images_that_hardly_differ(count):
-    wide = vectors(count, 40)
-    rows = (wide[:1] + 1e-4 * wide).astype(np.float32)
-
-    known = learn_kind(rows)
-
-    assert known.dimension >= 20
-    assert known.axes @ known.axes.T == pytest.approx(np.eye(known.dimension), abs=1e-3)
-
-
-def test_no_more_axes_are_kept_than_are_worth_it_and_the_rest_is_told():
+def test_a_narrow_spectrum_is_whitened_on_axes_and_what_they_leave_out_is_told():
     rows = vectors(600, 400)
 
     known = learn_kind(rows)
 
-    _, variances, _ = plain_pca(rows)
-    assert known.dimension == MOST_AXES < 400
-    assert known.rest == pytest.approx(variances[MOST_AXES:].sum(), rel=1e-3)
+    mean = rows.astype(np.float64).mean(axis=0)
+    _, values, axes = np.linalg.svd(rows - mean, full_matrices=False)
+    variances = values**2 / len(rows)
+    assert known.mean == pytest.approx(mean, abs=1e-6)
+    assert known.dimension == known.spectrum.axes == LEAST_AXES < 400
+    assert known.rest == pytest.approx(variances[LEAST_AXES:].sum(), rel=1e-3)
+    kept = variances[:LEAST_AXES]
+    assert known.scales == pytest.approx((kept + 0.01 * kept.mean()) ** -known.spectrum.power, rel=1e-2)
+    assert np.abs(np.einsum("ij,ij->i", known.axes, axes[:LEAST_AXES]))[:40] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_flat_spectrum_is_left_as_it_is_but_for_the_mean():
+    rows = np.random.default_rng(0).normal(size=(600, 512)) + 1
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    known = learn_kind(rows)
+
+    assert (known.dimension, known.spectrum.axes, len(known.axes)) == (512, 0, 0)
+    assert known.reduce(rows[0]) == pytest.approx(rows[0] - known.mean)
+    assert known.expand(known.reduce(rows[0]) * np.float32(0.3)) == pytest.approx(rows[0], abs=0.02)
+
+
+def test_few_images_give_a_mean_and_no_axes():
+    known = learn_kind(vectors(LEAST_SAMPLE - 1, 32))
+
+    assert (known.dimension, len(known.axes), known.spectrum) == (32, 0, None)
 
 
 def test_the_same_sample_gives_the_same_bytes():
@@ -107,8 +67,11 @@ def test_a_first_profile_is_learned_of_least_sample_images_at_least():
 def test_a_next_one_is_worth_it_from_half_as_many_images_again():
     first = replace(profile(embedding=8), sampled=1000)
 
-    assert not worth_learning(LEAST_SAMPLE - 1, None)
-    assert worth_learning(LEAST_SAMPLE, None)
+    assert not worth_learning(FIRST_SAMPLE - 1, None)
+    assert worth_learning(FIRST_SAMPLE, None)
+    small = replace(first, sampled=FIRST_SAMPLE)
+    assert not worth_learning(LEAST_SAMPLE - 1, small), "nothing but the mean would change"
+    assert worth_learning(LEAST_SAMPLE, small)
     assert not worth_learning(1499, first)
     assert worth_learning(1500, first)
     assert not worth_learning(4000, replace(first, settled=True))

@@ -9,19 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import NeedsProfileError, Profile, Profiles, decode_profile, encode_profile
-from sploot_clusterd.engine.learning import learn_kind
+from sploot_clusterd.engine.axes import learn_kind
 from sploot_clusterd.engine.profile import KindProfile
+from sploot_clusterd.engine.scale import Likeness
+from sploot_clusterd.engine.spectrum import Spectrum
 from sploot_clusterd.errors import BadStateError
 from tests.engine.fleets import DEEP, MODEL, at_hand, profile, vectors
 
 
 @st.composite
 def kinds(draw):
-    length, dimension = draw(st.integers(1, 9)), draw(st.integers(1, 5))
+    length, dimension = draw(st.integers(1, 9)), draw(st.integers(0, 5))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     mean, axes = rng.uniform(-1, 1, size=length), rng.normal(size=(dimension, length))
     scales = rng.uniform(0.1, 9, size=dimension)
-    return KindProfile(*(each.astype(np.float32) for each in (mean, axes, scales)), draw(st.floats(0, 1)))
+    spectrum = draw(st.none() | st.builds(Spectrum, *[st.floats(0, 300)] * 3, st.integers(0, 384), st.floats(0, 1)))
+    return KindProfile(*(each.astype(np.float32) for each in (mean, axes, scales)), draw(st.floats(0, 1)), spectrum)
 
 
 profiles = st.builds(
@@ -32,6 +35,7 @@ profiles = st.builds(
     st.booleans(),
     st.none() | st.floats(0, 1),
     st.dictionaries(st.sampled_from(["embedding", "pose", "context"]), kinds()),
+    st.none() | st.builds(Likeness, st.integers(24, 500), *[st.floats(0, 1)] * 3),
 )
 
 
@@ -79,7 +83,7 @@ def test_a_profile_that_was_cut_off_is_bad_state(one, place):
 def record(**kind):
     """A profile's record with values of its one kind replaced."""
     raw = msgspec.msgpack.decode(encode_profile(profile(embedding=8, count=300)))
-    places = {"mean": 0, "axes": 1, "scales": 2, "rest": 3}
+    places = {"mean": 0, "axes": 1, "scales": 2, "rest": 3, "spectrum": 4}
     for name, value in kind.items():
         raw[6]["embedding"][places[name]] = value
     return raw
@@ -97,8 +101,8 @@ def floats(*values):
         ({"mean": b"\0" * 28}, "do not fit"),
         ({"axes": b""}, "do not fit"),
         ({"scales": b"\0" * 27}, "do not fit"),
-        ({"scales": b"", "axes": b""}, "no axes"),
-        ({"mean": b"", "axes": b""}, "no axes"),
+        ({"mean": b"", "axes": b""}, "no mean"),
+        ({"mean": b"", "axes": b"", "scales": b""}, "no mean"),
         ({"mean": floats(*[0] * 7, np.nan)}, "not finite"),
         ({"mean": floats(*[0] * 7, np.inf)}, "not finite"),
         ({"mean": floats(*[0] * 7, -2)}, "cannot have"),
@@ -110,6 +114,7 @@ def floats(*values):
         ({"rest": np.inf}, "not a length"),
         ({"rest": -0.1}, "not a length"),
         ({"rest": "much"}, "cannot be read"),
+        ({"spectrum": [9.0, np.inf, 0.2, 5, 0.1]}, "not finite"),
     ],
 )
 def test_a_kind_that_contradicts_itself_is_bad_state(kind, text):
@@ -120,13 +125,15 @@ def test_a_kind_that_contradicts_itself_is_bad_state(kind, text):
 @pytest.mark.parametrize(
     ("place", "value", "text"),
     [
-        (0, 2, "format 2, not 1"),
+        (0, 3, "format 3, not 2"),
         (1, 7, "cannot be read"),
         (2, 0, "no generation"),
         (2, -1, "no generation"),
         (4, 1, "cannot be read"),
         (5, np.nan, "not finite"),
         (6, {"embedding": []}, "cannot be read"),
+        (7, [24, np.nan, 0.1, 0.1], "not finite"),
+        (7, [24, 0.1], "cannot be read"),
     ],
 )
 def test_a_profile_that_contradicts_itself_is_bad_state(place, value, text):
@@ -139,7 +146,7 @@ def test_a_profile_that_contradicts_itself_is_bad_state(place, value, text):
 
 def test_what_is_nested_too_deep_is_bad_state():
     with pytest.raises(BadStateError, match="recursion"):
-        decode_profile(b"\x98\x01\xa1m\x01\x01\xc2\xc0\x80" + DEEP)
+        decode_profile(b"\x99\x01\xa1m\x01\x01\xc2\xc0\x80\xc0" + DEEP)
 
 
 def test_a_vector_is_reduced_to_its_scaled_coordinates():
