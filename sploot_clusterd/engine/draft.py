@@ -88,11 +88,16 @@ class Draft:
         self.first_cell = album.counters.cell
         """Cells from this on hold no image that was shown."""
         self.closed: set[int] = set()
-        """Anchors of clusters that take in nothing that was shown elsewhere, for now: users split them off."""
+        """Anchors of clusters that take in nothing that was shown elsewhere, by this job: users split them off."""
         self.held = False
         """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
         self._raw_rows = raw_rows
         self._complete = complete
+
+    def begin_job(self) -> None:
+        """What one job makes new or closes is so for that job alone, however many are applied in one call."""
+        self.first_cell = self.counters.cell
+        self.closed = set()
 
     def fork(self) -> "Draft":
         """A second draft in the state of this one: what is changed in it does not show here."""

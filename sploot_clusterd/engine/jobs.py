@@ -42,6 +42,7 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     outcomes: list[Outcome] = []
     for job in jobs:
         draft.checkpoint()
+        draft.begin_job()
         shown = Shown(draft)
         draft, outcome = _apply_job(draft, job)
         outcomes.append(outcome)

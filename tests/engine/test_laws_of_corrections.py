@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import JobStatus, apply, decode_album
 from sploot_clusterd.model import EntryId, Rename, cluster_id
 from tests.engine.corrected_pets import SETTINGS, Said, contents, correction, histories, holds, orders, play, told
-from tests.engine.pet import START_MS, Pet
+from tests.engine.pet import START_MS, Pet, direction, insight
 
 LATER = EntryId(START_MS + 10**9, 0)
 
@@ -120,3 +120,16 @@ def test_the_same_jobs_give_the_same_bytes_together_too(history, params):
     together.apply(*jobs)
     assert together.clusters == pet.clusters
     assert together.rows() == pet.rows()
+
+
+def test_what_a_split_closes_is_closed_for_its_own_job_alone():
+    """A job with `force` after it, in the same call, may put others to the photo that was split off."""
+    forced = {"images": [], "removed": [], "image_ids": [], "model_version": "m@1", "force": True}
+    again = forced | {"images": [insight("img-0", direction(1, 0.3, 0, 12))]}
+    pet, jobs = play([(forced, None), (forced, ("split", [0], [0])), (again, None)], SETTINGS[0])
+
+    together = Pet(SETTINGS[0])
+    together.apply(*jobs)
+
+    assert together.clusters == pet.clusters
+    assert any(len(cluster["members"]) > 1 for cluster in pet.clusters if cluster["hero_image_id"] == "img-0")
