@@ -53,7 +53,8 @@ def _hand_on(draft: Draft) -> set[int]:
     once their clusters are not shown any more. Returns the keys of clusters that wait for such a label.
     """
     waiting: set[int] = set()
-    for cluster in [cluster for cluster in draft.clusters.values() if cluster.left and cluster.matched is not None]:
+    labels = draft.job.labels
+    for cluster in [cluster for cluster in draft.clusters.values() if cluster.left and cluster.matched in labels]:
         key = heir_of(draft, cluster)
         heir = draft.clusters[key] if key is not None else cluster
         if heir.key == cluster.key or heir.matched is not None or not takes_label(draft, heir, cluster):

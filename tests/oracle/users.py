@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import Correction, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Correction, EntryId, Merge, Move, Rename, SetHero, Split
 
 
 @dataclass
@@ -12,13 +12,14 @@ class Users:
 
     token: dict[str, int] = field(default_factory=dict)
     label: dict[int, tuple[int, str]] = field(default_factory=dict)
-    pins: dict[str, int] = field(default_factory=dict)
+    pins: dict[str, EntryId] = field(default_factory=dict)
+    """Chosen heroes, with the places of the jobs that said so."""
     names: set[str] = field(default_factory=set)
     given: int = 0
     shown: dict[str, str] = field(default_factory=dict)
     """The labels of clusters, as of the last look."""
 
-    def say(self, said: Correction, members: Mapping[str, Collection[str]]) -> None:
+    def say(self, said: Correction, members: Mapping[str, Collection[str]], at: EntryId) -> None:
         """`members` of each cluster, as they were shown."""
         self.given += 1
         match said:
@@ -39,12 +40,14 @@ class Users:
                 self.label[self._token_of(cluster, members[cluster])] = (self.given, label)
                 self.names.add(label)
             case SetHero(image_id=name):
-                self.pins[name] = self.given
+                self.pins[name] = at
 
-    def forget(self, names: Iterable[str]) -> None:
+    def forget(self, names: Iterable[str], at: EntryId) -> None:
+        """These were removed at that place: a choice that came after it stays."""
         for name in names:
             self.token.pop(name, None)
-            self.pins.pop(name, None)
+            if name in self.pins and self.pins[name] < at:
+                del self.pins[name]
 
     def _token_of(self, cluster: str, names: Collection[str]) -> int:
         """The photos that a user's name was given for may have gone: it stays with the cluster all the same."""

@@ -81,7 +81,7 @@ class World:
             return
         self._jobs.append(job)
         self._said.take(job)
-        self._users.say(said, before)
+        self._users.say(said, before, job.sequence)
         self._check()
         if isinstance(said, Split):
             self._check_split(said, before)
@@ -114,7 +114,8 @@ class World:
             assert version <= self.pet.album.version <= version + applied.changed  # it stays where a job says nothing
             self._said.take(job)
             self._jobs.append(job)
-            self._users.forget(name for name in job.removed if self._said.images[name].removed == job.sequence)
+            gone = [name for name in job.removed if self._said.images[name].removed == job.sequence]
+            self._users.forget(gone, job.sequence)
             self._check()
 
     def _check(self) -> None:
