@@ -10,13 +10,26 @@ from collections.abc import Iterable, Sequence
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Anchor, Cluster
+from sploot_clusterd.engine.apart import part, unite
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.place import join, leave, relist
 from sploot_clusterd.engine.precedence import in_time, note
 from sploot_clusterd.engine.rows import Vectors, take_pin
 from sploot_clusterd.engine.succession import find, succeed
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Correction, EntryId, Job, Merge, Move, Rename, SetHero, Split, cluster_number
+from sploot_clusterd.model import (
+    Apart,
+    Correction,
+    EntryId,
+    Job,
+    Merge,
+    Move,
+    Rename,
+    SetHero,
+    Split,
+    Stay,
+    cluster_number,
+)
 
 
 def correct(draft: Draft, job: Job) -> None:
@@ -48,6 +61,10 @@ def _correct(draft: Draft, job: Job, correction: Correction, place: int) -> None
             _rename(draft, _cluster(draft, job.pet_id, cluster), label, job.sequence)
         case SetHero(cluster=cluster, image_id=image_id):
             _set_hero(draft, _cluster(draft, job.pet_id, cluster), image_id, job.sequence, place)
+        case Apart(clusters=clusters):
+            _keep_apart(draft, *(_cluster(draft, job.pet_id, cluster) for cluster in clusters))
+        case Stay(cluster=cluster, image_ids=image_ids):
+            _stay(draft, _cluster(draft, job.pet_id, cluster), image_ids)
 
 
 def _merge(draft: Draft, keys: Sequence[int]) -> None:
@@ -60,6 +77,7 @@ def _merge(draft: Draft, keys: Sequence[int]) -> None:
         _hold(draft, key, anchor)
     anchors = [draft.anchors.pop(other) for other in united] or [Anchor()]
     draft.anchors[anchor] = max(anchors, key=lambda other: other.named_at or (0, 0))
+    unite(draft, set(united), anchor)
     clusters = [draft.clusters[key] for key in keys]
     for space in sorted({cluster.space for cluster in clusters}):
         _unite(draft, [cluster for cluster in clusters if cluster.space == space])
@@ -92,6 +110,7 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
         draft.closed.add(_apart(draft, key, old))
         return
     anchor = _new_anchor(draft)
+    part(draft, old, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
     parted = draft.anchored(space, anchor)
@@ -107,6 +126,7 @@ def _apart(draft: Draft, key: int, anchor: int) -> int:
         return anchor
     own = _new_anchor(draft)
     draft.anchors[own] = draft.anchors[anchor]
+    part(draft, anchor, own)
     _hold(draft, key, own)
     return own
 
@@ -118,8 +138,8 @@ def _move(draft: Draft, image_ids: Iterable[str], to: int) -> None:
         raise _stale("image_ids: the pet has none of these images, or none with vectors")
     anchor = _anchor(draft, to)
     for key in sorted(set(placed.values())):
-        if draft.clusters[key].shown:
-            _anchor(draft, key)
+        if draft.clusters[key].shown and (left := _anchor(draft, key)) != anchor:
+            part(draft, left, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
 
@@ -137,6 +157,24 @@ def _set_hero(draft: Draft, key: int, image_id: str, at: EntryId, place: int) ->
     row = take_pin(draft.row(image_id), (*at, place))
     draft.set_row(image_id, row)
     relist(draft, image_id, row, _vectors(draft, image_id))
+
+
+def _keep_apart(draft: Draft, one: int, other: int) -> None:
+    """Anchors of their own, which no later grouping brings together."""
+    if one == other:
+        raise _stale("clusters: they are one cluster now")
+    anchors = _anchor(draft, one), _anchor(draft, other)
+    if anchors[0] == anchors[1]:
+        _apart(draft, other, anchors[1])
+    else:
+        part(draft, *anchors)
+
+
+def _stay(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
+    """The cluster's anchor holds them, as it does all that the user saw in the cluster."""
+    if key not in _homes(draft, image_ids).values():
+        raise _stale("image_ids: none of these images is in the cluster any more")
+    _anchor(draft, key)
 
 
 def _cluster(draft: Draft, pet_id: str, cluster: str) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.model import CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
 from sploot_clusterd.view import Cluster, Member, View, ViewMetrics
 
 
@@ -103,6 +103,8 @@ CORRECTIONS: Final = CorrectionsRequest(
         Move(["img_077"], "pet_123-cluster-1"),
         Rename("pet_123-cluster-0", "On the beach"),
         SetHero("pet_123-cluster-0", "img_002"),
+        Apart(["pet_123-cluster-0", "pet_123-cluster-3"]),
+        Stay("pet_123-cluster-0", ["img_009"]),
     ],
     "correction_789",
 )

@@ -110,7 +110,7 @@ INTERNAL: Final = (
             ),
             422: refused(
                 "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",
-                "corrections[0].op: expected merge, split, move, rename or set_hero",
+                "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay",
             ),
             503: _TRY_AGAIN,
         },

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, Params, apply, decode_album
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import OPS, EntryId, Merge, Move, Rename, SetHero, Split, cluster_id
+from sploot_clusterd.model import OPS, Apart, EntryId, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
 
 from .pet import START_MS, Pet, direction, insight, job
 
@@ -112,6 +112,9 @@ def correction(pet, said, number, order):
     inner = {homes[key][n % len(homes[key])] for n in others}
     every = sorted(name for names in homes.values() for name in names)
     anywhere = {every[n % len(every)] for n in others}
+    rivals = [each for each in known if each != key]
+    rival = rivals[others[0] % len(rivals)] if rivals else key
+    op = "stay" if op == "apart" and not rivals else op
 
     def learn() -> None:
         token = said.token_of(homes[key])
@@ -127,6 +130,8 @@ def correction(pet, said, number, order):
                 said.move(anywhere, token)
             case "rename":
                 said.label[token] = (number, f"label {number}")
+            case "apart" if said.token_of(homes[rival]) == token:
+                said.move(homes[rival], said.new_token())
 
     def learn_hero() -> None:
         said.pins[min(inner)] = number
@@ -137,6 +142,8 @@ def correction(pet, said, number, order):
         "move": lambda: Move(sorted(anywhere), ids[key]),
         "rename": lambda: Rename(ids[key], f"label {number}"),
         "set_hero": lambda: SetHero(ids[key], min(inner)),
+        "apart": lambda: Apart([ids[key], ids[rival]]),
+        "stay": lambda: Stay(ids[key], sorted(inner)),
     }[op]()
     return made, learn_hero if op == "set_hero" else learn
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import Correction, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Apart, Correction, Merge, Move, Rename, SetHero, Split, Stay, clusters_named
 
 
 @dataclass
@@ -23,11 +23,7 @@ class Users:
             case Merge(clusters=clusters):
                 self._unite({self._token_of(members[cluster]) for cluster in clusters})
             case Split(cluster=cluster, image_ids=names):
-                old = self._token_of(members[cluster])
-                if set(names) != set(members[cluster]):
-                    self._put(names, self._new())
-                elif any(token == old and name not in members[cluster] for name, token in self.token.items()):
-                    self._put(names, self._new(self.label.get(old)))
+                self._split(members[cluster], names)
             case Move(image_ids=names, to=cluster):
                 for others in members.values():
                     if set(others) & set(names):
@@ -38,6 +34,9 @@ class Users:
                 self.names.add(label)
             case SetHero(image_id=name):
                 self.pins[name] = self.given
+            case Apart() | Stay():
+                for cluster in clusters_named(said):
+                    self._token_of(members[cluster])
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:
@@ -50,6 +49,13 @@ class Users:
         token = held.pop() if held else self._new()
         self._put(names, token)
         return token
+
+    def _split(self, members: Collection[str], names: Collection[str]) -> None:
+        old = self._token_of(members)
+        if set(names) != set(members):
+            self._put(names, self._new())
+        elif any(token == old and name not in members for name, token in self.token.items()):
+            self._put(names, self._new(self.label.get(old)))
 
     def _new(self, label: tuple[int, str] | None = None) -> int:
         token = max((*self.token.values(), *self.label), default=0) + 1

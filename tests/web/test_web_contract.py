@@ -195,8 +195,8 @@ async def test_corrections_of_a_pet_without_an_album_are_a_404(client: ClientSes
 @pytest.mark.parametrize(
     ("correction", "detail"),
     [
-        ({}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
-        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
+        ({}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
+        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
         (
             {"op": "merge", "clusters": ["pet_123-cluster-0"]},
             "corrections[0].clusters: expected `array` of length >= 2",
