@@ -152,6 +152,7 @@ def _eval(asked: argparse.Namespace) -> int:
         seed=asked.seed,
         shuffles=asked.shuffle,
         corrections=asked.corrections,
+        questions=asked.questions,
         json=asked.json,
         report=asked.report,
     )

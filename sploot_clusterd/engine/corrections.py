@@ -160,10 +160,10 @@ def _set_hero(draft: Draft, key: int, image_id: str, at: EntryId, place: int) ->
 
 
 def _keep_apart(draft: Draft, one: int, other: int) -> None:
-    """Anchors of their own, which no later grouping brings together."""
+    """Anchors of their own, which no later grouping brings together. Their heroes stand for what the user saw."""
     if one == other:
         raise _stale("clusters: they are one cluster now")
-    anchors = _anchor(draft, one), _anchor(draft, other)
+    anchors = _stand_for(draft, one), _stand_for(draft, other)
     if anchors[0] == anchors[1]:
         _apart(draft, other, anchors[1])
     else:
@@ -171,10 +171,13 @@ def _keep_apart(draft: Draft, one: int, other: int) -> None:
 
 
 def _stay(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
-    """The cluster's anchor holds them, as it does all that the user saw in the cluster."""
-    if key not in _homes(draft, image_ids).values():
+    """The cluster's anchor holds them, with its hero."""
+    placed = [image_id for image_id, home in _homes(draft, image_ids).items() if home == key]
+    if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    _anchor(draft, key)
+    anchor = _stand_for(draft, key)
+    for image_id in placed:
+        _hold_cells(draft, [draft.living(_vectors(draft, image_id).cell)], anchor)
 
 
 def _cluster(draft: Draft, pet_id: str, cluster: str) -> int:
@@ -215,13 +218,34 @@ def _new_anchor(draft: Draft) -> int:
     return anchor
 
 
+def _stand_for(draft: Draft, key: int) -> int:
+    """The cluster's anchor; a new one is carried by its hero's cell alone.
+
+    Who answers a question about a cluster looks at its hero, and says nothing of each of its other images: these stay
+    free to go where they belong when more is known.
+    """
+    cluster = draft.clusters[key]
+    if cluster.anchor is not None:
+        return cluster.anchor
+    anchor = _new_anchor(draft)
+    draft.clusters[key] = structs.replace(cluster, anchor=anchor)
+    cells = [at for at in cluster.cells if any(each.image_id == cluster.hero for each in draft.cells[at].members)]
+    _hold_cells(draft, cells or cluster.cells, anchor)
+    draft.touched.add(key)
+    return anchor
+
+
 def _hold(draft: Draft, key: int, anchor: int) -> None:
     cluster = draft.clusters[key]
     draft.clusters[key] = structs.replace(cluster, anchor=anchor)
-    for cell_id in cluster.cells:
+    _hold_cells(draft, cluster.cells, anchor)
+    draft.touched.add(key)
+
+
+def _hold_cells(draft: Draft, cells: Iterable[int], anchor: int) -> None:
+    for cell_id in cells:
         if draft.cells[cell_id].anchor != anchor:
             draft.cells[cell_id] = structs.replace(draft.cells[cell_id], anchor=anchor)
-    draft.touched.add(key)
 
 
 def _relocate(draft: Draft, image_id: str, anchor: int) -> None:

@@ -66,6 +66,11 @@ def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
     draft.corrected = Corrected(forgotten, places)
 
 
+def was_corrected(corrected: Corrected, image_id: str) -> bool:
+    """Whether a user said where the image belongs, as far as it is remembered."""
+    return _IMAGE + image_id in corrected.places
+
+
 def _of_clusters(draft: Draft, pet_id: str, correction: Correction) -> Iterator[str]:
     """What the correction says of clusters, by their numbers: those it names, and those that these became part of."""
     match correction:

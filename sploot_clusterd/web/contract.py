@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
-from sploot_clusterd.view import Cluster, Member, View, ViewMetrics
+from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
 
 
 class Refusal(Struct):
@@ -107,6 +107,13 @@ CORRECTIONS: Final = CorrectionsRequest(
         Stay("pet_123-cluster-0", ["img_009"]),
     ],
     "correction_789",
+)
+SUGGESTED: Final = Suggestions(
+    [
+        Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),
+        Belongs("img_012", "pet_123-cluster-1", 0.75),
+    ],
+    7,
 )
 VIEW: Final = View(
     "pet_123",

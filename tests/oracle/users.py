@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import Apart, Correction, Merge, Move, Rename, SetHero, Split, Stay, clusters_named
+from sploot_clusterd.model import Apart, Correction, Merge, Move, Rename, SetHero, Split, Stay
 
 
 @dataclass
@@ -34,9 +34,11 @@ class Users:
                 self.names.add(label)
             case SetHero(image_id=name):
                 self.pins[name] = self.given
-            case Apart() | Stay():
-                for cluster in clusters_named(said):
-                    self._token_of(members[cluster])
+            case Stay(cluster=cluster, image_ids=names):
+                held = {self.token[name] for name in members[cluster] if name in self.token}
+                self._put(names, held.pop() if held else self._new())
+            case Apart():
+                pass  # of clusters as wholes, whose heroes stand for them
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:
