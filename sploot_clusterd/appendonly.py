@@ -19,8 +19,8 @@ _LONGEST_LINE: Final = 64
 
 def named_in(log: str) -> str | None:
     """The name of the file that redis-server could not read by its last words."""
-    found = _COMPLAINT.findall(log)
-    return found[-1] if found else None
+    complaints = _COMPLAINT.findall(log)
+    return complaints[-1] if complaints else None
 
 
 def without_padding(file: Path) -> Path | None:
@@ -96,6 +96,6 @@ def _end_of_content(file: Path) -> int:
     return 0
 
 
-def _free_name(wanted: Path) -> Path:
-    others = (wanted.with_name(f"{wanted.name}.{n}") for n in itertools.count(2))
-    return next(name for name in itertools.chain((wanted,), others) if not name.exists())
+def _free_name(path: Path) -> Path:
+    others = (path.with_name(f"{path.name}.{n}") for n in itertools.count(2))
+    return next(name for name in itertools.chain((path,), others) if not name.exists())

@@ -33,18 +33,18 @@ _REPLAY_EXAMPLES: Final = """examples:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; None are the process's own. Ends the process, by exit code 2, where that makes no sense."""
     parser = _parser()
-    asked = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
-    if asked.url and not asked.check and asked.command != "replay":
+    args = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
+    if args.url and not args.check and args.command != "replay":
         parser.error("--url goes with --check or with replay")
-    if asked.command and asked.check:
-        parser.error(f"{asked.command} takes no --check")
-    if asked.embedded and asked.command not in {None, "dlq", "profile"}:
-        parser.error(f"{asked.command} takes no --embedded")
-    if asked.check and asked.embedded:
+    if args.command and args.check:
+        parser.error(f"{args.command} takes no --check")
+    if args.embedded and args.command not in {None, "dlq", "profile"}:
+        parser.error(f"{args.command} takes no --embedded")
+    if args.check and args.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
-    if asked.command == "dlq" and (mistake := letters.mistake(asked)):
+    if args.command == "dlq" and (mistake := letters.mistake(args)):
         parser.error(mistake)
-    return asked
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

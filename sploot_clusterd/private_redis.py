@@ -33,11 +33,11 @@ def settings_of(directory: Path) -> dict[str, Given]:
 def is_found(directory: Path) -> bool:
     """Whether one of ours runs there and serves. Raises ConfigError if somebody else could have put it there."""
     try:
-        found = socket_of(directory)
-        if not stat.S_ISSOCK(found.lstat().st_mode):
+        socket = socket_of(directory)
+        if not stat.S_ISSOCK(socket.lstat().st_mode):
             return False
-        ownership.require_ours(found.parent)
-        ownership.require_ours_within(found.parent)
+        ownership.require_ours(socket.parent)
+        ownership.require_ours_within(socket.parent)
     except OSError:
         return False
     return answers(directory)

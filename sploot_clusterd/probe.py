@@ -43,10 +43,10 @@ def readiness_url(settings: Settings) -> str:
     raise ConfigError("neither metrics nor http is enabled: there is nothing to ask")
 
 
-def complete_url(given: str) -> str:
+def complete_url(url: str) -> str:
     """`--url` with the probe's path where it has none. Raises ConfigError."""
-    parts = given_url(given)
-    return parts._replace(path="/readyz").geturl() if parts.path in ("", "/") else given
+    parts = given_url(url)
+    return parts._replace(path="/readyz").geturl() if parts.path in ("", "/") else url
 
 
 def _ask(url: str) -> tuple[int, dict[str, Any]]:

@@ -57,8 +57,8 @@ def kept_token(file: Path) -> str:
             os.fchmod(opened.fileno(), 0o600)
             if token := without_mark(opened.read(), str(file)).decode().strip():
                 if was_open:
-                    told = f"others could read {file} until now: delete it, and the next start makes a new token"
-                    print(f"clusterd: {told}", file=sys.stderr, flush=True)
+                    warning = f"others could read {file} until now: delete it, and the next start makes a new token"
+                    print(f"clusterd: {warning}", file=sys.stderr, flush=True)
                 return token
             token = secrets.token_urlsafe(24)
             opened.seek(0)
@@ -86,8 +86,8 @@ def welcome(settings: Settings, server: EmbeddedRedis, token: Path | None) -> st
         lines.append(f"  token    {f'in {token}' if token else 'as configured'}")
     if http.enabled and http.port:
         url = f"{base_url(http.host, http.port)}/internal"
-        shown = f"$(cat {shlex.quote(str(token))})" if token else "$INTERNAL_TOKEN"
-        curl = f'curl -sS -H "X-Internal-Token: {shown}"'
+        header = f"$(cat {shlex.quote(str(token))})" if token else "$INTERNAL_TOKEN"
+        curl = f'curl -sS -H "X-Internal-Token: {header}"'
         lines += [
             "",
             "Submit a job, and read the pet's clusters:",

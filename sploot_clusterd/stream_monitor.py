@@ -96,8 +96,8 @@ class StreamMonitor:
                 log.info("redis is back", extra={"data": {"component": self.name}})
             self._outage = reason
 
-    def _report_key_faults(self, found: Sequence[KeyFault]) -> None:
-        faults = {f"key {fault.key}": fault.text for fault in found}
+    def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
+        faults = {f"key {fault.key}": fault.text for fault in key_faults}
         for name in self._key_faults.keys() - faults.keys():
             self._health.clear_fault(name)
         for name, text in faults.items():

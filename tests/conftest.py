@@ -1,9 +1,7 @@
-"""What all tests share: a real redis-server, and waiting for what is to happen."""
+"""What all tests share: a real redis-server; and skipped tests fail on CI."""
 
-import asyncio
 import os
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-
-NEIGHBOUR = 64_321
-"""A user's number that nobody has."""
+from tests.support.neighbours import NEIGHBOUR
 
 
 @pytest.fixture(scope="session")
@@ -53,19 +49,6 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
             monkeypatch.setattr(os, "geteuid", lambda: NEIGHBOUR)
 
     return give
-
-
-async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = 10.0) -> None:
-    """Waits until `predicate` holds (it may be a coroutine function); fails naming `what` after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        held = predicate()
-        if asyncio.iscoroutine(held):
-            held = await held
-        if held:
-            return
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

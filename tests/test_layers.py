@@ -31,7 +31,7 @@ LAYERS = (
         "running",
         "terminal",
     },
-    {"appendonly", "subcommands", "config", "model", "view", "wire", "metrics", "histogram", "logs"},
+    {"appendonly", "subcommands", "config", "keys", "model", "view", "wire", "metrics", "histogram", "logs"},
     {"ownership"},
     {"errors"},
 )

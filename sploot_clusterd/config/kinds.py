@@ -52,7 +52,7 @@ class SecretUrl(Secret):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return re.sub(_IN_URL, lambda found: MASK if found[1] is None else f"{found[1]}:{MASK}@", self._text)
+        return re.sub(_IN_URL, lambda match: MASK if match[1] is None else f"{match[1]}:{MASK}@", self._text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

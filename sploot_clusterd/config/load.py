@@ -83,26 +83,26 @@ def read(
     problems: list[str] = []
     file = sources.find_file(file, environ)
     warnings: list[str] = []
-    given = sources.from_toml(file, problems, warnings) if file else {}
+    entries = sources.from_toml(file, problems, warnings) if file else {}
     dotenv = directory / ".env"
     variables: dict[str, str] = {}
-    if sources.dotenv_applies(dotenv, environ, given):
+    if sources.dotenv_applies(dotenv, environ, entries):
         variables, of_dotenv = read_dotenv(dotenv, sources.OWN_NAMES)
         warnings += of_dotenv
-        given |= sources.from_environment(variables, f"{dotenv}: ")
-    given |= sources.from_environment(environ)
-    given = {key: entry for key, entry in {**given, **overrides}.items() if entry.value is not None}
-    values = sources.checked(given, problems)
+        entries |= sources.from_environment(variables, f"{dotenv}: ")
+    entries |= sources.from_environment(environ)
+    entries = {key: entry for key, entry in {**entries, **overrides}.items() if entry.value is not None}
+    values = sources.checked(entries, problems)
     _raise(problems)
     settings = build(
         Settings,
         values,
         file=file,
-        sources={key: entry.source for key, entry in given.items()},
+        sources={key: entry.source for key, entry in entries.items()},
         overrides=overrides,
         warnings=(*warnings, *sources.misspelt({**variables, **environ})),
     )
-    texts = {key: str(entry.value) for key, entry in given.items() if entry.is_text}
+    texts = {key: str(entry.value) for key, entry in entries.items() if entry.is_text}
     several = rules.tokens_with_commas(settings, settings.sources, texts)
     return dataclasses.replace(settings, warnings=(*settings.warnings, *several))
 

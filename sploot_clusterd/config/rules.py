@@ -1,7 +1,6 @@
 """What must hold between settings: contradictions are refused before anything starts."""
 
 import contextlib
-import itertools
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -11,6 +10,7 @@ from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
 from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
+from sploot_clusterd.keys import Keys
 
 _SHORTEST_TOKEN: Final = 16
 _SERIOUS: Final = ("staging", "production")
@@ -36,11 +36,11 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         yield f"{named('engine.hero.quality')}, as closeness and recency: expected at least one weight above 0"
     if _ports_clash(settings):
         yield f"{named('metrics.port')} and {named('http.port')}: expected two different ports"
-    for section, given, default in (
+    for section, of_section, default in (
         ("http", settings.http, HttpSettings().tokens),
         ("metrics", settings.metrics, None),
     ):
-        if given.token_files and given.tokens != default:
+        if of_section.token_files and of_section.tokens != default:
             yield f"{named(f'{section}.tokens')} and {named(f'{section}.token_files')}: expected only one of the two"
 
 
@@ -58,28 +58,12 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
 
 
 def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
-    """Keys of Redis that would hold two things. What `store.keys` derives is derived here again, for config is below
-    the store; a test holds the two together.
-    """
-    stream, namespace = settings.stream, settings.clusters.namespace
-    attempts = f"{stream.key}:attempts"
-    keys = (
-        ("stream.key", stream.key),
-        ("stream.key", attempts),
-        ("stream.key", f"{stream.key}:agreement"),
-        ("stream.dead_letter", stream.dead_letter),
-        *(("clusters.namespace", f"{namespace}:letters:{stream.dead_letter}:{what}") for what in ("sizes", "pets")),
-        *(("clusters.namespace", f"{namespace}:{kind}") for kind in ("erased", "profiles", "learning", "agreed")),
-    )
-    for (one, key), (other, same) in itertools.combinations(keys, 2):
-        if key == same:
-            yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
-    kinds = ("album", "images", "state", "profile", "sample", "sampled")
-    of_others = tuple(f"{namespace}:{kind}:" for kind in kinds)
-    for setting, key in (("stream.key", attempts), ("stream.dead_letter", stream.dead_letter)):
-        if key.startswith(of_others):
-            whose = "a pet's or a model version's"
-            yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
+    keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
+    for key, one, other in keys.used_twice():
+        yield f"{named(one)} and {named(other)}: both would use the key {key!r}; expected different ones"
+    for setting, key in keys.like_a_pets().items():
+        whose = "a pet's or a model version's"
+        yield f"{named(setting)} and {named('clusters.namespace')}: the key {key!r} would be {whose} as well"
 
 
 def unverified_tls(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
@@ -113,10 +97,10 @@ def tokens_with_commas(settings: Sections, sources: Mapping[str, str], texts: Ma
 
     `texts`: what the variables hold, by the setting that they give.
     """
-    for section, given in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
+    for section, tokens in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
         key = f"{section}.tokens"
         if "," in texts.get(key, ""):
-            count = f"{len(given)} tokens" if len(given) != 1 else "1 token"
+            count = f"{len(tokens)} tokens" if len(tokens) != 1 else "1 token"
             yield (
                 f"{sources[key]} has a comma and so gives {count} ({key}), each of which is let in; a token that holds "
                 f"a comma itself goes to a file ({section}.token_files)"

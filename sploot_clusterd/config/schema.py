@@ -53,12 +53,12 @@ def value_of(sections: Sections, key: str) -> object:
 
 def build(section: type[T], values: Mapping[str, object], prefix: str = "", **others: object) -> T:
     """A section, and all within it, with the checked `values`; a key that is not there keeps its default."""
-    given: dict[str, object] = dict(others)
+    arguments: dict[str, object] = dict(others)
     for field in dataclasses.fields(section):  # type: ignore[arg-type]
         key = prefix + field.name
         if field.metadata:
             if key in values:
-                given[field.name] = values[key]
+                arguments[field.name] = values[key]
         elif nested := _nested(field):
-            given[field.name] = build(nested, values, f"{key}.")
-    return section(**given)
+            arguments[field.name] = build(nested, values, f"{key}.")
+    return section(**arguments)

@@ -27,10 +27,10 @@ class Given(NamedTuple):
     """It still has to be read as a number, a list, ..."""
 
 
-def find_file(asked: Path | None, environ: Mapping[str, str]) -> Path | None:
+def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     """The configuration file: the one asked for, else $CLUSTERD_CONFIG, else the system's where there is one."""
-    if asked is not None:
-        return asked
+    if path is not None:
+        return path
     if named := environ.get("CLUSTERD_CONFIG"):
         return Path(named)
     return SYSTEM_FILE if SYSTEM_FILE.exists() else None
@@ -45,28 +45,28 @@ def from_toml(file: Path, problems: list[str], warnings: list[str]) -> dict[str,
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # TOML's and UTF-8's
         raise ConfigError(f"{file}: not TOML: {error}") from None
-    found = {}
+    entries = {}
     for key, value in _leaves(tree, ""):
         if key in SCHEMA:
-            found[key] = Given(value, str(file))
+            entries[key] = Given(value, str(file))
         else:
             problems.append(_unknown(key, file))
-    warnings += warnings_of(file, info, is_secret=any(map(_holds_secret, found, found.values())))
-    return found
+    warnings += warnings_of(file, info, is_secret=any(map(_holds_secret, entries, entries.values())))
+    return entries
 
 
-def _holds_secret(key: str, given: Given) -> bool:
-    return SCHEMA[key].secret and (key != "redis.url" or "@" in str(given.value) or "password=" in str(given.value))
+def _holds_secret(key: str, entry: Given) -> bool:
+    return SCHEMA[key].secret and (key != "redis.url" or "@" in str(entry.value) or "password=" in str(entry.value))
 
 
 def from_environment(environ: Mapping[str, str], source: str = "") -> dict[str, Given]:
     """The settings that variables give, as texts. An empty variable counts as not set, as compose files pass those."""
-    found = {}
+    entries = {}
     for key in SCHEMA:
         name = next((name for name in environment_names(key) if environ.get(name)), None)
         if name is not None:
-            found[key] = Given(environ[name], f"{source}${name}", is_text=True)
-    return found
+            entries[key] = Given(environ[name], f"{source}${name}", is_text=True)
+    return entries
 
 
 def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
@@ -77,10 +77,10 @@ def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
             yield f"${name} is not a setting and was ignored; did you mean ${meant}?"
 
 
-def checked(given: Mapping[str, Given], problems: list[str]) -> dict[str, object]:
+def checked(entries: Mapping[str, Given], problems: list[str]) -> dict[str, object]:
     """The values as the sections hold them. What is not allowed goes to `problems`."""
     values = {}
-    for key, (raw, source, is_text) in given.items():
+    for key, (raw, source, is_text) in entries.items():
         setting = SCHEMA[key]
         try:
             values[key] = setting.check(setting.from_text(str(raw)) if is_text else raw)
@@ -92,8 +92,8 @@ def checked(given: Mapping[str, Given], problems: list[str]) -> dict[str, object
 
 def dotenv_applies(file: Path, environ: Mapping[str, str], toml: Mapping[str, Given]) -> bool:
     """A .env file is a developer's: it is read in `local` only."""
-    asked = environ.get("ENVIRONMENT") or toml.get("service.environment", Given("local", "")).value
-    return str(asked).lower() == "local" and os.path.lexists(file)
+    environment = environ.get("ENVIRONMENT") or toml.get("service.environment", Given("local", "")).value
+    return str(environment).lower() == "local" and os.path.lexists(file)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:

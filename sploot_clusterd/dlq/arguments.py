@@ -79,18 +79,18 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_limit, metavar="N", help="at most so many, the oldest first")
 
 
-def mistake(asked: argparse.Namespace) -> str | None:
+def mistake(args: argparse.Namespace) -> str | None:
     """What is wrong with a choice of letters, for what cannot be taken back takes a clear word."""
-    if asked.action == "show":
+    if args.action == "show":
         return None
-    if asked.since is not None and asked.until is not None and asked.since > asked.until:
-        return f"dlq {asked.action}: --since is later than --until: no letter can be meant"
-    if asked.action == "list":
+    if args.since is not None and args.until is not None and args.since > args.until:
+        return f"dlq {args.action}: --since is later than --until: no letter can be meant"
+    if args.action == "list":
         return None
-    filtered = any((asked.reason, asked.pet, asked.since is not None, asked.until is not None, asked.limit))
-    if bool(asked.ids) + filtered + asked.all == 1:
+    filtered = any((args.reason, args.pet, args.since is not None, args.until is not None, args.limit))
+    if bool(args.ids) + filtered + args.all == 1:
         return None
-    return f"dlq {asked.action}: give one of these: ids, filters, --all"
+    return f"dlq {args.action}: give one of these: ids, filters, --all"
 
 
 def _limit(text: str) -> int:

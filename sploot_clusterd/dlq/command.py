@@ -48,13 +48,13 @@ class Selection:
 
     async def pages(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
         """The letters meant, in pages. Of those named, the ones that are there."""
-        left = sys.maxsize if self.limit is None else self.limit
+        remaining = sys.maxsize if self.limit is None else self.limit
         async for page in self._read(letters):
-            taken = [letter for letter in page if self._takes(letter)][:left]
-            left -= len(taken)
-            if taken:
-                yield taken
-            if not left:
+            selected = [letter for letter in page if self._takes(letter)][:remaining]
+            remaining -= len(selected)
+            if selected:
+                yield selected
+            if not remaining:
                 return
 
     async def _read(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
@@ -63,7 +63,7 @@ class Selection:
                 yield page
         for letter in self.ids:
             async for page in letters.pages(letter.ms, letter.ms):
-                yield [found for found in page if found.id == letter]
+                yield [each for each in page if each.id == letter]
 
     def _takes(self, letter: LetterSummary) -> bool:
         return (not self.reasons or letter.fields.get("reason") in self.reasons) and (
@@ -71,23 +71,23 @@ class Selection:
         )
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, args: argparse.Namespace) -> int:
     """What the command line asks for; the exit code. Raises ClusterdError, where Redis cannot be reached too."""
-    if asked.action == "show":
-        return show(settings, asked.id)
+    if args.action == "show":
+        return show(settings, args.id)
     selection = Selection(
-        ids=getattr(asked, "ids", ()),
-        reasons=asked.reason or (),
-        pets=asked.pet or (),
-        since_ms=asked.since,
-        until_ms=asked.until,
-        limit=asked.limit,
+        ids=getattr(args, "ids", ()),
+        reasons=args.reason or (),
+        pets=args.pet or (),
+        since_ms=args.since,
+        until_ms=args.until,
+        limit=args.limit,
     )
-    if asked.action == "list":
-        return list_letters(settings, selection, as_json=asked.json)
-    if asked.action == "replay":
-        return replay(settings, selection, asked.rate, dry_run=asked.dry_run)
-    return drop(settings, selection, dry_run=asked.dry_run)
+    if args.action == "list":
+        return list_letters(settings, selection, as_json=args.json)
+    if args.action == "replay":
+        return replay(settings, selection, args.rate, dry_run=args.dry_run)
+    return drop(settings, selection, dry_run=args.dry_run)
 
 
 def list_letters(settings: Settings, selection: Selection, *, as_json: bool) -> int:
@@ -184,12 +184,12 @@ def _missing(letters: int) -> int:
 async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
     tally: Counter[Replayed] = Counter()
     progress = Progress()
-    began, asked = time.monotonic(), 0
+    start, count = time.monotonic(), 0
     try:
         async for letter in _one_by_one(letters, selection):
-            if rate and (early := began + asked / rate - time.monotonic()) > 0:
+            if rate and (early := start + count / rate - time.monotonic()) > 0:
                 await asyncio.sleep(early)
-            asked += 1
+            count += 1
             call = asyncio.ensure_future(letters.replay(letter))
             try:
                 await asyncio.shield(call)
@@ -214,8 +214,8 @@ async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[E
         yield letter
     if not selection.ids:
         async for page in selection.pages(letters):
-            for found in page:
-                yield found.id
+            for summary in page:
+                yield summary.id
 
 
 def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
@@ -242,8 +242,8 @@ def _row(letter: LetterSummary) -> str:
 
 def _object(letter: LetterSummary) -> dict[str, Any]:
     attempts = letter.fields.get("attempts", "")
-    known = {"attempts": int(attempts)} if attempts.isdecimal() and len(attempts) < _LONG_NUMBER else {}
-    return {"id": str(letter.id), **letter.fields, **known, "payload_bytes": letter.payload_bytes}
+    numbers = {"attempts": int(attempts)} if attempts.isdecimal() and len(attempts) < _LONG_NUMBER else {}
+    return {"id": str(letter.id), **letter.fields, **numbers, "payload_bytes": letter.payload_bytes}
 
 
 def _age(letter: LetterSummary) -> str:

@@ -4,7 +4,7 @@ It is wanted after each job, and an album shares with the one before what did no
 Texts, ids and dicts are measured one by one, for their sizes vary; what is around them is a constant of each kind.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from sys import getsizeof
 from typing import Final, TypeVar
 
@@ -40,7 +40,6 @@ _INT: Final = 32
 _PAIR_OF_HEIRS: Final = 16
 
 T = TypeVar("T")
-Numbered = TypeVar("Numbered", Segment, Chunk)
 
 
 def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int = 0) -> int:
@@ -54,8 +53,8 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
         + _difference(old.clusters, album.clusters, _cluster)
         + _difference(old.anchors, album.anchors, _anchor)
         + _difference(old.fragments, album.fragments, _fragment)
-        + _difference(_by_number(old.segments), _by_number(album.segments), _segment)
-        + _difference(_by_number(old.chunks), _by_number(album.chunks), _chunk)
+        + _tables_difference(old.segments, album.segments, _segment)
+        + _tables_difference(old.chunks, album.chunks, _chunk)
         + (_provisional(album) - _provisional(old) if album.provisional is not old.provisional else 0)
         + (_newest_job(album.job) - _newest_job(old.job) if album.job is not old.job else 0)
         + _SUCCESSOR * (len(album.successors) - len(old.successors))
@@ -67,6 +66,8 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
 
 def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], int]) -> int:
     """By how much what is in `new` is larger than what is in `old`."""
+    if not old and not new:
+        return 0
     came = [key for key, value in new.items() if old.get(key) is not value]
     gone = [key for key in came if key in old]
     if len(new) - len(came) + len(gone) < len(old):
@@ -74,8 +75,12 @@ def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], 
     return sum([size(new[key]) for key in came]) - sum([size(old[key]) for key in gone])
 
 
-def _by_number(tables: Iterable[Numbered]) -> dict[int, Numbered]:
-    return {table.number: table for table in tables}
+def _tables_difference(old: Sequence[T], new: Sequence[T], size: Callable[[T], int]) -> int:
+    """The same of tables, mostly all but the last of which are in both."""
+    before, after = set(map(id, old)), set(map(id, new))
+    came = [table for table in new if id(table) not in before]
+    gone = [table for table in old if id(table) not in after]
+    return sum([size(table) for table in came]) - sum([size(table) for table in gone])
 
 
 def _space(space: Space) -> int:
@@ -130,4 +135,4 @@ def _newest_job(job: NewestJob) -> int:
 
 def _ids(by_id: Mapping[str, object], value: int) -> int:
     """A dict whose keys are ids, which are ASCII, and whose values are of that size."""
-    return getsizeof(by_id) + sum(map(len, by_id)) + (_ID + value) * len(by_id)
+    return getsizeof(by_id) + len("".join(by_id)) + (_ID + value) * len(by_id)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from sploot_clusterd.engine.album import Album
+from sploot_clusterd.engine.maintain import KEPT_AT_CAP
+from sploot_clusterd.engine.params import Params
 from sploot_clusterd.model import Job, images_corrected
 
 # Seconds, measured on one core with vectors of 512 values.
@@ -15,11 +17,9 @@ _LISTED = 10e-6
 _PROVISIONAL = 0.3e-6
 _FORCED = 300e-6
 
-# The defaults of `Params`: an estimate need not know the settings.
-_LEAST = 6
-_GROWTH = 0.15
-_CELLS = 512
-_FREED = 171
+_USUAL = Params()
+"""An estimate need not know the settings."""
+_FREED = _USUAL.max_cells - int(_USUAL.max_cells * KEPT_AT_CAP)
 
 
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
@@ -32,7 +32,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     seconds = len(jobs) * _JOB + listed * _LISTED
     if images:
         dimension = max((space.dimension for space in album.spaces.values()), default=0)
-        cells = min(len(album.cells) + images, _CELLS)
+        cells = min(len(album.cells) + images, _USUAL.max_cells)
         seconds += images * (_IMAGE + cells * dimension * _VALUE)
         seconds += _rebuilds(album, images, len(jobs)) * cells * (_REBUILD_CELL + cells * _REBUILD_PAIR)
     if listed or album.chunks:
@@ -46,5 +46,5 @@ def _rebuilds(album: Album, images: int, jobs: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
     partitioned = sum(space.partitioned for space in album.spaces.values())
     moved = images + sum(space.moved for space in album.spaces.values())
-    at_cap = max(len(album.cells) + images - _CELLS, 0) // _FREED
-    return min(int(moved / max(_LEAST, _GROWTH * partitioned)), jobs) + at_cap
+    at_cap = max(len(album.cells) + images - _USUAL.max_cells, 0) // _FREED
+    return min(int(moved / max(_USUAL.rebuild_least, _USUAL.rebuild_growth * partitioned)), jobs) + at_cap

@@ -69,10 +69,13 @@ def fold(draft: Draft, job: Job) -> None:
 
 def _check_room(draft: Draft, job: Job) -> None:
     """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
+    listed = sum([len(chunk.images) for chunk in draft.chunks])
+    most = draft.params.most_announced
+    if listed + len(job.image_ids) + len(job.images) <= most:
+        return
     bare = {*job.image_ids, *(each.image_id for each in job.images)} - {e.image_id for e in job.images if e.vectors}
     new = sum(not draft.row(image_id).exists for image_id in bare.difference(job.removed))
-    most = draft.params.most_announced
-    if new and (total := new + sum(len(chunk.images) for chunk in draft.chunks)) > most:
+    if new and (total := new + listed) > most:
         raise BadJobError(
             "invalid",
             f"image_ids: the album would have {total} images without vectors, expected at most {most} "

@@ -23,7 +23,7 @@ from sploot_clusterd.engine.succession import succeed
 Overlap = Mapping[tuple[int, int], int]
 """How many images an old cluster (by key) and a new group (by number) have in common."""
 
-_KEPT_AT_CAP = 2 / 3
+KEPT_AT_CAP = 2 / 3
 
 
 def rebuild_if_due(draft: Draft) -> None:
@@ -134,7 +134,7 @@ def condense(draft: Draft, block: Block) -> None:
     """At the cap: the best merges become permanent, so that a third of the cells is free again."""
     params = draft.params
     about = block.cells.about(params.mean_prior)
-    target = max(int(params.max_cells * _KEPT_AT_CAP), 1)
+    target = max(int(params.max_cells * KEPT_AT_CAP), 1)
     centroids = centred(block.cells, about)
     weights = block.cells.weights
     anchors = _anchors(draft, block) if draft.anchors else None

@@ -2,18 +2,21 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from sploot_clusterd.config import Settings
+
+_DEFAULT: Final = Settings()
+"""Defaults of what an operator can set stand in `config` alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class KindWeights:
     """How much each vector kind counts, before the combined vector is normalised."""
 
-    embedding: float = 1.0
-    pose: float = 0.3
-    context: float = 0.3
+    embedding: float = _DEFAULT.engine.weights.embedding
+    pose: float = _DEFAULT.engine.weights.pose
+    context: float = _DEFAULT.engine.weights.context
 
     def of(self, kind: str) -> float:
         return float(getattr(self, kind))
@@ -23,14 +26,14 @@ class KindWeights:
 class HeroWeights:
     """What makes a good member: see `hero.score`."""
 
-    quality: float = 0.55
-    closeness: float = 0.42
-    recency: float = 0.03
+    quality: float = _DEFAULT.engine.hero.quality
+    closeness: float = _DEFAULT.engine.hero.closeness
+    recency: float = _DEFAULT.engine.hero.recency
     enough_quality: float = 0.65
     """Quality above this adds nothing: among sharp photos the typical one is the better hero."""
     recency_days: float = 90.0
     """After so many days a photo's recency has halved."""
-    margin: float = 0.03
+    margin: float = _DEFAULT.engine.hero.margin
     """A new hero must lead the present one by this much of the score."""
 
 
@@ -59,16 +62,16 @@ class Absorbing:
 class Params:
     """Settings of `engine`, and the few of `clusters` and `albums` that the engine obeys."""
 
-    algorithm: str = "mixture"
+    algorithm: str = _DEFAULT.engine.algorithm
     weights: KindWeights = field(default_factory=KindWeights)
     hero: HeroWeights = field(default_factory=HeroWeights)
-    min_cluster_size: int = 2
-    max_cluster_size: int = 24
-    dedupe_jobs: int = 256
-    tombstone_days: int = 30
-    most_tombstones: int = 10_000
+    min_cluster_size: int = _DEFAULT.engine.min_cluster_size
+    max_cluster_size: int = _DEFAULT.clusters.max_cluster_size
+    dedupe_jobs: int = _DEFAULT.albums.dedupe_jobs
+    tombstone_days: int = _DEFAULT.albums.tombstone_days
+    most_tombstones: int = _DEFAULT.albums.tombstones
     """Of an album: with more, the older half is forgotten."""
-    most_announced: int = 20_000
+    most_announced: int = _DEFAULT.albums.announced_images
     """Images without vectors in an album."""
     max_cells: int = 512
     """Micro-clusters per space; what a job costs at most grows with it."""

@@ -11,7 +11,7 @@ from sploot_clusterd.engine.album import Chunk, Listing, ProvisionalCluster, Tur
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.rows import Row
 
-_PER_CHUNK = 256
+_PER_CHUNK = 64
 
 
 def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
@@ -26,7 +26,8 @@ def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
         chunk = draft.chunks[at]
         draft.chunks[at] = Chunk(chunk.number, {**chunk.images, image_id: listing})
     else:
-        strike(draft, image_id)
+        if at is not None:
+            strike(draft, image_id)
         _insert(draft, image_id, listing)
     draft.provisional_changed = True
 
@@ -44,8 +45,9 @@ def _turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
 
 def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
     """Mostly at the end. A chunk that takes in latecomers may grow, for chunks are in the order of their numbers."""
+    item = image_id, listing
     at = len(draft.chunks)
-    while at and listing.turn < next(reversed(draft.chunks[at - 1].images.values())).turn:
+    while at and _place(item) < _place(next(reversed(draft.chunks[at - 1].images.items()))):
         at -= 1
     if at == len(draft.chunks):
         if not draft.chunks or len(draft.chunks[-1].images) >= _PER_CHUNK:
@@ -54,8 +56,13 @@ def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
         draft.chunks[-1] = Chunk(chunk.number, {**chunk.images, image_id: listing})
         return
     chunk = draft.chunks[at]
-    images = sorted([*chunk.images.items(), (image_id, listing)], key=lambda item: item[1].turn)
-    draft.chunks[at] = Chunk(chunk.number, dict(images))
+    draft.chunks[at] = Chunk(chunk.number, dict(sorted([*chunk.images.items(), item], key=_place)))
+
+
+def _place(item: tuple[str, Listing]) -> tuple[Turn, str]:
+    """By its turn. Which one it was in its job is not known of some, and these could arrive in any order."""
+    image_id, listing = item
+    return listing.turn, image_id
 
 
 def strike(draft: Draft, image_id: str) -> None:

@@ -64,7 +64,8 @@ class AskedReplay(UserReplay):
 
     def _hero(self, number: int) -> Ints:
         """Its place, which stands for the cluster where a user says nothing of its images."""
-        return np.array([place_of(each.hero) for each in self.album.clusters.values() if each.number == number if each.hero])
+        heroes = [each.hero for each in self.album.clusters.values() if each.number == number]
+        return np.array([place_of(hero) for hero in heroes if hero is not None])
 
     def _number(self, cluster: str) -> int:
         number = cluster_number(self.labelled.name, cluster)

@@ -275,7 +275,6 @@ class Queue:
             for key in ahead.keys() & keys:
                 del ahead[key]
                 self.is_left = False
-        """Whether its consumer has gone on without it."""
         self.moved_at = time.perf_counter()
 
     def note_failed(self, whose: _Whose) -> None:

@@ -13,24 +13,18 @@ from sploot_clusterd.ingest.batch import Batch, Decoder, Delivery, Failure, Jobs
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
-from sploot_clusterd.ingest.order import Order, Queue
+from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.parts import parts
 from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.retry import conflict_pause
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute, hops, plan_in_thread
+from sploot_clusterd.ingest.waiting_jobs import WaitingJobs
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Entry, Handling, LoneRun, Wanted
 
-_PATIENCE: Final = 0.5
-"""Seconds without anything done that is waited for, after which a consumer goes on and leaves the waiting to a task."""
-_LOOK_AFTER: Final = 0.1
-"""Seconds after which it looks whether there is hope."""
-_MOST_WAITING: Final = 2000
-"""Entries that may wait in this process: with more, its consumers read no more."""
 _SUSPECT_WAITS_MS: Final = 1000
-_HANDED_OVER_MS: Final = 100
 _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
 
@@ -38,8 +32,9 @@ _TRIES: Final = 4
 class Processor:
     """Takes each entry of a batch to an outcome: a commit, a dead letter, or a later try.
 
-    An entry's way: `run` tells suspects from the others, `_process` decodes, `order` says whose turn it is, `_attempt`
-    loads, plans and commits some pets, and `results` writes down what became of each.
+    An entry's way: `run` tells suspects from the others, `_process` decodes, `order` says whose turn it is, those whose
+    turn it is not are `WaitingJobs`, `_attempt` loads, plans and commits some pets, and `results` writes down what
+    became of each.
     """
 
     def __init__(
@@ -71,9 +66,7 @@ class Processor:
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
         self._window = CommitWindow()
         self._lock = SharedLock()
-        self._waiting = set[asyncio.Task[None]]()
-        """Each has a batch's jobs that have to wait."""
-        self._failures: dict[str, Exception] = {}
+        self._waiting = WaitingJobs(order=order, leases=leases, results=results, apply=self._apply_beside_others)
 
     async def run(self, batch: Batch) -> None:
         """Takes the entries to their outcomes; those that may have ended a process before, one at a time. What has to
@@ -96,13 +89,11 @@ class Processor:
 
     def raise_failure(self, consumer: str) -> None:
         """Raises what ended the run of a job of the consumer's that had to wait: it is still the consumer's."""
-        if error := self._failures.pop(consumer, None):
-            raise error
+        self._waiting.raise_failure(consumer)
 
     async def drained(self) -> None:
         """Returns when no job waits any more: at the latest when the daemon stops."""
-        while self._waiting:
-            await asyncio.wait(set(self._waiting))
+        await self._waiting.drained()
 
     async def _run_alone(self, batch: Batch, entry: Entry) -> None:
         if await self._order.is_behind(entry):
@@ -131,24 +122,10 @@ class Processor:
             queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
             await queue.begin(older)
             while turn := queue.now():
-                async with self._lock.shared():
-                    await self._apply(batch, turn)
+                await self._apply_beside_others(batch, turn)
                 batch.progress()
             if queue.left:
-                waiting = asyncio.create_task(self._wait(batch, queue, stack.pop_all()))
-                self._waiting.add(waiting)
-                waiting.add_done_callback(self._waiting.discard)
-                await self._wait_with(batch, queue, waiting)
-
-    async def _wait_with(self, batch: Batch, queue: Queue, waiting: asyncio.Task[None]) -> None:
-        """Until it is done, or nothing moves; where too many wait already, longer."""
-        while not waiting.done():
-            await asyncio.wait({waiting}, timeout=_LOOK_AFTER)
-            batch.progress()
-            moves = time.perf_counter() - queue.moved_at < _PATIENCE and not queue.is_stuck()
-            if not moves and self._order.waiting() <= _MOST_WAITING:
-                queue.is_left = True
-                return
+                await self._waiting.wait(batch, queue, stack.pop_all())
 
     async def _decode(self, batch: Batch) -> tuple[list[bytes], JobsByPet]:
         """Which pending entries are older, and the jobs."""
@@ -157,23 +134,9 @@ class Processor:
         await self._results.failed(batch, failures)
         return older, jobs
 
-    async def _wait(self, batch: Batch, queue: Queue, stack: ExitStack) -> None:
-        """Takes what is left to its outcomes, turn by turn; when the daemon stops, to other processes."""
-        quiet = Batch(batch.consumer, batch.entries, _no_progress)
-        try:
-            with stack:
-                while queue.left:
-                    keys = [entry.key for entry in queue.waiting_entries()]
-                    with self._leases.lease(batch.consumer, keys, waits=True):
-                        turn = await queue.turn()
-                    if not turn:
-                        await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
-                        return
-                    with self._leases.lease(batch.consumer, keys):
-                        async with self._lock.shared():
-                            await self._apply(quiet, turn)
-        except Exception as error:  # noqa: BLE001 - it is raised where the consumer's loop sees it
-            self._failures[batch.consumer] = error
+    async def _apply_beside_others(self, batch: Batch, jobs: JobsByPet) -> None:
+        async with self._lock.shared():
+            await self._apply(batch, jobs)
 
     async def _apply(self, batch: Batch, jobs: JobsByPet) -> None:
         """In parts. The rest of a contended pet is left with what could not be applied, for it comes after that."""
@@ -301,9 +264,9 @@ class Processor:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
-                self._order.settled(plan.commit.entries)
             elif left := self._left(plan, reply):
                 again[pet_id] = left
+        self._order.settled([entry for plan in committed for entry in plan.commit.entries])
         await self._results.committed(batch, committed)
         return again, refused
 
@@ -332,7 +295,3 @@ class Processor:
         now = time.perf_counter()
         self._stage[stage].inc(now - start)
         return now
-
-
-def _no_progress() -> None:
-    """The consumer's loop has gone on: its watchdog is not told of what waits."""

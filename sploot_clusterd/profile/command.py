@@ -19,30 +19,30 @@ _COLUMNS: Final = (("generation", 10), ("state", 8), ("learned from", 12), ("sam
 _CONFLICT: Final = "another profile of {!r} was published at this moment: run it again"
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, args: argparse.Namespace) -> int:
     """What the command line asks for; the exit code. Raises ClusterdError, where Redis cannot be reached too."""
 
     async def work(store: Store) -> int:
-        await _act(store.profiles, asked)
+        await _act(store.profiles, args)
         return 0
 
     return session.run(settings, work)
 
 
-async def _act(store: ProfileStore, asked: argparse.Namespace) -> None:
-    match asked.action:
+async def _act(store: ProfileStore, args: argparse.Namespace) -> None:
+    match args.action:
         case "list":
-            await list_profiles(store, as_json=asked.json)
+            await list_profiles(store, as_json=args.json)
         case "show":
-            await show(store, asked.model, as_json=asked.json)
+            await show(store, args.model, as_json=args.json)
         case "freeze":
-            await freeze(store, asked.model)
+            await freeze(store, args.model)
         case "drop":
-            await drop(store, asked.model, dry_run=asked.dry_run)
+            await drop(store, args.model, dry_run=args.dry_run)
         case "export":
-            await export(store, asked.model, asked.file)
+            await export(store, args.model, args.file)
         case "import":
-            await import_profile(store, asked.file)
+            await import_profile(store, args.file)
 
 
 async def list_profiles(store: ProfileStore, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""All that knows Redis: connections, key names, scripts, and what they do for the rooms above.
+"""All that knows Redis: connections, scripts, and what they do for the rooms above.
 
 Belongs here: moving bytes and ids in and out of Redis, atomically where it matters. Does not belong here: what the
 bytes mean, and when to do what.
@@ -7,7 +7,6 @@ bytes mean, and when to do what.
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import Commit, CommitOutcome, Committed
 from sploot_clusterd.store.inspection import KeyFault
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
@@ -27,7 +26,6 @@ __all__ = [
     "Finding",
     "Handling",
     "KeyFault",
-    "Keys",
     "Letter",
     "LetterSummary",
     "Letters",

@@ -15,9 +15,9 @@ import msgspec
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import NoPermissionError, StartError, StoreUnavailableError
+from sploot_clusterd.keys import KINDS, namespace_agreement
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
-from sploot_clusterd.store.keys import KINDS, namespace_agreement
 from sploot_clusterd.store.server import Finding
 
 LIVES_MS: Final = 150_000
@@ -47,16 +47,16 @@ class Agreement:
         first; StoreUnavailableError.
         """
         try:
-            found = [*await self._compare()]
+            findings = [*await self._compare()]
         except NoPermissionError as error:
             text = f"settings of processes cannot be compared: {error.detail}"
             return [Finding("agreement", False, text)]
-        fatal = [finding.text for finding in found if finding.fatal]
+        fatal = [finding.text for finding in findings if finding.fatal]
         if fatal and not self._accepted:
             await self.leave()
             raise StartError("; ".join(fatal))
         self._accepted = True
-        return found
+        return findings
 
     async def leave(self) -> None:
         """Nobody has to agree with this process any more. What goes wrong is left: it is forgotten by itself."""
@@ -110,19 +110,19 @@ class Agreement:
                 f"{differences['clusters.namespace']}, over one stream: a pet would be split in two; give one of them "
                 "another stream.key, or both the same clusters.namespace",
             )
-        told = [text for name, text in differences.items() if name != "clusters.namespace"]
-        if told:
-            more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-            text = f"processes disagree: {'; '.join(told[:_MOST_TOLD])}{more}; set them alike"
+        texts = [text for name, text in differences.items() if name != "clusters.namespace"]
+        if texts:
+            more = f" and {len(texts) - _MOST_TOLD} more" if len(texts) > _MOST_TOLD else ""
+            text = f"processes disagree: {'; '.join(texts[:_MOST_TOLD])}{more}; set them alike"
             yield Finding("settings", False, text)
 
 
 def _compared(settings: Settings) -> dict[str, Any]:
     """What has to be alike, by the settings' names."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for section in ("clusters", "albums", "limits", "stream", "profiles", "engine"):
-        found |= dict(_flat(section, asdict(getattr(settings, section))))
-    return {name: value for name, value in found.items() if name not in _OWN_AFFAIR}
+        values |= dict(_flat(section, asdict(getattr(settings, section))))
+    return {name: value for name, value in values.items() if name not in _OWN_AFFAIR}
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -135,13 +135,13 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _documents(flat: Sequence[bytes]) -> dict[str, dict[str, Any]]:
     """What cannot be read was not written by us."""
-    found = {}
+    documents = {}
     for member, raw in pairs(flat).items():
         try:
-            found[member.decode(errors="replace")] = msgspec.json.decode(raw, type=dict[str, Any])
+            documents[member.decode(errors="replace")] = msgspec.json.decode(raw, type=dict[str, Any])
         except ValueError:
             continue
-    return found
+    return documents
 
 
 def _overlapping(namespace: str) -> Iterator[str]:

@@ -6,10 +6,10 @@ from enum import Enum
 from itertools import chain
 from typing import NamedTuple
 
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, Offer, UsedProfile
 from sploot_clusterd.store.scripts import COMMIT
 

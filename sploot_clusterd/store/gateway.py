@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, get_args
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
 
@@ -93,8 +93,8 @@ class Gateway:
 
     async def inspect(self, names: Sequence[str]) -> list[KeyFault]:
         """What is wrong with these keys of ours. Raises StoreUnavailableError."""
-        found = await self.run(INSPECT, more_keys=names)
-        return list(faults(self.keys, names, found))
+        replies = await self.run(INSPECT, more_keys=names)
+        return list(faults(self.keys, names, replies))
 
     async def scan(self, kind: Kind, key: str, page_size: int) -> AsyncIterator[dict[bytes, bytes]]:
         """A hash in pages: what comes and goes meanwhile may or may not be among them. Raises as `read`."""
@@ -131,10 +131,10 @@ class Gateway:
         if not is_symptom(reply):
             return of(reply)
         try:
-            found = await self.inspect(names)
+            faults = await self.inspect(names)
         except StoreUnavailableError:
-            found = []
-        return found[0].error() if found else of(reply)
+            faults = []
+        return faults[0].error() if faults else of(reply)
 
     async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         packed = [script.packed(self.keys, more_keys, values) for values, more_keys in calls]

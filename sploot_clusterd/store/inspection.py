@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.model import HIGHEST_ID
 from sploot_clusterd.store.connection import ReplyError
-from sploot_clusterd.store.keys import Keys
 
 _SYMPTOMS: Final = ("WRONGTYPE", "ERR The stream has exhausted")
 
@@ -28,12 +28,12 @@ def is_symptom(reply: ReplyError) -> bool:
     return str(reply).startswith(_SYMPTOMS)
 
 
-def faults(keys: Keys, names: Sequence[str], found: Sequence[tuple[bytes, bytes]]) -> Iterator[KeyFault]:
+def faults(keys: Keys, names: Sequence[str], states: Sequence[tuple[bytes, bytes]]) -> Iterator[KeyFault]:
     """What is wrong with the keys of these names, of which `inspect.lua` found the type and a stream's last id.
 
     What concerns every pet comes first.
     """
-    looked_at = dict(zip(names, found, strict=True))
+    looked_at = dict(zip(names, states, strict=True))
     for key in sorted(looked_at, key=lambda name: name not in keys.shared):
         kind, last_id = (part.decode(errors="replace") for part in looked_at[key])
         expected = keys.type_of(key)

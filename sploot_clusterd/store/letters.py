@@ -58,8 +58,8 @@ class Letters:
 
     async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""
-        found = await self._gateway.command("upkeep", "XRANGE", self._key, str(letter), str(letter))
-        return pairs(found[0][1]) if found else None
+        entries = await self._gateway.command("upkeep", "XRANGE", self._key, str(letter), str(letter))
+        return pairs(entries[0][1]) if entries else None
 
     async def replay(self, letter: EntryId) -> Replayed:
         """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""

@@ -48,19 +48,19 @@ class PendingEntries:
 
         Entries are delivered in order. So whatever is older than a delivered one and not among these is settled.
         """
-        found: list[bytes] = []
+        keys: list[bytes] = []
         begin = b"-"
         while True:
-            asked = (self._gateway.keys.stream, self._group, begin, b"(" + entry, _PAGE)
-            page = await self._gateway.command("order", "XPENDING", *asked, again=True)
-            found += [key for key, *_ in page]
+            arguments = (self._gateway.keys.stream, self._group, begin, b"(" + entry, _PAGE)
+            page = await self._gateway.command("order", "XPENDING", *arguments, again=True)
+            keys += [key for key, *_ in page]
             if len(page) < _PAGE:
-                return found
-            begin = b"(" + found[-1]
+                return keys
+            begin = b"(" + keys[-1]
 
     async def look(self, strange: Collection[bytes], known: Collection[bytes] = ()) -> list[PendingEntry]:
         """How these stand, and of the strange ones whose they are."""
-        found: list[PendingEntry] = []
+        entries: list[PendingEntry] = []
         strange, known = list(strange), list(known)
         while strange or known:
             replies = await self._gateway.run(
@@ -69,10 +69,10 @@ class PendingEntries:
                 strange=strange[:_PAGE],
                 known=known[: max(0, _PAGE - len(strange))],
             )
-            found += [_pending(*reply) for reply in replies]
-            told = len(replies)
-            strange, known = strange[told:], known[max(0, told - len(strange)) :]
-        return found
+            entries += [_pending(*reply) for reply in replies]
+            count = len(replies)
+            strange, known = strange[count:], known[max(0, count - len(strange)) :]
+        return entries
 
 
 def _pending(key: bytes, standing: bytes, idle_ms: int, pets: Sequence[bytes], flat: Sequence[bytes]) -> PendingEntry:

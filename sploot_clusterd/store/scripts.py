@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final, Literal
 
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.store.connection import pack
-from sploot_clusterd.store.keys import Keys
 
 Kind = Literal["claim", "commit", "erase", "load", "order", "outcome", "profiles", "read", "submit", "upkeep", "view"]
 """What a round trip is for; the closed set of that metric's label."""

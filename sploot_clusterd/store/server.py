@@ -36,12 +36,12 @@ class Server:
         """
         info = await self._gateway.ask_server(self._gateway.keys.stream, "INFO")
         lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
-        found = findings({name: value for name, _, value in lines})
-        fatal = [finding.text for finding in found if finding.fatal]
+        all_findings = findings({name: value for name, _, value in lines})
+        fatal = [finding.text for finding in all_findings if finding.fatal]
         if fatal and not self._accepted:
             raise StartError("; ".join(fatal))
         self._accepted = True
-        return found
+        return all_findings
 
 
 def findings(info: Mapping[str, Any]) -> list[Finding]:
@@ -51,18 +51,20 @@ def findings(info: Mapping[str, Any]) -> list[Finding]:
 
 def _of_version(info: Mapping[str, Any]) -> Iterator[Finding]:
     """Servers that only tell with which Redis they are compatible (Valkey) have fixes and numbers of their own."""
-    told = str(info.get("redis_version", ""))
-    version = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", told)
+    version_text = str(info.get("redis_version", ""))
+    version = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version_text)
     if not version:
         return
     series, patch = (int(version[1]), int(version[2])), int(version[3] or 0)
     if series < _OLDEST:
         # Older ones hand back deleted entries as pending, and cannot read our scripts.
-        yield Finding("version", True, f"redis 7.0 or newer is needed: this is {told}, upgrade the server at redis.url")
+        yield Finding(
+            "version", True, f"redis 7.0 or newer is needed: this is {version_text}, upgrade the server at redis.url"
+        )
     elif "valkey_version" not in info and series <= max(_LUA_MENDED):
         mended = _LUA_MENDED.get(series)
         if mended is None or patch < mended:
-            text = f"redis has known faults in its Lua (CVE-2025-49844): upgrade it, this is {told}"
+            text = f"redis has known faults in its Lua (CVE-2025-49844): upgrade it, this is {version_text}"
             yield Finding("version", False, text)
 
 

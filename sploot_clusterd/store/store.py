@@ -3,12 +3,12 @@
 from typing import Self
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
-from sploot_clusterd.store.keys import Keys
 from sploot_clusterd.store.letters import Letters
 from sploot_clusterd.store.pending import PendingEntries
 from sploot_clusterd.store.profiles import ProfileStore
@@ -59,10 +59,10 @@ class Store:
         """
         keys = self.gateway.keys
         names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
-        found = await self.gateway.inspect(names)
-        if any(fault.key == keys.stream for fault in found) and await self.stream.remake():
+        faults = await self.gateway.inspect(names)
+        if any(fault.key == keys.stream for fault in faults) and await self.stream.remake():
             return await self.gateway.inspect(names)
-        return found
+        return faults
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -118,7 +118,7 @@ class Stream:
         """Pages of entries taken over for `consumer`; what waits for its due time is left."""
         cursor = b""
         while True:
-            cursor, *taken = await self._gateway.run(
+            cursor, *replies = await self._gateway.run(
                 scripts.CLAIM,
                 group=self.group,
                 consumer=consumer,
@@ -127,10 +127,10 @@ class Stream:
                 cursor=cursor,
                 most=_PAGE,
             )
-            if taken:
-                self._metrics.reclaims.labels(kind.value).inc(len(taken))
-                self._metrics.deliveries.inc(len(taken))
-                yield [_entry(*each) for each in taken]
+            if replies:
+                self._metrics.reclaims.labels(kind.value).inc(len(replies))
+                self._metrics.deliveries.inc(len(replies))
+                yield [_entry(*each) for each in replies]
             if not cursor:
                 return
 

@@ -31,8 +31,8 @@ _decoder: Final = msgspec.json.Decoder(_Names)
 
 def flat_payload(fields: Mapping[bytes, bytes]) -> bytes:
     """A flat entry as JSON that `decode_entry` takes back, for its dead letter. No byte is lost, UTF-8 or not."""
-    kept = {k.decode(errors="surrogateescape"): v.decode(errors="surrogateescape") for k, v in fields.items()}
-    return json.dumps({"fields": kept}).encode()
+    texts = {k.decode(errors="surrogateescape"): v.decode(errors="surrogateescape") for k, v in fields.items()}
+    return json.dumps({"fields": texts}).encode()
 
 
 def named_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
@@ -75,7 +75,7 @@ def _named_pets(raw: bytes) -> Iterator[str]:
         yield _id(inner.pet_id)
         yield _id(_names(inner.payload).pet_id)
     if not outer.pet_id and not outer.payload and not outer.fields:  # no JSON, most likely
-        yield from (found[1].decode() for found in _WRITTEN_PET.finditer(raw))
+        yield from (match[1].decode() for match in _WRITTEN_PET.finditer(raw))
 
 
 def _names(raw: msgspec.Raw | bytes) -> _Names:

@@ -70,8 +70,8 @@ def _told(flaw: Flaw, shape: Any, within: str = "") -> str:
 
 def _explain(text: str) -> str:
     """The decoder's message, field first: `payload.images[0].quality: expected ...`."""
-    found = _WHERE.match(text)
-    path, what = (found["path"], found["what"]) if found else ("", text)
+    match = _WHERE.match(text)
+    path, what = (match["path"], match["what"]) if match else ("", text)
     if missing := _MISSING.match(what):
         path, what = ".".join(filter(None, (path, missing["field"]))), "this field is required"
     what = _CHOICES.get(path.rpartition(".")[2], what)

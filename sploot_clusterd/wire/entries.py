@@ -71,27 +71,27 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
 
 def texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     """A flat entry's fields. Raises BadJobError if they are no UTF-8."""
-    given = {}
+    texts = {}
     for key, value in fields.items():
         if key == b"first_id":
             continue
         try:
-            given[key.decode()] = value.decode()
+            texts[key.decode()] = value.decode()
         except UnicodeDecodeError:
             where = key.decode(errors="replace")[:_LONGEST_NAME]
             raise BadJobError("malformed", f"{where}: the fields of a flat entry are UTF-8") from None
-    return given
+    return texts
 
 
-def first_id(entry_id: EntryId, given: bytes | None) -> EntryId:
+def first_id(entry_id: EntryId, text: bytes | None) -> EntryId:
     """The place in the order: a replayed job keeps its first one, and cannot take a later one than it has.
 
     Raises BadJobError.
     """
-    if given is None:
+    if text is None:
         return entry_id
     try:
-        return min(EntryId.parse(given.decode()), entry_id)
+        return min(EntryId.parse(text.decode()), entry_id)
     except ValueError:
         raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
 
@@ -124,11 +124,11 @@ def _opened(envelope: Envelope) -> tuple[JobRequest, str | None]:
     return request, request.job_id or envelope.job_id
 
 
-def _from_flat(given: Mapping[str, str]) -> tuple[JobRequest, str | None]:
+def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:
     """One field a key: texts as they are, everything else as JSON."""
     request: dict[str, Any] = {}
     payload: dict[str, Any] = {}
-    for key, text in given.items():
+    for key, text in texts.items():
         home = request if key in _REQUEST_KEYS else payload if key in _PAYLOAD_KEYS else None
         if home is not None:
             home[key] = text if key in _TEXTS else msgspec.Raw(_flat_json(key, text))

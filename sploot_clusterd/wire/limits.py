@@ -63,18 +63,18 @@ def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str
         raise BadJobError("invalid", f"{where}: at most {most} images in all are allowed, got {images}")
 
 
-def _check_count(name: str, given: Collection[object], most: int) -> None:
-    if len(given) > most:
-        raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(given)}")
+def _check_count(name: str, values: Collection[object], most: int) -> None:
+    if len(values) > most:
+        raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(values)}")
 
 
 def _check_ids(where: str, ids: Sequence[str], longest: int) -> None:
     """`where` has braces in the place of an id's number."""
     if ids and len(max(ids, key=len)) > longest:
-        for n, given in enumerate(ids):
-            _check_id(where.format(n), given, longest)
+        for n, each in enumerate(ids):
+            _check_id(where.format(n), each, longest)
 
 
-def _check_id(where: str, given: str, longest: int) -> None:
-    if len(given) > longest:
+def _check_id(where: str, text: str, longest: int) -> None:
+    if len(text) > longest:
         raise BadJobError("invalid", f"{where}: an id has at most {longest} characters")

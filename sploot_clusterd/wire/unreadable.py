@@ -36,12 +36,12 @@ def flaw_in(raw: bytes) -> Flaw | None:
     try:
         text = raw.decode(errors="surrogateescape")
         tree = json.loads(text, parse_int=float)
-        found = _path_to_flaw(tree)
+        flaw = _path_to_flaw(tree)
     except (ValueError, RecursionError):
-        found = None
-    if found is None:
+        flaw = None
+    if flaw is None:
         return None
-    path, kind = found
+    path, kind = flaw
     if kind is float:
         if _CONSTANT.search(text):
             return Flaw("malformed", path, "NaN and Infinity are no numbers of JSON")
@@ -70,8 +70,8 @@ def _path_to_flaw(value: Any) -> tuple[str, type] | None:
 
 def _first(parts: Iterable[tuple[str, Any]]) -> tuple[str, type] | None:
     for step, inner in parts:
-        if (found := _path_to_flaw(inner)) is not None:
-            return step + found[0], found[1]
+        if (flaw := _path_to_flaw(inner)) is not None:
+            return step + flaw[0], flaw[1]
     return None
 
 

@@ -32,11 +32,11 @@ def insights(request: JobRequest, limits: LimitsSettings) -> Iterator[Insight]:
 
 
 def _vector(image: ImageInsight, kind: str, where: str, longest: int) -> FloatVector | None:
-    given = getattr(image, kind)
-    if given is None:
+    value = getattr(image, kind)
+    if value is None:
         return None
     vector: np.ndarray[tuple[int], np.dtype[Any]]
-    vector = _unpack(given, where) if isinstance(given, PackedVector) else np.array(given, np.float64)
+    vector = _unpack(value, where) if isinstance(value, PackedVector) else np.array(value, np.float64)
     if not 0 < vector.size <= longest:
         raise BadJobError("invalid", f"{where}: a vector has 1 to {longest} numbers, got {vector.size}")
     peak = float(np.abs(vector).max())  # NaN and infinity carry through a maximum

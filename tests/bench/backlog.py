@@ -12,8 +12,8 @@ from typing import NamedTuple
 from tests.bench.figure import Figure, Size
 from tests.bench.jobs import DIMENSION, STREAM, entry, preload
 from tests.bench.load import ACCEPTED, ENV, Load, a_submit, asked, bare_handler, load, serving
-from tests.conftest import eventually
 from tests.faults.fleet import Fleet
+from tests.support.waiting import eventually
 
 _VIEW = "/internal/pets/pet_first/clusters"
 _JOBS_A_SECOND = 4000

@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.bench.figure import Figure, Size
 from tests.bench.jobs import STREAM
 from tests.bench.load import ACCEPTED, ENV, JOBS, Load, a_job, a_submit, asked, bare_handler, load, serving
-from tests.conftest import eventually
 from tests.faults.fleet import Fleet
+from tests.support.waiting import eventually
 
 _VIEW = "/internal/pets/pet_1/clusters"
 _LINES = 500

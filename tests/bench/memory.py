@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from sploot_clusterd.engine import Fresh, encode_profile, learn
-from sploot_clusterd.store import Keys
+from sploot_clusterd.keys import Keys
 from tests.bench.figure import Figure, Size
 from tests.bench.jobs import STREAM, entry, packed
-from tests.conftest import eventually
 from tests.engine import synthetic
 from tests.faults.fleet import Fleet
+from tests.support.waiting import eventually
 
 _DIMENSION = 1280
 _IMAGES = 100

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 
 from tests.bench.figure import Figure, Size
 from tests.bench.jobs import DIMENSION, STREAM, add, payloads
-from tests.conftest import eventually
 from tests.faults.fleet import Fleet
+from tests.support.waiting import eventually
 
 _HOT, _SHARED, _MANY = 5, 40, 500
 _ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}

@@ -3,8 +3,7 @@
 import fcntl
 import os
 import socket
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,11 @@ from sploot_clusterd import embedded, quickstart
 from sploot_clusterd.cli import main
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
-from tests.conftest import NEIGHBOUR
+from tests.support.neighbours import NEIGHBOUR
 
 GiveAway = Callable[[Path], None]
 
 FILES = ["lock", "token", "redis-version", "redis.log", "redis.sock", "appendonlydir"]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with a short path, and no word of a Redis in the environment."""
-    with tempfile.TemporaryDirectory(prefix="here-") as directory:
-        monkeypatch.chdir(directory)
-        monkeypatch.delenv("REDIS_URL", raising=False)
-        yield Path(directory)
 
 
 def started(directory: Path) -> None:

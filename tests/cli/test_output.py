@@ -10,6 +10,7 @@ import pytest
 
 from sploot_clusterd import logs, output
 from sploot_clusterd.output import Unblocked
+from tests.support.waiting import wait_until
 
 LINE = "x" * 1023 + "\n"
 
@@ -38,13 +39,6 @@ def read_until(reading: int, done) -> bytes:
     while not done(text):
         text += os.read(reading, 2**20)
     return text
-
-
-def wait_until(predicate, what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not predicate():
-        assert time.monotonic() < deadline, f"not within 10 s: {what}"
-        time.sleep(0.01)
 
 
 def test_lines_come_in_their_order(pipe):
@@ -80,7 +74,7 @@ def test_a_reader_who_stalls_holds_up_nobody_and_is_told_what_he_missed(pipe, to
     assert told == []
     kept = len(LINE) * (64 + 3001 - dropped)
     assert len(read_until(reading, lambda text: len(text) >= kept)) == kept
-    wait_until(lambda: told, "what was dropped")
+    wait_until(lambda: told, what="what was dropped")
     stream.write("after\n")
     assert os.read(reading, 99) == b"after\n"
     assert told == [f"{dropped} lines were dropped"]
@@ -97,7 +91,7 @@ def test_what_cannot_be_written_is_dropped_and_told_when_it_can_be_again(told):
     os.dup2(null, full)
     os.close(null)
     stream.write(LINE)
-    wait_until(lambda: told, "what was dropped")
+    wait_until(lambda: told, what="what was dropped")
     assert told == ["3 lines were dropped"]
 
 

@@ -1,7 +1,5 @@
 """`clusterd dlq` and `clusterd profile` beside a `clusterd --embedded`."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +8,6 @@ from sploot_clusterd.cli import main
 from sploot_clusterd.embedded import EmbeddedRedis
 
 COMMANDS = [["dlq", "list"], ["profile", "list"]]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with a short path, and no word of a Redis in the environment."""
-    with tempfile.TemporaryDirectory(prefix="here-") as directory:
-        monkeypatch.chdir(directory)
-        monkeypatch.delenv("REDIS_URL", raising=False)
-        yield Path(directory)
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 LETTERS = "streams:media.cluster.deadletter"

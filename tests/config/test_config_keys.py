@@ -7,7 +7,7 @@ import pytest
 from sploot_clusterd.config import ClustersSettings, Settings, StreamSettings, load
 from sploot_clusterd.config.rules import contradictions
 from sploot_clusterd.errors import ConfigError
-from sploot_clusterd.store import Keys
+from sploot_clusterd.keys import Keys
 
 NAMES = (
     "n",
@@ -53,7 +53,7 @@ def test_a_key_for_two_things_is_refused(tmp_path, environ, said):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_the_rule_knows_every_key_of_the_store():
+def test_the_rule_knows_every_key():
     refused = 0
     for namespace, stream, dead_letter in itertools.product(NAMES, repeat=3):
         keys = Keys(namespace, stream, dead_letter)

@@ -1,15 +1,13 @@
 """One fleet of two real daemons for the tests that do it no harm."""
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from tests.conftest import eventually
-from tests.faults.fleet import Daemon, Fleet
+from tests.faults.fleet import Fleet
+from tests.support.api import Api
 
 
 @pytest.fixture
@@ -26,38 +24,6 @@ async def fleet(directory: Path) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-class Api:
-    """An internal caller of one daemon."""
-
-    def __init__(self, fleet: Fleet, daemon: Daemon) -> None:
-        self._fleet = fleet
-        self._daemon = daemon
-
-    async def ask(self, method: str, path: str, **more: object) -> tuple[int, object]:
-        async with self._fleet.http.request(method, self._daemon.url + path, **more) as answer:
-            return answer.status, await answer.json()
-
-    async def submit(self, job: dict) -> None:
-        assert await self.ask("POST", "/internal/cluster-jobs", json=job) == (202, {"status": "accepted"})
-
-    async def view(self, pet: str) -> dict | None:
-        status, body = await self.ask("GET", f"/internal/pets/{pet}/clusters")
-        assert status in {200, 404}, body
-        return body if status == 200 else None
-
-    async def seen(self, pet: str, *, version: int = 1, timeout: float = 10.0) -> dict:
-        """The view, as soon as it has that version."""
-        found: dict = {}
-
-        async def there() -> bool:
-            found.clear()
-            found.update(await self.view(pet) or {"version": 0})
-            return found["version"] >= version
-
-        await eventually(there, what=f"version {version} of {pet}", timeout=timeout)
-        return found
-
-
 @pytest.fixture
 def api(fleet: Fleet) -> Api:
     return Api(fleet, fleet.daemons[0])
@@ -66,9 +32,3 @@ def api(fleet: Fleet) -> Api:
 @pytest.fixture
 def other_api(fleet: Fleet) -> Api:
     return Api(fleet, fleet.daemons[1])
-
-
-async def add(fleet: Fleet, fields: dict) -> None:
-    """As a producer of its own adds an entry."""
-    encoded = {k: v if isinstance(v, str) else msgspec.json.encode(v).decode() for k, v in fields.items()}
-    await asyncio.wait_for(fleet.redis.xadd("streams:media.cluster", encoded), 5)

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from redis.asyncio import Redis
 
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 
 STREAM, GROUP = "streams:media.cluster", "media-clustering-workers"
 _LOOKS = np.random.default_rng(1).normal(size=(12, 16))

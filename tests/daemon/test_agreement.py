@@ -2,9 +2,9 @@
 
 import contextlib
 
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 
 
 async def test_a_second_namespace_over_the_stream_ends_with_its_reason(fleet: Fleet, api: Api):

@@ -10,9 +10,9 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
 from tests.faults.fleet import TOKEN, Daemon, Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 from tests.web.raw_corpus import BADLY_FRAMED, MALFORMED, OVERSIZED, POST
 from tests.wire.corpus import CORPUS
 from tests.wire.entries import ENTRIES

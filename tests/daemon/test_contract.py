@@ -4,22 +4,8 @@ import time
 
 import pytest
 
-from tests.daemon.conftest import Api, add
 from tests.faults.fleet import Fleet
-
-SEED = {
-    "pet_id": "pet_123",
-    "job_id": "job_456",
-    "reason": "insights_ready",
-    "force": False,
-    "payload": {
-        "image_ids": ["img_001", "img_002", "img_003"],
-        "labels": ["Portraits", "Action Shots"],
-        "coverage": {"portrait": 0.6, "action": 0.4},
-        "quality_score": 0.85,
-    },
-    "metadata": {"triggered_by": "insight-service"},
-}
+from tests.support.api import SEED, Api, add
 
 
 def groups(view: dict) -> list[tuple[str, list[str]]]:

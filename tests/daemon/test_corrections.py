@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.daemon.conftest import Api, add
 from tests.faults.fleet import Fleet
+from tests.support.api import Api, add
 
 PET = "pet_123"
 CLUSTERS = [f"{PET}-cluster-{number}" for number in range(6)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.daemon.conftest import Api
 from tests.daemon.former_state import STREAM, photos, restore
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
 
 FORMER = Path(__file__).with_name("former-0.1.0.json.gz")
 

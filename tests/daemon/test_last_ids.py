@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 
 LARGEST = 2**64 - 1
 HIGHEST = f"{LARGEST}-{LARGEST}"

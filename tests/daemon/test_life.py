@@ -7,10 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
-from tests.daemon.test_contract import SEED
 from tests.faults.fleet import TOKEN, Daemon, Fleet
+from tests.support.api import SEED, Api
+from tests.support.waiting import eventually
 
 
 async def test_sigterm_drains_and_ends_with_zero(fleet: Fleet, api: Api):

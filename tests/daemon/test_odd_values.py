@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.store import Keys
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
+from sploot_clusterd.keys import Keys
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 
 _defaults = Settings()
 KEYS = Keys(_defaults.clusters.namespace, _defaults.stream.key, _defaults.stream.dead_letter)

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from sploot_clusterd.replay import bodies
-from tests.daemon.conftest import Api
 from tests.docs.pages import ROOT
 from tests.faults.fleet import Fleet
+from tests.support.api import Api
 from tests.web.json_schema import errors
 
 EXAMPLES = ROOT / "docs/examples"

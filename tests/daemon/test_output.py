@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
 from tests.faults.fleet import TOKEN
+from tests.support.waiting import eventually
 
 
 class Process:

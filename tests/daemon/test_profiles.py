@@ -10,9 +10,9 @@ import pytest
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.engine import decode_album
-from tests.conftest import eventually
-from tests.daemon.conftest import Api
 from tests.faults.fleet import Daemon, Fleet
+from tests.support.api import Api
+from tests.support.waiting import eventually
 
 NAMESPACE = "sploot.media.clusters"
 PETS, PHOTOS, LENGTH = 70, 12, 64

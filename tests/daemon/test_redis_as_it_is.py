@@ -15,8 +15,8 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.probe import check
 from sploot_clusterd.store import Finding, KeyFault, Stats
 from sploot_clusterd.stream_monitor import StreamMonitor
-from tests.conftest import eventually
 from tests.faults.fleet import Fleet
+from tests.support.waiting import eventually
 
 EVICTS = Finding("eviction", False, "redis may delete views")
 FORGETS = Finding("durability", False, "redis keeps no append-only file")

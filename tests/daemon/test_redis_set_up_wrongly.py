@@ -10,10 +10,10 @@ import pytest
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
 from tests.docs.pages import ROOT
 from tests.faults.fleet import TOKEN, Daemon
 from tests.store.misconfigured import answer_all
+from tests.support.waiting import eventually
 
 
 @asynccontextmanager

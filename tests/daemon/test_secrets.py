@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
 from tests.docs.pages import ROOT
 from tests.faults.fleet import Daemon
+from tests.support.waiting import eventually
 
 MARK = "s3cr3t"
 TOKEN, SCRAPER, PASSWORD, IN_URL = (f"{MARK}-{name}-0123456789" for name in ("token", "scraper", "password", "url"))

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
 from tests.faults.fleet import TOKEN
+from tests.support.waiting import eventually
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 LOGIN_SHELL = ("bash", "--login", "-i", "-O", "huponexit")

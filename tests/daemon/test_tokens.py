@@ -11,8 +11,8 @@ import pytest
 from sploot_clusterd import config
 from sploot_clusterd.config import Secret
 from sploot_clusterd.daemon import Daemon as Parts
-from tests.conftest import eventually
 from tests.faults.fleet import Daemon, Fleet
+from tests.support.waiting import eventually
 
 OLD, NEW = "the-old-token-of-the-test", "the-new-token-of-the-test"
 VIEW = "/internal/pets/p/clusters"

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.errors import Reason
-from tests.conftest import eventually
 from tests.docs.pages import ROOT, blocks, table_rows
 from tests.faults.fleet import TOKEN, Daemon
+from tests.support.waiting import eventually
 
 STREAM, LETTERS = "streams:media.cluster", "streams:media.cluster.deadletter"
 SHOWN_ID = "1761827696789-0"

@@ -24,9 +24,9 @@ from sploot_clusterd.model import EntryId
 from sploot_clusterd.quickstart import welcome
 from sploot_clusterd.replay import bodies
 from sploot_clusterd.wire import decode_entry, decode_request
-from tests.conftest import eventually
 from tests.docs.pages import ROOT, Block, blocks, only_block
 from tests.faults.fleet import TOKEN, Daemon
+from tests.support.waiting import eventually
 
 SHOWN_AT = "http://127.0.0.1:9007"
 EXAMPLES = ROOT / "docs/examples"

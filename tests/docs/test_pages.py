@@ -15,8 +15,8 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, value_of
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import Reason, StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Keys
 from sploot_clusterd.store.reasons import MEANINGS
 from sploot_clusterd.store.server import findings
 from tests.docs import tables

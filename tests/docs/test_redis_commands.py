@@ -8,8 +8,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
 from tests.docs.pages import ROOT, blocks
+from tests.support.waiting import eventually
 
 
 def commands(mark: str) -> list[list[str]]:

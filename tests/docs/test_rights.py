@@ -14,9 +14,9 @@ from redis.exceptions import NoPermissionError
 import sploot_clusterd
 from sploot_clusterd.cli import main
 from sploot_clusterd.engine import Profile, encode_profile
-from tests.conftest import eventually
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
+from tests.support.waiting import eventually
 
 STORE = Path(sploot_clusterd.__file__).parent / "store"
 OF_A_CONNECTION = {"auth", "select"}

@@ -17,8 +17,7 @@ import psutil
 
 from sploot_clusterd.engine import Album, Params, album_nbytes, decode_album
 from sploot_clusterd.model import Insight, Job, Rename
-
-from .pet import Pet, insight, job
+from tests.engine.pet import Pet, insight, job
 
 _ENOUGH = 24 * 2**20
 """Bytes, beside which what else a process takes meanwhile is small."""

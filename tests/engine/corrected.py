@@ -1,8 +1,7 @@
 """An album of three clusters, and corrections of it that have to be accepted, or refused."""
 
 from sploot_clusterd.engine import JobStatus, Params
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 EVERY = [Params(), Params(algorithm="average_linkage"), Params(max_cells=12)]
 FIRST, SECOND, THIRD = (f"pet_123-cluster-{number}" for number in range(3))

@@ -9,6 +9,8 @@ from sploot_clusterd.engine import Profile, Profiles, Sampled, learn
 from sploot_clusterd.engine.sample import Fresh
 
 MODEL = "m@1"
+DEEP = b"\x91" * 100_000 + b"\xc0"
+"""MessagePack of lists in lists, deeper than a decoder may go."""
 
 
 def vectors(count: int, dimension: int, seed: int = 0, rank: int | None = None) -> np.ndarray:

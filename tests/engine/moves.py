@@ -15,10 +15,9 @@ from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.evaluate.albums import LabelledAlbum
-
-from .fleets import MODEL, sampled
-from .pet import Pet, job
-from .synthetic import Fleet
+from tests.engine.fleets import MODEL, sampled
+from tests.engine.pet import Pet, job
+from tests.engine.synthetic import Fleet
 
 EVERY_KIND = {"embedding": 64, "pose": 34, "context": 20}
 MISSING = {"embedding": 0.1, "pose": 0.3, "context": 0.3}

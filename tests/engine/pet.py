@@ -19,6 +19,7 @@ from sploot_clusterd.engine import (
     new_album,
     render,
 )
+from sploot_clusterd.engine.album import Member
 from sploot_clusterd.model import EntryId, FloatVector, Insight, Job
 
 START_MS = 1_700_000_000_000
@@ -39,6 +40,11 @@ def job(number: int, *images: Insight, **more) -> Job:
         "model_version": "m@1",
     } | more
     return Job("pet_123", images=images, **values)
+
+
+def member(name="a", quality=0.6, closeness=1.0, taken_ms=START_MS):
+    """An image of a cluster, as heroes are chosen from."""
+    return Member(name, (1, 0), 0, quality, closeness, taken_ms)
 
 
 def direction(group: int, spread: float = 0.0, seed: int = 0, dimension: int = 32) -> FloatVector:

@@ -9,8 +9,7 @@ from sploot_clusterd.engine import Params, apply, decode_album, render
 from sploot_clusterd.engine.album import Cell, Cluster, Member
 from sploot_clusterd.engine.render import RENDERING, cluster_fragment
 from sploot_clusterd.errors import BadStateError
-
-from .pet import Pet, job, photos
+from tests.engine.pet import Pet, job, photos
 
 HEAD = b"head"
 CELL = b"c0"

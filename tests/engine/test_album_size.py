@@ -7,10 +7,9 @@ import pytest
 
 from sploot_clusterd.engine import Params, album_nbytes
 from sploot_clusterd.model import Merge, Rename
-
-from .album_memory import KINDS
-from .corrected import FIRST, SECOND, album, corrected, stir
-from .pet import Pet, job, photos
+from tests.engine.album_memory import KINDS
+from tests.engine.corrected import FIRST, SECOND, album, corrected, stir
+from tests.engine.pet import Pet, job, photos
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,8 +7,7 @@ import pytest
 
 from sploot_clusterd.engine import Params, algorithm, load_algorithm
 from sploot_clusterd.errors import ConfigError
-
-from .pet import Pet, job, photos
+from tests.engine.pet import Pet, job, photos
 
 
 def test_average_linkage_is_exact():

@@ -4,10 +4,9 @@ import pytest
 
 from sploot_clusterd.engine import Params, decode_album
 from sploot_clusterd.model import Apart, Merge, Move, Rename, Split, Stay
-
-from .corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, refused, stir
-from .fleets import at_hand, profile
-from .pet import direction, insight, job
+from tests.engine.corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, refused, stir
+from tests.engine.fleets import at_hand, profile
+from tests.engine.pet import direction, insight, job
 
 MERGES_ALL = Params(merge_threshold=-10.0)
 

@@ -4,10 +4,9 @@ import pytest
 
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-
-from .corrected import FIRST, SECOND, THIRD, album, group
-from .fleets import at_hand, profile
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.corrected import FIRST, SECOND, THIRD, album, group
+from tests.engine.fleets import at_hand, profile
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 ALL = group(0, 6) | group(1, 5) | group(2, 4)
 FAR = [insight(f"far-{n}", direction(9 + n % 3, 0.3, n)) for n in range(9)]

@@ -6,9 +6,8 @@ import pytest
 from sploot_clusterd.engine import Params, Profiles, Sampled, apply, learn
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-
-from .corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, stir
-from .pet import START_MS, Pet, direction, insight, job, photos
+from tests.engine.corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, stir
+from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 ONE_CELL = Params(max_cluster_size=2, join_cosine=0.1, join_threshold=0.1)
 

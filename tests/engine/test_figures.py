@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import Params, decode_album
 from sploot_clusterd.engine.quality import silhouette
 from sploot_clusterd.engine.statistics import Cells, centred
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 def images(count, dimension=8, seed=0):

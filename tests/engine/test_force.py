@@ -4,8 +4,7 @@ import pytest
 
 from sploot_clusterd.engine import JobStatus, NeedsAllRowsError, Params, apply
 from sploot_clusterd.model import Rename, SetHero, Split
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 QUIET = Params(rebuild_least=10**6)
 

@@ -5,17 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import HeroWeights, Params
-from sploot_clusterd.engine.album import Member
 from sploot_clusterd.engine.hero import choose_hero, score
-
-from .pet import START_MS, Pet, direction, insight, job, photos
+from tests.engine.pet import START_MS, Pet, direction, insight, job, member, photos
 
 DAY_MS = 86_400_000
 WEIGHTS = HeroWeights()
-
-
-def member(name="a", quality=0.6, closeness=1.0, taken_ms=START_MS):
-    return Member(name, (1, 0), 0, quality, closeness, taken_ms)
 
 
 def test_a_score_lies_in_the_unit_interval():

@@ -4,8 +4,7 @@ import pytest
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.maintain import inherit
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 @pytest.mark.parametrize(

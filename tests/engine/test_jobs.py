@@ -2,8 +2,7 @@
 
 from sploot_clusterd.engine import JobStatus, Params, apply, images_named
 from sploot_clusterd.model import EntryId
-
-from .pet import START_MS, Pet, direction, insight, job, photos
+from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 
 def test_images_named_are_all_that_a_job_says_anything_of():

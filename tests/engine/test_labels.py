@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from sploot_clusterd.engine.label import assign
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 LABELS = ("Portraits", "Action Shots")
 

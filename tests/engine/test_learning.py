@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import LEAST_SAMPLE, Sampled, encode_profile, learn, worth_learning
 from sploot_clusterd.engine.learning import MOST_AXES, learn_kind
 from sploot_clusterd.model import SAMPLE_LIMIT
-
-from .fleets import MODEL, profile, sampled, vectors
+from tests.engine.fleets import MODEL, profile, sampled, vectors
 
 
 def plain_pca(rows):

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-
-from .corrected import EVERY, FIRST, SECOND, THIRD, corrected, group
-from .fleets import at_hand, profile
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.corrected import EVERY, FIRST, SECOND, THIRD, corrected, group
+from tests.engine.fleets import at_hand, profile
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 SETTINGS = [Params(), Params(max_cells=12), Params(min_cluster_size=1, rebuild_least=2)]
 GENERATIONS = [profile(n, embedding=32, seed=n) for n in (1, 2)]

@@ -6,8 +6,7 @@ import pytest
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.memory import digest
 from sploot_clusterd.model import EntryId, Rename
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 def took(pet, each):

@@ -15,12 +15,11 @@ from sploot_clusterd.engine import (
     render,
 )
 from sploot_clusterd.engine.rows import decode_row
-
-from .fleets import MODEL, at_hand, profile
-from .moves import EVERY_KIND, came, check, empty, fleet, generations, learned, stored_sizes
-from .pet import Pet, direction, insight, job, photos
-from .synthetic import Fleet
-from .test_laws import grouping
+from tests.engine.fleets import MODEL, at_hand, profile
+from tests.engine.histories import grouping
+from tests.engine.moves import EVERY_KIND, came, check, empty, fleet, generations, learned, stored_sizes
+from tests.engine.pet import Pet, direction, insight, job, photos
+from tests.engine.synthetic import Fleet
 
 
 @pytest.mark.parametrize("lengths", [{"embedding": 64}, {"embedding": 512}, {"embedding": 1280}, EVERY_KIND])

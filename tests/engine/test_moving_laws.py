@@ -5,11 +5,10 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import EntryId
-
-from .fleets import at_hand, profile
-from .moves import check, empty, generations
-from .pet import START_MS, Pet
-from .test_laws import SMALL, histories
+from tests.engine.fleets import at_hand, profile
+from tests.engine.histories import SMALL, histories
+from tests.engine.moves import check, empty, generations
+from tests.engine.pet import START_MS, Pet
 
 NARROW = [profile(1, embedding=12), profile(2, embedding=12, seed=5)]
 NARROW += [profile(n, settled=True, embedding=12, seed=n) for n in (3, 4)]

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-
-from .corrected import FIRST, SECOND, THIRD, album, corrected, group
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.corrected import FIRST, SECOND, THIRD, album, corrected, group
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 GROUPS = (5, 4, 3)
 

@@ -4,9 +4,8 @@ import pytest
 
 from sploot_clusterd.engine import precedence
 from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero, Split, Stay
-
-from .corrected import FIRST, SECOND, THIRD, album, corrected, group, refused
-from .pet import job
+from tests.engine.corrected import FIRST, SECOND, THIRD, album, corrected, group, refused
+from tests.engine.pet import job
 
 
 @pytest.mark.parametrize(

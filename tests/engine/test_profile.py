@@ -12,11 +12,7 @@ from sploot_clusterd.engine import NeedsProfileError, Profile, Profiles, decode_
 from sploot_clusterd.engine.learning import learn_kind
 from sploot_clusterd.engine.profile import KindProfile
 from sploot_clusterd.errors import BadStateError
-
-from .fleets import MODEL, at_hand, profile, vectors
-
-DEEP = b"\x91" * 100_000 + b"\xc0"
-"""A value nested so deep that it cannot be read, nor skipped."""
+from tests.engine.fleets import DEEP, MODEL, at_hand, profile, vectors
 
 
 @st.composite

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.provisional import match_coverage, shares, split
-
-from .pet import Pet, direction, insight, job
+from tests.engine.pet import Pet, direction, insight, job
 
 LABELS = ("Portraits", "Action Shots")
 COVERAGE = {"portrait": 0.6, "action": 0.4}
@@ -157,7 +156,7 @@ def test_a_long_list_is_kept_in_chunks_and_in_order():
     pet = Pet(Params(max_cluster_size=1000))
     names = [f"img-{n:04}" for n in range(700)]
     pet.apply(job(1, image_ids=names))
-    assert sum(name.startswith(b"p") for name in pet.fields) == 3
+    assert sum(name.startswith(b"p") for name in pet.fields) == 11
 
     applied = pet.apply(job(2, image_ids=["one-more"]))
 
@@ -194,6 +193,18 @@ def test_one_that_is_removed_and_announced_again_has_a_new_turn():
 
     pet.apply(seed_job(5, image_ids=["c"]))  # announced again, but never gone
     assert order(pet) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("late", [("b", "a"), ("a", "b")])
+def test_of_one_job_those_whose_place_is_not_known_go_by_their_ids(late):
+    pet = Pet()
+    pet.apply(seed_job(1, image_ids=["b", "a"]))
+    pet.apply(seed_job(4, image_ids=["b", "a"]))
+
+    for number, name in enumerate(late, 2):
+        pet.apply(seed_job(number, removed=[name], image_ids=[]))
+
+    assert order(pet) == ["a", "b"]
 
 
 announced = st.lists(

@@ -13,8 +13,7 @@ from sploot_clusterd.evaluate.albums import LabelledAlbum
 from sploot_clusterd.evaluate.figures import Figures, figures
 from sploot_clusterd.evaluate.fleet import adopted, lesson
 from sploot_clusterd.evaluate.replay import MODEL_VERSION, replay
-
-from .synthetic import Encoder, Fleet
+from tests.engine.synthetic import Encoder, Fleet
 
 KINDS = {"pose": 34, "context": 128}
 

@@ -14,12 +14,10 @@ from sploot_clusterd.engine.label import assign
 from sploot_clusterd.engine.statistics import first_best
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.model import Merge
-
-from .corrected import FIRST, SECOND
-from .fleets import at_hand, profile
-from .pet import Pet, insight, job
-from .synthetic import Fleet
-from .test_heroes import member
+from tests.engine.corrected import FIRST, SECOND
+from tests.engine.fleets import at_hand, profile
+from tests.engine.pet import Pet, insight, job, member
+from tests.engine.synthetic import Fleet
 
 
 def lived(album, profiles, jobs, *, shaken=None):

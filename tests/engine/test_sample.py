@@ -16,9 +16,8 @@ from sploot_clusterd.engine import (
 )
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET, EntryId, slots
-
-from .pet import START_MS, Pet, direction, insight, job
-from .test_profile import DEEP
+from tests.engine.fleets import DEEP
+from tests.engine.pet import START_MS, Pet, direction, insight, job
 
 halves = st.lists(st.floats(-1, 1, width=16), min_size=1, max_size=9).map(
     lambda values: np.array(values, "<f2").tobytes()

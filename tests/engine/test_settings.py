@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.config import ClustersSettings, EngineSettings, HeroSettings, Settings
 from sploot_clusterd.engine import HeroWeights, JobStatus, NeedsAllRowsError, Params, apply, decode_album, render
-
-from .pet import START_MS, Pet, direction, insight, job, photos
-from .test_laws import histories
+from tests.engine.histories import histories
+from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 weights = st.sampled_from(
     [

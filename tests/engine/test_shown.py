@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import Rename, Split, cluster_id
-
-from .corrected import corrected
-from .fleets import at_hand, profile
-from .pet import Pet, direction, insight, job, photos
-from .test_laws import SMALL, histories
+from tests.engine.corrected import corrected
+from tests.engine.fleets import at_hand, profile
+from tests.engine.histories import SMALL, histories
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 SEEN = {"i61": [-0.4, -0.9, 0], "i88": [0.2, -0.1, -0.7], "i42": [-0.4, -0.9, 0]}
 NEW = {"i135": [0.1, -0.1, -0.8], "i67": [-0.9, 0.1, -0.1], "i29": [-0.8, 0.4, -0.1], "i6": [-0.9, 0.4, -0.1]}

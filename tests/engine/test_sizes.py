@@ -1,8 +1,7 @@
 """What the daemon asks of an album and its jobs: sizes, counts and the work ahead."""
 
 from sploot_clusterd.engine import work_estimate
-
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 def test_the_metrics_figures_are_those_of_the_view():

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.model import Rename, SetHero, Split
-
-from .corrected import FIRST, SECOND, album, corrected, group
-from .fleets import at_hand, profile
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.corrected import FIRST, SECOND, album, corrected, group
+from tests.engine.fleets import at_hand, profile
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 NEAR = [
     ("i1", [-1.3, 1.2, -0.5]),

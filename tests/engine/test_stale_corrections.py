@@ -7,9 +7,8 @@ from sploot_clusterd.engine import JobStatus, Params, images_named, render
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-
-from .corrected import FIRST, SECOND, THIRD, album, corrected, group, refused
-from .pet import Pet, direction, insight, job, photos
+from tests.engine.corrected import FIRST, SECOND, THIRD, album, corrected, group, refused
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 def test_corrections_are_applied_in_their_order_after_what_else_the_job_says():

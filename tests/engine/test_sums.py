@@ -8,8 +8,7 @@ from hypothesis.extra import numpy as npst
 
 from sploot_clusterd.engine.sums import pack, stacked, unpack, whole
 from sploot_clusterd.engine.vector_format import VectorFormat
-
-from .fleets import profile, vectors
+from tests.engine.fleets import profile, vectors
 
 weights = st.floats(0.2, 1.0)
 

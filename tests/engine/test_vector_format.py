@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as npst
 from sploot_clusterd.engine.params import KindWeights
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.errors import BadJobError, BadStateError
-
-from .fleets import MODEL, profile, vectors
+from tests.engine.fleets import MODEL, profile, vectors
 
 WEIGHTS = KindWeights(embedding=1.0, pose=0.5, context=0.5)
 LENGTHS = {"embedding": 24, "pose": 6}

@@ -8,8 +8,7 @@ from types import ModuleType
 import pytest
 
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
-
-from .collection import collection, saved
+from tests.evaluate.collection import collection, saved
 
 
 @pytest.fixture(scope="session", autouse=True)

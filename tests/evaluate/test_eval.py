@@ -11,25 +11,7 @@ from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
 from sploot_clusterd.evaluate.replay import Session, replay
-
-_LABELS, _EACH, _DIMENSIONS = 4, 15, 64
-
-
-def arrays(seed: int = 1) -> dict[str, np.ndarray]:
-    """Two albums of four well separated labels, a third of the images degraded and of low quality."""
-    rng = np.random.default_rng(seed)
-    label = np.repeat(np.arange(_LABELS), _EACH)
-    centres = rng.normal(size=(_LABELS, _DIMENSIONS))
-    degraded = (np.arange(len(label)) % 3 == 0).astype(np.uint8)
-    order = np.concatenate([rng.permutation(len(label)) for _ in range(2)])
-    return {
-        "embedding": (centres[label] + 0.3 * rng.normal(size=(len(label), _DIMENSIONS))).astype(np.float16),
-        "label": label,
-        "quality": np.where(degraded, 0.2, 0.8).astype(np.float32),
-        "degraded": degraded,
-        "album_offset": np.array([0, len(label), 2 * len(label)]),
-        "album_member": order,
-    }
+from tests.evaluate.collection import arrays
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from sploot_clusterd.evaluate.cross_validation import learn_folds
 from sploot_clusterd.evaluate.fleet import adopted
 from sploot_clusterd.evaluate.modes import Given, Online, Ran, mode
 from sploot_clusterd.evaluate.replay import Replay, replay
-
-from .collection import ALBUMS, DIMENSION, IMAGES, collection, saved
+from tests.evaluate.collection import ALBUMS, DIMENSION, IMAGES, collection, saved
 
 MOST, SEED = 8, 3
 

@@ -15,8 +15,7 @@ from sploot_clusterd.engine import Params
 from sploot_clusterd.evaluate.albums import LabelledAlbum
 from sploot_clusterd.evaluate.figures import Measured, figures, shown
 from sploot_clusterd.evaluate.replay import replay
-
-from .test_eval import arrays
+from tests.evaluate.collection import arrays
 
 SVG = "data:image/svg+xml;base64,"
 LINK = "{http://www.w3.org/1999/xlink}href"

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 
-from tests.conftest import eventually
 from tests.faults.checker import LETTERS, NAMESPACE, verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed
@@ -16,6 +15,7 @@ from tests.faults.marked import FAILS_ONCE
 from tests.faults.network import behind_proxies
 from tests.faults.proxy import Fate, Message, Proxy
 from tests.faults.resp import has_entries
+from tests.support.waiting import eventually
 
 
 class Point(NamedTuple):

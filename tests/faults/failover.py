@@ -12,15 +12,16 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.store import Commit, Keys, scripts
+from sploot_clusterd.keys import Keys
+from sploot_clusterd.store import Commit, scripts
 from sploot_clusterd.store.commit import CommitSettings, call
 from sploot_clusterd.store.gateway import Call
-from tests.conftest import eventually
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, wait_for_harm
 from tests.faults.load import STREAM, Load
 from tests.faults.proxy import Proxy
+from tests.support.waiting import eventually
 
 _CUT_OFF = 0.3
 """Seconds for which the primary goes on without its replica before it dies."""

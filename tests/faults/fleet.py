@@ -16,7 +16,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 TOKEN = "a-token-for-the-fault-suite"
 RETRY_IDLE_MS = 600

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.conftest import eventually
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.load import STREAM, Load
+from tests.support.waiting import eventually
 
 PETS = 40
 GROUP = "media-clustering-workers"

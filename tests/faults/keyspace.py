@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sploot_clusterd.engine.rows import decode_row
-from tests.conftest import eventually
 from tests.faults.checker import NAMESPACE, verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import GROUP, PETS, Outcome, Size, applied_once, harmed, recovered, work_in_hand
 from tests.faults.load import STREAM, Load
+from tests.support.waiting import eventually
 
 
 async def scripts_flushed(directory: Path, seed: int, size: Size) -> Outcome:

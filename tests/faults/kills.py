@@ -6,7 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-from tests.conftest import eventually
 from tests.faults.checker import verdict_of_removals
 from tests.faults.fleet import RETRY_IDLE_MS, Fleet
 from tests.faults.harm import (
@@ -22,6 +21,7 @@ from tests.faults.harm import (
     work_in_hand,
 )
 from tests.faults.load import STREAM, Load, Removals
+from tests.support.waiting import eventually
 
 _RECLAIM_MS = 2000
 

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from redis.exceptions import RedisError
 
-from tests.conftest import eventually
 from tests.faults.fleet import Daemon, Fleet
+from tests.support.waiting import eventually
 
 STREAM = "streams:media.cluster"
 _DIMENSIONS = 16

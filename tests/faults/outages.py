@@ -11,11 +11,11 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from tests.conftest import eventually
 from tests.faults.checker import verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, applied_once, becomes, harmed, recovered, stopped, wait_for_harm
 from tests.faults.load import Load
+from tests.support.waiting import eventually
 
 _LOADING = 0.5
 """Seconds, at least, for which a Redis that loads slowly answers LOADING to everything."""

@@ -11,11 +11,11 @@ import numpy as np
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import eventually
 from tests.faults.checker import verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, stopped
 from tests.faults.load import STREAM, Ledger, Load, When
+from tests.support.waiting import eventually
 
 _MAXLEN = 200
 _REFUSALS = 50

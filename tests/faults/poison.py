@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from tests.conftest import eventually
 from tests.faults.checker import letters_by_reason, verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.harm import PETS, SOON, Harm, Outcome, Size, harmed, recovered
 from tests.faults.load import STREAM, Load
 from tests.faults.marked import FAILS_ALWAYS, KILLS
+from tests.support.waiting import eventually
 
 _UNDECODABLE = (b"", b"{", b"no job", b'{"pet_id": 1}', b"\xff\xfe", b"[" * 2000, b'{"pet_id": "a/b"}')
 _OF_BAD_PET = b'{"pet_id": "bad", "payload": 1}'

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from tests.conftest import eventually
 from tests.faults.checker import verdict
 from tests.faults.fleet import TOKEN, Daemon, Fleet
 from tests.faults.harm import PETS, Outcome, Size
 from tests.faults.load import STREAM, Load
 from tests.faults.overload import memory
+from tests.support.waiting import eventually
 
 _DRIP = 0.2
 """Seconds between two bytes."""

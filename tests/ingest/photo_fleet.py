@@ -3,7 +3,7 @@
 import numpy as np
 
 from sploot_clusterd.engine import LEAST_SAMPLE, Album, decode_album
-from tests.ingest.conftest import Side
+from tests.support.side import Side
 
 LENGTH = 64
 LOOKS = np.random.default_rng(1).normal(size=(12, LENGTH))

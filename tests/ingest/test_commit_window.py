@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.ingest.scheduling import CommitWindow
 from sploot_clusterd.store import AlbumStore
-from tests.ingest.conftest import Side, image
+from tests.support.side import Side, image
 
 MOST = 64
 

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.model import EntryId
-from tests.ingest.conftest import Side
+from tests.support.side import Side
 
 PET, OTHER = "erased-pet", "other-pet"
 JOB = {"pet_id": PET, "payload": {"images": [{"image_id": "erased-img", "embedding": [1.0, 2.0]}]}}

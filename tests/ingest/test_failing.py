@@ -5,7 +5,8 @@ import pytest
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import planner as planner_module
 from sploot_clusterd.store import AlbumStore, ClaimKind, Handling
-from tests.ingest.conftest import MAX_ATTEMPTS, Side, image
+from tests.support.side import Side, image
+from tests.support.stores import MAX_ATTEMPTS
 
 
 def failing_for(monkeypatch: pytest.MonkeyPatch, *bad: str) -> None:

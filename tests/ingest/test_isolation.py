@@ -6,8 +6,8 @@ import pytest
 
 from sploot_clusterd.ingest.isolation import SharedLock
 from sploot_clusterd.store import AlbumStore, Entry, Handling
-from tests.conftest import eventually
-from tests.ingest.conftest import Side
+from tests.support.side import Side
+from tests.support.waiting import eventually
 
 
 async def test_batches_run_side_by_side():

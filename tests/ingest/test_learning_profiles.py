@@ -15,14 +15,14 @@ from sploot_clusterd.ingest import learning as learning_module
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
-from tests.conftest import eventually
-from tests.ingest.conftest import Side
 from tests.ingest.photo_fleet import (
     PETS,
     add_photos,
     learn_first_profile,
     photos,
 )
+from tests.support.side import Side
+from tests.support.waiting import eventually
 
 
 async def test_of_two_that_could_learn_one_does(side: Side, new_side):

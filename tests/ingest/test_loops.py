@@ -21,8 +21,8 @@ from sploot_clusterd.ingest import reclaim as reclaim_module
 from sploot_clusterd.ingest.consumer import Consumer
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.store import Retry
-from tests.conftest import eventually
-from tests.ingest.conftest import Side, image
+from tests.support.side import Side, image
+from tests.support.waiting import eventually
 
 
 def consumer(side: Side, name: str = "me") -> Consumer:

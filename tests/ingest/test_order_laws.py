@@ -3,13 +3,12 @@
 import asyncio
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.store import ClaimKind
-from tests.ingest.conftest import Side
-from tests.ingest.test_batch_laws import NAMES, PET, corrections, payloads
+from tests.ingest.any_jobs import NAMES, PET, corrections, payloads
+from tests.support.side import Side
 
 FIRST_MS = 1_760_000_000_000
 SEED = {
@@ -28,12 +27,6 @@ contents = st.lists(payloads | corrected, min_size=1, max_size=6)
 """Each with a job id of its own."""
 hands = st.tuples(st.integers(0, 1), st.integers(1, 3), st.integers(0, 5), st.integers(0, 6))
 """Which process takes how many entries, when it begins, and how many turns of the loop later the next one does."""
-
-
-@pytest.fixture
-async def sides(new_side) -> list[Side]:
-    """Two processes."""
-    return [await new_side(), await new_side()]
 
 
 @given(contents, st.lists(st.integers(0, 5), min_size=2, max_size=9), st.lists(hands, min_size=3, max_size=6))

@@ -8,7 +8,7 @@ from sploot_clusterd.engine import Params
 from sploot_clusterd.ingest import planner
 from sploot_clusterd.store import AlbumStore, ClaimKind
 from sploot_clusterd.wire import flat_payload
-from tests.ingest.conftest import Side, image
+from tests.support.side import Side, image
 
 
 async def test_jobs_of_one_pet_are_folded_into_one_commit(side: Side):

@@ -7,8 +7,8 @@ import pytest
 from sploot_clusterd.engine import decode_sampled, encode_profile, other_lengths
 from sploot_clusterd.store import Offer, State
 from sploot_clusterd.store import profiles as store_module
-from tests.ingest.conftest import Side
 from tests.ingest.photo_fleet import PETS, add_photos, generations, ids, learn_first_profile, photos
+from tests.support.side import Side
 
 
 async def test_a_fleet_learns_its_profile_and_albums_move_with_their_ids(side: Side):

@@ -5,7 +5,7 @@ import pytest
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Letter, Letters, Replayed
 from sploot_clusterd.wire import flat_payload
-from tests.ingest.conftest import Side
+from tests.support.side import Side
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ class Said:
     def provisional(self) -> list[tuple[str | None, list[str]]]:
         """The images without vectors by label, as they are dealt out."""
         waiting = [name for name, image in self.images.items() if image.there and not image.version]
-        waiting.sort(key=lambda name: self.images[name].turn)
+        waiting.sort(key=lambda name: (self.images[name].turn, name))
         labels = self.labels[1] if self.labels else ()
         if not labels:
             return [(None, waiting)] if waiting else []

@@ -15,28 +15,29 @@ class Users:
     pins: dict[str, int] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     given: int = 0
+    shown: dict[str, str] = field(default_factory=dict)
+    """The labels of clusters, as of the last look."""
 
     def say(self, said: Correction, members: Mapping[str, Collection[str]]) -> None:
         """`members` of each cluster, as they were shown."""
         self.given += 1
         match said:
             case Merge(clusters=clusters):
-                self._unite({self._token_of(members[cluster]) for cluster in clusters})
+                self._unite({self._token_of(cluster, members[cluster]) for cluster in clusters})
             case Split(cluster=cluster, image_ids=names):
-                self._split(members[cluster], names)
+                self._split(cluster, members[cluster], names)
             case Move(image_ids=names, to=cluster):
-                for others in members.values():
+                for other, others in members.items():
                     if set(others) & set(names):
-                        self._token_of(others)
-                self._put(names, self._token_of(members[cluster]))
+                        self._token_of(other, others)
+                self._put(names, self._token_of(cluster, members[cluster]))
             case Rename(cluster=cluster, label=label):
-                self.label[self._token_of(members[cluster])] = (self.given, label)
+                self.label[self._token_of(cluster, members[cluster])] = (self.given, label)
                 self.names.add(label)
             case SetHero(image_id=name):
                 self.pins[name] = self.given
             case Stay(cluster=cluster, image_ids=names):
-                held = {self.token[name] for name in members[cluster] if name in self.token}
-                self._put(names, held.pop() if held else self._new())
+                self._put(names, self._known(cluster, members[cluster]) or self._new())
             case Apart():
                 pass  # of clusters as wholes, whose heroes stand for them
 
@@ -45,15 +46,22 @@ class Users:
             self.token.pop(name, None)
             self.pins.pop(name, None)
 
-    def _token_of(self, names: Collection[str]) -> int:
-        held = {self.token[name] for name in names if name in self.token}
-        assert len(held) <= 1, "images that a user parted were shown together"
-        token = held.pop() if held else self._new()
+    def _token_of(self, cluster: str, names: Collection[str]) -> int:
+        token = self._known(cluster, names) or self._new()
         self._put(names, token)
         return token
 
-    def _split(self, members: Collection[str], names: Collection[str]) -> None:
-        old = self._token_of(members)
+    def _known(self, cluster: str, names: Collection[str]) -> int | None:
+        """The photos that a user's name was given for may have gone: it stays with the cluster all the same."""
+        held = {self.token[name] for name in names if name in self.token}
+        assert len(held) <= 1, "images that a user parted were shown together"
+        if not held:
+            held = {token for token, (_, label) in self.label.items() if label == self.shown.get(cluster)}
+            held -= set(self.token.values())
+        return held.pop() if held else None
+
+    def _split(self, cluster: str, members: Collection[str], names: Collection[str]) -> None:
+        old = self._token_of(cluster, members)
         if set(names) != set(members):
             self._put(names, self._new())
         elif any(token == old and name not in members for name, token in self.token.items()):
@@ -79,6 +87,7 @@ class Users:
         self, members: Mapping[str, Collection[str]], view: Mapping[str, dict], versions: Mapping[str, str]
     ) -> None:
         """What they said holds of the clusters shown."""
+        self.shown = {cluster: each["label"] for cluster, each in view.items()}
         home = {name: cluster for cluster, names in members.items() for name in names}
         homes: dict[tuple[int, str], set[str]] = {}
         owners: dict[str, set[int]] = {}

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
-from tests.store.conftest import settings
+from tests.support.stores import settings
 
 Opens = Callable[..., Store]
 

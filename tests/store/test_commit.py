@@ -8,10 +8,12 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from sploot_clusterd.errors import BadStateError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Keys, Letter, Loaded, Stream, ViewStore, Wanted
-from tests.conftest import eventually
-from tests.store.conftest import GROUP, Producer
+from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Letter, Loaded, Stream, ViewStore, Wanted
+from tests.support.producer import Producer
+from tests.support.stores import GROUP
+from tests.support.waiting import eventually
 
 PET = "pet"
 

@@ -15,9 +15,9 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.store import gateway as module
 from sploot_clusterd.store.connection import Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.gateway import Gateway
-from tests.conftest import eventually
 from tests.faults.proxy import Proxy
-from tests.store.conftest import opened
+from tests.support.stores import opened
+from tests.support.waiting import eventually
 
 _TIMEOUT = 0.3
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Keys, Letter, Store, Stream, ViewStore
-from tests.store.conftest import Producer, settings
+from sploot_clusterd.store import Letter, Store, Stream, ViewStore
+from tests.support.producer import Producer
+from tests.support.stores import settings
 
 MOST_BYTES = 2**20
 

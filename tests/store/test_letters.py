@@ -4,10 +4,11 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Keys, Letters, LetterSummary, Replayed, Stream, ViewStore
+from sploot_clusterd.store import Letters, LetterSummary, Replayed, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
-from tests.store.conftest import Producer
+from tests.support.producer import Producer
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from sploot_clusterd.store import (
 )
 from sploot_clusterd.store import profiles as profiles_module
 from sploot_clusterd.store.commit import Committed
-from tests.conftest import eventually
-from tests.store.conftest import MOST_SAMPLED, Producer
+from tests.support.producer import Producer
+from tests.support.stores import MOST_SAMPLED
+from tests.support.waiting import eventually
 
 
 class Fleet:

@@ -12,8 +12,9 @@ from sploot_clusterd.store import Reader, Stream
 from sploot_clusterd.store import reader as reader_module
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.server import Server
-from tests.conftest import eventually
-from tests.store.conftest import GROUP, Producer, settings
+from tests.support.producer import Producer
+from tests.support.stores import GROUP, settings
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

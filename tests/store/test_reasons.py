@@ -15,8 +15,8 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.store import Store, Stream
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.scripts import STATS
-from tests.store.conftest import opened
 from tests.store.misconfigured import calls, reasons, replying
+from tests.support.stores import opened
 
 ALL = 29
 

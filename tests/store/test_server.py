@@ -9,7 +9,7 @@ from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import StartError, StoreUnavailableError
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.server import findings
-from tests.store.conftest import opened
+from tests.support.stores import opened
 
 GOOD = {"redis_version": "8.2.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 

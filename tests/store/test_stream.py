@@ -4,10 +4,11 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import ClaimKind, Entry, Handling, Keys, Letter, LoneRun, Retry, Stream, ViewStore
-from tests.conftest import eventually
-from tests.store.conftest import Producer
+from sploot_clusterd.store import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stream, ViewStore
+from tests.support.producer import Producer
+from tests.support.waiting import eventually
 
 
 async def claimed(stream: Stream, kind: ClaimKind, consumer: str = "me") -> list[Entry]:

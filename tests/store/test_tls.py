@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
-from tests.conftest import eventually
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
-from tests.store.conftest import opened
+from tests.support.stores import opened
+from tests.support.waiting import eventually
 
 
 async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -6,11 +6,13 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Keys, Stream, ViewStore
+from sploot_clusterd.store import Stream, ViewStore
 from sploot_clusterd.store.coalesce import Coalescer
-from tests.conftest import eventually
-from tests.store.conftest import GROUP, Producer, opened
+from tests.support.producer import Producer
+from tests.support.stores import GROUP, opened
+from tests.support.waiting import eventually
 
 
 async def test_concurrent_readers_share_a_round_trip(views: ViewStore, redis: Redis):

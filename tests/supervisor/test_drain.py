@@ -4,9 +4,9 @@ import asyncio
 import logging
 
 import pytest
-from supervisor_stage import Stage, now, raises
 
 from sploot_clusterd.errors import StoreUnavailableError
+from tests.supervisor.stage import Stage, now, raises
 
 
 def test_a_drain_waits_for_work_in_hand_and_for_what_that_starts(simulated):

@@ -5,10 +5,10 @@ import itertools
 import logging
 
 import pytest
-from supervisor_stage import Stage, cancels_itself, is_cancelled_by_a_stranger, now, raises, returns
 
 from sploot_clusterd.errors import RootTaskFailedError, StartError
 from sploot_clusterd.supervisor import RestartPolicy
+from tests.supervisor.stage import Stage, cancels_itself, is_cancelled_by_a_stranger, now, raises, returns
 
 
 @pytest.mark.parametrize("ending", [returns, raises, cancels_itself, is_cancelled_by_a_stranger])

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from supervisor_stage import now, returns
 
 from sploot_clusterd.waiting import backoff, pause
+from tests.supervisor.stage import now, returns
 
 
 @pytest.mark.parametrize(("stop_at", "expected"), [(2.0, (True, 2.0)), (50.0, (False, 10.0)), (None, (False, 10.0))])

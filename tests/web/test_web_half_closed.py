@@ -8,7 +8,7 @@ import pytest
 from raw_corpus import GET, POST
 
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 from tests.web.service import JOB, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 from tests.web.service import CLUSTERS, JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
 
 

@@ -1,11 +1,30 @@
-"""Broken stream entries: what no HTTP body can be, and every bad request again in the forms that an entry may have."""
+"""Stream entries: how one is decoded; broken ones, which no HTTP body can be; and every bad request again in the forms
+that an entry may have.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from hypothesis import strategies as st
 
+from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.wire import decode_entry
 from tests.wire.corpus import CORPUS, nested
+
+LIMITS = LimitsSettings()
+AT = EntryId(1_700_000_000_000, 3)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def entry(**fields: bytes) -> Job:
+    return decode_entry(AT, {name.encode(): value for name, value in fields.items()}, LIMITS)
 
 
 class BadEntry(NamedTuple):

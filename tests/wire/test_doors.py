@@ -17,8 +17,7 @@ from sploot_clusterd.model import TEXT_PATTERN, Job
 from sploot_clusterd.wire import decode_entry, decode_request, encode_envelope, named_ids
 from sploot_clusterd.wire.size import is_deeper
 from tests.wire.corpus import nested, packed
-from tests.wire.entries import ENTRIES, BadEntry
-from tests.wire.test_wire import AT, LIMITS, entry, json_values
+from tests.wire.entries import AT, ENTRIES, LIMITS, BadEntry, entry, json_values
 
 texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
     lambda text: re.match(TEXT_PATTERN, text)

@@ -23,20 +23,9 @@ from sploot_clusterd.wire import (
     named_ids,
 )
 from tests.wire.corpus import CORPUS, Bad, image, packed, payload, request
+from tests.wire.entries import AT, LIMITS, entry, json_values
 
-LIMITS = LimitsSettings()
-AT = EntryId(1_700_000_000_000, 3)
 MERGE = [Merge(["pet-cluster-0", "pet-cluster-1"])]
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
-    max_leaves=20,
-)
-
-
-def entry(**fields: bytes) -> Job:
-    return decode_entry(AT, {name.encode(): value for name, value in fields.items()}, LIMITS)
 
 
 def ids(bad: Bad) -> str:

@@ -3,7 +3,8 @@
 One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 
@@ -68,23 +69,36 @@ class Keys:
 
         self.namespace_agreement = namespace_agreement(namespace)
         """HASH as that of the stream."""
-        self._shared = {
-            self.stream: "stream",
-            self.attempts: "hash",
-            self.dead_letters: "stream",
-            self.letter_sizes: "hash",
-            self.letter_pets: "zset",
-            self.erased: "hash",
-            self.profiles: "hash",
-            self.learning: "string",
-            self.stream_agreement: "hash",
-            self.namespace_agreement: "hash",
-        }
+        self._settings = (
+            ("stream.key", self.stream, "stream"),
+            ("stream.key", self.attempts, "hash"),
+            ("stream.key", self.stream_agreement, "hash"),
+            ("stream.dead_letter", self.dead_letters, "stream"),
+            ("clusters.namespace", self.letter_sizes, "hash"),
+            ("clusters.namespace", self.letter_pets, "zset"),
+            ("clusters.namespace", self.erased, "hash"),
+            ("clusters.namespace", self.profiles, "hash"),
+            ("clusters.namespace", self.learning, "string"),
+            ("clusters.namespace", self.namespace_agreement, "hash"),
+        )
+        """By which setting each key that all pets share is named, and its type."""
+        self._shared = {key: kind for _, key, kind in self._settings}
 
     @property
     def shared(self) -> Mapping[str, str]:
         """The types of those that are no pet's and no model version's, by their names."""
         return self._shared
+
+    def used_twice(self) -> Iterator[tuple[str, str, str]]:
+        """Keys that would hold two things, each with the two settings that its names come from."""
+        for (one, key, _), (other, same, _) in itertools.combinations(self._settings, 2):
+            if key == same:
+                yield key, one, other
+
+    def like_a_pets(self) -> Mapping[str, str]:
+        """By the setting, the first key that some pet's or model version's key would be as well."""
+        of_others = tuple(f"{self._namespace}:{kind}:" for kind in _TYPES)
+        return {setting: key for setting, key, _ in reversed(self._settings) if key.startswith(of_others)}
 
     def type_of(self, key: str) -> str:
         """Which type of Redis a key of ours has."""

@@ -1,21 +1,18 @@
-"""What holds of corrected albums whatever comes later: a model of what users said, held against the engine.
+"""Pets whose users correct them, by Hypothesis, and a model of what the users said.
 
 The model knows a token for each corrected cluster. Images of one token have to be in one cluster of their space, and
 those of different tokens never are; a token's label and the newest pin show.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import combinations
 
-import numpy as np
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine import JobStatus, Params, apply, decode_album
+from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import OPS, Apart, EntryId, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
-
-from .pet import START_MS, Pet, direction, insight, job
+from sploot_clusterd.model import OPS, Apart, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
+from tests.engine.pet import Pet, direction, insight, job
 
 NAMES = [f"img-{n}" for n in range(16)]
 SETTINGS = [
@@ -23,7 +20,6 @@ SETTINGS = [
     Params(max_cells=40, rebuild_least=2, min_cluster_size=3, join_cosine=0.8, join_threshold=0.3),
     Params(algorithm="average_linkage"),
 ]
-LATER = EntryId(START_MS + 10**9, 0)
 
 images = st.builds(
     lambda name, group, seed, quality: insight(name, direction(group, 0.3, seed, 12), quality),
@@ -58,11 +54,19 @@ class Said:
 
     def token_of(self, names) -> int:
         """The token that images of one cluster have, a new one if none has any; then all of them have it."""
-        held = {self.token[name] for name in names if name in self.token}
-        assert len(held) <= 1
-        token = held.pop() if held else self.new_token()
+        token = self.known(names) or self.new_token()
         self.token.update(dict.fromkeys(names, token))
         return token
+
+    def keep_apart(self, names, others) -> None:
+        """Of images that were not named nothing is said, but that what was one in two spaces is two."""
+        if self.known(names) is not None and self.known(names) == self.known(others):
+            self.move(others, self.new_token())
+
+    def known(self, names) -> int | None:
+        held = {self.token[name] for name in names if name in self.token}
+        assert len(held) <= 1
+        return held.pop() if held else None
 
     def new_token(self) -> int:
         self.tokens += 1
@@ -130,8 +134,6 @@ def correction(pet, said, number, order):
                 said.move(anywhere, token)
             case "rename":
                 said.label[token] = (number, f"label {number}")
-            case "apart" if said.token_of(homes[rival]) == token:
-                said.move(homes[rival], said.new_token())
 
     def learn_hero() -> None:
         said.pins[min(inner)] = number
@@ -145,7 +147,11 @@ def correction(pet, said, number, order):
         "apart": lambda: Apart([ids[key], ids[rival]]),
         "stay": lambda: Stay(ids[key], sorted(inner)),
     }[op]()
-    return made, learn_hero if op == "set_hero" else learn
+    return made, {
+        "set_hero": learn_hero,
+        "apart": lambda: said.keep_apart(homes[key], homes[rival]),
+        "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),
+    }.get(op, learn)
 
 
 def unchecked(pet, said):
@@ -201,111 +207,3 @@ def holds(pet, said):
         assert seen["hero_image_id"] in [member["image_id"] for member in seen["members"]]
         if said.token.get(name) in said.label:
             assert seen["label"] == said.label[said.token[name]][1]
-
-
-@given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=60, deadline=None)
-def test_what_users_said_holds_whatever_comes_later(history, params):
-    play(history, params, holds)
-
-
-@given(histories, contents, orders, st.sampled_from(SETTINGS))
-@settings(max_examples=60, deadline=None)
-def test_what_users_said_of_what_was_shown_is_not_refused_for_what_comes_with_it(history, content, order, params):
-    said = Said()
-    pet, _ = play(history[:3], params, said=said)
-    if all(cluster.number is None for cluster in pet.album.clusters.values()):
-        return
-    made, learn = correction(pet, said, 500, order)
-
-    (outcome,) = pet.apply(told(1000, content)._replace(corrections=[made])).outcomes
-
-    if outcome.status is JobStatus.REJECTED:
-        assert outcome.error.reason == "invalid", outcome.error
-    else:
-        learn()
-    for name in content["removed"]:
-        said.token.pop(name, None)
-        said.pins.pop(name, None)
-    said.keep(pet)
-    holds(pet, said)
-
-
-@given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=30, deadline=None)
-def test_ids_are_never_given_twice_and_those_of_clusters_lead_to_clusters(history, params):
-    gone, before = set(), set()
-
-    def check(pet, said):
-        nonlocal before
-        numbers = [cluster.number for cluster in pet.album.clusters.values() if cluster.number is not None]
-        assert len(numbers) == len(set(numbers))
-        assert not gone & set(numbers)
-        gone.update(before - set(numbers))
-        before = set(numbers)
-        assert pet.album.successors.keys() <= gone
-        assert not pet.album.successors.keys() & set(pet.album.successors.values())
-
-    play(history, params, check)
-
-
-@given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=30, deadline=None)
-def test_a_corrected_album_is_read_back_as_it_was(history, params):
-    def check(pet, said):
-        held, read = pet.album, decode_album("pet_123", pet.tables())
-        for name in (each.name for each in fields(held)):
-            if name not in {"spaces", "fragments"}:
-                assert getattr(read, name) == getattr(held, name), name
-        for number, space in held.spaces.items():
-            assert np.array_equal(read.spaces[number].sums, space.sums)
-            assert np.array_equal(read.spaces[number].weights, space.weights)
-        pet.reload()
-
-    play(history, params, check)
-
-
-@given(histories, st.sampled_from(SETTINGS), st.integers(0, 30))
-@settings(max_examples=30, deadline=None)
-def test_a_job_that_comes_again_corrects_nothing(history, params, which):
-    pet, jobs = play(history, params)
-    first = jobs[which % len(jobs)]
-    refused = first.corrections and first.job_id not in {i for part in pet.album.segments for i in part.jobs}
-
-    applied = pet.apply(first._replace(sequence=LATER, force=True))
-
-    assert refused or not applied.changed
-
-
-@given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=30, deadline=None)
-def test_a_refused_job_leaves_no_trace(history, params):
-    _, jobs = play(history, params)
-    clean, soiled = Pet(params), Pet(params)
-    never = Rename(cluster_id("pet_123", 10**9), "never")
-    mixed = []
-    for each in jobs:
-        mixed += [each._replace(job_id=f"bad-{each.job_id}", force=False, corrections=[*each.corrections, never]), each]
-
-    expected, applied = clean.apply(*jobs), soiled.apply(*mixed)
-
-    assert {outcome.status for outcome in applied.outcomes[::2]} == {JobStatus.REJECTED}
-    assert soiled.fields == clean.fields
-    assert soiled.view == clean.view
-    assert applied.changes == expected.changes
-
-
-@given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=30, deadline=None)
-def test_the_same_jobs_give_the_same_bytes_together_too(history, params):
-    pet, jobs = play(history, params)
-    again, together = Pet(params), Pet(params)
-    for each in jobs:
-        rows, album = again.rows(), again.album
-        apply(album, [each], rows, params, START_MS, complete=True)  # its commit meets a conflict
-        again.apply(each)
-    assert again.fields == pet.fields
-
-    together.apply(*jobs)
-    assert together.clusters == pet.clusters
-    assert together.rows() == pet.rows()

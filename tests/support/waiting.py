@@ -1,0 +1,26 @@
+"""Waiting for what is to happen, not for some time to pass."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+
+async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = 10.0) -> None:
+    """Waits until `predicate` holds (it may be a coroutine function); fails naming `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        held = predicate()
+        if asyncio.iscoroutine(held):
+            held = await held
+        if held:
+            return
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+def wait_until(predicate: Callable[[], object], *, what: str, timeout: float = 20.0) -> None:
+    """As `eventually`, for tests without a loop."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(0.01)
