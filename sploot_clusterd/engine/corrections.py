@@ -219,15 +219,13 @@ def _new_anchor(draft: Draft) -> int:
 
 
 def _stand_for(draft: Draft, key: int) -> int:
-    """The cluster's anchor; a new one is carried by its hero's cell alone.
+    """The cluster's anchor, which its hero's cell carries, a new one nothing else.
 
     Who answers a question about a cluster looks at its hero, and says nothing of each of its other images: these stay
     free to go where they belong when more is known.
     """
     cluster = draft.clusters[key]
-    if cluster.anchor is not None:
-        return cluster.anchor
-    anchor = _new_anchor(draft)
+    anchor = _new_anchor(draft) if cluster.anchor is None else cluster.anchor
     draft.clusters[key] = structs.replace(cluster, anchor=anchor)
     cells = [at for at in cluster.cells if any(each.image_id == cluster.hero for each in draft.cells[at].members)]
     _hold_cells(draft, cells or cluster.cells, anchor)

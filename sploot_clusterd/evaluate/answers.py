@@ -38,14 +38,14 @@ class AskedReplay(UserReplay):
         if self._commonest(one) == self._commonest(other):
             self.correct(Merge(named), profiles, self.images_of(one, other))
         else:
-            self.correct(Apart(named), profiles, self._hero(one), self._hero(other))
+            self.correct(Apart(named), profiles, self._spoken_of(one), self._spoken_of(other))
 
     def _belongs(self, image: int, number: int, profiles: Profiles) -> None:
         """One that does not is moved to the largest cluster of its label, or split off where there is none."""
         label, named = self.labelled.label[image], cluster_id(self.labelled.name, number)
         image_id = self.labelled.insight(image).image_id
         if self._commonest(number) == label:
-            self.correct(Stay(named, [image_id]), profiles, np.append(self._hero(number), image))
+            self.correct(Stay(named, [image_id]), profiles, np.append(self._spoken_of(number), image))
             return
         numbers, sizes = np.unique(self.clusters[self.clusters >= 0], return_counts=True)
         by_size = numbers[np.argsort(-sizes, kind="stable")].tolist()
@@ -62,10 +62,11 @@ class AskedReplay(UserReplay):
         labels, counts = np.unique(self.labelled.label[self.images_of(number)], return_counts=True)
         return int(labels[counts.argmax()])
 
-    def _hero(self, number: int) -> Ints:
-        """Its place, which stands for the cluster where a user says nothing of its images."""
+    def _spoken_of(self, number: int) -> Ints:
+        """The places of the cluster's hero, which stands for it, and of those of its images that are one by now."""
         heroes = [each.hero for each in self.album.clusters.values() if each.number == number]
-        return np.array([place_of(hero) for hero in heroes if hero is not None])
+        spoken = [at for at in self.images_of(number).tolist() if self.is_held(at)]
+        return np.array([*spoken, *(place_of(hero) for hero in heroes if hero is not None)])
 
     def _number(self, cluster: str) -> int:
         number = cluster_number(self.labelled.name, cluster)

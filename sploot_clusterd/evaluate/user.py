@@ -90,6 +90,10 @@ class UserReplay(Replay):
             self._said[group] = self._groups
             self._groups += 1
 
+    def is_held(self, image: int) -> bool:
+        """Whether the user said something of it."""
+        return bool(self._said[image] >= 0)
+
     def images_of(self, *clusters: int) -> Ints:
         """The places of the images in these clusters."""
         return np.flatnonzero(np.isin(self.clusters, clusters))
