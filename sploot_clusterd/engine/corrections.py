@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Anchor, Cluster
+from sploot_clusterd.engine.anchors import anchored, hold, hold_cells, new_anchor, stand_for
 from sploot_clusterd.engine.apart import part, unite
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.place import join, leave, relist
@@ -71,10 +72,10 @@ def _merge(draft: Draft, keys: Sequence[int]) -> None:
     """One anchor for all, the oldest of theirs; in each space its clusters become the one that has the lowest id."""
     named = {draft.clusters[key].anchor for key in keys}
     united = sorted(anchor for anchor in named if anchor is not None)
-    anchor = united[0] if united else _new_anchor(draft)
+    anchor = united[0] if united else new_anchor(draft)
     keys = sorted({*keys, *(key for key, cluster in draft.clusters.items() if cluster.anchor in united)})
     for key in keys:
-        _hold(draft, key, anchor)
+        hold(draft, key, anchor)
     anchors = [draft.anchors.pop(other) for other in united] or [Anchor()]
     draft.anchors[anchor] = max(anchors, key=lambda other: other.named_at or (0, 0))
     unite(draft, set(united), anchor)
@@ -104,12 +105,12 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
     placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    old = _anchor(draft, key)
+    old = anchored(draft, key)
     space = draft.clusters[key].space
     if len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells):
         draft.closed.add(_apart(draft, key, old))
         return
-    anchor = _new_anchor(draft)
+    anchor = new_anchor(draft)
     part(draft, old, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
@@ -124,10 +125,10 @@ def _apart(draft: Draft, key: int, anchor: int) -> int:
     """The cluster's anchor; a new one with the same label if clusters of other spaces have its `anchor`, too."""
     if all(other.anchor != anchor for other in draft.clusters.values() if other.key != key):
         return anchor
-    own = _new_anchor(draft)
+    own = new_anchor(draft)
     draft.anchors[own] = draft.anchors[anchor]
     part(draft, anchor, own)
-    _hold(draft, key, own)
+    hold(draft, key, own)
     return own
 
 
@@ -136,16 +137,16 @@ def _move(draft: Draft, image_ids: Iterable[str], to: int) -> None:
     placed = _homes(draft, image_ids)
     if not placed:
         raise _stale("image_ids: the pet has none of these images, or none with vectors")
-    anchor = _anchor(draft, to)
+    anchor = anchored(draft, to)
     for key in sorted(set(placed.values())):
-        if draft.clusters[key].shown and (left := _anchor(draft, key)) != anchor:
+        if draft.clusters[key].shown and (left := anchored(draft, key)) != anchor:
             part(draft, left, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
 
 
 def _rename(draft: Draft, key: int, label: str, at: EntryId) -> None:
-    anchor = _anchor(draft, key)
+    anchor = anchored(draft, key)
     named_at = draft.anchors[anchor].named_at
     if named_at is None or at >= named_at:
         draft.anchors[anchor] = Anchor(label, at)
@@ -163,7 +164,7 @@ def _keep_apart(draft: Draft, one: int, other: int) -> None:
     """Anchors of their own, which no later grouping brings together. Their heroes stand for what the user saw."""
     if one == other:
         raise _stale("clusters: they are one cluster now")
-    anchors = _stand_for(draft, one), _stand_for(draft, other)
+    anchors = stand_for(draft, one), stand_for(draft, other)
     if anchors[0] == anchors[1]:
         _apart(draft, other, anchors[1])
     else:
@@ -175,9 +176,9 @@ def _stay(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
     placed = [image_id for image_id, home in _homes(draft, image_ids).items() if home == key]
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    anchor = _stand_for(draft, key)
+    anchor = stand_for(draft, key)
     for image_id in placed:
-        _hold_cells(draft, [draft.living(_vectors(draft, image_id).cell)], anchor)
+        hold_cells(draft, [draft.living(_vectors(draft, image_id).cell)], anchor)
 
 
 def _cluster(draft: Draft, pet_id: str, cluster: str) -> int:
@@ -197,53 +198,6 @@ def _homes(draft: Draft, image_ids: Iterable[str]) -> dict[str, int]:
     """The cluster of each image that is in one, in the order given."""
     rows = {image_id: draft.row(image_id).vectors for image_id in image_ids}
     return {image_id: draft.home[draft.living(held.cell)] for image_id, held in rows.items() if held is not None}
-
-
-def _anchor(draft: Draft, key: int) -> int:
-    """The cluster's anchor, a new one if it has none. All of its cells carry it from now on."""
-    anchor = draft.clusters[key].anchor
-    if anchor is None:
-        anchor = _new_anchor(draft)
-    _hold(draft, key, anchor)
-    return anchor
-
-
-def _new_anchor(draft: Draft) -> int:
-    """At most one for two cells: cells of different anchors never merge, and the cap on cells has to be kept."""
-    most = draft.params.max_cells // 2
-    if len(draft.anchors) >= most:
-        raise BadJobError("invalid", f"an album keeps at most {most} corrected clusters: merge some of them first")
-    anchor = draft.count_up("anchor")
-    draft.anchors[anchor] = Anchor()
-    return anchor
-
-
-def _stand_for(draft: Draft, key: int) -> int:
-    """The cluster's anchor, which its hero's cell carries, a new one nothing else.
-
-    Who answers a question about a cluster looks at its hero, and says nothing of each of its other images: these stay
-    free to go where they belong when more is known.
-    """
-    cluster = draft.clusters[key]
-    anchor = _new_anchor(draft) if cluster.anchor is None else cluster.anchor
-    draft.clusters[key] = structs.replace(cluster, anchor=anchor)
-    cells = [at for at in cluster.cells if any(each.image_id == cluster.hero for each in draft.cells[at].members)]
-    _hold_cells(draft, cells or cluster.cells, anchor)
-    draft.touched.add(key)
-    return anchor
-
-
-def _hold(draft: Draft, key: int, anchor: int) -> None:
-    cluster = draft.clusters[key]
-    draft.clusters[key] = structs.replace(cluster, anchor=anchor)
-    _hold_cells(draft, cluster.cells, anchor)
-    draft.touched.add(key)
-
-
-def _hold_cells(draft: Draft, cells: Iterable[int], anchor: int) -> None:
-    for cell_id in cells:
-        if draft.cells[cell_id].anchor != anchor:
-            draft.cells[cell_id] = structs.replace(draft.cells[cell_id], anchor=anchor)
 
 
 def _relocate(draft: Draft, image_id: str, anchor: int) -> None:
