@@ -179,6 +179,7 @@ def _eval(args: argparse.Namespace) -> int:
         seed=args.seed,
         shuffles=args.shuffle,
         corrections=args.corrections,
+        questions=args.questions,
         json=args.json,
         report=args.report,
     )

@@ -25,8 +25,9 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
+from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.supervisor import Supervisor
-from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app, build_ops_app
+from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
     from sploot_clusterd.insights.insights import Insights
@@ -229,7 +230,14 @@ class Daemon:
 
     def _new_http(self) -> HttpServer:
         settings = self._settings
-        app = build_app(self._store.views, self._tokens, settings, self.metrics, self.health, in_flight=self._in_flight)
+        app = build_app(
+            Behind(self._store.views, Suggester(self._store.albums, self._params)),
+            self._tokens,
+            settings,
+            self.metrics,
+            self.health,
+            in_flight=self._in_flight,
+        )
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
 
     def _new_ops(self) -> HttpServer:

@@ -104,8 +104,21 @@ class SetHero(Struct, tag_field="op", tag="set_hero", frozen=True, gc=False):
     image_id: Id
 
 
-Correction = Merge | Split | Move | Rename | SetHero
-OPS = ("merge", "split", "move", "rename", "set_hero")
+class Apart(Struct, tag_field="op", tag="apart", frozen=True, gc=False):
+    """These two clusters are to stay two."""
+
+    clusters: Annotated[list[ClusterId], Meta(min_length=2, max_length=2)]
+
+
+class Stay(Struct, tag_field="op", tag="stay", frozen=True, gc=False):
+    """These images of the cluster belong to it."""
+
+    cluster: ClusterId
+    image_ids: Annotated[list[Id], Meta(min_length=1)]
+
+
+Correction = Merge | Split | Move | Rename | SetHero | Apart | Stay
+OPS = ("merge", "split", "move", "rename", "set_hero", "apart", "stay")
 """What a correction's `op` may be."""
 
 
@@ -248,7 +261,7 @@ def cluster_number(pet_id: str, cluster: str) -> int | None:
 
 def clusters_named(correction: Correction) -> Sequence[str]:
     match correction:
-        case Merge():
+        case Merge() | Apart():
             return correction.clusters
         case Move():
             return (correction.to,)
@@ -258,7 +271,7 @@ def clusters_named(correction: Correction) -> Sequence[str]:
 
 def images_corrected(correction: Correction) -> Sequence[str]:
     match correction:
-        case Split() | Move():
+        case Split() | Move() | Stay():
             return correction.image_ids
         case SetHero():
             return (correction.image_id,)

@@ -1,13 +1,19 @@
 """The view's structs: what the engine renders, the store keeps as bytes and readers get."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sploot_clusterd.model import Id, Unit
 
+MOST_SUGGESTIONS: Final = 20
+
 Count = Annotated[int, Meta(ge=0)]
+
+
+Gain = Annotated[float, Meta(ge=0.0)]
+"""How many photos an answer is expected to put right."""
 
 
 class Member(Struct):
@@ -50,6 +56,28 @@ class Seen(Struct, frozen=True):
     score: Unit
     is_hero: bool
     model_version: str | None
+
+
+class Same(Struct, tag_field="question", tag="same"):
+    """A question: are these two clusters one."""
+
+    clusters: Annotated[list[str], Meta(min_length=2, max_length=2)]
+    expected_gain: Gain
+
+
+class Belongs(Struct, tag_field="question", tag="belongs"):
+    """A question: does this image belong to its cluster."""
+
+    image_id: Id
+    cluster: str
+    expected_gain: Gain
+
+
+class Suggestions(Struct):
+    """What to ask a user of the view of this version, the best question first."""
+
+    suggestions: list[Same | Belongs]
+    version: Count
 
 
 class View(Struct):

@@ -15,7 +15,7 @@ LAYERS = (
     {"cli"},
     {"quickstart", "demo"},
     {"daemon", "probe", "replay", "backfill", "arguments", "dlq", "profile", "embedded", "private_redis", "evaluate"},
-    {"ingest", "web", "insights", "stream_monitor"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions"},
     {"store", "engine"},
     {
         "supervisor",
@@ -37,7 +37,7 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights"}, {"store", "engine"}, {"daemon", "probe"})
+APART = ({"ingest", "web", "insights", "suggestions"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}

@@ -182,6 +182,9 @@ class Corrected(NamedTuple):
     places: Mapping[str, Stamp] = {}
 
 
+Pair = tuple[int, int]
+"""Of anchors, the older first."""
+
 Turn = tuple[int, int, int]
 """Where an image was announced first: the sequence of the job, and the image's place in it."""
 
@@ -221,6 +224,8 @@ class Album:
     successors: Mapping[int, int] = field(default_factory=dict)
     """Numbers of clusters that became part of others -> the numbers of those."""
     corrected: Corrected = field(default_factory=Corrected)
+    apart: tuple[Pair, ...] = ()
+    """Of whose clusters a user said that they are not one, the latest last: see `apart`."""
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()

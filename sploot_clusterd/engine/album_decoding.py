@@ -7,11 +7,12 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Listing, Segment, Space
+from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Listing, Pair, Segment, Space
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.records import (
     ANCHORS,
+    APART,
     CELL,
     CORRECTED,
     FORMAT,
@@ -44,6 +45,7 @@ _numbers = msgspec.msgpack.Decoder(Mapping[int, int]).decode
 _corrected = msgspec.msgpack.Decoder(Corrected).decode
 _digests = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor]).decode
+_apart = msgspec.msgpack.Decoder(tuple[Pair, ...]).decode
 
 
 def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
@@ -83,6 +85,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         anchors=anchors,
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
         corrected=_read(_corrected, CORRECTED, fields[CORRECTED]) if CORRECTED in fields else Corrected(),
+        apart=_known(_read(_apart, APART, fields[APART]), anchors) if APART in fields else (),
         segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
         chunks=tuple(Chunk(number, _listings(images)) for number, images in chunks.items()),
         provisional=head.provisional,
@@ -94,6 +97,11 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
 def _listings(images: Mapping[str, float | Listing | None]) -> dict[str, Listing]:
     """Albums were once stored with qualities alone."""
     return {name: each if isinstance(each, Listing) else Listing(each) for name, each in images.items()}
+
+
+def _known(pairs: tuple[Pair, ...], anchors: Mapping[int, Anchor]) -> tuple[Pair, ...]:
+    """Those of anchors that are there: a former version, which knows of no pairs, leaves them when an anchor ends."""
+    return tuple(pair for pair in pairs if anchors.keys() >= set(pair))
 
 
 def _read(decode: Callable[[bytes], T], name: bytes, raw: bytes) -> T:

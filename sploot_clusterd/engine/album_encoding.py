@@ -8,6 +8,7 @@ from sploot_clusterd.engine.album import Album, Cell
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.records import (
     ANCHORS,
+    APART,
     CELL,
     CORRECTED,
     FORMAT,
@@ -52,6 +53,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     for name, was, now in (
         (HEIRS, old.heirs, new.heirs),
         (ANCHORS, old.anchors, new.anchors),
+        (APART, old.apart, new.apart),
         (SUCCESSORS, old.successors, new.successors),
         (CORRECTED, old.corrected if old.corrected.places else None, new.corrected if new.corrected.places else None),
     ):

@@ -24,6 +24,8 @@ _ANCHOR: Final = 350
 _SUCCESSOR: Final = 170
 _CORRECTED: Final = 320
 """A key of `precedence` and a place."""
+_APART: Final = 130
+"""A pair of anchors."""
 _DIGEST: Final = 40
 _FRAGMENT: Final = 180
 _TABLE: Final = 150
@@ -57,6 +59,7 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
         + (_newest_job(album.job) - _newest_job(old.job) if album.job is not old.job else 0)
         + _SUCCESSOR * (len(album.successors) - len(old.successors))
         + _CORRECTED * (len(album.corrected.places) - len(old.corrected.places))
+        + _APART * (len(album.apart) - len(old.apart))
         + _PAIR_OF_HEIRS * (len(album.heirs) - len(old.heirs))
     )
 

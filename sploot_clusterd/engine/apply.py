@@ -138,6 +138,7 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         anchors=draft.anchors,
         successors=draft.successors,
         corrected=draft.corrected,
+        apart=draft.apart,
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,

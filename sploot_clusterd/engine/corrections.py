@@ -10,13 +10,27 @@ from collections.abc import Iterable, Sequence
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Anchor, Cluster
+from sploot_clusterd.engine.anchors import anchored, hold, hold_cells, new_anchor, stand_for
+from sploot_clusterd.engine.apart import part, unite
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.place import join, leave, relist
 from sploot_clusterd.engine.precedence import in_time, note
 from sploot_clusterd.engine.rows import Vectors, take_pin
 from sploot_clusterd.engine.succession import find, succeed
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Correction, EntryId, Job, Merge, Move, Rename, SetHero, Split, cluster_number
+from sploot_clusterd.model import (
+    Apart,
+    Correction,
+    EntryId,
+    Job,
+    Merge,
+    Move,
+    Rename,
+    SetHero,
+    Split,
+    Stay,
+    cluster_number,
+)
 
 
 def correct(draft: Draft, job: Job) -> None:
@@ -48,18 +62,23 @@ def _correct(draft: Draft, job: Job, correction: Correction, place: int) -> None
             _rename(draft, _cluster(draft, job.pet_id, cluster), label, job.sequence)
         case SetHero(cluster=cluster, image_id=image_id):
             _set_hero(draft, _cluster(draft, job.pet_id, cluster), image_id, job.sequence, place)
+        case Apart(clusters=clusters):
+            _keep_apart(draft, *(_cluster(draft, job.pet_id, cluster) for cluster in clusters))
+        case Stay(cluster=cluster, image_ids=image_ids):
+            _stay(draft, _cluster(draft, job.pet_id, cluster), image_ids)
 
 
 def _merge(draft: Draft, keys: Sequence[int]) -> None:
     """One anchor for all, the oldest of theirs; in each space its clusters become the one that has the lowest id."""
     named = {draft.clusters[key].anchor for key in keys}
     united = sorted(anchor for anchor in named if anchor is not None)
-    anchor = united[0] if united else _new_anchor(draft)
+    anchor = united[0] if united else new_anchor(draft)
     keys = sorted({*keys, *(key for key, cluster in draft.clusters.items() if cluster.anchor in united)})
     for key in keys:
-        _hold(draft, key, anchor)
+        hold(draft, key, anchor)
     anchors = [draft.anchors.pop(other) for other in united] or [Anchor()]
     draft.anchors[anchor] = max(anchors, key=lambda other: other.named_at or (0, 0))
+    unite(draft, set(united), anchor)
     clusters = [draft.clusters[key] for key in keys]
     for space in sorted({cluster.space for cluster in clusters}):
         _unite(draft, [cluster for cluster in clusters if cluster.space == space])
@@ -86,12 +105,13 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
     placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    old = _anchor(draft, key)
+    old = anchored(draft, key)
     space = draft.clusters[key].space
     if len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells):
         draft.closed.add(_apart(draft, key, old))
         return
-    anchor = _new_anchor(draft)
+    anchor = new_anchor(draft)
+    part(draft, old, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
     parted = draft.anchored(space, anchor)
@@ -105,9 +125,10 @@ def _apart(draft: Draft, key: int, anchor: int) -> int:
     """The cluster's anchor; a new one with the same label if clusters of other spaces have its `anchor`, too."""
     if all(other.anchor != anchor for other in draft.clusters.values() if other.key != key):
         return anchor
-    own = _new_anchor(draft)
+    own = new_anchor(draft)
     draft.anchors[own] = draft.anchors[anchor]
-    _hold(draft, key, own)
+    part(draft, anchor, own)
+    hold(draft, key, own)
     return own
 
 
@@ -116,16 +137,16 @@ def _move(draft: Draft, image_ids: Iterable[str], to: int) -> None:
     placed = _homes(draft, image_ids)
     if not placed:
         raise _stale("image_ids: the pet has none of these images, or none with vectors")
-    anchor = _anchor(draft, to)
+    anchor = anchored(draft, to)
     for key in sorted(set(placed.values())):
-        if draft.clusters[key].shown:
-            _anchor(draft, key)
+        if draft.clusters[key].shown and (left := anchored(draft, key)) != anchor:
+            part(draft, left, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)
 
 
 def _rename(draft: Draft, key: int, label: str, at: EntryId) -> None:
-    anchor = _anchor(draft, key)
+    anchor = anchored(draft, key)
     named_at = draft.anchors[anchor].named_at
     if named_at is None or at >= named_at:
         draft.anchors[anchor] = Anchor(label, at)
@@ -137,6 +158,27 @@ def _set_hero(draft: Draft, key: int, image_id: str, at: EntryId, place: int) ->
     row = take_pin(draft.row(image_id), (*at, place))
     draft.set_row(image_id, row)
     relist(draft, image_id, row, _vectors(draft, image_id))
+
+
+def _keep_apart(draft: Draft, one: int, other: int) -> None:
+    """Anchors of their own, which no later grouping brings together. Their heroes stand for what the user saw."""
+    if one == other:
+        raise _stale("clusters: they are one cluster now")
+    anchors = stand_for(draft, one), stand_for(draft, other)
+    if anchors[0] == anchors[1]:
+        _apart(draft, other, anchors[1])
+    else:
+        part(draft, *anchors)
+
+
+def _stay(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
+    """The cluster's anchor holds them, with its hero."""
+    placed = [image_id for image_id, home in _homes(draft, image_ids).items() if home == key]
+    if not placed:
+        raise _stale("image_ids: none of these images is in the cluster any more")
+    anchor = stand_for(draft, key)
+    for image_id in placed:
+        hold_cells(draft, [draft.living(_vectors(draft, image_id).cell)], anchor)
 
 
 def _cluster(draft: Draft, pet_id: str, cluster: str) -> int:
@@ -156,34 +198,6 @@ def _homes(draft: Draft, image_ids: Iterable[str]) -> dict[str, int]:
     """The cluster of each image that is in one, in the order given."""
     rows = {image_id: draft.row(image_id).vectors for image_id in image_ids}
     return {image_id: draft.home[draft.living(held.cell)] for image_id, held in rows.items() if held is not None}
-
-
-def _anchor(draft: Draft, key: int) -> int:
-    """The cluster's anchor, a new one if it has none. All of its cells carry it from now on."""
-    anchor = draft.clusters[key].anchor
-    if anchor is None:
-        anchor = _new_anchor(draft)
-    _hold(draft, key, anchor)
-    return anchor
-
-
-def _new_anchor(draft: Draft) -> int:
-    """At most one for two cells: cells of different anchors never merge, and the cap on cells has to be kept."""
-    most = draft.params.max_cells // 2
-    if len(draft.anchors) >= most:
-        raise BadJobError("invalid", f"an album keeps at most {most} corrected clusters: merge some of them first")
-    anchor = draft.count_up("anchor")
-    draft.anchors[anchor] = Anchor()
-    return anchor
-
-
-def _hold(draft: Draft, key: int, anchor: int) -> None:
-    cluster = draft.clusters[key]
-    draft.clusters[key] = structs.replace(cluster, anchor=anchor)
-    for cell_id in cluster.cells:
-        if draft.cells[cell_id].anchor != anchor:
-            draft.cells[cell_id] = structs.replace(draft.cells[cell_id], anchor=anchor)
-    draft.touched.add(key)
 
 
 def _relocate(draft: Draft, image_id: str, anchor: int) -> None:

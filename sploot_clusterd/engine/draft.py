@@ -74,6 +74,7 @@ class Draft:
         self.anchors: dict[int, Anchor] = dict(album.anchors)
         self.successors: Mapping[int, int] = album.successors
         self.corrected = album.corrected
+        self.apart = album.apart
         self.segments: list[Segment] = list(album.segments)
         self.chunks: list[Chunk] = list(album.chunks)
         self.provisional = album.provisional

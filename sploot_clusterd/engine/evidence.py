@@ -26,6 +26,16 @@ def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
     return found
 
 
+def pair_scores(  # noqa: PLR0917 - two of each
+    square: Doubles, weight: Doubles, other_square: Doubles, other_weight: Doubles, products: Doubles, ratio: float
+) -> Doubles:
+    """`Groups.merge_scores` of any pairs, by the |sum|^2 and weights of both and the products of their sums."""
+    weights = weight + other_weight
+    both = evidence(square + other_square + 2.0 * products, weights, ratio)
+    apart = evidence(square, weight, ratio) + evidence(other_square, other_weight, ratio)
+    return np.asarray((both - apart) / (weight * other_weight / weights + 0.3) ** 0.75)
+
+
 _NOBODY: Final = -1
 """The partner of a group that was merged away."""
 _FEW: Final = 256

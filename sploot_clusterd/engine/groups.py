@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster, sum_votes
+from sploot_clusterd.engine.apart import forget
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import best_members, choose_hero, newest_pin
 from sploot_clusterd.engine.place import fill
@@ -36,8 +37,10 @@ def refresh(draft: Draft) -> None:
         _restate(draft, cluster, _closeness(draft, cluster))
     draft.touched.clear()
     held = {cluster.anchor for cluster in draft.clusters.values()}
-    for anchor in draft.anchors.keys() - held:
-        del draft.anchors[anchor]
+    if gone := draft.anchors.keys() - held:
+        for anchor in gone:
+            del draft.anchors[anchor]
+        forget(draft)
 
 
 def _closeness(draft: Draft, cluster: Cluster) -> tuple[float, ...]:

@@ -14,7 +14,18 @@ from sploot_clusterd.engine.album import Corrected
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Correction, Merge, Move, Rename, SetHero, Split, cluster_number, clusters_named
+from sploot_clusterd.model import (
+    Apart,
+    Correction,
+    Merge,
+    Move,
+    Rename,
+    SetHero,
+    Split,
+    Stay,
+    cluster_number,
+    clusters_named,
+)
 
 _MOST: Final = 1000
 _KEPT: Final = 750
@@ -36,7 +47,7 @@ def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Cor
     for key in _of_clusters(draft, pet_id, correction):
         if at < places.get(key, at):
             raise _late("it comes too late: a later correction was applied to the same cluster before it")
-    if not isinstance(correction, Move | Split):
+    if not isinstance(correction, Move | Split | Stay):
         return correction
     left = [image_id for image_id in correction.image_ids if at >= places.get(_IMAGE + image_id, at)]
     if not left:
@@ -46,7 +57,7 @@ def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Cor
 
 def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
     """The correction was applied."""
-    images = correction.image_ids if isinstance(correction, Move | Split) else ()
+    images = correction.image_ids if isinstance(correction, Move | Split | Stay) else ()
     keys = [*_of_clusters(draft, pet_id, correction), *(_IMAGE + image_id for image_id in images)]
     forgotten, places = draft.corrected.forgotten, {**draft.corrected.places, **dict.fromkeys(keys, at)}
     if len(places) > _MOST:
@@ -55,10 +66,15 @@ def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
     draft.corrected = Corrected(forgotten, places)
 
 
+def was_corrected(corrected: Corrected, image_id: str) -> bool:
+    """Whether a user said where the image belongs, as far as it is remembered."""
+    return _IMAGE + image_id in corrected.places
+
+
 def _of_clusters(draft: Draft, pet_id: str, correction: Correction) -> Iterator[str]:
     """What the correction says of clusters, by their numbers: those it names, and those that these became part of."""
     match correction:
-        case Merge() | Split():
+        case Merge() | Split() | Apart():
             said = _MEMBERS
         case Rename():
             said = _NAME

@@ -2,8 +2,8 @@
 
 `head`: counters, spaces, clusters, the newest job. `c<id>`: one cell. `f<n>`: a large cluster as it was rendered, in
 JSON. `j<n>`: a segment of recent job ids, `d<n>`: their digests. `p<n>`: a chunk of the provisional images. `heirs`:
-which cells took in which. `anchors`: what users' corrections hold together, `corrected`: when what was last corrected,
-`successors`: which clusters took in which.
+which cells took in which. `anchors`: what users' corrections hold together, `apart`: of which anchors they said that
+they are not one, `corrected`: when what was last corrected, `successors`: which clusters took in which.
 """
 
 from typing import Final
@@ -23,6 +23,7 @@ HEIRS: Final = b"heirs"
 ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
 CORRECTED: Final = b"corrected"
+APART: Final = b"apart"
 
 
 class SpaceRecord(Struct, array_like=True):

@@ -74,6 +74,11 @@ def image_id(at: int) -> str:
     return f"img-{at}"
 
 
+def place_of(image_id: str) -> int:
+    """The number at which the image came."""
+    return int(image_id.removeprefix("img-"))
+
+
 def read_albums(file: Path, composition: Path | None = None) -> list[LabelledAlbum]:
     """The albums of `file`; which images each has is read from `composition`, if that is given.
 

@@ -49,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="also with a user who knows the labels and makes up to N corrections an album: print what they gain",
     )
+    parser.add_argument(
+        "--questions",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="also with a user who answers N of the daemon's questions an album, and N of random pairs: print what "
+        "that gains",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, and each album's, to FILE")
     parser.add_argument(
         "--report",

@@ -15,11 +15,12 @@ from sploot_clusterd import stdio
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum, read_albums
-from sploot_clusterd.evaluate.figures import Measured, as_json, figures, gains_table, notes, table
+from sploot_clusterd.evaluate.answers import AskedReplay, GuessedReplay
+from sploot_clusterd.evaluate.figures import Measured, as_json, figures, gains_tables, notes, table
 from sploot_clusterd.evaluate.gains import Gains
 from sploot_clusterd.evaluate.modes import Mode, Ran, mode
 from sploot_clusterd.evaluate.replay import Replay
-from sploot_clusterd.evaluate.user import CorrectedReplay
+from sploot_clusterd.evaluate.user import CorrectedReplay, UserReplay
 from sploot_clusterd.progress import Progress
 
 
@@ -39,6 +40,8 @@ class Asked(NamedTuple):
     shuffles: int
     corrections: int
     """Of a simulated user, at most so many an album; 0: there is none."""
+    questions: int
+    """That one answers, as `corrections`; and as many of pairs at random."""
     json: Path | None
     report: Path | None
 
@@ -54,7 +57,7 @@ def evaluate(asked: Asked, params: Params) -> int:
     columns = [_measured(algorithm, albums, params, asked, by) for algorithm in dict.fromkeys(asked.algorithms)]
     title = f"{len(albums)} albums, {sum(map(len, albums))} images, jobs of 1 to {asked.most} images, {by.about}"
     print(f"{title}\n\n{table(columns)}")
-    if corrected := gains_table(columns):
+    for corrected in gains_tables(columns):
         print(f"\n{corrected}")
     if said := [note for column in columns for note in notes(column)]:
         print("", *said, sep="\n")
@@ -106,13 +109,20 @@ def _measured(algorithm: str, albums: Sequence[LabelledAlbum], params: Params, a
         order = [album.shuffled(asked.seed + number) for album in albums]
         found = run(replays(order), asked.seed + number, f"{algorithm}, order {number} of {asked.shuffles}")
         shuffled.append(figures(found.results)["bcubed_f1"] or 0.0)
-    gains = None
-    if asked.corrections:
-        corrected = [
-            CorrectedReplay(album, chosen, asked.most, asked.seed + album.number, asked.corrections) for album in albums
-        ]
-        gains = Gains.of(results, corrected, run(corrected, asked.seed, f"{algorithm}, with corrections").results)
+    gains: dict[str, Gains] = {}
+    for what, user, most in _users(asked):
+        with_user = [user(album, chosen, asked.most, asked.seed + album.number, most) for album in albums]
+        gains[what] = Gains.of(results, with_user, run(with_user, asked.seed, f"{algorithm}, with {what}").results)
     return Measured(algorithm, results, shuffled, learning, gains)
+
+
+def _users(asked: Asked) -> Iterator[tuple[str, type[UserReplay], int]]:
+    """What each says, its kind, and how much."""
+    if asked.corrections:
+        yield "corrections", CorrectedReplay, asked.corrections
+    if asked.questions:
+        yield "questions", AskedReplay, asked.questions
+        yield "random pairs", GuessedReplay, asked.questions
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The figures of one algorithm or several: as numbers, as a table, and for the file that `--json` names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from sploot_clusterd.evaluate.modes import Learning
 from sploot_clusterd.evaluate.replay import Result
 
 Figures = Mapping[str, float | None]
+
+USERS: Final = ("corrections", "questions", "random pairs")
+"""What simulated users say."""
 
 MEANINGS: Final = {
     "purity": "share of images that carry the commonest label of their cluster",
@@ -38,8 +41,8 @@ class Measured(NamedTuple):
     """B-cubed F1, mean over the albums, in each of the shuffled orders of arrival."""
     learning: Learning | None = None
     """In the order of arrival that the results are of."""
-    gains: Gains | None = None
-    """Of a simulated user, if there was one."""
+    gains: Mapping[str, Gains] = {}
+    """Of simulated users, by what they say."""
 
 
 def figures(results: Sequence[Result]) -> Figures:
@@ -84,16 +87,15 @@ def table(columns: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
-def gains_table(columns: Sequence[Measured]) -> str:
-    """What corrections gained, as `table` has it; empty where there was no user."""
-    told = [column.gains.told() for column in columns if column.gains]
-    if not told:
-        return ""
-    lines = [
-        f"| with corrections | {' | '.join(column.algorithm for column in columns)} |",
-        "|---|" + "---|" * len(columns),
-    ]
-    return "\n".join(lines + [f"| {figure} | {' | '.join(each[figure] for each in told)} |" for figure in told[0]])
+def gains_tables(columns: Sequence[Measured]) -> Iterator[str]:
+    """What each user gained, as `table` has it."""
+    for what in columns[0].gains:
+        told = [column.gains[what].told() for column in columns]
+        lines = [
+            f"| with {what} | {' | '.join(column.algorithm for column in columns)} |",
+            "|---|" + "---|" * len(columns),
+        ]
+        yield "\n".join(lines + [f"| {figure} | {' | '.join(each[figure] for each in told)} |" for figure in told[0]])
 
 
 def spread(column: Measured) -> str:
@@ -110,18 +112,22 @@ def notes(column: Measured) -> list[str]:
 
 
 def as_json(albums: Sequence[LabelledAlbum], columns: Sequence[Measured]) -> dict[str, Any]:
-    """By algorithm: the figures, those of each album, F1 in each shuffled order, corrections, and the profiles."""
+    """By algorithm: the figures, those of each album, F1 in shuffled orders, what users gained, and the profiles."""
     return {
         column.algorithm: {
             "figures": figures(column.results),
             "shuffled_bcubed_f1": column.shuffled,
             "profiles": _profiles(column.learning),
             "seconds_of_learning": column.learning.seconds if column.learning else 0.0,
-            "corrections": column.gains and column.gains._asdict(),
+            **{what.replace(" ", "_"): _gained(column.gains.get(what)) for what in USERS},
             "albums": [_album(album, result) for album, result in zip(albums, column.results, strict=True)],
         }
         for column in columns
     }
+
+
+def _gained(gains: Gains | None) -> dict[str, Any] | None:
+    return gains and gains._asdict()
 
 
 def _profiles(learning: Learning | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What corrections gained: albums with a simulated user beside the same albums without."""
+"""What a simulated user gained: albums with one beside the same albums without."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
@@ -8,7 +8,7 @@ import numpy as np
 from sploot_clusterd.evaluate.albums import LabelledAlbum
 from sploot_clusterd.evaluate.replay import Result
 from sploot_clusterd.evaluate.scores import scores
-from sploot_clusterd.evaluate.user import CorrectedReplay
+from sploot_clusterd.evaluate.user import UserReplay
 
 
 class Pair(NamedTuple):
@@ -38,7 +38,7 @@ class Gains(NamedTuple):
     k_ratio: Pair
 
     @classmethod
-    def of(cls, plain: Sequence[Result], replays: Sequence[CorrectedReplay], results: Sequence[Result]) -> Self:
+    def of(cls, plain: Sequence[Result], replays: Sequence[UserReplay], results: Sequence[Result]) -> Self:
         """`results` are those of the replays, `plain` those of the same albums without corrections."""
         said = [replay.corrections for replay in replays]
         later = [

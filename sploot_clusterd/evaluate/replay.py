@@ -150,6 +150,11 @@ class Replay:
         self.clusters = after
         return fresh
 
+    @property
+    def album(self) -> Album:
+        """As it is now."""
+        return self._session.album
+
     def say(self, correction: Correction, profiles: Profiles) -> bool:
         """Applies what a user says after the latest job; False if it is refused."""
         self._corrections += 1

@@ -1,4 +1,4 @@
-"""A simulated user, who knows the labels, and while an album grows corrects what is worst in its view."""
+"""A simulated user, who knows the labels, and while an album grows says what is right and what is wrong in its view."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -16,6 +16,10 @@ _LOOKS: Final = 4
 """How often the user looks at an album: after each quarter of its jobs."""
 _NOTICED: Final = 2
 """Images that must be in the wrong place for the user to bother."""
+
+
+NONE: Final[Ints] = np.zeros(0, dtype=np.int64)
+"""No images."""
 
 
 class Corrections(NamedTuple):
@@ -39,14 +43,14 @@ class Fault(NamedTuple):
     """Images in the wrong place."""
 
 
-class CorrectedReplay(Replay):
-    """An album with a user, who makes `most_corrections` at most, evenly many after each quarter of the jobs."""
+class UserReplay(Replay):
+    """An album with a user, who says `most` things of it at most, evenly many after each quarter of its jobs."""
 
-    def __init__(self, labelled: LabelledAlbum, params: Params, most: int, seed: int, most_corrections: int) -> None:
-        super().__init__(labelled, params, most, seed)
+    def __init__(self, labelled: LabelledAlbum, params: Params, most_images: int, seed: int, most: int) -> None:
+        super().__init__(labelled, params, most_images, seed)
         jobs = len(self.sizes)
         self._looks = {-(-jobs * quarter // _LOOKS) for quarter in range(1, _LOOKS + 1)}
-        self._left = most_corrections
+        self._left = most
         self._said: Ints = np.full(len(labelled), -1)
         """Which of the groups that the user spoke of each image belongs to; -1: none."""
         self._groups = self._made = self._refused = 0
@@ -57,29 +61,54 @@ class CorrectedReplay(Replay):
         looks = sum(look >= len(self.steps) for look in self._looks)
         if len(self.steps) in self._looks:
             for _ in range(-(-self._left // looks)):
-                fault = worst(self.labelled.label[: len(self.clusters)], self.clusters)
-                if fault is None:
+                if not self.look(profiles):
                     break
-                self._correct(fault, profiles)
         return fresh
+
+    def look(self, profiles: Profiles) -> bool:
+        """Says one thing; False if there is nothing to say."""
+        raise NotImplementedError
 
     @property
     def corrections(self) -> Corrections:
         return Corrections(self._made, self._refused, broken(self._said, self.clusters), self._first)
 
-    def _correct(self, fault: Fault, profiles: Profiles) -> None:
-        concerned = np.flatnonzero(np.isin(self.clusters, fault.clusters))
+    def correct(self, correction: Correction, profiles: Profiles, *groups: Ints, leaving: Ints = NONE) -> None:
+        """Says it. The images of each of the groups are one from then on, with all that was said to be one with any of
+        them; those that are `leaving` (places, too) are not one any more with what they were one with.
+        """
         self._left -= 1
         self._made += 1
         self._first = len(self.clusters) if self._first is None else self._first
-        if not self.say(_correction(self.labelled.name, fault), profiles):
+        if not self.say(correction, profiles):
             self._refused += 1
             return
-        known = self._said[concerned]
-        self._said[np.isin(self._said, known[known >= 0])] = self._groups
-        self._said[concerned] = self._groups
-        self._said[fault.strangers] = self._groups + 1
-        self._groups += 2
+        self._said[leaving] = -1
+        for group in groups:
+            known = self._said[group]
+            self._said[np.isin(self._said, known[known >= 0])] = self._groups
+            self._said[group] = self._groups
+            self._groups += 1
+
+    def is_held(self, image: int) -> bool:
+        """Whether the user said something of it."""
+        return bool(self._said[image] >= 0)
+
+    def images_of(self, *clusters: int) -> Ints:
+        """The places of the images in these clusters."""
+        return np.flatnonzero(np.isin(self.clusters, clusters))
+
+
+class CorrectedReplay(UserReplay):
+    """The user corrects what is worst."""
+
+    def look(self, profiles: Profiles) -> bool:
+        fault = worst(self.labelled.label[: len(self.clusters)], self.clusters)
+        if fault is not None:
+            others = np.setdiff1d(self.images_of(*fault.clusters), fault.strangers)
+            said = _correction(self.labelled.name, fault)
+            self.correct(said, profiles, others, fault.strangers, leaving=fault.strangers)
+        return fault is not None
 
 
 def worst(label: Ints, clusters: Ints) -> Fault | None:
@@ -98,7 +127,7 @@ def worst(label: Ints, clusters: Ints) -> Fault | None:
     for row in np.unique(commonest):
         pair = [at for at in np.argsort(-sizes, kind="stable") if commonest[at] == row][:2]
         if len(pair) == 2:  # noqa: PLR2004 - a pair
-            faults.append(Fault(numbers[pair].tolist(), np.zeros(0, dtype=np.int64), int(sizes[pair[1]])))
+            faults.append(Fault(numbers[pair].tolist(), NONE, int(sizes[pair[1]])))
     strangers = table.copy()
     strangers[commonest, np.arange(len(numbers))] = 0
     row, at = np.unravel_index(strangers.argmax(), strangers.shape)

@@ -2,6 +2,7 @@
 
 from sploot_clusterd.web.app import build_app, build_ops_app
 from sploot_clusterd.web.auth import Tokens
+from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.server import HttpServer, Listening
 
-__all__ = ["HttpServer", "Listening", "Tokens", "build_app", "build_ops_app"]
+__all__ = ["Behind", "HttpServer", "Listening", "Tokens", "build_app", "build_ops_app"]

@@ -7,24 +7,32 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.auth import Tokens
-from sploot_clusterd.web.backend import Backend
+from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
-from sploot_clusterd.web.routes import DOCUMENT, INTERNAL, METRICS, PROBES, ROUTES
+from sploot_clusterd.web.questions import Asking
+from sploot_clusterd.web.routes import DOCUMENT, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
 
 
 def build_app(
-    store: Backend, tokens: Tokens, settings: Settings, metrics: Metrics, health: Health, *, in_flight: InFlight
+    behind: Behind,
+    tokens: Tokens,
+    settings: Settings,
+    metrics: Metrics,
+    health: Health,
+    *,
+    in_flight: InFlight,
 ) -> App:
     """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
     router = Router(tokens, settings.limits, metrics, in_flight)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits))
-    router.add(INTERNAL, Handlers(store, settings.http, settings.limits, in_flight))
+    router.add(INTERNAL, Handlers(behind.store, settings.http, settings.limits, in_flight))
+    router.add(QUESTIONS, Asking(behind.questions))
     return App(router, settings.http.max_body_bytes, _PROBED)
 
 

@@ -1,7 +1,17 @@
-"""What this room asks of the store."""
+"""What this room asks of others: of the store, and of who works out questions."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Questions(Protocol):
+    """What to ask users."""
+
+    async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
+        """The best questions as JSON; None if no job of the pet was ever applied, or the pet was erased since.
+
+        Raises StoreUnavailableError, BadStateError.
+        """
 
 
 class Backend(Protocol):
@@ -26,3 +36,10 @@ class Backend(Protocol):
 
     async def ping(self) -> float:
         """Milliseconds of a round trip."""
+
+
+class Behind(NamedTuple):
+    """What stands behind the routes."""
+
+    store: Backend
+    questions: Questions

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.model import CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split
-from sploot_clusterd.view import Cluster, Member, View, ViewMetrics
+from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
 
 
 class Refusal(Struct):
@@ -103,8 +103,17 @@ CORRECTIONS: Final = CorrectionsRequest(
         Move(["img_077"], "pet_123-cluster-1"),
         Rename("pet_123-cluster-0", "On the beach"),
         SetHero("pet_123-cluster-0", "img_002"),
+        Apart(["pet_123-cluster-0", "pet_123-cluster-3"]),
+        Stay("pet_123-cluster-0", ["img_009"]),
     ],
     "correction_789",
+)
+SUGGESTED: Final = Suggestions(
+    [
+        Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),
+        Belongs("img_012", "pet_123-cluster-1", 0.75),
+    ],
+    7,
 )
 VIEW: Final = View(
     "pet_123",

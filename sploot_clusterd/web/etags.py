@@ -1,7 +1,11 @@
-"""The ETags of views: digests of their bytes, remembered for as long as the bytes are the same."""
+"""The ETags of what is told of pets: digests of the bytes, remembered for as long as they are the same."""
 
 import hashlib
 from typing import Final
+
+from aiohttp import hdrs, web
+
+from sploot_clusterd.web.answers import JSON, NO_STORE, Response
 
 _MOST: Final = 1024
 _LARGEST: Final = 8 * 1024
@@ -31,3 +35,16 @@ class Etags:
                 del self._known[next(iter(self._known))]  # the one that was hashed longest ago
             self._known[pet_id] = view, etag
         return etag
+
+    def answer(self, request: web.BaseRequest, pet_id: str, view: bytes) -> Response:
+        """The view with its tag, or 304 if the caller has it."""
+        etag = self.of(pet_id, view)
+        known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
+        if etag in known or (known and _names(",".join(known), etag)):
+            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
+        return Response(200, view, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    """Whether the header's list has `etag`, weak or strong (RFC 9110, 13.1.2). Ours holds no comma to split at."""
+    return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))

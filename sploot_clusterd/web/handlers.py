@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sploot_clusterd import wire
 from sploot_clusterd.config import HttpSettings, LimitsSettings
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
-from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, answer
+from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
@@ -40,11 +40,7 @@ class Handlers:
         stored = await self._store.view(pet_id)
         if stored is None:
             raise RefusedError(404, "cluster state not found")
-        etag = self._etags.of(pet_id, stored)
-        known = request.headers.getall(hdrs.IF_NONE_MATCH, ())
-        if etag in known or (known and _names(",".join(known), etag)):
-            return Response(304, fields=f"{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
-        return Response(200, stored, f"Content-Type: {JSON}\r\n{hdrs.ETAG}: {etag}\r\n{NO_STORE}")
+        return self._etags.answer(request, pet_id, stored)
 
     async def submit(self, request: web.BaseRequest) -> Response:
         """A job for the stream. 202 means that Redis has it."""
@@ -93,8 +89,3 @@ class Handlers:
         """Decodes a large body in a thread, one at a time, so that readers wait half as long."""
         async with self._decoding:
             return await asyncio.to_thread(decode, body, self._limits)
-
-
-def _names(if_none_match: str, etag: str) -> bool:
-    """Whether the header's list has `etag`, weak or strong (RFC 9110, 13.1.2). Ours holds no comma to split at."""
-    return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))

@@ -8,6 +8,7 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
 _BAD_ID: Final = refused(
@@ -110,7 +111,7 @@ INTERNAL: Final = (
             ),
             422: refused(
                 "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",
-                "corrections[0].op: expected merge, split, move, rename or set_hero",
+                "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay",
             ),
             503: _TRY_AGAIN,
         },
@@ -139,6 +140,29 @@ INTERNAL: Final = (
     ),
 )
 
+QUESTIONS: Final = (
+    Route(
+        "GET",
+        "/internal/pets/{pet_id}/suggestions",
+        Asking.suggestions,
+        "What to ask a pet's user: the questions whose answers would put most photos right, the best one first.",
+        {
+            200: Answer("The questions, and the view's version that they are about.", contract.SUGGESTED, ("ETag",)),
+            304: Answer("The questions are those that If-None-Match names.", headers=("ETag",)),
+            404: refused(
+                "No job of this pet was applied yet.", "no job of this pet was applied yet: there is nothing to ask"
+            ),
+            422: refused("The pet's id breaks the rule, or the limit does.", "limit: expected `int` <= 20"),
+            503: refused(
+                "Redis does not answer, refuses, or the album cannot be read; or too many connections are open.",
+                "redis unavailable",
+                "Retry-After",
+            ),
+        },
+        query=Wanted,
+    ),
+)
+
 METRICS: Final = (
     Route(
         "GET",
@@ -156,4 +180,4 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *METRICS)

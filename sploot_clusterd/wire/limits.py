@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
+    Apart,
     Correction,
     JobRequest,
     cluster_id,
@@ -54,6 +55,8 @@ def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str
             raise BadJobError("invalid", f"{where}[{n}].clusters: at most {most} ids are allowed, got {len(clusters)}")
         if any(cluster_number(pet_id, cluster) is None for cluster in clusters):
             raise BadJobError("invalid", f"{where}[{n}]: a cluster's id is {cluster_id(pet_id[:128], '<number>')} here")
+        if isinstance(correction, Apart) and len(set(clusters)) == 1:
+            raise BadJobError("invalid", f"{where}[{n}].clusters: expected two different clusters")
         _check_ids(f"{where}[{n}]", image_ids, limits.id_length)
         images += len(image_ids)
     if images > most:

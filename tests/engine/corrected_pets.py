@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import OPS, Merge, Move, Rename, SetHero, Split, cluster_id
+from sploot_clusterd.model import OPS, Apart, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
 from tests.engine.pet import Pet, direction, insight, job
 
 NAMES = [f"img-{n}" for n in range(16)]
@@ -54,11 +54,19 @@ class Said:
 
     def token_of(self, names) -> int:
         """The token that images of one cluster have, a new one if none has any; then all of them have it."""
-        held = {self.token[name] for name in names if name in self.token}
-        assert len(held) <= 1
-        token = held.pop() if held else self.new_token()
+        token = self.known(names) or self.new_token()
         self.token.update(dict.fromkeys(names, token))
         return token
+
+    def keep_apart(self, names, others) -> None:
+        """Of images that were not named nothing is said, but that what was one in two spaces is two."""
+        if self.known(names) is not None and self.known(names) == self.known(others):
+            self.move(others, self.new_token())
+
+    def known(self, names) -> int | None:
+        held = {self.token[name] for name in names if name in self.token}
+        assert len(held) <= 1
+        return held.pop() if held else None
 
     def new_token(self) -> int:
         self.tokens += 1
@@ -108,6 +116,9 @@ def correction(pet, said, number, order):
     inner = {homes[key][n % len(homes[key])] for n in others}
     every = sorted(name for names in homes.values() for name in names)
     anywhere = {every[n % len(every)] for n in others}
+    rivals = [each for each in known if each != key]
+    rival = rivals[others[0] % len(rivals)] if rivals else key
+    op = "stay" if op == "apart" and not rivals else op
 
     def learn() -> None:
         token = said.token_of(homes[key])
@@ -133,8 +144,14 @@ def correction(pet, said, number, order):
         "move": lambda: Move(sorted(anywhere), ids[key]),
         "rename": lambda: Rename(ids[key], f"label {number}"),
         "set_hero": lambda: SetHero(ids[key], min(inner)),
+        "apart": lambda: Apart([ids[key], ids[rival]]),
+        "stay": lambda: Stay(ids[key], sorted(inner)),
     }[op]()
-    return made, learn_hero if op == "set_hero" else learn
+    return made, {
+        "set_hero": learn_hero,
+        "apart": lambda: said.keep_apart(homes[key], homes[rival]),
+        "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),
+    }.get(op, learn)
 
 
 def unchecked(pet, said):

@@ -3,7 +3,7 @@
 import pytest
 
 from sploot_clusterd.engine import precedence
-from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero, Split, Stay
 from tests.engine.corrected import FIRST, SECOND, THIRD, album, corrected, group, refused
 from tests.engine.pet import job
 
@@ -17,6 +17,10 @@ from tests.engine.pet import job
         (Split(FIRST, ["g0-0"]), Merge([FIRST, SECOND]), "to the same cluster"),
         (Merge([FIRST, SECOND]), Split(FIRST, ["g0-0"]), "to the same cluster"),
         (Merge([FIRST, SECOND]), Merge([SECOND, THIRD]), "to the same cluster"),
+        (Apart([FIRST, SECOND]), Merge([FIRST, SECOND]), "to the same cluster"),
+        (Merge([FIRST, SECOND]), Apart([SECOND, THIRD]), "to the same cluster"),
+        (Stay(FIRST, ["g0-0"]), Move(["g0-0"], SECOND), "to the same images"),
+        (Move(["g0-0"], SECOND), Stay(FIRST, ["g0-0"]), "to the same images"),
         (Rename(FIRST, "later"), Rename(FIRST, "earlier"), "to the same cluster"),
         (SetHero(FIRST, "g0-0"), SetHero(FIRST, "g0-1"), "to the same cluster"),
     ],
@@ -42,6 +46,8 @@ def test_what_comes_after_a_later_one_is_stale_and_changes_nothing(later, earlie
         (SetHero(FIRST, "g0-1"), Rename(FIRST, "name")),
         (Split(FIRST, ["g0-0"]), Split(SECOND, ["g1-0"])),
         (Rename(FIRST, "name"), Rename(SECOND, "other")),
+        (Stay(FIRST, ["g0-0"]), Apart([FIRST, SECOND])),
+        (Apart([FIRST, SECOND]), Move(["g0-0"], THIRD)),
     ],
 )
 def test_what_is_about_something_else_may_come_in_either_order(later, earlier):

@@ -29,7 +29,9 @@ def corrections(draw):
     match op:
         case "merge":
             what = {"clusters": draw(st.lists(clusters, min_size=2, max_size=3))}
-        case "split":
+        case "apart":
+            what = {"clusters": draw(st.lists(clusters, min_size=2, max_size=2, unique=True))}
+        case "split" | "stay":
             what = {"cluster": draw(clusters), "image_ids": some}
         case "move":
             what = {"image_ids": some, "to": draw(clusters)}

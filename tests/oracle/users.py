@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import Correction, EntryId, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Apart, Correction, EntryId, Merge, Move, Rename, SetHero, Split, Stay
 
 
 @dataclass
@@ -26,11 +26,7 @@ class Users:
             case Merge(clusters=clusters):
                 self._unite({self._token_of(cluster, members[cluster]) for cluster in clusters})
             case Split(cluster=cluster, image_ids=names):
-                old = self._token_of(cluster, members[cluster])
-                if set(names) != set(members[cluster]):
-                    self._put(names, self._new())
-                elif any(token == old and name not in members[cluster] for name, token in self.token.items()):
-                    self._put(names, self._new(self.label.get(old)))
+                self._split(cluster, members[cluster], names)
             case Move(image_ids=names, to=cluster):
                 for other, others in members.items():
                     if set(others) & set(names):
@@ -41,6 +37,10 @@ class Users:
                 self.names.add(label)
             case SetHero(image_id=name):
                 self.pins[name] = at
+            case Stay(cluster=cluster, image_ids=names):
+                self._put(names, self._known(cluster, members[cluster]) or self._new())
+            case Apart():
+                pass  # of clusters as wholes, whose heroes stand for them
 
     def forget(self, names: Iterable[str], at: EntryId) -> None:
         """These were removed at that place: a choice that came after it stays."""
@@ -50,15 +50,25 @@ class Users:
                 del self.pins[name]
 
     def _token_of(self, cluster: str, names: Collection[str]) -> int:
+        token = self._known(cluster, names) or self._new()
+        self._put(names, token)
+        return token
+
+    def _known(self, cluster: str, names: Collection[str]) -> int | None:
         """The photos that a user's name was given for may have gone: it stays with the cluster all the same."""
         held = {self.token[name] for name in names if name in self.token}
         assert len(held) <= 1, "images that a user parted were shown together"
         if not held:
             held = {token for token, (_, label) in self.label.items() if label == self.shown.get(cluster)}
             held -= set(self.token.values())
-        token = held.pop() if held else self._new()
-        self._put(names, token)
-        return token
+        return held.pop() if held else None
+
+    def _split(self, cluster: str, members: Collection[str], names: Collection[str]) -> None:
+        old = self._token_of(cluster, members)
+        if set(names) != set(members):
+            self._put(names, self._new())
+        elif any(token == old and name not in members for name, token in self.token.items()):
+            self._put(names, self._new(self.label.get(old)))
 
     def _new(self, label: tuple[int, str] | None = None) -> int:
         token = max((*self.token.values(), *self.label), default=0) + 1

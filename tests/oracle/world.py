@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from sploot_clusterd.engine import JobStatus, Params
-from sploot_clusterd.model import Correction, Insight, Job, Merge, Move, Rename, SetHero, Split
+from sploot_clusterd.model import Apart, Correction, Insight, Job, Merge, Move, Rename, SetHero, Split, Stay
 from tests.engine.pet import START_MS, Pet, direction, insight
 from tests.engine.pet import job as numbered
 from tests.oracle.said import Said
@@ -158,6 +158,7 @@ class World:
         members = {key: sorted(names) for key, names in self._views.members.items()}
         keys = sorted(members)
         key = self._random.choice(keys)
+        others = [other for other in keys if other != key]
         some = self._random.sample(members[key], self._random.randint(1, len(members[key])))
         anywhere = [self._random.choice(members[other]) for other in self._random.sample(keys, min(2, len(keys)))]
         return self._random.choice(
@@ -167,6 +168,8 @@ class World:
                 Move(anywhere, key),
                 Rename(key, f"name {len(self._jobs)}"),
                 SetHero(key, some[0]),
+                Stay(key, some),
+                Apart([key, self._random.choice(others)]) if others else Stay(key, some),
             ]
         )
 

@@ -16,7 +16,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
-from sploot_clusterd.web import HttpServer, Tokens, build_app
+from sploot_clusterd.web import Behind, HttpServer, Tokens, build_app
 from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service
 
 
@@ -36,8 +36,9 @@ async def serve() -> AsyncIterator[Serve]:
         settings = Settings()
         settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
         store = store or FakeStore(views={"pet_123": VIEW})
+        questions = store if isinstance(store, FakeStore) else FakeStore()
         tokens, metrics, health, in_flight = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60), InFlight()
-        app = build_app(store, tokens, settings, metrics, health, in_flight=in_flight)
+        app = build_app(Behind(store, questions), tokens, settings, metrics, health, in_flight=in_flight)
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
         )

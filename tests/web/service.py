@@ -17,6 +17,12 @@ from tests.web.raw_corpus import TOKEN
 JOBS = "/internal/cluster-jobs"
 PET = "/internal/pets/{pet_id}"
 CLUSTERS = "/internal/pets/pet_123/clusters"
+SUGGESTED = [
+    b'{"suggestions":[{"question":"same","clusters":["pet_123-cluster-0","pet_123-cluster-1"],"expected_gain":1.5}%s],'
+    b'"version":7}' % more
+    for more in (b"", b',{"question":"belongs","image_id":"img_1","cluster":"pet_123-cluster-0","expected_gain":0.5}')
+]
+"""One question, and two."""
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
@@ -33,7 +39,10 @@ def body_for(path: str) -> bytes:
 
 @dataclass
 class FakeStore:
-    """The web's half of the store. `error` is raised by whatever is called next; a batch has `room` before it."""
+    """The web's half of the store, and who works out questions.
+
+    `error` is raised by whatever is called next; a batch has `room` before it.
+    """
 
     views: dict[str, bytes] = field(default_factory=dict)
     jobs: list[bytes] = field(default_factory=list)
@@ -43,6 +52,10 @@ class FakeStore:
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
         return self.views.get(pet_id)
+
+    async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
+        self._fail()
+        return SUGGESTED[limit > 1] if pet_id in self.views else None
 
     async def submit(self, payload: bytes) -> None:
         self._fail()

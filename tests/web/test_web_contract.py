@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.web.routes import ROUTES
-from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, TOKEN, VIEW, Service, body_for, raw
+from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, SUGGESTED, TOKEN, VIEW, Service, body_for, raw
 
 ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"}
 
@@ -28,6 +28,8 @@ async def ask(client, method, path, **more):
         ("GET", "/readyz", 200, {"status": "ready", "reasons": [], "warnings": []}),
         ("GET", CLUSTERS, 200, json.loads(VIEW)),
         ("GET", "/internal/pets/pet_9/clusters", 404, {"detail": "cluster state not found"}),
+        ("GET", "/internal/pets/pet_123/suggestions?limit=1", 200, json.loads(SUGGESTED[0])),
+        ("GET", "/internal/pets/pet_123/suggestions?limit=x", 422, {"detail": "limit: expected `int`, got `str`"}),
         ("POST", "/internal/pets/pet_123/invalidate", 202, {"status": "removed"}),
         ("POST", "/internal/pets/pet_9/invalidate", 202, {"status": "noop"}),
         ("DELETE", "/internal/pets/pet_123", 200, {"status": "erased"}),
@@ -195,8 +197,8 @@ async def test_corrections_of_a_pet_without_an_album_are_a_404(client: ClientSes
 @pytest.mark.parametrize(
     ("correction", "detail"),
     [
-        ({}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
-        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename or set_hero"),
+        ({}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
+        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
         (
             {"op": "merge", "clusters": ["pet_123-cluster-0"]},
             "corrections[0].clusters: expected `array` of length >= 2",

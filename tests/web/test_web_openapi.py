@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, StoreUnavailableError
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
@@ -81,6 +81,7 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
 
 SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
+SUGGEST = f"GET {PET}/suggestions"
 FULL = BacklogFullError("full")
 
 
@@ -110,6 +111,11 @@ ANSWERS = [
     Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
     Case(VIEW, 304, asked(VIEW, If_None_Match="*")),
     Case(VIEW, 404, asked(VIEW, pet_id="pet_9")),
+    Case(SUGGEST, 200, asked(SUGGEST)),
+    Case(SUGGEST, 304, asked(SUGGEST, If_None_Match="*")),
+    Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
+    Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
+    Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
     Case(INVALIDATE, 202, asked(INVALIDATE)),
     Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
     Case(ERASE, 200, asked(ERASE)),
@@ -195,8 +201,8 @@ def test_every_example_is_valid(document: dict[str, Any]):
     decode_corrections("pet_123", msgspec.json.encode(contract.CORRECTIONS), LimitsSettings())
 
 
-BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all"}
-"""What is checked of a vector's numbers, times, whose clusters are corrected; beside all that is in a packed vector."""
+BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all", "two different"}
+"""What is checked of a vector's numbers, times, which clusters are corrected; beside all that is in a packed vector."""
 
 
 @pytest.mark.parametrize("bad", [bad for bad in CORPUS if bad.reason == "invalid"], ids=lambda bad: bad.name)

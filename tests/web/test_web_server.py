@@ -16,7 +16,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
-from sploot_clusterd.web import HttpServer, Listening, Tokens, build_app
+from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
 from tests.web.service import FakeStore, Serve, Service, raw
@@ -124,7 +124,7 @@ def test_without_the_c_parser_it_does_not_start():
         "from sploot_clusterd.errors import StartError\n"
         "from sploot_clusterd.health import Health\n"
         "from sploot_clusterd.metrics import Metrics\n"
-        "from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app\n"
+        "from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_ops_app\n"
         "metrics, health = Metrics(), Health(60)\n"
         "app = build_ops_app(metrics, health, Tokens())\n"
         "server = HttpServer(app, Listening('127.0.0.1', 0), name='x', metrics=metrics, health=health)\n"
@@ -161,7 +161,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(FakeStore(), Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
+    app = build_app(Behind(FakeStore(), FakeStore()), Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 

@@ -148,8 +148,8 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
     split = {"op": "split", "cluster": "pet-cluster-0", "image_ids": ["i"]}
     wrong: dict[str, tuple[object, str]] = {
         "no object": (3, ""),
-        "no op": ({"cluster": "pet-cluster-0"}, ".op: expected merge, split, move, rename or set_hero"),
-        "unknown op": ({**rename, "op": "undo"}, ".op: expected merge, split, move, rename or set_hero"),
+        "no op": ({"cluster": "pet-cluster-0"}, ".op: expected merge, split, move, rename, set_hero, apart or stay"),
+        "unknown op": ({**rename, "op": "undo"}, ".op: expected merge, split, move, rename, set_hero, apart or stay"),
         "op no text": ({**rename, "op": 1}, ".op"),
         "no label": ({"op": "rename", "cluster": "pet-cluster-0"}, ".label: this field is required"),
         "empty label": ({**rename, "label": ""}, ".label"),
@@ -163,6 +163,11 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
         "cluster of another pet": ({**rename, "cluster": "cat-cluster-1"}, ": a cluster's id is pet-cluster-<number>"),
         "cluster of a longer pet": ({**rename, "cluster": "pet-cluster-1-cluster-1"}, ": a cluster's id is"),
         "one to merge": ({"op": "merge", "clusters": ["pet-cluster-0"]}, ".clusters"),
+        "one to keep apart": ({"op": "apart", "clusters": ["pet-cluster-0"]}, ".clusters"),
+        "three to keep apart": ({"op": "apart", "clusters": [f"pet-cluster-{n}" for n in range(3)]}, ".clusters"),
+        "one twice to keep apart": ({"op": "apart", "clusters": ["pet-cluster-0"] * 2}, ".clusters: expected two"),
+        "none to stay": ({"op": "stay", "cluster": "pet-cluster-0", "image_ids": []}, ".image_ids"),
+        "nowhere to stay": ({"op": "stay", "image_ids": ["i"]}, ".cluster: this field is required"),
         "257 to merge": ({"op": "merge", "clusters": ["pet-cluster-0"] * 257}, ".clusters: at most 256"),
         "none to split": ({**split, "image_ids": []}, ".image_ids"),
         "a bad id to split": ({**split, "image_ids": ["a b"]}, ".image_ids"),

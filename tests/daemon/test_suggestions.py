@@ -1,0 +1,66 @@
+"""What a real daemon has an app ask: of the view as it is, until the user has answered."""
+
+import numpy as np
+import pytest
+
+from tests.faults.fleet import Fleet
+from tests.support.api import Api
+
+PET = "pet_123"
+SUGGESTIONS = f"/internal/pets/{PET}/suggestions"
+FIRST, SECOND = f"{PET}-cluster-0", f"{PET}-cluster-1"
+
+
+def photos(group: int, share: float = 0.0) -> list[dict]:
+    """Insights of one look, which has a share of the first one."""
+    found = []
+    for number in range(6):
+        vector = np.random.default_rng(100 * group + number).normal(size=24) * 0.05
+        vector[0] += share
+        vector[group] += 1.0
+        found.append({"image_id": f"g{group}-{number}", "embedding": vector.tolist(), "quality": 0.9})
+    return found
+
+
+@pytest.fixture
+async def api(fleet: Fleet) -> Api:
+    """Three clusters, of which the second is rather like the first."""
+    api = Api(fleet, fleet.daemons[0])
+    assert await api.ask("GET", SUGGESTIONS) == (
+        404,
+        {"detail": "no job of this pet was applied yet: there is nothing to ask"},
+    )
+    await api.submit({"pet_id": PET, "payload": {"images": [*photos(0), *photos(1, 0.9), *photos(2)]}})
+    assert len((await api.seen(PET))["clusters"]) == 3
+    return api
+
+
+async def test_a_question_is_asked_until_it_is_answered(api: Api, fleet: Fleet):
+    status, suggested = await api.ask("GET", f"{SUGGESTIONS}?limit=1")
+    assert status == 200
+    assert suggested["version"] == (await api.view(PET))["version"]
+    [question] = suggested["suggestions"]
+    assert (question["question"], question["clusters"]) == ("same", [FIRST, SECOND])
+    assert await api.ask("GET", f"{SUGGESTIONS}?limit=1") == (200, suggested)
+    assert (await api.ask("GET", f"{SUGGESTIONS}?limit=0"))[0] == 422
+
+    no = {"corrections": [{"op": "apart", "clusters": question["clusters"]}]}
+    assert (await api.ask("POST", f"/internal/pets/{PET}/corrections", json=no))[0] == 202
+    await fleet.settled()
+
+    _, after = await api.ask("GET", SUGGESTIONS)
+    assert after["version"] == suggested["version"] + 1
+    assert [FIRST, SECOND] not in [each.get("clusters") for each in after["suggestions"]]
+
+
+async def test_nothing_is_asked_of_an_erased_pet(api: Api, fleet: Fleet):
+    assert (await api.ask("GET", SUGGESTIONS))[0] == 200
+    assert (await api.ask("DELETE", f"/internal/pets/{PET}"))[0] == 200
+    assert (await api.ask("GET", SUGGESTIONS))[0] == 404
+
+
+async def test_an_album_that_cannot_be_read_is_said_to_be_so(api: Api, fleet: Fleet):
+    await fleet.redis.hset(f"sploot.media.clusters:album:{PET}", mapping={"head": b"?", "token": b"other.1"})
+    status, answer = await api.ask("GET", SUGGESTIONS)
+    assert status == 503
+    assert "head" in answer["detail"]
