@@ -7,7 +7,7 @@ Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", 201
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import DIGITS, TINY, Doubles, Floats
+from sploot_clusterd.engine.statistics import EQUAL, TINY, Doubles, Floats
 
 
 def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> Floats:
@@ -19,11 +19,11 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     count = len(weights)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     units = sums / np.maximum(lengths, TINY)
-    likeness = (units @ units.T).round(DIGITS)
+    likeness = units @ units.T
     np.fill_diagonal(likeness, -np.inf)
     if count > neighbours + 1:
         last = np.partition(likeness, count - neighbours, axis=1)[:, count - neighbours, None]
-        likeness[likeness < last] = 0.0
+        likeness[likeness < last - np.float32(EQUAL)] = 0.0
     np.maximum(likeness, 0.0, out=likeness)
     likeness /= np.float32(scale)
     likeness *= likeness
@@ -31,4 +31,4 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     np.fill_diagonal(likeness, np.maximum(weights, 1.0))
     found = likeness @ units
     found *= lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
-    return found
+    return np.asarray(found)
