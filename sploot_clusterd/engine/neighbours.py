@@ -9,6 +9,8 @@ import numpy as np
 
 from sploot_clusterd.engine.statistics import EQUAL, TINY, Doubles, Floats
 
+_LEAST = 0.01
+
 
 def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> Floats:
     """Sums [k, d] of the same lengths, turned towards those of the nearest cells. `sums` are centred, `weights` [k].
@@ -18,7 +20,8 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     """
     count = len(weights)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    units = sums / np.maximum(lengths, TINY)
+    there = lengths > _LEAST * weights[:, None]  # of what is nearly nothing the direction is but rounding
+    units = np.where(there, sums / np.maximum(lengths, TINY), np.float32(0.0))
     likeness = units @ units.T
     np.fill_diagonal(likeness, -np.inf)
     if count > neighbours + 1:
@@ -31,4 +34,4 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     np.fill_diagonal(likeness, np.maximum(weights, 1.0))
     found = likeness @ units
     found *= lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
-    return np.asarray(found)
+    return np.where(there, found, sums)
