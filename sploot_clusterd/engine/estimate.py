@@ -20,7 +20,6 @@ _PLACED_AGAIN = 150e-6
 
 _USUAL = Params()
 """An estimate need not know the settings."""
-_FREED = _USUAL.max_cells - int(_USUAL.max_cells * KEPT_AT_CAP)
 
 
 def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
@@ -35,7 +34,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
     seconds = len(jobs) * _JOB + listed * _LISTED
     if album.spaces:
         dimension = max(dimension, *(space.dimension for space in album.spaces.values()))
-    cells = min(len(album.cells) + images, _USUAL.max_cells)
+    cells = min(len(album.cells) + images, _USUAL.cells_of(album.num_vector_images + images))
     if images:
         rebuilds = _rebuilds(album, images, len(jobs))
         seconds += images * (_IMAGE + cells * dimension * _VALUE)
@@ -57,5 +56,6 @@ def _rebuilds(album: Album, images: int, jobs: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
     partitioned = sum(space.partitioned for space in album.spaces.values())
     moved = images + sum(space.moved for space in album.spaces.values())
-    at_cap = max(len(album.cells) + images - _USUAL.max_cells, 0) // _FREED
+    most = _USUAL.cells_of(album.num_vector_images + images)
+    at_cap = max(len(album.cells) + images - most, 0) // (most - int(most * KEPT_AT_CAP))
     return min(int(moved / max(_USUAL.rebuild_least, _USUAL.rebuild_growth * partitioned)), jobs) + at_cap

@@ -42,6 +42,13 @@ _FEW: Final = 256
 """Groups up to which all pairs are looked at for the best one."""
 
 
+def _size(harmonic: Doubles) -> Doubles:
+    """(h + 0.3)^0.75, by roots: they take a tenth of a power's time, and are the same on every CPU."""
+    root = np.sqrt(harmonic + 0.3)
+    root *= np.sqrt(root)
+    return root
+
+
 class Groups:
     """What the evidence of k groups follows from: |sum|^2 and weight, [k] each; changed in place by merges."""
 
@@ -71,8 +78,7 @@ class Groups:
         scores -= float(self._apart[one])
         harmonic = self._weight * weight
         harmonic /= both
-        harmonic += 0.3
-        scores /= harmonic**0.75
+        scores /= _size(harmonic)
         return scores
 
     def all_merge_scores(self, products: Doubles) -> Doubles:
@@ -80,7 +86,7 @@ class Groups:
         weights = self._weight + self._weight[:, None]
         both = evidence(self._square + self._square[:, None] + 2.0 * products, weights, self._ratio)
         harmonic = self._weight * self._weight[:, None] / weights
-        scores = (both - self._apart - self._apart[:, None]) / (harmonic + 0.3) ** 0.75
+        scores = (both - self._apart - self._apart[:, None]) / _size(harmonic)
         np.fill_diagonal(scores, -np.inf)
         return np.asarray(scores)
 

@@ -7,7 +7,9 @@ Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", 201
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import DIGITS, TINY, Doubles, Floats
+from sploot_clusterd.engine.statistics import EQUAL, TINY, Doubles, Floats
+
+_LEAST = 0.01
 
 
 def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> Floats:
@@ -18,12 +20,13 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     """
     count = len(weights)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    units = sums / np.maximum(lengths, TINY)
-    likeness = (units @ units.T).round(DIGITS)
+    there = lengths > _LEAST * weights[:, None]  # of what is nearly nothing the direction is but rounding
+    units = np.where(there, sums / np.maximum(lengths, TINY), np.float32(0.0))
+    likeness = units @ units.T
     np.fill_diagonal(likeness, -np.inf)
     if count > neighbours + 1:
         last = np.partition(likeness, count - neighbours, axis=1)[:, count - neighbours, None]
-        likeness[likeness < last] = 0.0
+        likeness[likeness < last - np.float32(EQUAL)] = 0.0
     np.maximum(likeness, 0.0, out=likeness)
     likeness /= np.float32(scale)
     likeness *= likeness
@@ -31,4 +34,4 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     np.fill_diagonal(likeness, np.maximum(weights, 1.0))
     found = likeness @ units
     found *= lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
-    return found
+    return np.where(there, found, sums)

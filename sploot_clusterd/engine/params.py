@@ -72,7 +72,7 @@ class Smoothing:
 
     neighbours: int = 8
     ratio: float = 1.5
-    threshold: float = 2.7
+    threshold: float = 2.3
     likeness: float = 2.3
     """Of `Absorbing`, and of its lead."""
 

@@ -121,30 +121,32 @@ def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
 
 
 def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Floats, Doubles]:
-    """Centred sums [count, d] and weights [count] of groups of cells; `groups` [k] numbers them from 0, none is empty."""
-    scales = about.scales.astype(np.float32)
-    add = _by_product if count * cells.sums.size < _MUCH else _by_rows
-    sums, shift = add(cells.sums, scales, groups, count), np.bincount(groups, scales * cells.weights, minlength=count)
-    sums -= shift.astype(np.float32)[:, None] * about.mean
+    """Centred sums [count, d] and weights [count] of groups of cells.
+
+    `groups` [k] numbers them from 0, and none is empty.
+    """
+    few = count * cells.sums.size < _MUCH
+    sums, shift = (_by_product if few else _by_rows)(cells, about.scales.astype(np.float32), groups, count)
+    sums -= shift[:, None] * about.mean
     return sums, np.bincount(groups, cells.weights, minlength=count).astype(np.float64)
 
 
-def _by_product(rows: Floats, scales: Floats, groups: Ints, count: int) -> Floats:
-    """Sums [count, d] of scaled rows [k, d] by group: soonest where there are few."""
+def _by_product(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:
+    """Sums [count, d] of scaled cells, and of their scaled weights [count]: soonest where there are few."""
     members = np.zeros((count, len(groups)), dtype=np.float32)
     members[groups, np.arange(len(groups))] = scales
-    return members @ rows
+    return members @ cells.sums, members @ cells.weights.astype(np.float32)
 
 
-def _by_rows(rows: Floats, scales: Floats, groups: Ints, count: int) -> Floats:
-    """The same in time that does not grow with the number of groups times that of rows."""
+def _by_rows(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:
+    """The same in time that does not grow with the number of groups times that of cells."""
     order = groups.argsort(kind="stable")
-    scaled = rows[order] * scales[order, None]
+    scaled = cells.sums[order] * scales[order, None]
     bounds = np.searchsorted(groups[order], np.arange(count + 1))
     sums: Floats = scaled[bounds[:-1]]
     for group in np.flatnonzero(np.diff(bounds) > 1).tolist():
         np.add.reduce(scaled[bounds[group] : bounds[group + 1]], axis=0, out=sums[group])
-    return sums
+    return sums, np.bincount(groups, scales * cells.weights, minlength=count).astype(np.float32)
 
 
 def cosines_to_sum(sums: Floats | Doubles) -> Doubles:

@@ -57,7 +57,10 @@ def _axes(known: KindProfile) -> str:
             f"{found}, which is so even that axes would take away more than they give: compared in full, less the mean"
         )
     if not spectrum.power:
-        return f"{found}, which is even: compared on {spectrum.axes} axes, which hold all but {spectrum.left_out:.0%} of it"
+        return (
+            f"{found}, which is even: compared on {spectrum.axes} axes without whitening, which leave out "
+            f"{spectrum.left_out:.0%} of the variance"
+        )
     return (
         f"{found}: compared on {spectrum.axes} axes, which leave out {spectrum.left_out:.0%} of the variance, each "
         f"divided by its variance to the power {spectrum.power:.2f}; that makes the effective dimension "

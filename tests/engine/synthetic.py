@@ -7,6 +7,7 @@ of the images has a degraded twin, of lower quality and mostly far from its orig
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +25,18 @@ class Encoder:
     do, so that it hardly matters how many values they are written in.
     """
 
-    def __init__(self, dimension: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        seed: int = 0,
+        steepness: float = 0.15,
+        within: tuple[float, float] = WITHIN,
+        directions: int = DIRECTIONS,
+    ) -> None:
+        """Deviations fall along the directions to the power of `steepness`; `within` bounds a label's mean cosine."""
         rng = np.random.default_rng((dimension, seed))
-        spread = np.arange(1, min(DIRECTIONS, dimension - 1) + 1) ** -0.15
+        self._within = within
+        spread = np.arange(1, min(directions, dimension - 1) + 1) ** -steepness
         axes, _ = np.linalg.qr(rng.normal(size=(dimension, len(spread) + 1)))
         self._common = axes[:, 0]
         self._axes = (spread / np.linalg.norm(spread))[:, None] * axes[:, 1:].T
@@ -39,7 +49,7 @@ class Encoder:
     def images(self, rng: np.random.Generator, label: np.ndarray) -> FloatVector:
         """A vector for each image of `label` [n]: [n, dimension]."""
         centres = self.directions(rng, label.max() + 1)[label]
-        within = rng.uniform(*WITHIN, size=(label.max() + 1, 1))[label]
+        within = rng.uniform(*self._within, size=(label.max() + 1, 1))[label]
         noise = self.directions(rng, len(label))
         return unit(BETWEEN**0.5 * self._common + (within - BETWEEN) ** 0.5 * centres + (1 - within) ** 0.5 * noise)
 
@@ -69,12 +79,14 @@ class Fleet:
         others: Mapping[str, int] | None = None,
         missing: Mapping[str, float] | None = None,
         near: tuple[float, float] = (0.2, 0.9),
+        **encoder: Any,
     ) -> None:
+        """`encoder` is what all encoders are further told."""
         self._seed = seed
         self._missing = missing or {}
         self._near = near
         lengths = {"embedding": dimension, **(others or {})}
-        self._encoders = {kind: Encoder(length, seed) for kind, length in lengths.items()}
+        self._encoders = {kind: Encoder(length, seed, **encoder) for kind, length in lengths.items()}
 
     def album(self, number: int, labels: int | None = None) -> LabelledAlbum:
         """Always the same album for the same number; with 2 to 8 labels if it is not said how many."""

@@ -208,5 +208,5 @@ def test_what_a_split_founds_stays_within_the_cap():
 
     corrected(pet, 3, Split(cluster, [f"g0-{n}" for n in range(30)]))
 
-    assert len(pet.album.cells) <= 12
+    assert len(pet.album.cells) <= pet.params.cells_of(60)
     assert [c["size"] for c in pet.clusters] == [30, 30]
