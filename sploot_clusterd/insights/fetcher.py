@@ -98,7 +98,7 @@ class Fetcher:
         if in_hand > self._concurrency:  # to wait for more makes larger jobs, and no request waits for it
             await self._wait()
             return
-        room = 0 if self._upstream.is_open else _AHEAD * self._concurrency - in_hand
+        room = 0 if self._upstream.is_open else 1 if self._upstream.in_doubt else _AHEAD * self._concurrency - in_hand
         self._left.clear()
         queue = await self._wants.due(room)
         self._metrics.insights_pets_waiting.set(queue.pets)

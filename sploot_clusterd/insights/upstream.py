@@ -121,6 +121,11 @@ class Upstream:
         """Whether the service is left alone at the moment."""
         return self._breaker.seconds_left() > 0
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is not known that the service answers: one question finds out."""
+        return self._breaker.state is not State.CLOSED
+
     def replace_token(self, token: Secret | None) -> None:
         """What is sent from now on. Where the one before was refused, this is tried at once."""
         if self._http:

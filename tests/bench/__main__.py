@@ -20,6 +20,7 @@ from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size
 from tests.bench.growth import growth
 from tests.bench.http import reads, submits
+from tests.bench.insights import insights
 from tests.bench.jobs import jobs
 from tests.bench.memory import memory
 from tests.bench.process import process
@@ -45,6 +46,7 @@ MEASURES: dict[str, Measure] = {
     "growth": growth,
     "rivals": rivals,
     "process": process,
+    "insights": insights,
 }
 
 

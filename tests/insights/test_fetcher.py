@@ -59,6 +59,10 @@ class Memory:
     def is_open(self) -> bool:
         return not self.may_be_asked.is_set()
 
+    @property
+    def in_doubt(self) -> bool:
+        return self.is_open
+
     async def ready(self) -> None:
         await self.may_be_asked.wait()
 

@@ -73,25 +73,57 @@ local function want(image, now)
   end
 end
 
--- A list only where it was handed over, and not wanted again since.
+-- A list only where it was handed over, and not wanted again since. Whether it was wanted.
 local function unwant(image)
-  if image == '*' and get_asked(asked_key, image).handed == 0 then return end
-  redis.call('ZREM', wanted_key, image)
+  if image == '*' and get_asked(asked_key, image).handed == 0 then return false end
+  if redis.call('ZREM', wanted_key, image) == 0 then return false end
   redis.call('HDEL', asked_key, image)
+  return true
 end
 
-local function write_wants()
-  local known, now = redis.call('EXISTS', wanted_key) == 1, now_ms()
-  if not known and new_wants.to < new_wants.from then return end
-  if known then
-    for i = old_wants.from, old_wants.to do unwant(ARGV[i]) end
+local function let_live(key)
+  if tonumber(album_life) > 0 then
+    redis.call('EXPIRE', key, album_life)
+  else
+    redis.call('PERSIST', key)  -- the setting may have been another before
   end
+end
+
+-- Whether there is anything in a list.
+local function any(list)
+  return list.to >= list.from
+end
+
+-- How many wants the pet has, where insights are fetched; and a look at what will be written is of the right type.
+local function count_wants()
+  if insights_from == 0 then return 0 end
+  local count = redis.call('ZCARD', wanted_key)
+  if count > 0 or any(new_wants) then
+    redis.call('HLEN', asked_key)
+    redis.call('ZCARD', wants_key)
+  end
+  if any(untold) then
+    redis.call('HLEN', untold_key)
+    redis.call('ZCARD', tellings_key)
+  end
+  return count
+end
+
+-- Of a pet that had so many wants.
+local function write_wants(count)
+  local changed, now = any(new_wants), now_ms()
+  if count > 0 then
+    for i = old_wants.from, old_wants.to do changed = unwant(ARGV[i]) or changed end
+  end
+  if not changed then return end
   for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
   requeue(wants_key, pet_id, wanted_key)
+  let_live(wanted_key)
+  let_live(asked_key)
 end
 
 local function write_untold()
-  if untold.to < untold.from then return end
+  if not any(untold) then return end
   for i = untold.from, untold.to, 2 do
     if ARGV[i + 1] == '' then
       redis.call('HDEL', untold_key, ARGV[i])
@@ -100,6 +132,7 @@ local function write_untold()
     end
   end
   redis.call('ZADD', tellings_key, 'NX', now_ms(), pet_id)
+  let_live(untold_key)
 end
 
 local ours = {'lost'}
@@ -116,10 +149,7 @@ end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
-if insights_from > 0 then
-  for _, key in ipairs({wanted_key, wants_key, tellings_key}) do redis.call('ZCARD', key) end
-  for _, key in ipairs({asked_key, untold_key}) do redis.call('HLEN', key) end
-end
+local count = count_wants()
 write('HDEL', attempts, entries)
 if new_token ~= '' then
   write('HSET', images, rows)
@@ -127,17 +157,10 @@ if new_token ~= '' then
   write('HSET', album, fields)
   write('HDEL', album, old_fields)
   redis.call('HSET', album, 'token', new_token)
-  if insights_from > 0 then
-    write_wants()
-    write_untold()
-  end
-  for _, key in ipairs({album, images, wanted_key, asked_key, untold_key}) do
-    if tonumber(album_life) > 0 then
-      redis.call('EXPIRE', key, album_life)
-    else
-      redis.call('PERSIST', key)  -- the setting may have been another before
-    end
-  end
+  let_live(album)
+  let_live(images)
+  write_wants(count)
+  write_untold()
 end
 if rest_of_view ~= '' then new_view = new_view .. redis.call('ZCARD', wanted_key) .. rest_of_view end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end
