@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sploot_clusterd.config import LimitsSettings, Secret
+from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.insights.breaker import FAILURES
 from sploot_clusterd.insights.source import Shown, SourceRefusesError, SourceUnavailableError
 from sploot_clusterd.model import JobPayload, JobRequest
@@ -49,6 +50,30 @@ async def test_a_field_becomes_the_label(storage, connect, field, label):
     storage.keep("pet-9", "img", {**insight_of(ALBUM, 0), "pose_category": "side"})
     found = await connect(storage.url, label_field=field).upstream.insight("img")
     assert found.image.label == label
+
+
+@pytest.mark.parametrize(("field", "version"), [("processor_version", MODEL), ("encoder", "clip@3"), ("none", None)])
+async def test_a_field_names_the_encoder(storage, connect, field, version):
+    storage.keep("pet-9", "img", {**insight_of(ALBUM, 0), "encoder": "clip@3"})
+    found = await connect(storage.url, version_field=field).upstream.insight("img")
+    assert found.model_version == version
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"label_field": "quality_score"}, r"insights\.label_field: quality_score"),
+        ({"version_field": "embedding"}, r"insights\.version_field: embedding"),
+        ({"label_field": "species", "version_field": "species"}, r"insights\.label_field: species"),
+    ],
+)
+def test_a_field_with_a_meaning_of_its_own_is_refused(connect, fields, named):
+    with pytest.raises(ConfigError, match=f"{named} has a meaning of its own"):
+        connect("http://127.0.0.1:1", **fields)
+
+
+def test_two_fields_may_be_none(connect):
+    connect("http://127.0.0.1:1", label_field="none", version_field="none")
 
 
 async def test_what_is_not_known_yet_is_none(client, storage):
