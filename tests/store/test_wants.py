@@ -303,3 +303,12 @@ async def test_what_was_handed_over_in_vain_is_due_again_and_counted(
         taken = await take(wants)
         assert [image.handed for image in taken.images] == [handed]
         await wants.settle(Settlement(PET, taken.lease, handed=["a"], payload=b"job"), LEASE_MS)
+
+
+async def test_what_is_left_of_a_pet_comes_after_the_others(wants: Wants, redis: Redis):
+    await redis.zadd("ns:wanted:large", {"a": 1, "b": 1})
+    await redis.zadd("ns:wants", {"large": 1})
+    await wants.want_lists(["small"])
+    assert (await wants.due(1)).due == ["large"]
+    await wants.take({"large": 1}, LEASE_MS)
+    assert (await wants.due(2)).due == ["small", "large"]
