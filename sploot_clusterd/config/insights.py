@@ -14,7 +14,7 @@ URL_ALLOWED: Final = (
 )
 TOKEN_PATTERN: Final = r"[\x21-\x7e]+"  # noqa: S105 - what goes into a header as it is
 TOKEN_ALLOWED: Final = "a text of visible ASCII characters, without blanks"  # noqa: S105 - says what one looks like
-NO_LABEL: Final = "none"
+NO_FIELD: Final = "none"
 
 
 def url_is_allowed(url: str) -> bool:
@@ -56,9 +56,16 @@ class InsightsSettings:
     )
     label_field: str = text(
         "pose_category",
-        f"The field of an answer that becomes an image's label; {NO_LABEL}: images get no label.",
+        f"The field of an answer that becomes an image's label; {NO_FIELD}: images get no label.",
         r"\w+",
-        f"a field's name, or {NO_LABEL}",
+        f"a field's name, or {NO_FIELD}",
+    )
+    version_field: str = text(
+        "processor_version",
+        "The field of an answer that names the encoder, whose images are compared with each other only; "
+        f"{NO_FIELD}: all are one encoder's.",
+        r"\w+",
+        f"a field's name, or {NO_FIELD}",
     )
     timeout_seconds: float = number(5.0, "How long an answer may take, in seconds, its last byte included.", 0.1, 600.0)
     concurrency: int = whole(16, "Requests under way at once.", 1, 1000)

@@ -26,6 +26,9 @@ _AHEAD: Final = 2
 """Images in hand for each request that may be under way, so that none has to wait for Redis."""
 _MOST_AT_ONCE: Final = 64
 """Images of a pet in one job."""
+_LEAST_PETS: Final = 4
+_SHARE: Final = 8
+"""Images of a pet that are taken while others wait: fewer would make small jobs, more a long round."""
 _MOST_LISTED: Final = 256
 """Ids of a list in one job: with their vectors, these are what is applied in one commit."""
 _SUSPICIOUS: Final = 2
@@ -100,7 +103,7 @@ class Fetcher:
             return
         room = 0 if self._upstream.is_open else 1 if self._upstream.in_doubt else _AHEAD * self._concurrency - in_hand
         self._left.clear()
-        queue = await self._wants.due(room)
+        queue = await self._wants.due(min(room, max(_LEAST_PETS, room // _SHARE)))
         self._metrics.insights_pets_waiting.set(queue.pets)
         self._metrics.insights_oldest_wait.set(queue.overdue_ms / 1000)
         if not queue.due:

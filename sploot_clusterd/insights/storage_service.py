@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from sploot_clusterd.config import InsightsSettings
-from sploot_clusterd.config.insights import NO_LABEL
+from sploot_clusterd.config.insights import NO_FIELD
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.insights.decoding import decoded
 from sploot_clusterd.insights.http import Http
@@ -26,7 +26,6 @@ class _Answer(msgspec.Struct, gc=False):
     has_embedding: bool | None = None
     embedding: list[float] | None = None
     quality_score: float | None = None
-    processor_version: str | None = None
     captured_at: datetime | None = None
     source_image_id: str | int | None = None
 
@@ -61,7 +60,7 @@ class StorageService:
         self._http = http
         named = settings.url is not None and settings.url.reveal().rstrip("/").endswith("/internal")
         self._prefix = "" if named else "/internal"
-        self._answer = msgspec.json.Decoder(_labelled(settings.label_field))
+        self._answer = msgspec.json.Decoder(_with_fields(settings))
         self._images = msgspec.json.Decoder(_Images)
         self._encode = msgspec.json.Encoder().encode
 
@@ -83,7 +82,7 @@ class StorageService:
             label=getattr(answer, "label", None) or None,
             captured_at=answer.captured_at,
         )
-        return Fetched(image, answer.processor_version or None)
+        return Fetched(image, getattr(answer, "version", None) or None)
 
     async def images_of(self, pet_id: str) -> AsyncIterator[Sequence[str]]:
         body = await self._http.get(f"{self._prefix}/pets/{pet_id}/images-with-embeddings")
@@ -102,14 +101,17 @@ class StorageService:
         await self._http.close()
 
 
-def _labelled(field: str) -> type[_Answer]:
-    """An answer whose `label` is the member of that name. Raises ConfigError."""
-    if field == NO_LABEL:
-        return _Answer
-    if field in _Answer.__struct_fields__:
-        raise ConfigError(f"insights.label_field: {field} has a meaning of its own; name another field, or {NO_LABEL}")
-    labelled: Any = msgspec.defstruct(
-        "_LabelledAnswer", [("label", str | None, None)], bases=(_Answer,), rename={"label": field}, gc=False
+def _with_fields(settings: InsightsSettings) -> type[_Answer]:
+    """An answer with `label` and `version`, which are the members that the settings name. Raises ConfigError."""
+    fields = {"label": settings.label_field, "version": settings.version_field}
+    named = {name: field for name, field in fields.items() if field != NO_FIELD}
+    for name, field in named.items():
+        if field in _Answer.__struct_fields__ or list(named.values()).count(field) > 1:
+            raise ConfigError(
+                f"insights.{name}_field: {field} has a meaning of its own; name another field, or {NO_FIELD}"
+            )
+    answer: Any = msgspec.defstruct(
+        "_AnswerWithFields", [(name, str | None, None) for name in named], bases=(_Answer,), rename=named, gc=False
     )
-    answer: type[_Answer] = labelled
-    return answer
+    whole: type[_Answer] = answer
+    return whole

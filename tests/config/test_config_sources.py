@@ -69,6 +69,7 @@ NAMES = {
     "insights.ca_file": "CLUSTERD_INSIGHTS_CA_FILE",
     "insights.adapter": "CLUSTERD_INSIGHTS_ADAPTER",
     "insights.label_field": "CLUSTERD_INSIGHTS_LABEL_FIELD",
+    "insights.version_field": "CLUSTERD_INSIGHTS_VERSION_FIELD",
     "insights.timeout_seconds": "CLUSTERD_INSIGHTS_TIMEOUT_SECONDS",
     "insights.concurrency": "CLUSTERD_INSIGHTS_CONCURRENCY",
     "insights.rate": "CLUSTERD_INSIGHTS_RATE",

@@ -102,13 +102,13 @@ _FAIRNESS = (
     Plan("fairness: a flood of stale corrections", fairness.late, Size(30, 8, 300), Size(200, 8, 1000)),
 )
 _INSIGHTS = (
-    Plan("kill -9 of a daemon, answers on the wire", insights.daemon_killed, Size(150, 100, 2), Size(3000, 100, 20)),
-    Plan("storage service killed and back", insights.service_killed, Size(150, 100, 1), Size(3000, 100, 10)),
-    Plan("storage service slow, 2 s", insights.slow, Size(100, 50, 0), Size(1000, 50, 0)),
-    Plan("storage service failing, one in ten", insights.failing, Size(150, 100, 0), Size(3000, 100, 0)),
+    Plan("kill -9 of a daemon, answers on the wire", insights.daemon_killed, Size(150, 100, 2), Size(1500, 100, 10)),
+    Plan("storage service killed and back", insights.service_killed, Size(150, 100, 1), Size(1500, 100, 6)),
+    Plan("storage service slow, 2 s", insights.slow, Size(100, 50, 0), Size(500, 50, 0)),
+    Plan("storage service failing, one in ten", insights.failing, Size(150, 100, 0), Size(1500, 100, 0)),
     Plan("storage service knows images late", insights.missing, Size(150, 100, 0), Size(1000, 100, 0)),
-    Plan("answers of the storage service lost", insights.lost, Size(150, 100, 0), Size(3000, 100, 0)),
-    Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(3000, 100, 20)),
-    Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(3000, 100, 10)),
+    Plan("answers of the storage service lost", insights.lost, Size(150, 100, 0), Size(1500, 100, 0)),
+    Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(1500, 100, 10)),
+    Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(1500, 100, 6)),
 )
 PLANS = (*_KILLS, *_REDIS, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)

@@ -45,7 +45,7 @@ Connect = Callable[..., Client]
 
 
 def settings_for(url: str, **insights: Any) -> Settings:
-    given = {"url": SecretUrl(url), "token": Secret(TOKEN), "rate": 0.0, "timeout_seconds": 1.0, **insights}
+    given = {"url": SecretUrl(url), "token": Secret(TOKEN), "rate": 0.0, "timeout_seconds": 20.0, **insights}
     return replace(Settings(), insights=replace(InsightsSettings(), **given))
 
 

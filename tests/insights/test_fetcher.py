@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
@@ -11,60 +11,12 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import InsightsSettings, LimitsSettings
 from sploot_clusterd.health import Health
 from sploot_clusterd.insights.fetcher import Fetcher
-from sploot_clusterd.insights.source import BadAnswerError, Fetched, SourceUnavailableError
+from sploot_clusterd.insights.source import BadAnswerError, SourceUnavailableError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import ImageInsight, PackedVector
 from sploot_clusterd.store import LIST, Store
+from tests.insights.memory import Memory, found
 from tests.support.stores import opened, settings
 from tests.support.waiting import eventually
-
-
-def found(image_id: str, length: int = 8, model: str = "m@1") -> Fetched:
-    return Fetched(ImageInsight(image_id, embedding=PackedVector("f32", "A" * length)), model)
-
-
-@dataclass
-class Memory:
-    """Stands for the upstream client. `answers` is what asking for an image comes to, next first, the last for ever."""
-
-    answers: dict[str, list[object]] = field(default_factory=dict)
-    lists: dict[str, list[list[str]]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    may_be_asked: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while the service may be asked."""
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    in_hand: int = 0
-    most_in_hand: int = 0
-
-    async def insight(self, image_id: str) -> Fetched | None:
-        self.asked.append(image_id)
-        self.in_hand += 1
-        self.most_in_hand = max(self.most_in_hand, self.in_hand)
-        try:
-            await self.gate.wait()
-        finally:
-            self.in_hand -= 1
-        answers = self.answers.get(image_id, [None])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def images_of(self, pet_id: str) -> AsyncIterator[list[str]]:
-        for page in self.lists.get(pet_id, []):
-            await self.gate.wait()
-            yield page
-
-    @property
-    def is_open(self) -> bool:
-        return not self.may_be_asked.is_set()
-
-    @property
-    def in_doubt(self) -> bool:
-        return self.is_open
-
-    async def ready(self) -> None:
-        await self.may_be_asked.wait()
 
 
 @dataclass

@@ -7,8 +7,6 @@ from sploot_clusterd.store import (
     LIST,
     AlbumStore,
     Commit,
-    CommitOutcome,
-    InsightNews,
     Settlement,
     Store,
     Stream,
@@ -16,37 +14,16 @@ from sploot_clusterd.store import (
     ViewStore,
     Wants,
 )
+from tests.support.committer import PET, Committer
 from tests.support.producer import Producer
 from tests.support.waiting import eventually
 
-PET = "pet"
 LEASE_MS = 60_000
-VIEW = (b'{"wanted":', b',"more":1}')
 
 
 @pytest.fixture
 def wants(store: Store) -> Wants:
     return store.wants
-
-
-class Committer:
-    """Commits to one pet's album, one version after the other."""
-
-    def __init__(self, albums: AlbumStore, producer: Producer) -> None:
-        self._albums = albums
-        self._producer = producer
-        self._token = b""
-        self._version = 0
-
-    async def __call__(self, *new: str, old: tuple[str, ...] = (), **more: object) -> None:
-        await self._producer.add()
-        entry = next(each for each in await self._producer.read("me") if each.fields[b"payload"] == b"{}")
-        self._version += 1
-        news = InsightNews(new, old, VIEW[1], **more)
-        commit = Commit(PET, [entry.key], self._token, None, self._version, {b"head": b"h"}, view=VIEW[0])
-        (done,) = await self._albums.commit("me", [commit._replace(insights=news)])
-        assert done.outcome is CommitOutcome.COMMITTED
-        self._token = done.token
 
 
 @pytest.fixture
@@ -254,20 +231,6 @@ async def test_a_queue_forgets_pets_whose_wants_are_gone(commit: Committer, want
     assert not await redis.exists("ns:wants")
 
 
-async def test_what_is_untold_is_the_newest_word_until_it_was_told(commit: Committer, store: Store, redis: Redis):
-    await commit(untold={"a": b"1", "b": b"1", "gone": b""})
-    await commit(untold={"a": b"2"})
-    assert (await store.untold.due(10)).due == [PET]
-    taken = await store.untold.take([PET], 10, LEASE_MS)
-    assert taken == {PET: {"a": b"2", "b": b"1"}}
-    assert (await store.untold.due(10)).due == []
-    await commit(untold={"b": b"3"})  # while a and b are being told
-    assert await store.untold.settle(PET, taken[PET], 0) == 1
-    assert await store.untold.take([PET], 10, LEASE_MS) == {PET: {"b": b"3"}}
-    await store.untold.settle(PET, {"b": b"3"}, 0)
-    assert not await redis.exists("ns:untold:pet", "ns:tellings")
-
-
 async def test_what_was_handed_over_is_counted_until_its_job_is_applied(commit: Committer, wants: Wants, redis: Redis):
     await commit("a", LIST)
     taken = await take(wants)
@@ -303,3 +266,12 @@ async def test_what_was_handed_over_in_vain_is_due_again_and_counted(
         taken = await take(wants)
         assert [image.handed for image in taken.images] == [handed]
         await wants.settle(Settlement(PET, taken.lease, handed=["a"], payload=b"job"), LEASE_MS)
+
+
+async def test_what_is_left_of_a_pet_comes_after_the_others(wants: Wants, redis: Redis):
+    await redis.zadd("ns:wanted:large", {"a": 1, "b": 1})
+    await redis.zadd("ns:wants", {"large": 1})
+    await wants.want_lists(["small"])
+    assert (await wants.due(1)).due == ["large"]
+    await wants.take({"large": 1}, LEASE_MS)
+    assert (await wants.due(2)).due == ["small", "large"]

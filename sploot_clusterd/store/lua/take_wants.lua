@@ -19,4 +19,6 @@ for _, image in ipairs(redis.call('ZRANGE', wanted, '-inf', now, 'BYSCORE', 'LIM
   redis.call('ZADD', wanted, lease, image)
 end
 requeue(wants, pet_id, wanted)
+-- What is left of it is due when all others that are due have had their turn.
+redis.call('ZADD', wants, 'XX', 'GT', now, pet_id)
 return taken
