@@ -57,7 +57,7 @@ class Reader:
 
     async def do(self, block: Block) -> Answer:
         """Runs a block, once everything before it has taken effect."""
-        await eventually(self._settled, what="every job to be settled")
+        await eventually(self._settled, what="every job to be settled", timeout=30)
         if block.mark == "python":
             return await self._output(sys.executable, "-c", block.text)
         [line] = block.text.splitlines()
