@@ -43,7 +43,7 @@ class Apart:
     async def leave(self, batch: Batch, queue: Queue) -> None:
         """Leaves the pets that the queue has set apart to tasks; what is beyond their shares is put off."""
         for pet_id in sorted(queue.apart):
-            if self._beyond(queue, pet_id):
+            if self._beyond(queue, pet_id) and not self._shares.has_put_off(pet_id):
                 await self._waiting.let_move(pet_id)
             await self._put_off(batch, queue, pet_id, self._beyond(queue, pet_id))
             if pet_id in queue.left:
