@@ -18,6 +18,8 @@ from sploot_clusterd.model import Job
 
 _FEW_IMAGES: Final = 4
 """In one job: it is not worth an estimate."""
+_MANY_JOBS: Final = 16
+"""Of one pet in a batch: if they come to nothing, each is a dead letter with a round trip of its own."""
 
 
 class Apart:
@@ -34,7 +36,7 @@ class Apart:
 
     def takes_long(self, pet_id: str, jobs: Sequence[Delivery]) -> bool:
         """As far as can be told before its album is loaded; and if older ones of the pet do, so do these."""
-        if self._waiting.works_on(pet_id):
+        if len(jobs) > _MANY_JOBS or self._waiting.works_on(pet_id):
             return True
         if len(jobs) == 1 and len(jobs[0].job.images) <= _FEW_IMAGES and not jobs[0].job.force:
             return False
@@ -43,7 +45,7 @@ class Apart:
     async def leave(self, batch: Batch, queue: Queue) -> None:
         """Leaves the pets that the queue has set apart to tasks; what is beyond their shares is put off."""
         for pet_id in sorted(queue.apart):
-            if self._beyond(queue, pet_id):
+            if self._beyond(queue, pet_id) and not self._shares.has_put_off(pet_id):
                 await self._waiting.let_move(pet_id)
             await self._put_off(batch, queue, pet_id, self._beyond(queue, pet_id))
             if pet_id in queue.left:

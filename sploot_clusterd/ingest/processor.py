@@ -15,7 +15,7 @@ from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.order import Order
-from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Plan, Planner, Ready
+from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Planner, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
@@ -218,16 +218,26 @@ class Processor:
         plans = await self._compute.each(
             self._planner.plan, pets, in_thread=in_thread, large=alone and max(estimates) > LARGE
         )
-        rest, done = Rest({}, set()), list[Ready | Overtaken]()
+        self._count_stage("compute", start)
+        rest, ready, lacking = Rest({}, set()), list[Ready | Overtaken](), list[NeedsRows | NeedsProfile]()
         for plan in plans:
-            if isinstance(plan, NeedsRows) and not alone and self._planner.takes_long_with_rows(plan.rest):
+            if isinstance(plan, Ready):
+                ready.append(plan)
+            elif isinstance(plan, NeedsRows) and not alone and self._planner.takes_long_with_rows(plan.rest):
                 rest.large.add(plan.rest.pet_id)
             else:
-                done.append(await self._complete(batch, plan, large=alone))
-        start = self._count_stage("compute", start)
-        failures = [failure for plan in done for failure in plan.failures]
-        again, refused = await self._commit(batch, [plan for plan in done if isinstance(plan, Ready) and plan.jobs])
-        overtaken = [plan.rest for plan in done if isinstance(plan, Overtaken)]
+                lacking.append(plan)
+        await self._finish(batch, ready, rest)
+        if lacking:
+            await self._finish(batch, await self._complete(batch, lacking, large=alone), rest)
+        return rest
+
+    async def _finish(self, batch: Batch, plans: Sequence[Ready | Overtaken], rest: Rest) -> None:
+        """Commits; what has to be attempted again is added to the rest."""
+        start = time.perf_counter()
+        failures = [failure for plan in plans for failure in plan.failures]
+        again, refused = await self._commit(batch, [plan for plan in plans if isinstance(plan, Ready) and plan.jobs])
+        overtaken = [plan.rest for plan in plans if isinstance(plan, Overtaken)]
         rest.again.update(again)
         rest.again.update({pet.pet_id: self._conflict(pet.pet_id, pet.jobs) for pet in overtaken})
         self._count_stage("commit", start)
@@ -236,7 +246,6 @@ class Processor:
         await self._results.failed(batch, failures)
         if unavailable:
             raise unavailable[0]  # Redis refuses writes: everything stays pending, and no attempt is used
-        return rest
 
     async def _load(self, jobs: JobsByPet) -> tuple[list[PetJobs], list[Failure]]:
         cached = [self._cache.peek(pet_id) for pet_id in jobs]
@@ -258,26 +267,35 @@ class Processor:
             pets.append(PetJobs(pet_id, of_pet, loaded, current))
         return pets, failures
 
-    async def _complete(self, batch: Batch, plan: Plan, *, large: bool) -> Ready | Overtaken:
-        """Plans again until nothing is missing: one profile at a time, and every row."""
-        failures: list[Failure] = []
-        while isinstance(plan, NeedsRows | NeedsProfile):
-            failures += plan.failures
-            pet = plan.rest
-            try:
-                if isinstance(plan, NeedsProfile):
-                    await self._profiles.fetch(plan.model_version, plan.generation)
-                else:
-                    rows = await self._albums.all_rows(pet.pet_id, pet.loaded.token)
-                    if rows is None:
-                        return Overtaken(pet, failures)
-                    pet = pet._replace(all_rows=rows)
-            except BadStateError as error:
-                plan = self._planner.fail(pet, error)
-            else:
-                (plan,) = await self._compute.each(self._planner.plan, [pet], in_thread=True, large=large)
+    async def _complete(
+        self, batch: Batch, plans: Sequence[NeedsRows | NeedsProfile], *, large: bool
+    ) -> list[Ready | Overtaken]:
+        """Plans again, all together, until nothing is missing: one profile at a time, and every row."""
+        done: list[Ready | Overtaken] = []
+        failures = {plan.rest.pet_id: list[Failure]() for plan in plans}
+        while plans:
+            for plan in plans:
+                failures[plan.rest.pet_id] += plan.failures
+            supplied = [await self._supply(plan) for plan in plans]
+            done += [each for each in supplied if not isinstance(each, PetJobs)]
+            pets = [each for each in supplied if isinstance(each, PetJobs)]
+            again = await self._compute.each(self._planner.plan, pets, in_thread=True, large=large) if pets else []
+            done += [plan for plan in again if isinstance(plan, Ready)]
+            plans = [plan for plan in again if not isinstance(plan, Ready)]
             batch.progress()
-        return plan._replace(failures=[*failures, *plan.failures]) if failures else plan
+        return [plan._replace(failures=[*failures[_pet_id(plan)], *plan.failures]) for plan in done]
+
+    async def _supply(self, plan: NeedsRows | NeedsProfile) -> PetJobs | Ready | Overtaken:
+        """The pet's jobs with what they lacked; or what is to be done where it cannot be had."""
+        pet = plan.rest
+        try:
+            if isinstance(plan, NeedsProfile):
+                await self._profiles.fetch(plan.model_version, plan.generation)
+                return pet
+            rows = await self._albums.all_rows(pet.pet_id, pet.loaded.token)
+        except BadStateError as error:
+            return self._planner.fail(pet, error)
+        return Overtaken(pet) if rows is None else pet._replace(all_rows=rows)
 
     async def _commit(
         self, batch: Batch, plans: Sequence[Ready]
@@ -328,3 +346,7 @@ class Processor:
         now = time.perf_counter()
         self._stage[stage].inc(now - start)
         return now
+
+
+def _pet_id(plan: Ready | Overtaken) -> str:
+    return plan.commit.pet_id if isinstance(plan, Ready) else plan.rest.pet_id

@@ -89,6 +89,7 @@ class Queue:
         del self.left[pet_id][-len(jobs) :]
         if not self.left[pet_id]:
             del self.left[pet_id]
+            self.apart.discard(pet_id)
         keys = [entry.key for entry, _ in jobs]
         self._order.let_go(keys)
         self._order.know(pet_id, keys)

@@ -53,6 +53,10 @@ class Shares:
             count, size = count + 1, size + _size(entry)
         return ()
 
+    def has_put_off(self, pet_id: str) -> bool:
+        """Whether jobs of the pet are put off: then so are younger ones, however much of it gets done."""
+        return pet_id in self._aside
+
     def put_off(
         self, pet_id: str, jobs: Sequence[Delivery], ahead: float, seconds: Callable[[Sequence[Delivery]], float]
     ) -> int:

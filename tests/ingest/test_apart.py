@@ -135,3 +135,23 @@ async def test_what_has_not_begun_when_the_daemon_stops_is_left_to_others(side: 
     other = await new_side()
     await settle(other)
     assert (await other.view(LARGE))["metrics"]["num_images"] == 2
+
+
+async def test_nobody_waits_until_a_flood_has_become_dead_letters(side: Side, monkeypatch: pytest.MonkeyPatch):
+    go_on = asyncio.Event()
+    dead_letter = side.stream.dead_letter
+
+    async def when_told(consumer, letter):
+        await go_on.wait()
+        return await dead_letter(consumer, letter)
+
+    monkeypatch.setattr(side.stream, "dead_letter", when_told)
+    late = {"op": "rename", "cluster": "late-cluster-7", "label": "x"}
+    for _ in range(20):
+        await side.add("late", payload={"corrections": [late]})
+    await side.add("other")
+    await asyncio.wait_for(side.run(), 5)
+    assert (await side.view("other"))["version"] == 1
+    go_on.set()
+    await side.processor.drained()
+    assert len(await side.letters()) == 20
