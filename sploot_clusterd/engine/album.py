@@ -157,6 +157,8 @@ class Space:
     """The generation of its model version's profile that vectors are compared by; 0 without one."""
     silhouette: float | None = None
     """How well its shown clusters were set apart at the last rebuild: see `quality`."""
+    scale: float = 1.0
+    """How large the cosines of its encoder are, by its profile: see `scale`."""
 
     @property
     def dimension(self) -> int:

@@ -178,6 +178,7 @@ def _space(record: SpaceRecord, cells: Mapping[int, CellRecord]) -> Space:
         record.partitioned,
         record.profile,
         record.silhouette,
+        record.scale,
     )
 
 

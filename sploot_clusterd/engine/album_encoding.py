@@ -92,6 +92,7 @@ def _encode_head(album: Album) -> bytes:
                     space.profile,
                     space.dimension,
                     space.silhouette,
+                    space.scale,
                 )
                 for space in album.spaces.values()
             ],

@@ -110,6 +110,7 @@ class Block:
             self.partitioned,
             self.vector_format.generation,
             self.silhouette,
+            self.vector_format.scale,
         )
 
     def _own(self, rows: int) -> None:

@@ -33,7 +33,7 @@ def pair_scores(  # noqa: PLR0917 - two of each
     weights = weight + other_weight
     both = evidence(square + other_square + 2.0 * products, weights, ratio)
     apart = evidence(square, weight, ratio) + evidence(other_square, other_weight, ratio)
-    return np.asarray((both - apart) / (weight * other_weight / weights + 0.3) ** 0.75)
+    return np.asarray((both - apart) / _size(weight * other_weight / weights))
 
 
 _NOBODY: Final = -1

@@ -44,6 +44,8 @@ class _Shown(NamedTuple):
     """Of merge scores."""
     likeness: float
     """Mean centred cosine from which images of small groups are put into larger ones."""
+    ratio: float
+    """Of the evidence."""
 
     @classmethod
     def of(cls, album: Album, space: Space, params: Params) -> "_Shown":
@@ -51,7 +53,7 @@ class _Shown(NamedTuple):
         mine.sort(key=lambda each: each.number or 0)
         places = {cell_id: at for at, each in enumerate(mine) for cell_id in each.cells}
         (inner,) = np.array([cell_id in places for cell_id in space.ids], dtype=np.bool_).nonzero()
-        cells = Cells(space.sums, space.weights, profiled=space.profile > 0)
+        cells = Cells(space.sums, space.weights, space.profile > 0, space.scale)
         ids = [space.ids[at] for at in inner.tolist()]
         return cls(
             mine,
@@ -59,8 +61,9 @@ class _Shown(NamedTuple):
             np.array([places[cell_id] for cell_id in ids], dtype=np.int64),
             centred(cells, cells.about(params.mean_prior))[inner],
             cells.weights[inner],
-            params.threshold(float(cells.weights.sum())),
-            params.absorbing.likeness,
+            params.threshold(float(cells.weights.sum())) * space.scale**2,
+            params.absorbing.at(space.scale).likeness,
+            params.prior_ratio * space.scale,
         )
 
 
@@ -69,8 +72,8 @@ def suggest(album: Album, params: Params, limit: int) -> Suggestions:
     asked: list[Question] = []
     for space in album.spaces.values():
         shown = _Shown.of(album, space, params)
-        asked += _same(album, shown, params.prior_ratio, limit)
-        asked += _belong(album, shown, params.prior_ratio, limit)
+        asked += _same(album, shown, limit)
+        asked += _belong(album, shown, limit)
     asked.sort(key=lambda question: -question.expected_gain)
     return Suggestions(asked[:limit], album.version)
 
@@ -100,14 +103,14 @@ def gain(one: Doubles, other: Doubles) -> Doubles:
     return np.asarray(2.0 * one * other / (one + other))
 
 
-def _same(album: Album, shown: _Shown, ratio: float, limit: int) -> list[Question]:
+def _same(album: Album, shown: _Shown, limit: int) -> list[Question]:
     """Are two clusters one."""
     count = len(shown.clusters)
     members = (shown.homes == np.arange(count)[:, None]).astype(np.float32)
     sums, weights = members @ shown.sums, np.bincount(shown.homes, shown.weights, count).astype(np.float64)
     products = (sums @ sums.T).astype(np.float64)
     squares, sizes = products.diagonal(), np.array([each.size for each in shown.clusters], dtype=np.float64)
-    scores = pair_scores(squares[:, None], weights[:, None], squares, weights, products, ratio)
+    scores = pair_scores(squares[:, None], weights[:, None], squares, weights, products, shown.ratio)
     likeness = products / (weights * weights[:, None]) / shown.likeness
     blur = 1.0 - weights / sizes
     chances = chance_of_two(scores / shown.threshold, likeness, np.maximum(blur, blur[:, None]))
@@ -139,7 +142,7 @@ def _settled(album: Album, clusters: Sequence[Cluster]) -> list[tuple[int, int]]
     ]
 
 
-def _belong(album: Album, shown: _Shown, ratio: float, limit: int) -> list[Question]:
+def _belong(album: Album, shown: _Shown, limit: int) -> list[Question]:
     """Does a photo belong to its cluster."""
     count = len(shown.clusters)
     totals = np.zeros((count, shown.sums.shape[1]), dtype=np.float32)
@@ -150,7 +153,7 @@ def _belong(album: Album, shown: _Shown, ratio: float, limit: int) -> list[Quest
     own = np.einsum("ij,ij->i", shown.sums, shown.sums).astype(np.float64)
     alone = weights <= 0.0
     weights[alone] = 1.0
-    scores = pair_scores(squares, weights, own, shown.weights, products, ratio)
+    scores = pair_scores(squares, weights, own, shown.weights, products, shown.ratio)
     sizes = np.array([each.size for each in shown.clusters], dtype=np.float64)[shown.homes]
     gains = (1.0 - chance_of_one(scores / shown.threshold)) * gain(np.ones(len(sizes)), sizes - 1.0)
     gains[alone] = 0.0

@@ -36,6 +36,7 @@ class SpaceRecord(Struct, array_like=True):
     dimension: int | None = None
     """None: that of the layout."""
     silhouette: float | None = None
+    scale: float = 1.0
 
 
 class Head(Struct, array_like=True):
