@@ -69,8 +69,11 @@ class Reader:
 
     async def _settled(self) -> bool:
         """No job is left, and the sample pets want nothing: of other pets nobody knows anything."""
+        if await self._redis.xlen(STREAM):
+            return False
+        # Asked second: a job leaves the stream and its wants behind in one step.
         waiting = {pet.decode() for pet in await self._redis.zrange(WANTS, 0, -1)}
-        return waiting.isdisjoint(pet.pet_id for pet in PETS) and not await self._redis.xlen(STREAM)
+        return waiting.isdisjoint(pet.pet_id for pet in PETS)
 
     async def _output(self, *command: str) -> Answer:
         env = {**self._env, "HTTP_PORT": str(self._daemon.ports["http"])}
