@@ -132,15 +132,18 @@ class Fetcher:
             await (self._wants.settle(suspect.put_back(), self._lease_ms) if number else self._run_alone(suspect))
 
     async def _run_alone(self, suspect: Taken) -> None:
-        while self._in_hand:
-            await self._wait()
+        await self._nothing_in_hand()
         (image,) = suspect.images
         if image.takes >= _CRASH_LOOP:
             await self._asker.give_up(suspect, "crash_loop")
-        else:
+        elif not self._stopping.is_set():
             self._start(self._asker.whole_list if image.is_list else self._asker.images, suspect)
-            while self._in_hand:
-                await self._wait()
+            await self._nothing_in_hand()
+
+    async def _nothing_in_hand(self) -> None:
+        """Returns when that is so, or the daemon stops."""
+        while self._in_hand and not self._stopping.is_set():
+            await self._wait()
 
     def _start(self, serve: Callable[[Taken], Awaitable[None]], taken: Taken) -> None:
         task = asyncio.create_task(self._serve(serve, taken))
