@@ -18,7 +18,7 @@ LEAST_AXES: Final = 192
 MOST_AXES: Final = 384
 _MUCH: Final = 0.2
 """More axes than LEAST_AXES are taken where these would leave out more of the variance than this share."""
-_LITTLE: Final = 0.05
+_LITTLE: Final = 0.02
 """An even spectrum is projected only on axes that leave out no more than this."""
 _MOST_POWER: Final = 0.4
 """Whitening in full is power 1/2: it takes away what tells a narrow fleet's animals apart."""

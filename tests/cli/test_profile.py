@@ -20,7 +20,11 @@ from sploot_clusterd.engine import (
     learn,
     worth_learning,
 )
+from sploot_clusterd.engine.profile import KindProfile
+from sploot_clusterd.engine.scale import Likeness
+from sploot_clusterd.engine.spectrum import Spectrum
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.profile.words import told
 from sploot_clusterd.store import ProfileStore, State, Store
 
 NAMESPACE = "sploot.media.clusters"
@@ -113,9 +117,53 @@ async def test_show_tells_of_each_kind(operator: Operator):
     code, out, _ = await operator.types("show", "clip-b32")
     assert code == 0
     assert "generation: 1\nstate: learning\nlearned from: 400\nsampled: 3\ndrift: 0.25\n" in out
-    assert "embedding: length 16, dimension 16" in out
+    assert "embedding: length 16, dimension 15" in out
     _, out, _ = await operator.types("show", "clip-b32", "--json")
     assert json.loads(out)["kinds"]["embedding"]["length"] == 16
+
+
+def likeness(within: float, between: float) -> Likeness:
+    return Likeness(40, within, 0.0, between)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (None, "scale 1, which is the usual one: it was not measured"),
+        (likeness(0.094, 0.06), "scale 0.40: the cosines of two photos of one pet deviate by 0.094 (of 40 pets)"),
+        (likeness(0.094, 0.06), "contrast 1.57: so much more alike are photos of one pet"),
+        (likeness(0.061, 0.06), "This encoder cannot tell animals apart"),
+    ],
+)
+def test_a_scale_is_told_in_words(found: Likeness | None, sentence: str):
+    assert any(sentence in line for line in told(replace(profile(), likeness=found)))
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "axes", "sentence"),
+    [
+        (None, 0, "too few images for axes yet"),
+        (None, 4, "4 axes, whitened half way, by a former version of the daemon"),
+        (
+            Spectrum(260.0, 260.0, 0.0, 0, 0.0),
+            0,
+            "260 of 16, which is so even that axes would take away more",
+        ),
+        (Spectrum(60.0, 60.0, 0.0, 0, 0.0), 0, "axes were tried, and told pets apart no better than none"),
+        (Spectrum(90.0, 90.0, 0.0, 4, 0.02), 4, "which is even: compared on 4 axes without whitening"),
+        (Spectrum(60.0, 125.0, 0.25, 4, 0.18), 4, "compared on 4 axes, which leave out 18% of the variance"),
+    ],
+)
+def test_what_was_chosen_of_a_kind_is_told_in_words(spectrum: Spectrum | None, axes: int, sentence: str):
+    known = KindProfile(np.zeros(16), np.zeros((axes, 16)), np.ones(axes), 0.0, spectrum)
+
+    assert any(sentence in line for line in told(replace(profile(), kinds={"embedding": known})))
+
+
+def test_drift_is_told_in_words():
+    assert "it settles below 0.01" in told(profile())[-1]
+    assert "it is settled" in told(replace(profile(), settled=True))[-1]
+    assert "none to tell" in told(replace(profile(), drift=None))[-1]
 
 
 @pytest.mark.parametrize("words", [("show", "x"), ("freeze", "x"), ("export", "x", "file")])

@@ -90,7 +90,7 @@ def test_whitening_stops_at_enough_and_never_projects_a_flat_spectrum(steepness,
 
     if not found.power:
         assert found.effective >= min(ENOUGH, 0.65 * min(LEAST_AXES, dimension)) * 0.999
-        assert found.left_out <= 0.05
+        assert found.left_out <= 0.02
         assert found.axes <= LEAST_AXES
         return
     assert min(LEAST_AXES, dimension) <= found.axes <= min(MOST_AXES, dimension)

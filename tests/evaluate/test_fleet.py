@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sploot_clusterd.engine import Fresh, Params, encode_profile
+from sploot_clusterd.engine.learning import FIRST_SAMPLE
 from sploot_clusterd.evaluate import fleet as fleet_module
 from sploot_clusterd.evaluate.fleet import Fleet
 from sploot_clusterd.evaluate.modes import Online
@@ -47,12 +48,12 @@ def test_once_settled_nothing_more_is_sampled(monkeypatch: pytest.MonkeyPatch):
         fleet.take(f"pet-{pet}", photos(pet))
 
     assert len(fleet.generations) == 1
-    assert 300 <= len(fleet.sample) < 308
+    assert FIRST_SAMPLE <= len(fleet.sample) < FIRST_SAMPLE + 8
 
 
 def test_what_cannot_be_learned_is_tried_again_when_the_sample_has_grown_by_a_tenth(monkeypatch: pytest.MonkeyPatch):
     tried: list[int] = []
-    monkeypatch.setattr(fleet_module, "learn", lambda _, sample, __: tried.append(len(sample)))
+    monkeypatch.setattr(fleet_module, "learn", lambda _, sample, *__: tried.append(len(sample)))
     fleet = Fleet()
     for pet in range(PETS):
         fleet.take(f"pet-{pet}", photos(pet))
@@ -81,5 +82,5 @@ def test_learning_is_no_part_of_what_images_cost(albums, monkeypatch: pytest.Mon
     results, learning = Online().run(replays, 0, lambda _: None)
 
     assert learning is not None
-    assert learning.seconds == 1000.0 * len(learning.profiles) > 0.0
+    assert learning.seconds >= 1000.0 * len(learning.profiles) > 0.0, "some lessons were in vain"
     assert sum(result.microseconds for result in results) < 100e6

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
@@ -16,6 +17,7 @@ from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.store import State
 from sploot_clusterd.store.profiles import SAMPLED_MODELS
 from tests.ingest.photo_fleet import (
+    LENGTH,
     PETS,
     add_photos,
     learn_first_profile,
@@ -87,7 +89,7 @@ async def test_what_cannot_be_learned_is_left_until_the_sample_has_grown(
 ):
     asked = []
 
-    def learn(version: str, sample: list, previous: object) -> None:
+    def learn(_: str, sample: list, *__: object) -> None:
         asked.append(len(sample))
         raise FloatingPointError("boom")
 
@@ -133,6 +135,34 @@ async def test_a_full_sample_settles_the_profile_whatever_is_wrong_with_an_image
     assert profile is not None
     assert profile.settled
     assert not await side.redis.exists("ns:sample:v1", "ns:sampled:v1")
+
+
+async def test_an_encoder_that_cannot_tell_animals_apart_is_a_warning(side: Side):
+    draw = np.random.default_rng(0)
+    for pet in range(PETS):
+        images = [
+            {"image_id": f"img-{n}", "embedding": (draw.normal(size=LENGTH) + 1).tolist(), "quality": 0.8}
+            for n in range(8)
+        ]
+        await side.add(f"pet-{pet}", payload={"images": images, "model_version": "v1"})
+    await side.run()
+    await side.learner.refresh()
+    await side.learner.refresh()
+    assert await side.learner.learn()
+    (warning,) = side.health.warnings()
+    assert warning.startswith(
+        "photos of one pet are no more alike than any others by the vectors of model version 'v1'"
+    )
+    assert 0.9 < side.count("profile_contrast") < 1.15
+
+
+async def test_one_that_can_is_none_and_has_a_scale(side: Side):
+    await learn_first_profile(side)
+    assert side.health.warnings() == []
+    profile = side.registry.current("v1")
+    assert profile is not None
+    assert profile.likeness is not None
+    assert profile.likeness.pets >= 24
 
 
 async def test_sixteen_model_versions_are_a_warning(side: Side):
