@@ -53,11 +53,12 @@ class Turns:
             yield turn
         finally:
             with self._changed:
-                self._pass_on()
+                if self._now is turn:
+                    self._pass_on()
 
     def checkpoint(self, turn: Turn) -> None:
         """Lets others compute that have had less, or have waited too long."""
-        if not self._waiting or (now := time.perf_counter()) < turn.kept_until:
+        if self._now is not turn or not self._waiting or (now := time.perf_counter()) < turn.kept_until:
             return
         served = turn.served + now - turn.began
         with self._changed:
@@ -73,7 +74,11 @@ class Turns:
         elif self._now is not turn:
             self._waiting.append(turn)
             while self._now is not turn:
-                self._changed.wait()
+                notified = self._changed.wait(_LONGEST_WAIT)
+                if not notified and self._now is not turn and turn.served < _LONGEST_WAIT:
+                    # Who has the turn is in a step that cannot be cut: what is short is done beside it.
+                    self._waiting.remove(turn)
+                    break
         turn.began = time.perf_counter()
 
     def _pass_on(self, turn: Turn | None = None) -> None:

@@ -96,3 +96,27 @@ def test_a_stream_of_short_ones_does_not_stop_a_long_one(machine: Machine):
     machine.join()
     last = max(n for n, name in enumerate(machine.steps) if name == "long")
     assert last < 60
+
+
+def test_what_is_short_is_done_beside_a_step_that_cannot_be_cut():
+    turns, begun, done = Turns(), threading.Event(), threading.Event()
+
+    def long() -> None:
+        with turns.turn():
+            begun.set()
+            assert done.wait(10)
+
+    def short() -> None:
+        with turns.turn() as turn:
+            turns.checkpoint(turn)
+        done.set()
+
+    threads = [threading.Thread(target=long), threading.Thread(target=short)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    with turns.turn():
+        assert turns.waiting == 0
