@@ -8,6 +8,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Decoder
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
@@ -64,24 +65,34 @@ class Ingest:
         )
         self.learner = ProfileLearner(self.profiles, metrics, health, stopping) if sampling else None
         decoder = Decoder(compute, settings.limits)
-        self.processor = Processor(
+        order = Order(store.pending, decoder, metrics, stopping)
+        results = Results(
+            store.stream,
+            brake=self.brake,
+            due=due,
+            compute=compute,
+            metrics=metrics,
+            max_attempts=stream.max_attempts,
+            wanting=wanting,
+        )
+        attempts = Attempts(
             albums=store.albums,
-            decoder=decoder,
             planner=Planner(params, self.profiles, wanting, compute.checkpoint),
             profiles=self.profiles,
             cache=self.cache,
+            order=order,
+            results=results,
+            compute=compute,
+            metrics=metrics,
+        )
+        self.processor = Processor(
+            decoder=decoder,
+            attempts=attempts,
+            cache=self.cache,
             leases=self.leases,
-            order=Order(store.pending, decoder, metrics, stopping),
+            order=order,
             lone_runs=LoneRuns(store.stream),
-            results=Results(
-                store.stream,
-                brake=self.brake,
-                due=due,
-                compute=compute,
-                metrics=metrics,
-                max_attempts=stream.max_attempts,
-                wanting=wanting,
-            ),
+            results=results,
             shares=Shares(min(stream.maxlen, _MOST_ASIDE)),
             compute=compute,
             metrics=metrics,

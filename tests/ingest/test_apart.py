@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.ingest import apart, processor, shares
+from sploot_clusterd.ingest import apart, attempts, shares
 from sploot_clusterd.ingest.planner import PetJobs, Planner
 from tests.ingest.any_jobs import PET, jobs
 from tests.support.side import Side, image
@@ -22,7 +22,7 @@ def all_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job takes long, and a pet's share is small."""
     monkeypatch.setattr(apart, "_FEW_IMAGES", -1)
     monkeypatch.setattr(apart, "LARGE", 0.0)
-    monkeypatch.setattr(processor, "LARGE", 0.0)
+    monkeypatch.setattr(attempts, "LARGE", 0.0)
     monkeypatch.setattr(shares, "_MOST_ENTRIES", 2)
     monkeypatch.setattr(shares, "_LEAST_DELAY", 0.0)
 
