@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from sploot_clusterd.engine import LEAST_SAMPLE, NO_PROFILES, Profile, Profiles
+from sploot_clusterd.engine import NO_PROFILES, Profile, Profiles
+from sploot_clusterd.engine.learning import FIRST_SAMPLE
+from sploot_clusterd.engine.scale import LEAST_PETS
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.evaluate.albums import LabelledAlbum
 from sploot_clusterd.evaluate.cross_validation import learn_folds
@@ -137,7 +139,8 @@ def _from_folds(file: Path, composition: Path | None) -> Given:
 
 def _told(fleet: Fleet, results: Sequence[Result]) -> str:
     if not fleet.generations:
-        return f"no profile was learned: it takes {LEAST_SAMPLE} sampled images, and there are {len(fleet.sample)}"
+        there = f"there are {len(fleet.sample)} of {len(set(fleet.sample.pets()))}"
+        return f"no profile was learned: it takes {FIRST_SAMPLE} sampled images of {LEAST_PETS} albums, and {there}"
     newest = fleet.generations[-1]
     ended = sum(result.generation == newest.generation for result in results)
     return (
