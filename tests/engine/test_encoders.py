@@ -12,8 +12,7 @@ from sploot_clusterd.engine import NO_PROFILES, Fresh, Params, Profile, Profiles
 from sploot_clusterd.evaluate.figures import Figures, figures
 from sploot_clusterd.evaluate.fleet import adopted, lesson
 from sploot_clusterd.evaluate.replay import MODEL_VERSION, replay
-
-from .synthetic import BETWEEN, Fleet
+from tests.engine.synthetic import BETWEEN, Fleet
 
 
 def encoder(dimension: int, steepness: float, size: float) -> Fleet:

@@ -7,8 +7,7 @@ import pytest
 
 from sploot_clusterd.engine import KindWeights, learn
 from sploot_clusterd.engine.scale import LEAST_PETS, USUAL_DEVIATION, measure
-
-from .fleets import MODEL, profile, sampled, vectors
+from tests.engine.fleets import MODEL, profile, sampled, vectors
 
 
 def fleet(pets: int, same: float, size: float = 0.4, dimension: int = 256, seed: int = 0):

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine.spectrum import ENOUGH, LEAST_AXES, MOST_AXES, choose, effective, principal, scales
-
-from .fleets import vectors
+from tests.engine.fleets import vectors
 
 
 def shifted(rows: np.ndarray) -> np.ndarray:

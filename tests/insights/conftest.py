@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import uvloop
 
-from sploot_clusterd.config import InsightsSettings, Secret, SecretUrl, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.insights.upstream import Upstream
 from sploot_clusterd.metrics import Metrics
 from tests.engine.synthetic import Fleet
-from tests.insights.storage_service import TOKEN, StorageService
+from tests.insights.settings import settings_for
+from tests.insights.storage_service import StorageService
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -42,11 +42,6 @@ class Client:
 
 
 Connect = Callable[..., Client]
-
-
-def settings_for(url: str, **insights: Any) -> Settings:
-    given = {"url": SecretUrl(url), "token": Secret(TOKEN), "rate": 0.0, "timeout_seconds": 20.0, **insights}
-    return replace(Settings(), insights=replace(InsightsSettings(), **given))
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.insights.source import BadAnswerError, SourceError, SourceUnavailableError
 from tests.insights.bad_answers import BAD, IMAGE, MOST_BYTES, http, insight
-from tests.insights.conftest import settings_for
 from tests.insights.raw_server import Raw, answering
+from tests.insights.settings import settings_for
 from tests.insights.storage_service import Faults
 
 MARKED = "s3cr3t-of-the-storage-service"
