@@ -55,6 +55,7 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
             _bring_up_to_date(draft, shown)
         if moves or (applied and job.corrections):
             _go_on_from(draft, shown)
+        forget_unseen(draft, shown)
     return draft, outcomes
 
 
@@ -127,7 +128,6 @@ def _go_on_from(draft: Draft, shown: Shown) -> None:
         refresh(draft)
         relabel(draft)
     keep_heroes(draft, shown)
-    forget_unseen(draft, shown)
 
 
 def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
