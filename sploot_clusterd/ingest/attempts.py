@@ -200,7 +200,7 @@ class Attempts:
     ) -> tuple[dict[str, Sequence[Delivery]], list[Failure]]:
         """What has to be attempted again, and what Redis refused."""
         again: dict[str, Sequence[Delivery]] = {}
-        refused, committed = list[Failure](), list[Ready]()
+        refused, committed, behind = list[Failure](), list[Ready](), list[Delivery]()
         replies = await self._albums.commit(batch.consumer, [plan.commit for plan in plans]) if plans else []
         time_slice = self._compute.time_slice()
         for plan, reply in zip(plans, replies, strict=True):
@@ -213,26 +213,38 @@ class Attempts:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
-            elif left := self._left(plan, reply):
-                again[pet_id] = left
+            elif reply.outcome is CommitOutcome.LOST:
+                before, after = self._around_lost(plan, reply)
+                behind += after
+                again |= {pet_id: before} if before else {}
+            else:
+                again[pet_id] = self._overtaken(plan, reply)
         self._order.settled([entry for plan in committed for entry in plan.commit.entries])
         await self._results.committed(batch, committed)
+        if behind:
+            await self._results.deferred(batch, behind)
         return again, refused
 
-    def _left(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
-        """The jobs of a commit that wrote nothing that are still ours to do."""
+    def _overtaken(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
+        """The jobs of a commit that rested on what is not so any more."""
         pet_id, jobs = plan.commit.pet_id, [delivery for delivery, *_ in plan.jobs]
         if reply.outcome is CommitOutcome.CONFLICT:
             return self._conflict(pet_id, jobs)
-        if reply.outcome is CommitOutcome.PROFILE_CHANGED:
-            self._results.profile_lost(pet_id)
-            self._profiles.forget(plan.commit.used_profiles)
-            self._cache.drop(pet_id)
-            return jobs
-        ours = set(reply.ours)
-        left = [delivery for delivery in jobs if delivery.entry.key in ours]
-        self._results.lost(len(jobs) - len(left))
-        return left
+        self._results.profile_lost(pet_id)
+        self._profiles.forget(plan.commit.used_profiles)
+        self._cache.drop(pet_id)
+        return jobs
+
+    def _around_lost(self, plan: Ready, reply: Committed) -> tuple[list[Delivery], list[Delivery]]:
+        """The jobs of a commit some of whose entries are another consumer's now: ours before those, and ours after
+        them, which have to wait for them.
+        """
+        jobs, ours = [delivery for delivery, *_ in plan.jobs], set(reply.ours)
+        lost = [each.entry.id for each in jobs if each.entry.key not in ours]
+        self._results.lost(len(lost))
+        left = [each for each in jobs if each.entry.key in ours]
+        first = min(lost)
+        return [each for each in left if each.entry.id < first], [each for each in left if each.entry.id > first]
 
     def _conflict(self, pet_id: str, jobs: Sequence[Delivery]) -> Sequence[Delivery]:
         """Another process committed meanwhile."""

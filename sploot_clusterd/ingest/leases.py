@@ -23,8 +23,9 @@ _DRAIN_TICK: Final = 0.05
 class _Lease(NamedTuple):
     consumer: str
     entries: Collection[bytes]
-    since: float
-    waits: bool
+    held_since: float
+    runs_since: float | None
+    """None: they wait."""
 
 
 class Leases:
@@ -43,9 +44,17 @@ class Leases:
         health.expect(self.name)
 
     @contextmanager
-    def lease(self, consumer: str, entries: Collection[bytes], *, waits: bool = False) -> Iterator[None]:
-        """Within it, the entries are renewed; what `waits` is not run and cannot hang."""
-        lease = _Lease(consumer, tuple(entries), time.monotonic(), waits)
+    def lease(
+        self, consumer: str, entries: Collection[bytes], *, waits: bool = False, held_since: float | None = None
+    ) -> Iterator[None]:
+        """Within it, the entries are renewed; what `waits` is not run and cannot hang.
+
+        `held_since`, by `time.monotonic`, is when the first of many short leases began: each may be too young to be
+        renewed.
+        """
+        now = time.monotonic()
+        began = now if held_since is None else held_since
+        lease = _Lease(consumer, tuple(entries), began, None if waits else now)
         self._leases.add(lease)
         try:
             yield
@@ -68,8 +77,8 @@ class Leases:
         """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
         now, renewed = time.monotonic(), 0
         for lease in list(self._leases):
-            age = now - lease.since
-            if self._idle / 4 < age and (lease.waits or age < self._idle * _LONGEST_RUN):
+            hangs = lease.runs_since is not None and now - lease.runs_since >= self._idle * _LONGEST_RUN
+            if now - lease.held_since > self._idle / 4 and not hangs:
                 entries = list(lease.entries)
                 for at in range(0, len(entries), _IDS_A_CALL):
                     renewed += await self._stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])

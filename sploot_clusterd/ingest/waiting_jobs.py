@@ -3,6 +3,7 @@ waits for a while only, and those that take long.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -111,16 +112,17 @@ class WaitingJobs:
     async def _run(self, batch: Batch, queue: Queue, in_hand: AbstractContextManager[object]) -> None:
         """Takes what is left to its outcomes, turn by turn; when the daemon stops, to other processes."""
         quiet = Batch(batch.consumer, queue.waiting_entries(), _no_progress)
+        began = time.monotonic()
         try:
             with in_hand:
                 while queue.left:
                     keys = [entry.key for entry in queue.waiting_entries()]
-                    with self._leases.lease(batch.consumer, keys, waits=True):
+                    with self._leases.lease(batch.consumer, keys, waits=True, held_since=began):
                         turn = await queue.turn()
                     if not turn:
                         await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
                         return
-                    with self._leases.lease(batch.consumer, keys):
+                    with self._leases.lease(batch.consumer, keys, held_since=began):
                         await self._apply(quiet, queue, turn)
         except Exception as error:  # noqa: BLE001 - it is raised where the consumer's loop sees it
             self._failures[batch.consumer] = error

@@ -1,6 +1,7 @@
 """Jobs that wait for older ones: how long, beside whom, and what becomes of them when something ends."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -69,12 +70,40 @@ async def test_what_waits_is_renewed_however_long_and_not_taken_up_twice(sides: 
     entries = await sides[0].read("one")
     await sides[0].process(entries, "one")
     (lease,) = sides[0].leases._leases
-    assert (lease.consumer, lease.entries, lease.waits) == ("one", (entries[0].key,), True)
+    assert (lease.consumer, lease.entries, lease.runs_since) == ("one", (entries[0].key,), None)
     await sides[0].process(entries, "one")  # as after a reconnection
     assert len(sides[0].leases._leases) == 1
     await sides[1].process(held, "two")
     await sides[0].processor.drained()
     assert sides[0].count("jobs_processed_total", result="success") == 1
+
+
+async def test_what_comes_after_an_entry_that_another_process_took_over_waits_for_it(sides: list[Side]):
+    for name in ("x", "y", "z"):
+        await sides[0].add(payload=image(name))
+    first, second, third = await sides[0].read("one")
+    await sides[1].redis.xclaim("jobs", GROUP, "two", 0, [second.key])
+
+    await sides[0].process([first, second, third], "one")
+    assert await names(sides[0]) == {"x"}
+    assert sides[0].count("lost_entries_total") == 1
+
+    await sides[1].process([second], "two")
+    assert await names(sides[1]) == {"x", "y"}
+    await now_due(sides[0])
+    await sides[0].run_due("one")
+    assert await names(sides[0]) == {"x", "y", "z"}
+    assert await sides[0].pending() == await sides[0].redis.hlen(sides[0].keys.attempts) == 0
+
+
+async def test_many_short_turns_are_renewed_as_one_long_one(side: Side):
+    await side.add()
+    entries = [entry.key for entry in await side.read()]
+    began = time.monotonic() - 3600
+    with side.leases.lease("me", entries, held_since=began):
+        assert await side.leases.renew_all() == 1
+    with side.leases.lease("me", entries):
+        assert await side.leases.renew_all() == 0
 
 
 async def test_what_ends_the_run_of_a_waiting_job_is_raised_in_its_consumers_loop(
