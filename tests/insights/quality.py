@@ -1,6 +1,6 @@
 """How good the clusters are of jobs that only name images: a real daemon, a storage service, labelled albums.
 
-    python -m tests.insights.quality ../shared/data/pets-dev.npz
+    python -m tests.insights.quality pets-dev.npz
 
 Each album comes as jobs of 1 to 8 bare image ids, those of all albums mixed. When nothing is out any more, the clusters
 are held against the labels, as `clusterd eval` does it, and each image has to be there once.

@@ -5,7 +5,7 @@
 
 As a process, with labelled albums of a file or made-up ones, and another port and token where that is asked for:
 
-    python -m tests.insights.storage_service --albums ../shared/data/pets-dev.npz --port 9100 --token t
+    python -m tests.insights.storage_service --albums pets-dev.npz --port 9100 --token t
 
 It is told of its faults, and asked what it saw, over HTTP too: POST and GET /control, with the fields of `Faults`.
 """
