@@ -1,5 +1,6 @@
 """A simulated user, who knows the labels, and while an album grows says what is right and what is wrong in its view."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -43,7 +44,7 @@ class Fault(NamedTuple):
     """Images in the wrong place."""
 
 
-class UserReplay(Replay):
+class UserReplay(Replay, ABC):
     """An album with a user, who says `most` things of it at most, evenly many after each quarter of its jobs."""
 
     def __init__(self, labelled: LabelledAlbum, params: Params, most_images: int, seed: int, most: int) -> None:
@@ -65,9 +66,9 @@ class UserReplay(Replay):
                     break
         return fresh
 
+    @abstractmethod
     def look(self, profiles: Profiles) -> bool:
         """Says one thing; False if there is nothing to say."""
-        raise NotImplementedError
 
     @property
     def corrections(self) -> Corrections:

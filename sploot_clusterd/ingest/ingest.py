@@ -63,7 +63,11 @@ class Ingest:
         self.profiles = ProfileRegistry(
             store.profiles, sampling=sampling, moves_per_second=settings.profiles.moves_per_second
         )
-        self.learner = ProfileLearner(self.profiles, metrics, health, stopping) if sampling else None
+        self.learner = (
+            ProfileLearner(self.profiles, metrics=metrics, health=health, stopping=stopping, weights=params.weights)
+            if sampling
+            else None
+        )
         decoder = Decoder(compute, settings.limits)
         order = Order(store.pending, decoder, metrics, stopping)
         results = Results(

@@ -9,6 +9,7 @@ from typing import Final
 
 from sploot_clusterd.engine import (
     LEAST_SAMPLE,
+    KindWeights,
     Profile,
     Sampled,
     decode_sampled,
@@ -51,12 +52,16 @@ class ProfileLearner:
     def __init__(
         self,
         registry: ProfileRegistry,
+        *,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
+        weights: KindWeights,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`weights` are those by which albums combine kinds: how alike images are depends on them."""
         self._registry = registry
+        self._weights = weights
         self._store = registry.store
         self._metrics = metrics
         self._health = health
@@ -164,7 +169,7 @@ class ProfileLearner:
         images = await self._store.sample(version)
         previous, full = self._registry.current(version), self._registry.sampled(version) >= SAMPLE_LIMIT
         # In a thread of its own: no rebuild is to wait for the seconds that this may take.
-        next_profile = await asyncio.to_thread(_next_profile, version, images, previous, full=full)
+        next_profile = await asyncio.to_thread(_next_profile, version, images, previous, self._weights, full=full)
         if next_profile is None:
             self._tried[version] = (len(images), self._clock())
             return False
@@ -217,7 +222,7 @@ class ProfileLearner:
 
 
 def _next_profile(
-    version: str, raw: Mapping[str, bytes], previous: Profile | None, *, full: bool
+    version: str, raw: Mapping[str, bytes], previous: Profile | None, weights: KindWeights, *, full: bool
 ) -> tuple[State, bytes] | None:
     """The next profile, encoded; None if the sample gives none. Whatever a sample provokes must not stop the daemon.
 
@@ -226,7 +231,7 @@ def _next_profile(
     try:
         readable = dict(_readable(raw))
         sample = list(readable.values())
-        profile = learn(version, sample, previous, list(map(pet_of, readable)))
+        profile = learn(version, sample, previous, list(map(pet_of, readable)), weights)
     except Exception:
         log.exception("no profile could be learned", extra={"data": {"model_version": version, "images": len(raw)}})
         return None

@@ -49,9 +49,9 @@ class Order:
     async def older(self, batch: Batch) -> list[bytes]:
         """The pending entries that some of the batch may have to wait for. Raises StoreUnavailableError."""
         choose = min if batch.contiguous else max
-        last = choose(batch.entries, key=lambda entry: entry.id)
+        bound = choose(batch.entries, key=lambda entry: entry.id)
         ours = {entry.key for entry in batch.entries}
-        return [key for key in await self._pending.before(last.key) if key not in ours]
+        return [key for key in await self._pending.before(bound.key) if key not in ours]
 
     async def is_behind(self, entry: Entry) -> bool:
         """Whether a suspect would have to wait, as far as that can be told without decoding it."""

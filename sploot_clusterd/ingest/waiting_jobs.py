@@ -63,6 +63,7 @@ class WaitingJobs:
     def leave(self, batch: Batch, queue: Queue) -> None:
         """Takes the queue to its outcomes beside all else: it is of one pet, whose jobs take long."""
         pets = [*queue.left]
+        # In hand at once, and not when the task begins: nobody else in this process may take them up meanwhile.
         self._go_on_without(self._start(batch, queue, queue.__enter__()), queue, pets)
 
     async def has_room(self, batch: Batch) -> None:

@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.brake import Brake
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.engine import KindWeights, Params
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest import learning as learning_module
 from sploot_clusterd.ingest.learning import ProfileLearner
@@ -56,10 +57,27 @@ async def test_learning_is_off_the_loop(side: Side, monkeypatch: pytest.MonkeyPa
     assert threads[0] is not threading.main_thread()
 
 
+async def test_how_alike_images_are_is_measured_by_the_weights_that_albums_have(
+    new_side, monkeypatch: pytest.MonkeyPatch
+):
+    real, given = learning_module.learn, []
+
+    def learn(*args: object):
+        given.append(args[-1])
+        return real(*args)
+
+    monkeypatch.setattr(learning_module, "learn", learn)
+    weights = KindWeights(1.0, 2.0, 3.0)
+    await learn_first_profile(await new_side(Params(weights=weights)))
+    assert given == [weights]
+
+
 async def test_a_learning_that_hangs_is_seen_by_the_watchdog(side: Side, monkeypatch: pytest.MonkeyPatch):
     now = 0.0
     health = Health(60.0, lambda: now)
-    learner = ProfileLearner(side.registry, side.metrics, health, side.stopping)
+    learner = ProfileLearner(
+        side.registry, metrics=side.metrics, health=health, stopping=side.stopping, weights=KindWeights()
+    )
     begun, go_on = threading.Event(), threading.Event()
 
     def learn(*_: object) -> None:
@@ -206,7 +224,14 @@ async def test_a_state_that_cannot_be_read_is_logged_and_ends_nothing(side: Side
 
 async def test_made_up_model_versions_give_way_when_they_do_not_grow(side: Side):
     now = 0.0
-    learner = ProfileLearner(side.registry, side.metrics, side.health, side.stopping, lambda: now)
+    learner = ProfileLearner(
+        side.registry,
+        metrics=side.metrics,
+        health=side.health,
+        stopping=side.stopping,
+        weights=KindWeights(),
+        clock=lambda: now,
+    )
     for number in range(SAMPLED_MODELS):
         await side.redis.hset("ns:profiles", f"made-up-{number}", "0")
     await side.redis.hset("ns:profiles", "made-up-0", "1 settled")

@@ -1,21 +1,13 @@
 """When a service in trouble is asked again, by a clock of the test's own."""
 
 import math
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.insights.breaker import FAILURES, Breaker, State
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture

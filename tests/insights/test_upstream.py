@@ -31,6 +31,13 @@ async def outcome(upstream, image_id="pet-0_0"):
         return error
 
 
+async def break_off(client, storage):
+    """Until the service is left alone."""
+    storage.faults = Faults(status=500)
+    for _ in range(FAILURES):
+        assert isinstance(await outcome(client.upstream), SourceUnavailableError)
+
+
 async def test_an_insight_is_what_the_embedder_wrote(client):
     found = await client.upstream.insight("pet-0_0")
     assert found.model_version == MODEL
@@ -120,9 +127,7 @@ async def test_so_many_a_second(storage, connect):
 
 
 async def test_a_service_in_trouble_is_left_alone_and_found_again(client, storage):
-    storage.faults = Faults(status=500)
-    for _ in range(FAILURES):
-        assert isinstance(await outcome(client.upstream), SourceUnavailableError)
+    await break_off(client, storage)
     seen = storage.answered
     assert client.upstream.is_open
     assert client.count("breaker") == 2
@@ -144,9 +149,7 @@ async def test_a_service_in_trouble_is_left_alone_and_found_again(client, storag
 
 
 async def test_one_request_finds_out(client, storage):
-    storage.faults = Faults(status=500)
-    for _ in range(FAILURES):
-        await outcome(client.upstream)
+    await break_off(client, storage)
     seen = storage.answered
     await client.upstream.ready()
     outcomes = await asyncio.gather(*(outcome(client.upstream) for _ in range(10)))
@@ -155,9 +158,7 @@ async def test_one_request_finds_out(client, storage):
 
 
 async def test_who_waits_is_woken_by_the_probes_answer(client, storage):
-    storage.faults = Faults(status=500)
-    for _ in range(FAILURES):
-        await outcome(client.upstream)
+    await break_off(client, storage)
     await client.upstream.ready()
     storage.faults = Faults(seconds=0.2)
     probe = asyncio.create_task(client.upstream.insight("pet-0_0"))
@@ -167,9 +168,7 @@ async def test_who_waits_is_woken_by_the_probes_answer(client, storage):
 
 
 async def test_a_probe_that_is_cancelled_leaves_its_place(client, storage):
-    storage.faults = Faults(status=500)
-    for _ in range(FAILURES):
-        await outcome(client.upstream)
+    await break_off(client, storage)
     await client.upstream.ready()
     storage.faults = Faults(seconds=30)
     probe = asyncio.create_task(client.upstream.insight("pet-0_0"))
