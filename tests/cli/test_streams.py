@@ -200,7 +200,7 @@ async def test_so_do_letters_that_are_put_back(number: signal.Signals, redis: Re
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_so_does_an_evaluation(number: signal.Signals):
     async with started("eval a.npz --shuffle 100000 --json j") as process:
-        await eventually(lambda: cpu_seconds(process) > 3, what="the evaluation to have begun", timeout=100)
+        await eventually(lambda: cpu_seconds(process) > 6, what="the evaluation to have begun", timeout=100)
         code, out, err = await interrupted(process, number)
     assert (code, out, err.endswith(f" of 200 images\n{INTERRUPTED}")) == (1, "", True)
 

@@ -84,7 +84,7 @@ _NO_VERSION = (
 )
 _WAITS_FOR_NOBODY = (
     "ingest/order.py",
-    "return [key for key in await self._pending.before(last.key) if key not in ours]",
+    "return [key for key in await self._pending.before(bound.key) if key not in ours]",
     "return []",
 )
 
