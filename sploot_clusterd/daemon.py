@@ -185,14 +185,14 @@ class Daemon:
     def _add_root_tasks(self) -> None:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
-        due = DueEntries()
+        due = [DueEntries() for _ in self._store.partitions]
         monitor = StreamMonitor(
             store=self._store,
             due=due,
             metrics=self.metrics,
             health=health,
             stopping=stop,
-            maxlen=self._settings.stream.maxlen,
+            settings=self._settings.stream,
         )
         add(monitor.name, monitor.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
@@ -231,7 +231,7 @@ class Daemon:
     def _new_http(self) -> HttpServer:
         settings = self._settings
         app = build_app(
-            Behind(self._store.views, Suggester(self._store.albums, self._params)),
+            Behind(self._store.views, Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params)),
             self._tokens,
             settings,
             self.metrics,

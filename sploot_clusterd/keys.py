@@ -1,11 +1,15 @@
 """Every key's name, in one place, with what it is for and when it expires.
 
-One partition: with several, each name would carry the partition's hash tag, so that all keys of a commit share a slot.
+Where the stream has several partitions, all names begin with their partition's hash tag, so that the keys of a call
+share a slot; with one they have no tag. `Layout` tells whose keys are where.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
+
+from sploot_clusterd.partitioning import partition_of, tag_of
 
 
 class PetKeys(NamedTuple):
@@ -56,9 +60,27 @@ def namespace_agreement(namespace: str) -> str:
 
 
 class Keys:
-    """The names for one namespace and stream."""
+    """The names for one namespace and stream, where there is one partition."""
 
     def __init__(self, namespace: str, stream: str, dead_letters: str) -> None:
+        self._name(namespace, stream, dead_letters, tag="")
+        self.stream_agreement = f"{stream}:agreement"
+        """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
+        self.namespace_agreement = namespace_agreement(namespace)
+        """HASH as that of the stream."""
+        self.partitions = f"{namespace}:partitions"
+        """STRING, how many partitions there are, where there are several. Never expires: who starts has to know."""
+        self._settings += (
+            ("stream.key", self.stream_agreement, "hash"),
+            ("clusters.namespace", self.namespace_agreement, "hash"),
+            ("clusters.namespace", self.partitions, "string"),
+        )
+
+    def _name(self, namespace: str, stream: str, dead_letters: str, *, tag: str) -> None:
+        """What each partition has."""
+        self._tag = tag
+        letters = f"{tag}{namespace}:letters:{dead_letters}"
+        namespace, stream, dead_letters = tag + namespace, tag + stream, tag + dead_letters
         self._namespace = namespace
         self.stream = stream
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
@@ -68,13 +90,11 @@ class Keys:
         """ZSET pet id -> when the first insight that it wants is to be asked for (ms). Members go with the wants."""
         self.tellings = f"{namespace}:tellings"
         """ZSET pet id -> when the storage service is to be told of it (ms). Members go when it is told."""
-        self.stream_agreement = f"{stream}:agreement"
-        """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
         self.dead_letters = dead_letters
         """STREAM of jobs set aside. Capped; what the cap drops is counted."""
-        self.letter_sizes = f"{namespace}:letters:{dead_letters}:sizes"
+        self.letter_sizes = f"{letters}:sizes"
         """HASH letter id -> its bytes; `bytes`: their sum; `last`: all are in it up to that one."""
-        self.letter_pets = f"{namespace}:letters:{dead_letters}:pets"
+        self.letter_pets = f"{letters}:pets"
         """ZSET pet id, NUL, letter id: which letters name a pet. Members go with their letters."""
         self.erased = f"{namespace}:erased"
         """HASH pet id -> the stream's last id at its DELETE. A mark goes when nothing older is unsettled."""
@@ -84,12 +104,9 @@ class Keys:
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
-        self.namespace_agreement = namespace_agreement(namespace)
-        """HASH as that of the stream."""
-        self._settings = (
+        self._settings: tuple[tuple[str, str, str], ...] = (
             ("stream.key", self.stream, "stream"),
             ("stream.key", self.attempts, "hash"),
-            ("stream.key", self.stream_agreement, "hash"),
             ("stream.dead_letter", self.dead_letters, "stream"),
             ("clusters.namespace", self.letter_sizes, "hash"),
             ("clusters.namespace", self.letter_pets, "zset"),
@@ -99,15 +116,18 @@ class Keys:
             ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),
-            ("clusters.namespace", self.namespace_agreement, "hash"),
         )
         """By which setting each key that all pets share is named, and its type."""
-        self._shared = {key: kind for _, key, kind in self._settings}
 
     @property
+    def tag(self) -> str:
+        """What all names begin with; empty with one partition."""
+        return self._tag
+
+    @functools.cached_property
     def shared(self) -> Mapping[str, str]:
         """The types of those that are no pet's and no model version's, by their names."""
-        return self._shared
+        return {key: kind for _, key, kind in self._settings}
 
     def used_twice(self) -> Iterator[tuple[str, str, str]]:
         """Keys that would hold two things, each with the two settings that its names come from."""
@@ -122,7 +142,7 @@ class Keys:
 
     def type_of(self, key: str) -> str:
         """Which type of Redis a key of ours has."""
-        return self._shared.get(key) or _TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
+        return self.shared.get(key) or _TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""
@@ -150,3 +170,55 @@ class Keys:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
         pet = self.pet(pet_id)
         return [getattr(pet if name in _OF_A_PET else self, name) for name in names]
+
+
+class PartitionKeys(Keys):
+    """The names of one of several partitions."""
+
+    def __init__(self, partition: int, namespace: str, stream: str, dead_letters: str) -> None:
+        tag = tag_of(partition)
+        self._name(namespace, stream, dead_letters, tag=tag)
+        self.owner = f"{tag}{stream}:owner"
+        """STRING, the process that reads the partition. Expires when that has not said for long that it is there."""
+        self.routed = f"{tag}{stream}:routed"
+        """HASH: the `last` entry of the plain stream that was moved here or passed over, and the number of the `router`
+        that did it; of the first partition, how many `routers` there were, too.
+        """
+        self.origins = f"{tag}{namespace}:origins"
+        """HASH pet id -> the plain stream's last id at its DELETE. A field goes when nothing older is left there."""
+        self.members = f"{tag}{stream}:members"
+        """Of the first partition. ZSET process -> when it last said that it is there (ms). A member goes 5 s later."""
+        self.router = f"{tag}{stream}:router"
+        """Of the first partition. STRING, the process that moves entries of the plain stream. Expires as `owner`."""
+        self._settings += (
+            ("stream.key", self.members, "zset"),
+            ("stream.key", self.router, "string"),
+            ("stream.key", self.owner, "string"),
+            ("stream.key", self.routed, "hash"),
+            ("clusters.namespace", self.origins, "hash"),
+        )
+
+
+class Layout:
+    """Whose keys are where: one partition without a tag, or several with one each."""
+
+    def __init__(self, namespace: str, stream: str, dead_letters: str, partitions: int) -> None:
+        self.plain = Keys(namespace, stream, dead_letters)
+        """What all partitions share, and where producers add to that know of none; with one partition, all there is."""
+        self.several = [
+            PartitionKeys(n, namespace, stream, dead_letters) for n in range(partitions if partitions > 1 else 0)
+        ]
+        """Those of each partition; empty where there is one."""
+        self.partitions: Sequence[Keys] = self.several or [self.plain]
+
+    @property
+    def is_one(self) -> bool:
+        return not self.several
+
+    def number(self, pet_id: str) -> int:
+        """The pet's partition."""
+        return 0 if self.is_one else partition_of(pet_id, len(self.partitions))
+
+    def of(self, pet_id: str) -> Keys:
+        """The keys of the pet's partition."""
+        return self.partitions[self.number(pet_id)]

@@ -62,6 +62,25 @@ class Metrics:
         self.oldest_unsettled = self._gauge("oldest_unsettled_seconds", "Age of the oldest entry in the stream")
         self.backlog = self._gauge("backlog_jobs", "Unsettled entries, read or not: the stream's length")
         self.backlog_refused = self._counter("backlog_refused_total", "Submits refused because the stream was full")
+        self.partitions_owned = self._gauge(
+            "partitions_owned", "Partitions that this process reads, where there are several"
+        )
+        self.partition_moves = self._counter(
+            "partition_moves_total", "Partitions that this process handed over to others"
+        )
+        self.routed = self._counter(
+            "routed_total", "Entries of the plain stream moved to their partitions by this process"
+        )
+        self.unrouted = self._gauge("unrouted_jobs", "Entries of the plain stream that are to be moved to partitions")
+        self.unrouted_oldest = self._gauge("unrouted_oldest_seconds", "Age of the oldest entry of the plain stream")
+        self.partition_backlog = self._gauge(
+            "partition_backlog_jobs", "Unsettled entries of each partition, where there are several", "partition"
+        )
+        self.partition_oldest = self._gauge(
+            "partition_oldest_unsettled_seconds",
+            "Age of the oldest entry of each partition, where there are several",
+            "partition",
+        )
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")

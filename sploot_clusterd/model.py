@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from sploot_clusterd.partitioning import MOST_PARTITIONS
+
 FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 # \Z, for $ would let a trailing newline through.
@@ -208,6 +210,31 @@ class EntryId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.seq}"
+
+
+class LetterId(NamedTuple):
+    """A dead letter's id. Those of two partitions may be alike: where there are several, the partition goes with it."""
+
+    entry: EntryId
+    partition: int | None = None
+    """None where there is one, and for whichever has such a letter."""
+
+    @classmethod
+    def parse(cls, text: str) -> "LetterId":
+        """From `ms-seq` or `partition:ms-seq`. Raises ValueError for anything else."""
+        partition, colon, entry = text.rpartition(":")
+        if not colon:
+            return cls(EntryId.parse(entry))
+        if not (partition.isascii() and partition.isdigit()) or len(partition) > len(str(MOST_PARTITIONS)):
+            raise ValueError(f"{partition[:64]!r} is not the number of a partition")
+        return cls(EntryId.parse(entry), int(partition))
+
+    def __str__(self) -> str:
+        return str(self.entry) if self.partition is None else f"{self.partition}:{self.entry}"
+
+    def means(self, letter: "LetterId") -> bool:
+        """Whether it is the letter's, which names its partition where there are several."""
+        return self.entry == letter.entry and self.partition in (None, letter.partition)
 
 
 HIGHEST_ID = EntryId(_LARGEST_PART, _LARGEST_PART)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
@@ -37,18 +38,21 @@ class StreamMonitor:
         self,
         *,
         store: Store,
-        due: DueEntries,
+        due: Sequence[DueEntries],
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
-        maxlen: int,
+        settings: StreamSettings,
     ) -> None:
+        """`due` are those of each partition."""
         self._store = store
         self._due = due
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._maxlen = maxlen
+        self._group = settings.group
+        self._maxlen = -(-settings.maxlen // len(due))
+        """Of a partition."""
         self._check_at = self._inspect_at = 0.0
         self._key_faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
@@ -68,10 +72,15 @@ class StreamMonitor:
                 if self._key_faults or clock() >= self._inspect_at:
                     self._report_key_faults(await self._store.inspect())
                     self._inspect_at = clock() + _INSPECT_EVERY
-                times_put_off = self._due.times_put_off
-                stats = await self._store.stream.stats()
-                self._due.update(stats.pending, times_put_off)
-                self._report_stats(stats)
+                times_put_off = [each.times_put_off for each in self._due]
+                figures = await self._store.stats()
+                for due, stats, times in zip(self._due, figures, times_put_off, strict=True):
+                    due.update(stats.pending, times)
+                self._report_stats(figures)
+                if self._store.plain:
+                    unrouted = await self._store.plain.stats()
+                    self._metrics.unrouted.set(unrouted.unsettled)
+                    self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
                 self._check_at = 0.0  # what answers next may be another server
@@ -116,18 +125,34 @@ class StreamMonitor:
                 log.warning("redis is not set up as it should be", extra={"data": {"warning": text}})
         self._warnings = warnings
 
-    def _report_stats(self, stats: Stats) -> None:
-        self._metrics.backlog.set(stats.unsettled)
-        self._metrics.pending_jobs.set(max(stats.pending, 0))
-        self._metrics.stream_lag.set(stats.oldest_pending_idle_ms / 1000)
-        self._metrics.oldest_unsettled.set(stats.oldest_unsettled_ms / 1000)
-        if stats.unsettled >= self._maxlen:
-            self._health.set_warning(_BACKLOG, f"backlog full: {stats.unsettled} unsettled jobs, submits are refused")
+    def _report_stats(self, figures: Sequence[Stats]) -> None:
+        """Those of all partitions together, and of several each one's."""
+        unsettled = sum(stats.unsettled for stats in figures)
+        self._metrics.backlog.set(unsettled)
+        self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in figures))
+        self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in figures) / 1000)
+        self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in figures) / 1000)
+        if len(figures) > 1:
+            for number, stats in enumerate(figures):
+                self._metrics.partition_backlog.labels(str(number)).set(stats.unsettled)
+                self._metrics.partition_oldest.labels(str(number)).set(stats.oldest_unsettled_ms / 1000)
+        full = [number for number, stats in enumerate(figures) if stats.unsettled >= self._maxlen]
+        if full:
+            of_which = f" in {_partitions(full)}" if len(figures) > 1 else ""
+            self._health.set_warning(
+                _BACKLOG, f"backlog full{of_which}: {unsettled} unsettled jobs, submits are refused"
+            )
         else:
             self._health.clear_warning(_BACKLOG)
-        if stats.pending < 0:
+        missing = [number for number, stats in enumerate(figures) if stats.pending < 0]
+        if missing:
+            of_which = f" in {_partitions(missing)}" if len(figures) > 1 else ""
             self._health.set_warning(
-                _GROUP, f"the consumer group {self._store.stream.group} is missing: no consumer has run yet"
+                _GROUP, f"the consumer group {self._group} is missing{of_which}: no consumer has run yet"
             )
         else:
             self._health.clear_warning(_GROUP)
+
+
+def _partitions(numbers: Sequence[int]) -> str:
+    return f"partition{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

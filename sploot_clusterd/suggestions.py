@@ -1,7 +1,7 @@
 """What to ask users, worked out from the stored album when somebody wants it, in a thread: no reader of views waits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -21,8 +21,9 @@ _encode = msgspec.json.Encoder().encode
 class Suggester:
     """The questions of the album as it is stored: those of the view's version, as both are written in one step."""
 
-    def __init__(self, albums: AlbumStore, params: Params) -> None:
-        self._albums = albums
+    def __init__(self, albums_of: Callable[[str], AlbumStore], params: Params) -> None:
+        """`albums_of` tells where a pet's album is."""
+        self._albums_of = albums_of
         self._params = params
         self._known: dict[str, tuple[bytes, Suggestions]] = {}
         """By pet: the album's token, and the questions."""
@@ -34,7 +35,7 @@ class Suggester:
         Raises StoreUnavailableError; BadStateError if the album cannot be read.
         """
         token, suggested = self._known.get(pet_id, (b"", None))
-        (loaded,) = await self._albums.load([Wanted(pet_id, token, ())])
+        (loaded,) = await self._albums_of(pet_id).load([Wanted(pet_id, token, ())])
         if isinstance(loaded, BadStateError):
             raise loaded
         if not loaded.token:

@@ -25,6 +25,7 @@ from sploot_clusterd.config.kinds import (
     texts,
     whole,
 )
+from sploot_clusterd.partitioning import MOST_PARTITIONS
 
 DEFAULT_TOKEN: Final = "changeme"  # noqa: S105 - known to everybody, and refused where that matters
 
@@ -238,7 +239,13 @@ class StreamSettings:
         5, "Failed runs after which a job becomes a dead letter.", 1, 1000, env="CLUSTER_MAX_ATTEMPTS"
     )
     consumers: int = whole(2, "Consumers of this process; 0 makes it serve HTTP only.", 0, 256, env="CLUSTER_CONSUMERS")
-    partitions: int = whole(1, "Shards of the stream; this version knows one.", 1, 1, env="CLUSTER_PARTITIONS")
+    partitions: int = whole(
+        1,
+        "Parts of the stream, by pets, each with all it needs; fixed once there are several. Powers of two lie evenly.",
+        1,
+        MOST_PARTITIONS,
+        env="CLUSTER_PARTITIONS",
+    )
 
 
 @dataclass(frozen=True, slots=True)

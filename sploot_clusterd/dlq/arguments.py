@@ -14,7 +14,7 @@ from sploot_clusterd.errors import Reason
 from sploot_clusterd.subcommands import adder
 
 if TYPE_CHECKING:
-    from sploot_clusterd.model import EntryId
+    from sploot_clusterd.model import LetterId
 
 ABOUT: Final = "look at the dead letters, put their jobs back into the stream, delete them"
 EXAMPLES: Final = """examples:
@@ -111,12 +111,12 @@ def _moment(text: str) -> int:
     return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
-def _letter_id(text: str) -> "EntryId":
-    from sploot_clusterd.model import EntryId
+def _letter_id(text: str) -> "LetterId":
+    from sploot_clusterd.model import LetterId
 
     try:
-        return EntryId.parse(text)
+        return LetterId.parse(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            "expected an id like 1761827696789-0, as `clusterd dlq list` shows it"
+            "expected an id like 1761827696789-0 or 3:1761827696789-0, as `clusterd dlq list` shows it"
         ) from None

@@ -16,9 +16,9 @@ from typing import Any, Final
 from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import LetterId
 from sploot_clusterd.progress import Progress
-from sploot_clusterd.store import Letters, LetterSummary, Replayed, session
+from sploot_clusterd.store import FleetLetters, LetterSummary, Replayed, session
 
 _FAILED: Final = 1
 _COLUMNS: Final = (("age", 5), ("id", 17), ("reason", 12), ("pet", 16), ("job", 16), ("attempts", 8))
@@ -39,14 +39,14 @@ _WHY_NOT: Final = {
 class Selection:
     """Which letters are meant: those named, or all that every given filter lets through, the oldest first."""
 
-    ids: Sequence[EntryId] = ()
+    ids: Sequence[LetterId] = ()
     reasons: Collection[str] = ()
     pets: Collection[str] = ()
     since_ms: int | None = None
     until_ms: int | None = None
     limit: int | None = None
 
-    async def pages(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
+    async def pages(self, letters: FleetLetters) -> AsyncIterator[list[LetterSummary]]:
         """The letters meant, in pages. Of those named, the ones that are there."""
         remaining = sys.maxsize if self.limit is None else self.limit
         async for page in self._read(letters):
@@ -57,13 +57,13 @@ class Selection:
             if not remaining:
                 return
 
-    async def _read(self, letters: Letters) -> AsyncIterator[list[LetterSummary]]:
+    async def _read(self, letters: FleetLetters) -> AsyncIterator[list[LetterSummary]]:
         if not self.ids:
             async for page in letters.pages(self.since_ms, self.until_ms):
                 yield page
         for letter in self.ids:
-            async for page in letters.pages(letter.ms, letter.ms):
-                yield [each for each in page if each.id == letter]
+            async for page in letters.pages(letter.entry.ms, letter.entry.ms):
+                yield [each for each in page if letter.means(each.letter_id)]
 
     def _takes(self, letter: LetterSummary) -> bool:
         return (not self.reasons or letter.fields.get("reason") in self.reasons) and (
@@ -93,7 +93,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 def list_letters(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Print a line for each: a table for people, or a JSON object a line. 0."""
 
-    async def work(letters: Letters) -> int:
+    async def work(letters: FleetLetters) -> int:
         count = 0
         async for page in selection.pages(letters):
             if not as_json and not count:
@@ -108,10 +108,10 @@ def list_letters(settings: Settings, selection: Selection, *, as_json: bool) -> 
     return _run(settings, work)
 
 
-def show(settings: Settings, letter: EntryId) -> int:
+def show(settings: Settings, letter: LetterId) -> int:
     """Print one whole. 0, or 1 where there is no such letter."""
 
-    async def work(letters: Letters) -> int:
+    async def work(letters: FleetLetters) -> int:
         fields = await letters.whole(letter)
         if fields is None:
             raise ClusterdError(f"{letter}: there is no such dead letter; `clusterd dlq list` shows those there are")
@@ -138,11 +138,11 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
     if dry_run:
         return _rehearse(settings, selection, "dropped", needs_payload=False)
 
-    async def work(letters: Letters) -> int:
+    async def work(letters: FleetLetters) -> int:
         dropped = 0
         try:
             async for page in selection.pages(letters):
-                call = asyncio.ensure_future(letters.drop([letter.id for letter in page]))
+                call = asyncio.ensure_future(letters.drop([letter.letter_id for letter in page]))
                 try:
                     await asyncio.shield(call)
                 finally:  # interrupted or not, what is under way is waited for, and counts
@@ -155,7 +155,7 @@ def drop(settings: Settings, selection: Selection, *, dry_run: bool) -> int:
 
 
 def _rehearse(settings: Settings, selection: Selection, what: str, *, needs_payload: bool) -> int:
-    async def work(letters: Letters) -> int:
+    async def work(letters: FleetLetters) -> int:
         reasons: Counter[str] = Counter()
         empty = 0
         async for page in selection.pages(letters):
@@ -181,7 +181,7 @@ def _missing(letters: int) -> int:
     return _FAILED
 
 
-async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
+async def _replay(letters: FleetLetters, selection: Selection, rate: float) -> int:
     tally: Counter[Replayed] = Counter()
     progress = Progress()
     start, count = time.monotonic(), 0
@@ -208,17 +208,17 @@ async def _replay(letters: Letters, selection: Selection, rate: float) -> int:
     return _FAILED if refused else 0
 
 
-async def _one_by_one(letters: Letters, selection: Selection) -> AsyncIterator[EntryId]:
+async def _one_by_one(letters: FleetLetters, selection: Selection) -> AsyncIterator[LetterId]:
     """Those named, whether they are there or not; else those that the filters let through."""
     for letter in selection.ids:
         yield letter
     if not selection.ids:
         async for page in selection.pages(letters):
             for summary in page:
-                yield summary.id
+                yield summary.letter_id
 
 
-def _run(settings: Settings, work: Callable[[Letters], Awaitable[int]]) -> int:
+def _run(settings: Settings, work: Callable[[FleetLetters], Awaitable[int]]) -> int:
     return session.run(settings, lambda store: work(store.letters))
 
 
@@ -230,7 +230,7 @@ def _row(letter: LetterSummary) -> str:
     fields = letter.fields
     cells = (
         _age(letter),
-        str(letter.id),
+        str(letter.letter_id),
         *(fields.get(name, "") for name in ("reason", "pet_id", "job_id", "attempts")),
     )
     start = " ".join(f"{_plain(cell) or '-':<{width}}" for cell, (_, width) in zip(cells, _COLUMNS, strict=True))
@@ -243,7 +243,7 @@ def _row(letter: LetterSummary) -> str:
 def _object(letter: LetterSummary) -> dict[str, Any]:
     attempts = letter.fields.get("attempts", "")
     numbers = {"attempts": int(attempts)} if attempts.isdecimal() and len(attempts) < _LONG_NUMBER else {}
-    return {"id": str(letter.id), **letter.fields, **numbers, "payload_bytes": letter.payload_bytes}
+    return {"id": str(letter.letter_id), **letter.fields, **numbers, "payload_bytes": letter.payload_bytes}
 
 
 def _age(letter: LetterSummary) -> str:

@@ -73,9 +73,13 @@ def log_fields(entry: Entry, job: Job | None) -> dict[str, object]:
 class Decoder:
     """Entries in, jobs by pet out, within the limits of a job; what can never be a job fails at once."""
 
-    def __init__(self, compute: Compute, limits: LimitsSettings) -> None:
+    def __init__(
+        self, compute: Compute, limits: LimitsSettings, is_misplaced: Callable[[str], bool] | None = None
+    ) -> None:
+        """`is_misplaced` tells of a pet whether its jobs belong to another partition than is read here."""
         self._compute = compute
         self._limits = limits
+        self._is_misplaced = is_misplaced
 
     async def decode(self, entries: Sequence[Entry]) -> tuple[JobsByPet, list[Failure]]:
         ordered = sorted(entries, key=attrgetter("id"))
@@ -92,6 +96,10 @@ class Decoder:
 
     def _decode_one(self, entry: Entry) -> Delivery | Failure:
         try:
-            return Delivery(entry, decode_entry(entry.id, entry.fields, self._limits))
+            job = decode_entry(entry.id, entry.fields, self._limits)
         except BadJobError as error:
             return Failure(entry, None, error)
+        if self._is_misplaced and self._is_misplaced(job.pet_id):
+            text = f"pet_id {job.pet_id!r} belongs to another partition than the one that the entry was added to"
+            return Failure(entry, None, BadJobError("mismatch", text))
+        return Delivery(entry, job)

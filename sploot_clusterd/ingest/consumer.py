@@ -1,10 +1,10 @@
-"""The consumers: each reads the stream under a name of its own and takes what it reads to an outcome."""
+"""The consumers: each reads its partitions under a name of its own and takes what it reads to an outcome."""
 
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -13,10 +13,11 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import ClaimKind, Reader, Stream
+from sploot_clusterd.store import ClaimKind, Reader
+from sploot_clusterd.store.reader import Read
 from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.8
 """Seconds between attempts to reach Redis. Short, for the promise is to be back within two seconds of it."""
+_NOTHING_TO_READ: Final = 0.1
+"""Seconds between looks at whether there is a partition to read."""
 
 
 def consumer_names(settings: Settings) -> list[str]:
@@ -44,8 +47,7 @@ class Consumer:
         name: str,
         consumer: str,
         new_reader: Callable[[str], Reader],
-        stream: Stream,
-        processor: Processor,
+        lanes: Sequence[Lane],
         brake: Brake,
         metrics: Metrics,
         health: Health,
@@ -55,8 +57,10 @@ class Consumer:
         self.name = name
         self._consumer = consumer
         self._new_reader = new_reader
-        self._stream = stream
-        self._processor = processor
+        self._lanes = lanes
+        self._taken_up = set[Lane]()
+        """Lanes whose entries that were this consumer's already it has taken up, in this session."""
+        self._reader: Reader | None = None
         self._brake = brake
         self._wait_seconds = metrics.stage_seconds.labels("wait")
         self._health = health
@@ -78,15 +82,22 @@ class Consumer:
                 self._health.set_fault(self.name, f"{self.name}: {error.detail}")
                 self._progress()  # to wait is what it should do now
                 self._outage.unavailable(error)
-                await self._stream.reconnect()
+                await self._lanes[0].stream.reconnect()
                 await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
-        await self._processor.drained()
+        for lane in self._lanes:
+            await lane.processor.drained()
+
+    async def reread(self) -> None:
+        """Lanes were opened or closed: ends the blocked read, so that the next one is of those that are open."""
+        if self._reader:
+            await self._reader.wake()
 
     async def _session(self) -> None:
         async with self._open() as reader:
-            # First what is ours already: read before a crash, or with a reply that got lost on the way.
-            async for entries in self._stream.claim(self._consumer, ClaimKind.OWN):
-                await self._processor.run(Batch(self._consumer, entries, self._progress))
+            self._taken_up.clear()
+            for lane in self._lanes:
+                if lane.is_open:
+                    await self._take_up(lane)
             self._failures = 0
             self._health.clear_fault(self.name)
             self._outage.available()
@@ -95,16 +106,52 @@ class Consumer:
 
     async def _pass(self, reader: Reader) -> None:
         self._progress()
-        self._processor.raise_failure(self._consumer)
+        for lane in self._lanes:
+            lane.processor.raise_failure(self._consumer)
         if wait := self._brake.seconds_left():
             await pause(self._stopping, min(wait, 1.0))
             return
+        lanes = [lane for lane in self._lanes if lane.is_open]
+        if not lanes:
+            await pause(self._stopping, _NOTHING_TO_READ)
+            return
+        for lane in lanes:
+            if lane not in self._taken_up:
+                await self._take_up(lane)
+        await self._read(reader, lanes)
+
+    async def _take_up(self, lane: Lane) -> None:
+        """First what is ours already: read before a crash, or with a reply that got lost on the way."""
+        async for entries in lane.stream.claim(self._consumer, ClaimKind.OWN):
+            await lane.run(Batch(self._consumer, entries, self._progress))
+        self._taken_up.add(lane)
+
+    async def _read(self, reader: Reader, lanes: Sequence[Lane]) -> None:
+        """One read of all of them, and what was read to its outcomes, partitions side by side."""
         clock = asyncio.get_running_loop().time
-        start = clock()
-        entries = await reader.read()
-        self._wait_seconds.inc(clock() - start)
-        if entries:
-            await self._processor.run(Batch(self._consumer, entries, self._progress, contiguous=True))
+        with ExitStack() as unread, ExitStack() as in_use:
+            for lane in lanes:
+                unread.enter_context(lane.in_use())
+            start = clock()
+            read = await reader.read([lane.number for lane in lanes])
+            self._wait_seconds.inc(clock() - start)
+            for number, _ in read:
+                in_use.enter_context(self._lanes[number].in_use())
+            unread.close()
+            await self._run(read)
+
+    async def _run(self, read: Read) -> None:
+        """Raises StoreUnavailableError when all have ended."""
+        runs = [
+            self._lanes[number].run(Batch(self._consumer, entries, self._progress, contiguous=True))
+            for number, entries in read
+        ]
+        if len(runs) == 1:
+            await runs[0]
+            return
+        for outcome in await asyncio.gather(*runs, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Reader]:
@@ -113,8 +160,10 @@ class Consumer:
         try:
             await reader.open()
             self._name_confirmed.set()
+            self._reader = reader
             yield reader
         finally:
+            self._reader = None
             waker.cancel()
             await asyncio.wait({waker})
             await reader.close()

@@ -1,7 +1,8 @@
 """The ingest side of one process: its parts, and the loops that run on them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sploot_clusterd.config import Settings
@@ -13,20 +14,23 @@ from sploot_clusterd.ingest.batch import Decoder
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
-from sploot_clusterd.ingest.isolation import LoneRuns
+from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.order import Order
+from sploot_clusterd.ingest.placement import Placement
 from sploot_clusterd.ingest.planner import Planner
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Store
+from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
 
 _MOST_PUT_OFF: Final = 500
 """Bad jobs of pets that have many; less where 20 times as many would not find room in the stream."""
@@ -43,23 +47,22 @@ class Ingest:
         settings: Settings,
         params: Params,
         store: Store,
-        due: DueEntries,
+        due: Sequence[DueEntries],
         compute: Compute,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
-        """`wanting`: what commits say of insights, where they are fetched."""
+        """`due` are those of each partition; `wanting`: what commits say of insights, where they are fetched."""
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
         self._metrics, self._health, self._stopping = metrics, health, stopping
         self.name_confirmed = asyncio.Event()
         self.store = store
-        self.due = due
         self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF))
         self.cache = AlbumCache(settings.albums.cache_bytes, metrics)
-        self.leases = Leases(store.stream, health, stopping, stream.retry_idle_ms)
+        self.leases = Leases(store.partitions[0].stream, health, stopping, stream.retry_idle_ms)
         self.profiles = ProfileRegistry(
             store.profiles, sampling=sampling, moves_per_second=settings.profiles.moves_per_second
         )
@@ -68,20 +71,32 @@ class Ingest:
             if sampling
             else None
         )
-        decoder = Decoder(compute, settings.limits)
-        order = Order(store.pending, decoder, metrics, stopping)
+        self._compute, self._wanting = compute, wanting
+        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
+        self._lock = SharedLock()
+        self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
+
+    def _lane(self, partition: Partition, due: DueEntries) -> Lane:
+        """What is kept of a partition's entries is apart from other partitions': ids may be alike there."""
+        several = len(self.store.partitions) > 1
+        leaving = asyncio.Event() if several else self._stopping
+        stream, metrics, compute = self._settings.stream, self._metrics, self._compute
+        number_of = self.store.layout.number
+        is_misplaced = (lambda pet_id: number_of(pet_id) != partition.number) if several else None
+        decoder = Decoder(compute, self._settings.limits, is_misplaced)
+        order = Order(partition.pending, decoder, metrics, leaving)
         results = Results(
-            store.stream,
+            partition.stream,
             brake=self.brake,
             due=due,
             compute=compute,
             metrics=metrics,
             max_attempts=stream.max_attempts,
-            wanting=wanting,
+            wanting=self._wanting,
         )
         attempts = Attempts(
-            albums=store.albums,
-            planner=Planner(params, self.profiles, wanting, compute.checkpoint),
+            albums=partition.albums,
+            planner=self._planner,
             profiles=self.profiles,
             cache=self.cache,
             order=order,
@@ -89,29 +104,60 @@ class Ingest:
             compute=compute,
             metrics=metrics,
         )
-        self.processor = Processor(
+        processor = Processor(
             decoder=decoder,
             attempts=attempts,
             cache=self.cache,
-            leases=self.leases,
+            lease=partial(self.leases.lease, stream=partition.stream),
             order=order,
-            lone_runs=LoneRuns(store.stream),
+            lone_runs=LoneRuns(partition.stream),
             results=results,
             shares=Shares(min(stream.maxlen, _MOST_ASIDE)),
+            lock=self._lock,
             compute=compute,
             metrics=metrics,
         )
+        return Lane(partition.number, partition.stream, processor, due, leaving)
 
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self._settings)
-        loops: list[Consumer | Reclaimer | Leases | ProfileLearner] = [
-            self.consumer(f"consumer-{slot}", name) for slot, name in enumerate(names)
-        ]
-        loops += [self.reclaimer(reclaim_name, [*names, reclaim_name]), self.leases]
+        consumers = [self.consumer(f"consumer-{slot}", name) for slot, name in enumerate(names)]
+        reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
+        loops: list[Consumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [*consumers, reclaimer]
+        loops.append(self.leases)
         if self.learner:
             loops.append(self.learner)
+        if self.store.tenure and self.store.plain:
+            loops.append(self._placement(self.store.tenure, consumers, reclaimer))
+            loops.append(self._router(self.store.tenure, self.store.plain, f"{names[0]}-router"))
         yield from ((loop.name, loop.run) for loop in loops)
+
+    def _placement(self, tenure: Tenure, consumers: Sequence[Consumer], reclaimer: Reclaimer) -> Placement:
+        async def reread() -> None:
+            await asyncio.gather(*(consumer.reread() for consumer in consumers))
+
+        return Placement(
+            tenure=tenure,
+            lanes=self.lanes,
+            take_over=reclaimer.take_over,
+            reread=reread,
+            metrics=self._metrics,
+            health=self._health,
+            name_confirmed=self.name_confirmed,
+            stopping=self._stopping,
+        )
+
+    def _router(self, tenure: Tenure, plain: PlainStream, consumer: str) -> Router:
+        return Router(
+            plain=plain,
+            tenure=tenure,
+            consumer=consumer,
+            metrics=self._metrics,
+            health=self._health,
+            name_confirmed=self.name_confirmed,
+            stopping=self._stopping,
+        )
 
     def consumer(self, name: str, consumer: str) -> Consumer:
         """The loop called `name`, which is called `consumer` in the group."""
@@ -119,8 +165,7 @@ class Ingest:
             name=name,
             consumer=consumer,
             new_reader=self.store.reader,
-            stream=self.store.stream,
-            processor=self.processor,
+            lanes=self.lanes,
             brake=self.brake,
             metrics=self._metrics,
             health=self._health,
@@ -133,10 +178,8 @@ class Ingest:
         return Reclaimer(
             consumer=consumer,
             living=living,
-            stream=self.store.stream,
-            processor=self.processor,
+            lanes=self.lanes,
             brake=self.brake,
-            due=self.due,
             health=self._health,
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,

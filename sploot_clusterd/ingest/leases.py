@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -21,11 +21,16 @@ _DRAIN_TICK: Final = 0.05
 
 
 class _Lease(NamedTuple):
+    stream: Stream
     consumer: str
     entries: Collection[bytes]
     held_since: float
     runs_since: float | None
     """None: they wait."""
+
+
+TakeLease = Callable[..., AbstractContextManager[None]]
+"""`Leases.lease`, for one partition's stream."""
 
 
 class Leases:
@@ -45,16 +50,22 @@ class Leases:
 
     @contextmanager
     def lease(
-        self, consumer: str, entries: Collection[bytes], *, waits: bool = False, held_since: float | None = None
+        self,
+        consumer: str,
+        entries: Collection[bytes],
+        *,
+        waits: bool = False,
+        held_since: float | None = None,
+        stream: Stream | None = None,
     ) -> Iterator[None]:
         """Within it, the entries are renewed; what `waits` is not run and cannot hang.
 
         `held_since`, by `time.monotonic`, is when the first of many short leases began: each may be too young to be
-        renewed.
+        renewed. `stream` is theirs, where it is not the first partition's.
         """
         now = time.monotonic()
         began = now if held_since is None else held_since
-        lease = _Lease(consumer, tuple(entries), began, None if waits else now)
+        lease = _Lease(stream or self._stream, consumer, tuple(entries), began, None if waits else now)
         self._leases.add(lease)
         try:
             yield
@@ -81,5 +92,5 @@ class Leases:
             if now - lease.held_since > self._idle / 4 and not hangs:
                 entries = list(lease.entries)
                 for at in range(0, len(entries), _IDS_A_CALL):
-                    renewed += await self._stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
+                    renewed += await lease.stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
         return renewed

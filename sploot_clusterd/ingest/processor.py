@@ -9,7 +9,7 @@ from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Batch, Decoder, JobsByPet
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
-from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.leases import TakeLease
 from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
@@ -36,24 +36,26 @@ class Processor:
         decoder: Decoder,
         attempts: Attempts,
         cache: AlbumCache,
-        leases: Leases,
+        lease: TakeLease,
         order: Order,
         lone_runs: LoneRuns,
         results: Results,
         shares: Shares,
+        lock: SharedLock,
         compute: Compute,
         metrics: Metrics,
     ) -> None:
+        """`lock` is the process's: a suspect has all of it to itself."""
         self._decoder = decoder
         self._attempts = attempts
-        self._leases = leases
+        self._lease = lease
         self._order = order
         self._lone_runs = lone_runs
         self._results = results
         self._compute = compute
         self._batch_size = metrics.batch_size
-        self._lock = SharedLock()
-        self._waiting = WaitingJobs(order=order, leases=leases, results=results, apply=self._take_turn)
+        self._lock = lock
+        self._waiting = WaitingJobs(order=order, lease=lease, results=results, apply=self._take_turn)
         self._apart = Apart(order=order, cache=cache, results=results, waiting=self._waiting, shares=shares)
 
     async def run(self, batch: Batch) -> None:
@@ -64,7 +66,7 @@ class Processor:
         """
         self.raise_failure(batch.consumer)
         entries = [each for each in batch.entries if not self._order.holds(each.key, batch.consumer)]
-        with self._leases.lease(batch.consumer, [entry.key for entry in entries]):
+        with self._lease(batch.consumer, [entry.key for entry in entries]):
             await self._process(batch.part([each for each in entries if each.handling is Handling.RUN]))
             for entry in entries:
                 if entry.handling is Handling.ALONE:

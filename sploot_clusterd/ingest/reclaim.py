@@ -3,18 +3,17 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.processor import Processor
+from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
-from sploot_clusterd.store import ClaimKind, Stream
+from sploot_clusterd.store import ClaimKind, Entry
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -46,10 +45,8 @@ class Reclaimer:
         *,
         consumer: str,
         living: Collection[str],
-        stream: Stream,
-        processor: Processor,
+        lanes: Sequence[Lane],
         brake: Brake,
-        due: DueEntries,
         health: Health,
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
@@ -57,10 +54,10 @@ class Reclaimer:
     ) -> None:
         self._consumer = consumer
         self._living = living
-        self._stream = stream
-        self._processor = processor
+        self._lanes = lanes
+        self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
+        """What others held of partitions that this process reads now."""
         self._brake = brake
-        self._due = due
         self._progress = partial(health.progress, self.name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
@@ -83,11 +80,12 @@ class Reclaimer:
         while not self._stopping.is_set():
             self._progress()
             try:
-                self._processor.raise_failure(self._consumer)
+                self._raise_failure()
                 if claims_own and not self._brake.seconds_left():
                     await self.claim(ClaimKind.OWN)
                     claims_own = False
                     self._outage.available()
+                await self._run_taken_over()
                 for duty in self._duties:
                     if clock() >= next_at[duty.name]:
                         await self._do(duty)
@@ -97,36 +95,74 @@ class Reclaimer:
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
                 claims_own = True  # what it had in hand is still its own
-            await pause(self._stopping, _TICK if self._due.possible else _QUIET_TICK)
-        await self._processor.drained()
+            await pause(self._stopping, _TICK if any(lane.due.possible for lane in self._open()) else _QUIET_TICK)
+        for lane in self._lanes:
+            await lane.processor.drained()
+
+    def _raise_failure(self) -> None:
+        for lane in self._lanes:
+            lane.processor.raise_failure(self._consumer)
+
+    async def _run_taken_over(self) -> None:
+        while self._taken_over:
+            lane, entries = self._taken_over.pop(0)
+            await lane.run(Batch(self._consumer, entries, self._progress))
+
+    async def take_over(self, lane: Lane) -> None:
+        """Claims all that is pending in a partition that this process is to read from now on: who held it is gone, or
+        has put it off. What is not due is left. Raises StoreUnavailableError.
+        """
+        if self._brake.seconds_left():
+            return
+        await lane.stream.ensure_group()
+        async for entries in lane.stream.claim(self._consumer, ClaimKind.IDLE, idle_ms=0):
+            self._taken_over.append((lane, entries))
 
     async def claim(self, kind: ClaimKind) -> int:
         """One pass over the pending entries: claims and processes what `kind` says; how many these were."""
-        if self._brake.seconds_left():
-            return 0
-        claimed = 0
-        async for entries in self._stream.claim(self._consumer, kind):
-            await self._processor.run(Batch(self._consumer, entries, self._progress))
-            self._progress()
-            claimed += len(entries)
-            if self._stopping.is_set():
-                break
-        return claimed
+        return await self._claim(kind, self._open())
 
     async def claim_due(self) -> int:
         """As `claim`, where something may be due: on an idle stream four looks a second were a third of all its cost.
 
         What a process that died has put off is seen by the pulse, a second later at most.
         """
-        return await self.claim(ClaimKind.DUE) if self._due.possible else 0
+        return await self._claim(ClaimKind.DUE, [lane for lane in self._open() if lane.due.possible])
 
     async def upkeep(self) -> int:
         """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
-        return (
-            await self._stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
-            + await self._stream.sweep_erase_marks()
-            + await self._stream.sweep_records()
-        )
+        done = 0
+        for lane in self._open():
+            done += await lane.stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
+            done += await lane.stream.sweep_erase_marks()
+            done += await lane.stream.sweep_records()
+        return done
+
+    def _open(self) -> list[Lane]:
+        return [lane for lane in self._lanes if lane.is_open]
+
+    async def _claim(self, kind: ClaimKind, lanes: Sequence[Lane]) -> int:
+        """Of all these lanes, side by side; raises StoreUnavailableError when all have ended."""
+        if self._brake.seconds_left():
+            return 0
+        if len(lanes) == 1:
+            return await self._claim_of(lanes[0], kind)
+        outcomes = await asyncio.gather(*(self._claim_of(lane, kind) for lane in lanes), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+    async def _claim_of(self, lane: Lane, kind: ClaimKind) -> int:
+        claimed = 0
+        with lane.in_use():
+            async for entries in lane.stream.claim(self._consumer, kind):
+                await lane.run(Batch(self._consumer, entries, self._progress))
+                self._progress()
+                claimed += len(entries)
+                if self._stopping.is_set() or not lane.is_open:
+                    break
+        return claimed
 
     async def _do(self, duty: Duty) -> None:
         if count := await duty.do():

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from sploot_clusterd.ingest.batch import Batch, JobsByPet
-from sploot_clusterd.ingest.leases import Leases
+from sploot_clusterd.ingest.leases import TakeLease
 from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
@@ -33,12 +33,12 @@ class WaitingJobs:
         self,
         *,
         order: Order,
-        leases: Leases,
+        lease: TakeLease,
         results: Results,
         apply: Callable[[Batch, Queue, JobsByPet], Awaitable[None]],
     ) -> None:
         self._order = order
-        self._leases = leases
+        self._lease = lease
         self._results = results
         self._apply = apply
         self._tasks = set[asyncio.Task[None]]()
@@ -118,12 +118,12 @@ class WaitingJobs:
             with in_hand:
                 while queue.left:
                     keys = [entry.key for entry in queue.waiting_entries()]
-                    with self._leases.lease(batch.consumer, keys, waits=True, held_since=began):
+                    with self._lease(batch.consumer, keys, waits=True, held_since=began):
                         turn = await queue.turn()
                     if not turn:
                         await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
                         return
-                    with self._leases.lease(batch.consumer, keys, held_since=began):
+                    with self._lease(batch.consumer, keys, held_since=began):
                         await self._apply(quiet, queue, turn)
         except Exception as error:  # noqa: BLE001 - it is raised where the consumer's loop sees it
             self._failures[batch.consumer] = error

@@ -6,14 +6,18 @@ bytes mean, and when to do what.
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
+from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
+from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
+from sploot_clusterd.store.tenure import Tenure
 from sploot_clusterd.store.untold import Untold
 from sploot_clusterd.store.views import ViewStore
 from sploot_clusterd.store.wants import Queue, Settled, Settlement, Taken, TakenImage, Wants
@@ -27,6 +31,7 @@ __all__ = [
     "Committed",
     "Entry",
     "Finding",
+    "FleetLetters",
     "Handling",
     "InsightNews",
     "KeyFault",
@@ -35,9 +40,12 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "Moving",
     "Offer",
+    "Partition",
     "PendingEntries",
     "PendingEntry",
+    "PlainStream",
     "Polled",
     "ProfileStore",
     "Queue",
@@ -54,6 +62,7 @@ __all__ = [
     "Stream",
     "Taken",
     "TakenImage",
+    "Tenure",
     "Untold",
     "UsedProfile",
     "ViewStore",

@@ -17,7 +17,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import NoPermissionError, StartError, StoreUnavailableError
 from sploot_clusterd.keys import KINDS, namespace_agreement
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.server import Finding
 
 LIVES_MS: Final = 150_000
@@ -71,13 +71,9 @@ class Agreement:
         return self._keys.stream_agreement, self._keys.namespace_agreement
 
     async def _compare(self) -> Iterator[Finding]:
-        of_stream, of_namespace = await self._gateway.run(
-            scripts.AGREE,
-            more_keys=self._registers,
-            member=self._member,
-            document=self._document,
-            lives=LIVES_MS,
-        )
+        values = {"member": self._member, "document": self._document, "lives": LIVES_MS}
+        calls = [Call(values, [register]) for register in self._registers]  # one each: in a cluster they lie apart
+        (of_stream,), (of_namespace,) = await self._gateway.run_each(scripts.AGREE, calls)
         others = {**_documents(of_stream), **_documents(of_namespace)}
         neighbours = [name for name in _overlapping(self._namespace) if await self._is_lived_in(name)]
         return self._findings(others, neighbours)
@@ -110,7 +106,14 @@ class Agreement:
                 f"{differences['clusters.namespace']}, over one stream: a pet would be split in two; give one of them "
                 "another stream.key, or both the same clusters.namespace",
             )
-        texts = [text for name, text in differences.items() if name != "clusters.namespace"]
+        if any(each.get("stream.partitions") != self._settings["stream.partitions"] for each in same_stream):
+            yield Finding(
+                "partitions",
+                True,
+                f"{differences['stream.partitions']}, over one stream: pets would be looked for in two places; set "
+                "stream.partitions (CLUSTER_PARTITIONS) alike",
+            )
+        texts = [text for name, text in differences.items() if name not in ("clusters.namespace", "stream.partitions")]
         if texts:
             more = f" and {len(texts) - _MOST_TOLD} more" if len(texts) > _MOST_TOLD else ""
             text = f"processes disagree: {'; '.join(texts[:_MOST_TOLD])}{more}; set them alike"

@@ -2,6 +2,7 @@
 
 import re
 
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.store.gateway import Gateway
 
 _KEYS_A_PAGE = 1000
@@ -10,23 +11,25 @@ _SPECIAL = re.compile(r"([*?\[\]\\^])")
 
 
 class Backfills:
-    """Every method raises StoreUnavailableError."""
+    """Every method raises StoreUnavailableError. Of several partitions the first one knows how far they have come."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, layout: Layout) -> None:
         self._gateway = gateway
+        self._layout = layout
         self._key = gateway.keys.backfills
 
     async def known_pets(self) -> set[str]:
         """All that have an album. It goes through all keys of the database, some at a time."""
-        prefix = self._gateway.keys.pet("").album
-        pattern = _SPECIAL.sub(r"\\\1", prefix) + "*"
+        prefix, tags = self._layout.plain.pet("").album, {keys.tag for keys in self._layout.partitions}
+        pattern = ("" if self._layout.is_one else "{*}:") + _SPECIAL.sub(r"\\\1", prefix) + "*"
         found: set[str] = set()
         cursor: bytes = b"0"
         while True:
             cursor, keys = await self._gateway.ask_server(
                 prefix, "SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_A_PAGE
             )
-            found.update(key.decode(errors="replace").removeprefix(prefix) for key in keys)
+            named = (key.decode(errors="replace").partition(prefix) for key in keys)
+            found.update(pet_id for tag, _, pet_id in named if tag in tags)
             if cursor == b"0":
                 return found
 

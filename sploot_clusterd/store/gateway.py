@@ -5,8 +5,9 @@ Nothing is repeated but reads that say so: a command whose reply was lost may ha
 which ones may happen twice. Each call names the key or the pet that it is about, so that where it goes can be told.
 """
 
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, Self, get_args
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
@@ -33,6 +34,8 @@ class Call(NamedTuple):
 
     values: Mapping[str, Any]
     more_keys: Sequence[str] = ()
+    keys: Keys | None = None
+    """Those of the partition that it is about, where that is not the gateway's own."""
 
 
 class Gateway:
@@ -51,12 +54,30 @@ class Gateway:
             trusted_seconds=settings.healthcheck_interval,
         )
 
+    def at(self, keys: Keys) -> Self:
+        """The same way to Redis, for calls about another partition."""
+        other = copy.copy(self)
+        other.keys = keys
+        return other
+
     async def run(self, script: Script, *, more_keys: Sequence[str] = (), **values: Any) -> Any:
         """A script's reply. Raises TypeError for values that it does not take."""
-        (reply,) = await self._replies(script, [Call(values, more_keys)])
+        call = Call(values, more_keys)
+        (reply,) = await self._replies(script, [call])
         if isinstance(reply, ReplyError):
-            raise await self._error(reply, script.named_keys(self.keys, more_keys, values), of_reply)
+            raise await self._call_error(script, call, reply, of_reply)
         return reply
+
+    async def run_each(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        """Many calls in one round trip, each about a partition or what one has: replies in order.
+
+        Raises the first one's error where Redis refused one: others may have happened.
+        """
+        replies = await self._replies(script, calls) if calls else []
+        for call, reply in zip(calls, replies, strict=True):
+            if isinstance(reply, ReplyError):
+                raise await self._call_error(script, call, reply, of_reply)
+        return replies
 
     async def run_for_pets(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         """Many calls in one round trip, each about a pet: replies in order, of a call that was refused the error.
@@ -65,9 +86,7 @@ class Gateway:
         """
         replies = await self._replies(script, calls) if calls else []
         return [
-            await self._error(reply, script.named_keys(self.keys, call.more_keys, call.values), of_stored)
-            if isinstance(reply, ReplyError)
-            else reply
+            await self._call_error(script, call, reply, of_stored) if isinstance(reply, ReplyError) else reply
             for call, reply in zip(calls, replies, strict=True)
         ]
 
@@ -90,6 +109,17 @@ class Gateway:
         if isinstance(reply, ReplyError):
             raise await self._error(reply, [key], of_stored)
         return reply
+
+    async def read_each(self, kind: Kind, commands: Sequence[tuple[Keys, tuple[Argument, ...]]]) -> list[Any]:
+        """As `read`, many in one round trip: each with its partition's keys, and with name, key and arguments. Raises
+        the first one's error.
+        """
+        packed = b"".join([pack(command) for _, command in commands])
+        replies = await self._exchange(kind, packed, len(commands), again=True)
+        for (keys, command), reply in zip(commands, replies, strict=True):
+            if isinstance(reply, ReplyError):
+                raise await self._error(reply, [str(command[1])], of_stored, keys)
+        return replies
 
     async def inspect(self, names: Sequence[str]) -> list[KeyFault]:
         """What is wrong with these keys of ours. Raises StoreUnavailableError."""
@@ -126,22 +156,44 @@ class Gateway:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _error(self, reply: ReplyError, names: Sequence[str], of: Callable[[ReplyError], Exception]) -> Exception:
+    async def _call_error(
+        self, script: Script, call: Call, reply: ReplyError, of: Callable[[ReplyError], Exception]
+    ) -> Exception:
+        return await self._error(reply, self._named_keys(script, call), of, call.keys)
+
+    async def _error(
+        self,
+        reply: ReplyError,
+        names: Sequence[str],
+        of: Callable[[ReplyError], Exception],
+        keys: Keys | None = None,
+    ) -> Exception:
         """The daemon's error, by what is under the keys of the call where that tells more than the reply."""
         if not is_symptom(reply):
             return of(reply)
         try:
-            faults = await self.inspect(names)
+            faults = await self.at(keys or self.keys).inspect(names)
         except StoreUnavailableError:
             faults = []
         return faults[0].error() if faults else of(reply)
 
+    def _named_keys(self, script: Script, call: Call) -> list[str]:
+        """What the script finds in KEYS. Raises ValueError for keys of two partitions: a cluster would refuse them."""
+        keys = call.keys or self.keys
+        named = script.named_keys(keys, call.more_keys, call.values)
+        if keys.tag and len(named) > 1 and not all(key.startswith(keys.tag) for key in named):
+            raise ValueError(f"{script.name}.lua: not all keys begin with {keys.tag!r}: {named}")
+        return named
+
+    def _packed(self, script: Script, call: Call, *, whole: bool = False) -> bytes:
+        return script.packed(self._named_keys(script, call), call.values, whole=whole)
+
     async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        packed = [script.packed(self.keys, more_keys, values) for values, more_keys in calls]
+        packed = [self._packed(script, call) for call in calls]
         replies = await self._exchange(script.kind, b"".join(packed), len(calls), again=script.repeatable)
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, ReplyError) and _is_unknown(reply)]
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
-            packed = [script.packed(self.keys, calls[n].more_keys, calls[n].values, whole=True) for n in unknown]
+            packed = [self._packed(script, calls[n], whole=True) for n in unknown]
             again = await self._exchange(script.kind, b"".join(packed), len(unknown))
             for n, reply in zip(unknown, again, strict=True):
                 replies[n] = reply

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import EntryId, LetterId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
 
@@ -19,6 +19,12 @@ class LetterSummary(NamedTuple):
     id: EntryId
     payload_bytes: int
     fields: Mapping[str, str]
+    partition: int | None = None
+
+    @property
+    def letter_id(self) -> LetterId:
+        """What it is called by."""
+        return LetterId(self.id, self.partition)
 
 
 class Replayed(Enum):
@@ -33,7 +39,7 @@ class Replayed(Enum):
 
 
 class Letters:
-    """The dead letters of one stream. Every method raises StoreUnavailableError when Redis does not answer."""
+    """The dead letters of one partition. Every method raises StoreUnavailableError when Redis does not answer."""
 
     def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
         """`most_jobs` is how many unsettled entries the stream may hold."""

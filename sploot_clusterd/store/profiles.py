@@ -6,12 +6,12 @@ What a profile and a sampled image are is the engine's; here they are bytes.
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
 
 SAMPLED_MODELS: Final = 16
 """Model versions that are sampled at a time: what a producer calls its encoder must not fill Redis."""
@@ -89,8 +89,17 @@ class ProfileStore:
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """All states, and the sizes of the samples of these model versions."""
+        (reply,) = await self._gateway.run_each(scripts.POLL_PROFILES, [self.poll_call(samples)])
+        return await self.polled(samples, reply)
+
+    def poll_call(self, samples: Collection[str]) -> Call:
+        """What `poll` asks, to be asked together with others."""
         keys = [key for model_version in samples for key in self._keys.sample(model_version)]
-        flat, *sizes = await self._gateway.run(scripts.POLL_PROFILES, more_keys=keys, most_sampled=self._most_sampled)
+        return Call({"most_sampled": self._most_sampled}, keys, self._keys)
+
+    async def polled(self, samples: Collection[str], reply: Sequence[Any]) -> Polled:
+        """What the reply says."""
+        flat, *sizes = reply
         states, unreadable = self._states(pairs(flat))
         readable = {}
         for model_version, (count, highest) in zip(samples, sizes, strict=True):
@@ -128,6 +137,16 @@ class ProfileStore:
             images.update((slot.decode(errors="replace"), image) for slot, image in page.items())
         return images
 
+    async def priorities(self, model_version: str) -> dict[str, float]:
+        """Of the sampled images, by slot."""
+        slots = self._keys.sample(model_version).slots
+        flat = await self._gateway.read("profiles", "ZRANGE", slots, 0, -1, "WITHSCORES")
+        return {slot.decode(errors="replace"): float(priority) for slot, priority in pairs(flat).items()}
+
+    async def forget_sample(self, model_version: str) -> None:
+        """What is sampled from now on is another sample."""
+        await self._gateway.command("profiles", "UNLINK", *self._keys.sample(model_version))
+
     async def may_learn(self) -> bool:
         """Whether no process began to learn a profile within `LEARNING_MS`; if so, this one has begun.
 
@@ -144,8 +163,7 @@ class ProfileStore:
         """As `publish`, without the sample: what is sampled from then on is another one."""
         published = await self.publish(model_version, seen, new, profile)
         if published:
-            images, slots = self._keys.sample(model_version)
-            await self._gateway.command("profiles", "UNLINK", images, slots)
+            await self.forget_sample(model_version)
         return published
 
     async def drop_sample(self, model_version: str) -> bool:

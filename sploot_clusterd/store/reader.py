@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sploot_clusterd.config import StreamSettings
@@ -20,6 +20,8 @@ _NAME_PATIENCE: Final = 3.0
 _ASK_AGAIN: Final = 0.1
 _READ_BYTES: Final = 4 * 2**20
 _FIRST_COUNT: Final = 8
+_LEAST_OF_EACH: Final = 8
+"""Of several streams, where entries are small: each stream's are worked on by themselves, and few at a time cost."""
 
 
 class ReadCount:
@@ -35,18 +37,27 @@ class ReadCount:
         """So many were, of so many bytes in all."""
         if size > _READ_BYTES:
             self.entries = max(1, entries * _READ_BYTES // size)
-        elif entries == self.entries:  # fewer than were asked for say nothing about more
+        elif entries >= self.entries:  # fewer than were asked for say nothing about more
             self.entries = min(2 * self.entries, self._most)
+
+    def of_each(self, streams: int) -> int:
+        """The same, divided: Redis gives so many of each stream."""
+        least = min(_LEAST_OF_EACH, self._most) if self.entries == self._most else 1
+        return self.entries if streams == 1 else max(-(-self.entries // streams), least)
+
+
+Read = list[tuple[int, list[Entry]]]
+"""Entries of some partitions, each with its number."""
 
 
 class Reader:
-    """Reads new entries of the stream for one consumer. Only one read at a time."""
+    """Reads new entries of the partitions' streams for one consumer. Only one read at a time."""
 
     def __init__(
         self,
         gateway: Gateway,
         look: Callable[[], Awaitable[object]],
-        stream: Stream,
+        streams: Sequence[Stream],
         settings: StreamSettings,
         metrics: Metrics,
         *,
@@ -54,7 +65,8 @@ class Reader:
     ) -> None:
         self._gateway = gateway
         self._look = look
-        self._stream = stream
+        self._streams = streams
+        self._group = settings.group
         self._block_ms = settings.read_timeout_ms
         self._deliveries = metrics.deliveries
         self.consumer = consumer
@@ -62,9 +74,10 @@ class Reader:
         self._session: Session | None = None
         self._client_id = 0
         self._reading = False
+        self._reads = 0
 
     async def open(self) -> None:
-        """Connects, takes the consumer's name and sees to the group.
+        """Connects, takes the consumer's name and sees to the groups.
 
         Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `look`;
         StoreUnavailableError.
@@ -80,35 +93,45 @@ class Reader:
                     f"(CLUSTERD_INSTANCE) of its own, or a stream.consumer_name"
                 )
             await asyncio.sleep(_ASK_AGAIN)
-        await self._stream.ensure_group()
+        for stream in self._streams:
+            await stream.ensure_group()
 
-    async def read(self) -> list[Entry]:
-        """New entries, as soon as there are some; none after the block time, or when woken.
+    async def read(self, partitions: Sequence[int] = (0,)) -> Read:
+        """New entries of these partitions, as soon as there are some; none after the block time, or when woken.
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
         if self._session is None:
             raise RuntimeError("not open")
         self._reading = True
+        self._reads += 1
         try:
-            reply = await self._session.command("read", *self._command())
+            reply = await self._session.command("read", *self._command(partitions))
         except GroupMissingError:
-            await self._stream.ensure_group()  # flushed or deleted: what comes in from now on is still ours to do
+            for number in partitions:  # flushed or deleted: what comes in from now on is still ours to do
+                await self._streams[number].ensure_group()
             return []
         finally:
             self._reading = False
-        entries = [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
+        numbers = {self._streams[number].key.encode(): number for number in partitions}
+        read = [
+            (numbers[stream], [Entry(entry_id(key), pairs(flat)) for key, flat in entries])
+            for stream, entries in reply or ()
+        ]
+        entries = [entry for _, of_partition in read for entry in of_partition]
         self._deliveries.inc(len(entries))
         self._count.was_read(len(entries), sum(sum(map(len, entry.fields.values())) for entry in entries))
-        return entries
+        return read
 
-    def _command(self) -> tuple[str | int, ...]:
-        who, what = ("GROUP", self._stream.group, self.consumer), ("STREAMS", self._gateway.keys.stream, ">")
-        return ("XREADGROUP", *who, "COUNT", self._count.entries, "BLOCK", self._block_ms, *what)
+    def _command(self, partitions: Sequence[int]) -> tuple[str | int, ...]:
+        who, streams = ("GROUP", self._group, self.consumer), [self._streams[number].key for number in partitions]
+        how = ("COUNT", self._count.of_each(len(streams)), "BLOCK", self._block_ms)
+        return ("XREADGROUP", *who, *how, "STREAMS", *streams, *[">"] * len(streams))
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""
-        while self._reading:
+        this_one = self._reads
+        while self._reading and self._reads == this_one:
             await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "UNBLOCK", self._client_id)
             await asyncio.sleep(_ASK_AGAIN / 10)
 
@@ -121,7 +144,7 @@ class Reader:
 
         Anybody who gets into Redis may call a connection so. Only who does it as our own user is one of us.
         """
-        mark = f"clusterd|{self._stream.group}|{self.consumer}|"
+        mark = f"clusterd|{self._group}|{self.consumer}|"
         self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
         await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
         listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")

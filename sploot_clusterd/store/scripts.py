@@ -68,16 +68,16 @@ class Script:
         self._types = [(each.partition(":")[0], _TYPES[each.partition(":")[2]]) for each in arguments.split()]
         self._count = len(self.arguments) + len(self.lists)
 
-    def packed(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any], *, whole: bool = False) -> bytes:
-        """A call's bytes; `whole`: with the script's text, for a server that does not know it.
+    def packed(self, named_keys: Sequence[str], values: Mapping[str, Any], *, whole: bool = False) -> bytes:
+        """A call's bytes, with keys as `named_keys` gives them; `whole`: with the script's text, for a server that does
+        not know it.
 
         Raises TypeError for what is missing, unknown or of another type, by its name.
         """
-        named = self.named_keys(keys, more_keys, values)
         arguments = self.in_order(values)
         how = ("EVAL", self.text) if whole else ("EVALSHA", self.sha)
         try:
-            return pack((*how, len(named), *named, *arguments))
+            return pack((*how, len(named_keys), *named_keys, *arguments))
         except TypeError:
             raise TypeError(f"{self.name}.lua: {self._unfit(values)}: expected bytes, str or int in each") from None
 
@@ -158,6 +158,7 @@ ERASE: Final = Script(
     "pet_id",
     "slots models",
 )
+LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(
     "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int"
 )
@@ -169,6 +170,7 @@ POLL_PROFILES: Final = Script(
 PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
+STAGE_PROFILE: Final = Script("stage_profile", "profiles", "", "generation:int state profile:bytes")
 DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
 WANT_LISTS: Final = Script("want_lists", "insights", "wanted asked wants", "pet_id")
 DUE_PETS: Final = Script("due_pets", "insights", "", "most:int", writes=False, repeatable=True)
@@ -182,6 +184,12 @@ SETTLE_WANTS: Final = Script(
 )
 TAKE_UNTOLD: Final = Script("take_untold", "insights", "untold tellings", "pet_id most:int lease_ms:int")
 SETTLE_UNTOLD: Final = Script("settle_untold", "insights", "untold tellings", "pet_id delay_ms:int", "told")
+BEAT: Final = Script("beat", "upkeep", "members", "member lives:int")
+HOLD: Final = Script("hold", "upkeep", "", "member lives:int")
+LET_GO: Final = Script("let_go", "upkeep", "", "member")
+ROUTE: Final = Script("route", "submit", "stream routed origins", "router:int most:int", "entries", repeatable=True)
+SETTLE_ROUTED: Final = Script("settle_routed", "submit", "stream", "group", "entries", repeatable=True)
+SWEEP_ORIGINS: Final = Script("sweep_origins", "upkeep", "origins", "first:bytes cursor:bytes page_size:int")
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
 AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)

@@ -15,6 +15,7 @@ def run(settings: Settings, work: Callable[[Store], Awaitable[int]]) -> int:
     async def connected() -> int:
         store = Store.open(settings, Metrics())
         try:
+            await store.check_partitions()
             return await work(store)
         finally:
             await store.close()

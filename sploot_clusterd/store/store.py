@@ -3,19 +3,22 @@
 from typing import Self
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.keys import Keys
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.agreement import Agreement
-from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.backfills import Backfills
+from sploot_clusterd.store.fleet_letters import FleetLetters
+from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
-from sploot_clusterd.store.letters import Letters
-from sploot_clusterd.store.pending import PendingEntries
+from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
+from sploot_clusterd.store.plain import PlainStream
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.recorded import RecordedCount
 from sploot_clusterd.store.server import Finding, Server
-from sploot_clusterd.store.stream import Stream
+from sploot_clusterd.store.stream import Stats
+from sploot_clusterd.store.tenure import Tenure
 from sploot_clusterd.store.untold import Untold
 from sploot_clusterd.store.views import ViewStore
 from sploot_clusterd.store.wants import Wants
@@ -24,50 +27,75 @@ from sploot_clusterd.store.wants import Wants
 class Store:
     """All that one process does at Redis. Connects when it is first asked for something."""
 
-    def __init__(self, gateway: Gateway, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics) -> None:
+        """`gateway` has the keys of the first partition."""
         self.gateway = gateway
+        self.layout = layout
         self._settings = settings
         self._metrics = metrics
         self._server = Server(gateway)
-        self._agreement = Agreement(gateway, settings)
-        self.stream = Stream(gateway, settings.stream, metrics)
-        self.pending = PendingEntries(gateway, settings.stream.group)
-        self.albums = AlbumStore(gateway, settings)
-        self.views = ViewStore(gateway, self.stream, metrics, maxlen=settings.stream.maxlen)
-        self.profiles = ProfileStore(gateway)
-        self.letters = Letters(gateway, most_jobs=settings.stream.maxlen)
-        self.wants = Wants(gateway, most_jobs=settings.stream.maxlen)
-        self.untold = Untold(gateway)
-        self.backfills = Backfills(gateway)
+        self._agreement = Agreement(gateway.at(layout.plain), settings)
+        self._recorded = RecordedCount(gateway.at(layout.plain), layout, settings.stream.group)
+        self.partitions: list[Partition] = open_partitions(gateway, layout, settings, metrics)
+        maxlen = share(settings, len(self.partitions)).stream.maxlen
+        self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen)
+        self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
+        self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
+        self.wants = Wants(gateway, layout, most_jobs=maxlen)
+        self.untold = Untold(gateway, layout)
+        self.backfills = Backfills(gateway, layout)
+        self.tenure = None if layout.is_one else Tenure(gateway, layout, settings)
+        self.plain = None if layout.is_one else PlainStream(gateway, layout, settings, metrics)
+        """Both only where there are several partitions."""
 
     @classmethod
     def open(cls, settings: Settings, metrics: Metrics) -> Self:
-        keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
-        return cls(Gateway(settings.redis, keys, metrics), settings, metrics)
+        stream = settings.stream
+        layout = Layout(settings.clusters.namespace, stream.key, stream.dead_letter, stream.partitions)
+        return cls(Gateway(settings.redis, layout.partitions[0], metrics), layout, settings, metrics)
+
+    def of(self, pet_id: str) -> Partition:
+        """The pet's partition."""
+        return self.partitions[self.layout.number(pet_id)]
 
     def reader(self, consumer: str) -> Reader:
         """A connection of the consumer's own; to be closed by whom it is given to."""
-        return Reader(self.gateway, self.look, self.stream, self._settings.stream, self._metrics, consumer=consumer)
+        streams = [partition.stream for partition in self.partitions]
+        return Reader(self.gateway, self.look, streams, self._settings.stream, self._metrics, consumer=consumer)
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server, and what other processes go by that differs. Raises StartError for what the
         daemon does not start with.
         """
-        return [*await self._server.look(), *await self._agreement.look()]
+        findings = await self._server.look()
+        await self._recorded.look()
+        return [*findings, *await self._agreement.look()]
+
+    async def check_partitions(self) -> None:
+        """For who only looks or sends. Raises StartError where what is stored has another number of partitions."""
+        await self._recorded.check()
+
+    async def stats(self) -> list[Stats]:
+        """Each partition's figures, in one round trip. Raises StoreUnavailableError."""
+        return await stats_of(self.gateway, self.layout, self._settings.stream.group)
 
     async def leave(self) -> None:
         """This process is about to end: others need not agree with it."""
         await self._agreement.leave()
 
     async def inspect(self) -> list[KeyFault]:
-        """What is wrong with the keys that all pets share; a stream that is full of its ids is made anew where it is
-        empty. Raises StoreUnavailableError.
+        """What is wrong with the keys that pets share; a stream that is full of its ids is made anew where it is empty.
+        Raises StoreUnavailableError.
         """
-        keys = self.gateway.keys
+        return [fault for partition in self.partitions for fault in await self._inspect(partition)]
+
+    async def _inspect(self, partition: Partition) -> list[KeyFault]:
+        keys = partition.keys
+        way = self.gateway.at(keys)
         names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
-        faults = await self.gateway.inspect(names)
-        if any(fault.key == keys.stream for fault in faults) and await self.stream.remake():
-            return await self.gateway.inspect(names)
+        faults = await way.inspect(names)
+        if any(fault.key == keys.stream for fault in faults) and await partition.stream.remake():
+            return await way.inspect(names)
         return faults
 
     async def close(self) -> None:

@@ -100,6 +100,8 @@ class Stream:
         self._settings = settings
         self._metrics = metrics
         self.group = settings.group
+        self.key = gateway.keys.stream
+        """What it is called in Redis."""
 
     async def reconnect(self) -> None:
         """Lets the next commands open new connections: the old ones led nowhere, or to a node that refuses writes."""
@@ -114,8 +116,10 @@ class Stream:
             return
         self._metrics.groups_created.inc()
 
-    async def claim(self, consumer: str, kind: ClaimKind) -> AsyncIterator[list[Entry]]:
-        """Pages of entries taken over for `consumer`; what waits for its due time is left."""
+    async def claim(self, consumer: str, kind: ClaimKind, *, idle_ms: int | None = None) -> AsyncIterator[list[Entry]]:
+        """Pages of entries taken over for `consumer`; what waits for its due time is left. `idle_ms` in place of the
+        setting says which are IDLE.
+        """
         cursor = b""
         while True:
             cursor, *replies = await self._gateway.run(
@@ -123,7 +127,7 @@ class Stream:
                 group=self.group,
                 consumer=consumer,
                 kind=kind.value,
-                abandoned=self._settings.retry_idle_ms,
+                abandoned=self._settings.retry_idle_ms if idle_ms is None else idle_ms,
                 cursor=cursor,
                 most=_PAGE,
             )
@@ -179,10 +183,6 @@ class Stream:
         self._metrics.dead_letters.labels(letter.reason).inc()
         self._metrics.dead_letters_dropped.inc(dropped[0])
         return True
-
-    async def stats(self) -> Stats:
-        """The stream's figures, without reading a payload."""
-        return Stats(*await self._gateway.run(scripts.STATS, group=self.group))
 
     async def remake(self) -> bool:
         """Deletes the stream if it can take nothing more and is empty, so that it begins anew; whether it was so."""

@@ -2,23 +2,23 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.coalesce import Coalescer
-from sploot_clusterd.store.gateway import Gateway
-from sploot_clusterd.store.stream import Stream
+from sploot_clusterd.store.erasure import Erasure
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.partition import stats_of
 
 _VIEWS_A_READ: Final = 128
 _JOBS_A_SUBMIT: Final = 64
 _BYTES_A_SUBMIT: Final = 2**20
 """A script call holds up every other client of Redis: what takes longer than a few ms is cut into several."""
-_LETTERS_A_PAGE: Final = 100
 
 
 class _Owned(msgspec.Struct):
@@ -31,130 +31,144 @@ class _Owned(msgspec.Struct):
 _owned: Final = msgspec.json.Decoder(_Owned)
 
 
-class ViewStore:
-    """Views for readers, and the stream's front door."""
+class _Submit(NamedTuple):
+    """A job's envelope, and the partition that it goes to."""
 
-    def __init__(self, gateway: Gateway, stream: Stream, metrics: Metrics, *, maxlen: int) -> None:
-        """`maxlen` is how many unsettled entries the stream may hold."""
+    partition: int
+    payload: bytes
+
+    def weight(self) -> int:
+        return len(self.payload)
+
+
+class ViewStore:
+    """Views for readers, and the front door of the stream's partitions."""
+
+    def __init__(self, gateway: Gateway, layout: Layout, group: str, metrics: Metrics, *, maxlen: int) -> None:
+        """`maxlen` is how many unsettled entries a partition may hold."""
         self._gateway = gateway
-        self._keys = gateway.keys
-        self._stream = stream
+        self._layout = layout
+        self._group = group
         self._maxlen = maxlen
-        self._models: Sequence[bytes] = ()
         self._refused = metrics.backlog_refused
+        self._erasure = Erasure(gateway, layout)
         self._views = Coalescer(self._read_views, most=_VIEWS_A_READ)
-        self._submits = Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=len, heaviest=_BYTES_A_SUBMIT)
+        self._submits = Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=_Submit.weight, heaviest=_BYTES_A_SUBMIT)
 
     async def view(self, pet_id: str) -> bytes | None:
         """The stored view, or None. Raises StoreUnavailableError, BadStateError if a text is there that is no view."""
-        key = self._keys.view(pet_id)
-        stored = await self._views(key)
+        stored = await self._views(pet_id)
         if stored is not None and not _is_of(pet_id, stored):
             raise BadStateError(
-                f"{key} holds what is no view of the pet: invalidate the view; the pet's next job that changes "
-                "anything writes it again"
+                f"{self._layout.of(pet_id).view(pet_id)} holds what is no view of the pet: invalidate the view; the "
+                "pet's next job that changes anything writes it again"
             )
         return stored
 
-    async def submit(self, payload: bytes) -> None:
-        """Adds a job's envelope to the stream.
+    async def submit(self, pet_id: str, payload: bytes) -> None:
+        """Adds a job's envelope to the pet's partition.
 
         Raises BacklogFullError, having added nothing, or StoreUnavailableError: then the job may or may not have been
         accepted, and submitting it again is harmless.
         """
-        if not await self._submits(payload):
-            raise self._full(1)
+        partition = self._layout.number(pet_id)
+        if not await self._submits(_Submit(partition, payload)):
+            raise self._full(partition)
 
-    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
-        """Adds envelopes in their order, many in a round trip. For each None, or the error that `submit` would raise.
+    async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
+        """Adds envelopes of pets in their order, many in a round trip. For each None, or the error that `submit` would
+        raise.
 
-        After the first that is not added none is: a later job must not come before an earlier one that is sent again.
+        After the first that a partition does not take it takes none: a later job must not come before an earlier one
+        of its pet that is sent again.
         """
-        added = 0
-        try:
-            for batch in _batches(payloads):
-                taken = sum(map(bool, await self._submit(batch)))
-                added += taken
-                if taken < len(batch):
-                    raise self._full(len(payloads) - added)
-        except (BacklogFullError, StoreUnavailableError) as error:
-            return [None] * added + [error] * (len(payloads) - added)
-        return [None] * added
+        asked = [_Submit(self._layout.number(pet_id), payload) for pet_id, payload in jobs]
+        full: dict[int, BacklogFullError] = {}
+        outcomes: list[Exception | None] = []
+        for batch in _batches(asked):
+            open_to = [each for each in batch if each.partition not in full]
+            try:
+                taken = iter(await self._submit(open_to) if open_to else ())
+            except StoreUnavailableError as error:
+                return outcomes + [full.get(each.partition, error) for each in asked[len(outcomes) :]]
+            for partition, _ in batch:
+                if partition not in full and not next(taken):
+                    full[partition] = self._full(partition)
+                elif partition in full:
+                    self._refused.inc()
+                outcomes.append(full.get(partition))
+        return outcomes
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
-        return bool(await self._gateway.read("view", "EXISTS", self._keys.pet(pet_id).album))
+        keys = self._layout.of(pet_id)
+        return bool(await self._gateway.at(keys).read("view", "EXISTS", keys.pet(pet_id).album))
 
     async def invalidate(self, pet_id: str) -> bool:
         """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
-        return bool(await self._gateway.command("view", "UNLINK", self._keys.view(pet_id)))
+        keys = self._layout.of(pet_id)
+        return bool(await self._gateway.at(keys).command("view", "UNLINK", keys.view(pet_id)))
 
     async def erase(self, pet_id: str) -> bool:
         """Removes all that is kept of a pet, its dead letters too; True if there was anything.
 
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
-        gone = await self._erase(pet_id)
-        cursor: bytes = b""
-        while True:
-            cursor, deleted = await self._gateway.run(
-                scripts.ERASE_LETTERS, pet_id=pet_id, cursor=cursor, page_size=_LETTERS_A_PAGE
-            )
-            gone += deleted
-            if not cursor:
-                return bool(gone)
-
-    async def _erase(self, pet_id: str) -> int:
-        """How much there was. The script has to be told the samples' keys: a model version that it knows and we do not
-        is told to us, and we ask again.
-        """
-        while True:
-            models = self._models
-            # No sample of ours has a name that is no UTF-8.
-            samples = [key for model in models for key in self._keys.sample(model.decode(errors="replace"))]
-            what, *told = await self._gateway.run(
-                scripts.ERASE, more_keys=samples, pet_id=pet_id, slots=slots(pet_id), models=models
-            )
-            if what == b"ok":
-                return int(told[0])
-            (self._models,) = told
+        return await self._erasure.erase(pet_id)
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""
         began = time.perf_counter()
-        await self._gateway.ask_server(self._keys.stream, "PING")
+        await self._gateway.ask_server(self._gateway.keys.stream, "PING")
         took = (time.perf_counter() - began) * 1000
-        if (await self._stream.stats()).pending < 0:
-            raise StoreUnavailableError(
-                f"the consumer group {self._stream.group} is missing on {self._keys.stream}: is a consumer running?"
-            )
+        figures = await stats_of(self._gateway, self._layout, self._group)
+        for keys, stats in zip(self._layout.partitions, figures, strict=True):
+            if stats.pending < 0:
+                raise StoreUnavailableError(
+                    f"the consumer group {self._group} is missing on {keys.stream}: is a consumer running?"
+                )
         return took
 
-    def _full(self, refused: int) -> BacklogFullError:
-        self._refused.inc(refused)
-        return BacklogFullError(f"the backlog is full: {self._maxlen} jobs are waiting")
+    def _full(self, partition: int) -> BacklogFullError:
+        self._refused.inc()
+        where = "" if self._layout.is_one else f" of partition {partition}"
+        return BacklogFullError(f"the backlog{where} is full: {self._maxlen} jobs are waiting")
 
-    async def _read_views(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        return list(await self._gateway.read("view", "MGET", *keys))
+    async def _read_views(self, pet_ids: Sequence[str]) -> Sequence[bytes | None]:
+        if self._layout.is_one:
+            return list(await self._gateway.read("view", "MGET", *map(self._gateway.keys.view, pet_ids)))
+        keys = list(map(self._layout.of, pet_ids))
+        commands = [(of_pet, ("MGET", of_pet.view(pet_id))) for of_pet, pet_id in zip(keys, pet_ids, strict=True)]
+        return [stored for (stored,) in await self._gateway.read_each("view", commands)]
 
-    async def _submit(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
+    async def _submit(self, jobs: Sequence[_Submit]) -> Sequence[bytes]:
+        """Per job its entry's id, empty where its partition was full."""
+        payloads: dict[int, list[bytes]] = {}
+        for partition, payload in jobs:
+            payloads.setdefault(partition, []).append(payload)
+        calls = [
+            Call({"most": self._maxlen, "payloads": each}, keys=self._layout.partitions[partition])
+            for partition, each in payloads.items()
+        ]
         try:
-            return list(await self._gateway.run(scripts.SUBMIT, most=self._maxlen, payloads=payloads))
+            replies = await self._gateway.run_each(scripts.SUBMIT, calls)
         except StoreRefusesError:
             self._gateway.forget_connections()
             raise
+        ids = {partition: iter(reply) for partition, reply in zip(payloads, replies, strict=True)}
+        return [next(ids[partition]) for partition, _ in jobs]
 
 
-def _batches(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def _batches(jobs: Sequence[_Submit]) -> Iterator[Sequence[_Submit]]:
     """Cuts them as submits that meet are cut."""
-    batch: list[bytes] = []
+    batch: list[_Submit] = []
     weight = 0
-    for payload in payloads:
-        if batch and (len(batch) == _JOBS_A_SUBMIT or weight + len(payload) > _BYTES_A_SUBMIT):
+    for job in jobs:
+        if batch and (len(batch) == _JOBS_A_SUBMIT or weight + job.weight() > _BYTES_A_SUBMIT):
             yield batch
             batch, weight = [], 0
-        batch.append(payload)
-        weight += len(payload)
+        batch.append(job)
+        weight += job.weight()
     if batch:
         yield batch
 

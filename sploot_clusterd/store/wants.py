@@ -6,9 +6,11 @@ what a process that died had taken is due again when that ends. Only who knows t
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import LIST
 from sploot_clusterd.store.gateway import Call, Gateway
@@ -91,38 +93,49 @@ class Queue(NamedTuple):
     due: Sequence[str]
 
 
-async def due_pets(gateway: Gateway, queue: str, most: int) -> Queue:
-    """Raises StoreUnavailableError."""
-    pets, overdue_ms, *due = await gateway.run(scripts.DUE_PETS, more_keys=[queue], most=most)
-    return Queue(pets, overdue_ms, [pet.decode(errors="replace") for pet in due])
+async def due_pets(gateway: Gateway, queues: Sequence[tuple[Keys, str]], most: int) -> Queue:
+    """Of the queues of all partitions together, each named beside the partition's keys: they take turns. Raises
+    StoreUnavailableError.
+    """
+    calls = [Call({"most": most}, [queue], keys) for keys, queue in queues]
+    pets, overdue_ms, due = 0, 0, list[Sequence[bytes]]()
+    for count, overdue, *some in await gateway.run_each(scripts.DUE_PETS, calls):
+        pets, overdue_ms = pets + count, max(overdue_ms, overdue)
+        due.append(some)
+    in_turn = [pet for round_ in zip_longest(*due) for pet in round_ if pet is not None]
+    return Queue(pets, overdue_ms, [pet.decode(errors="replace") for pet in in_turn[:most]])
 
 
 class Wants:
     """Every method raises StoreUnavailableError."""
 
-    def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
-        """`most_jobs` is how many unsettled entries the stream may hold."""
+    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int) -> None:
+        """`most_jobs` is how many unsettled entries a partition may hold."""
         self._gateway = gateway
+        self._layout = layout
         self._most_jobs = most_jobs
 
     async def want_lists(self, pet_ids: Sequence[str]) -> int:
         """The pets' whole lists are wanted from now on; how many were not already."""
-        calls = [Call({"pet_id": pet_id}) for pet_id in pet_ids]
+        calls = [Call({"pet_id": pet_id}, keys=self._layout.of(pet_id)) for pet_id in pet_ids]
         return sum(map(_count, await self._gateway.run_for_pets(scripts.WANT_LISTS, calls)))
 
     async def due(self, most: int) -> Queue:
         """The pets that want something, of those that are due so many at most."""
-        return await due_pets(self._gateway, self._gateway.keys.wants, most)
+        return await due_pets(self._gateway, [(keys, keys.wants) for keys in self._layout.partitions], most)
 
     async def take(self, most: Mapping[str, int], lease_ms: int) -> list[Taken]:
         """Of these pets so many of what is due at most. Pets of whom nothing is due are left out."""
-        calls = [Call({"pet_id": pet_id, "most": count, "lease_ms": lease_ms}) for pet_id, count in most.items()]
+        calls = [
+            Call({"pet_id": pet_id, "most": count, "lease_ms": lease_ms}, keys=self._layout.of(pet_id))
+            for pet_id, count in most.items()
+        ]
         replies = await self._gateway.run_for_pets(scripts.TAKE_WANTS, calls)
         return [taken for pet_id, reply in zip(most, replies, strict=True) if (taken := _taken(pet_id, reply))]
 
     async def settle(self, settlement: Settlement, lease_ms: int) -> Settled:
         """In one step: all of it and the job, or nothing. After a lost reply it may have happened."""
-        what, *told = await self._gateway.run(
+        what, *told = await self._gateway.at(self._layout.of(settlement.pet_id)).run(
             scripts.SETTLE_WANTS,
             pet_id=settlement.pet_id,
             lease=settlement.lease,

@@ -19,11 +19,13 @@ class Backend(Protocol):
 
     async def view(self, pet_id: str) -> bytes | None: ...
 
-    async def submit(self, payload: bytes) -> None:
-        """Takes an envelope's bytes. Raises BacklogFullError where no more jobs are taken."""
+    async def submit(self, pet_id: str, payload: bytes) -> None:
+        """Takes the bytes of a pet's envelope. Raises BacklogFullError where no more jobs are taken."""
 
-    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
-        """Takes envelopes in their order. For each None, or why it was not taken: after the first such one none is."""
+    async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
+        """Takes pets' envelopes in their order. For each None, or why it was not taken: after the first such one of a
+        pet none of it is.
+        """
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""

@@ -21,6 +21,7 @@ class Line(NamedTuple):
     """One that is not blank: its number in the body, and its job or why it has none."""
 
     number: int
+    pet_id: str = ""
     job_id: str = ""
     envelope: bytes = b""
     error: Exception | None = None
@@ -46,7 +47,7 @@ def _decode_line(number: int, text: bytes, limits: LimitsSettings) -> Line:
     except BadJobError as error:
         return Line(number, error=error)
     job_id = job.job_id or uuid.uuid4().hex
-    return Line(number, job_id, wire.encode_envelope(job, text, job_id, datetime.now(UTC)))
+    return Line(number, job.pet_id, job_id, wire.encode_envelope(job, text, job_id, datetime.now(UTC)))
 
 
 def answer_lines(lines: Sequence[Line], refusals: Iterable[Exception | None]) -> Response:

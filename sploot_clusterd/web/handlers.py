@@ -56,7 +56,7 @@ class Handlers:
         body = await read_body(request, self._http, self._in_flight, NDJSON)
         batch.check_length(body)
         lines = await self._beside_the_loop(batch.decode, body)  # a thousand small jobs take as long as a large one
-        refusals = await self._store.submit_all([line.envelope for line in lines if not line.error])
+        refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
         return batch.answer_lines(lines, refusals)
 
     async def correct(self, request: web.BaseRequest, pet_id: str) -> Response:
@@ -82,7 +82,7 @@ class Handlers:
 
     async def _accept(self, job: JobRequest, body: bytes) -> Response:
         job_id = job.job_id or uuid.uuid4().hex
-        await self._store.submit(wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
+        await self._store.submit(job.pet_id, wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
         return answer({"status": "accepted"}, 202)
 
     async def _beside_the_loop(self, decode: Callable[[bytes, LimitsSettings], T], body: bytes) -> T:

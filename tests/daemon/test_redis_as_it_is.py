@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd import stream_monitor
+from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
@@ -25,13 +26,11 @@ FORGETS = Finding("durability", False, "redis keeps no append-only file")
 class Server:
     """Stands in for the store and its stream: a server whose faults change."""
 
-    group = "workers"
-
     def __init__(self) -> None:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
         self.looks = self.asked = 0
-        self.stream = self
+        self.plain = None
 
     async def look(self) -> list[Finding]:
         self.looks += 1
@@ -40,11 +39,11 @@ class Server:
     async def inspect(self) -> list[KeyFault]:
         return []
 
-    async def stats(self) -> Stats:
+    async def stats(self) -> list[Stats]:
         self.asked += 1
         if self.error:
             raise self.error
-        return Stats(0, 0, 0, 0)
+        return [Stats(0, 0, 0, 0)]
 
     async def rounds(self, times: int = 3) -> None:
         """Waits for some more rounds of the monitor."""
@@ -63,7 +62,12 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(stream_monitor, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
     monitor = StreamMonitor(
-        store=server, due=DueEntries(), metrics=Metrics(), health=health, stopping=stopping, maxlen=10
+        store=server,
+        due=[DueEntries()],
+        metrics=Metrics(),
+        health=health,
+        stopping=stopping,
+        settings=StreamSettings(maxlen=10),
     )
     task = asyncio.create_task(monitor.run())
     yield server

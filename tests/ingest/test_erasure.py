@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import LetterId
 from tests.support.side import Side
 
 PET, OTHER = "erased-pet", "other-pet"
@@ -71,7 +71,7 @@ async def test_nothing_of_it_is_left(side: Side, how: str, when: str):
         await side.run()
     if when == "put back":
         for letter, _ in await side.redis.xrange(side.keys.dead_letters):
-            await side.store.letters.replay(EntryId.parse(letter.decode()))
+            await side.store.letters.replay(LetterId.parse(letter.decode()))
     await side.store.views.erase(PET)
     await side.process(entries)
     await side.run()

@@ -178,7 +178,7 @@ async def test_leases_end_with_the_drain_and_not_before(side: Side):
 
 async def test_what_is_due_is_looked_for_only_while_something_may_be(side: Side):
     reclaim = reclaimer(side)
-    side.due.update((await side.stream.stats()).pending, 0)
+    side.due.update((await side.store.stats())[0].pending, 0)
     round_trips = side.count("redis_round_trips_total", kind="claim")
     assert await reclaim.claim_due() == 0
     assert side.count("redis_round_trips_total", kind="claim") == round_trips
@@ -191,11 +191,11 @@ async def test_what_is_due_is_looked_for_only_while_something_may_be(side: Side)
 
 async def test_what_a_dead_process_put_off_is_taken_up_once_the_pulse_saw_it(side: Side):
     reclaim = reclaimer(side)
-    side.due.update((await side.stream.stats()).pending, 0)
+    side.due.update((await side.store.stats())[0].pending, 0)
     await side.add(payload=image("a"))
     (entry,) = await side.read("dead")
     await side.redis.hset("jobs:attempts", entry.key, "1 1 0 1")
-    side.due.update((await side.stream.stats()).pending, 0)
+    side.due.update((await side.store.stats())[0].pending, 0)
     assert await reclaim.claim_due() == 1
 
 

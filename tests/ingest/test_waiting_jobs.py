@@ -117,7 +117,7 @@ async def test_what_ends_the_run_of_a_waiting_job_is_raised_in_its_consumers_loo
     await sides[0].add(payload=image("y"))
     await sides[0].run("one")
     with monkeypatch.context() as patch:
-        patch.setattr(sides[0].store.albums, "load", away)
+        patch.setattr(sides[0].store.partitions[0].albums, "load", away)
         await sides[1].process(held, "two")
         await sides[0].processor.drained()
     sides[0].processor.raise_failure("another")

@@ -10,7 +10,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import AlbumStore, ProfileStore, Store, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
 from tests.support.producer import Producer
-from tests.support.stores import MOST_SAMPLED, settings
+from tests.support.stores import GROUP, MOST_SAMPLED, settings
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def keys(gateway: Gateway) -> Keys:
 
 @pytest.fixture
 async def stream(store: Store) -> Stream:
-    await store.stream.ensure_group()
-    return store.stream
+    await store.partitions[0].stream.ensure_group()
+    return store.partitions[0].stream
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def profiles(gateway: Gateway) -> ProfileStore:
 
 @pytest.fixture
 def views(gateway: Gateway, store: Store, metrics: Metrics) -> ViewStore:
-    return ViewStore(gateway, store.stream, metrics, maxlen=3)
+    return ViewStore(gateway, store.layout, GROUP, metrics, maxlen=3)
 
 
 @pytest.fixture
 def roomy(gateway: Gateway, store: Store, metrics: Metrics) -> ViewStore:
     """With a stream that is not soon full."""
-    return ViewStore(gateway, store.stream, metrics, maxlen=1000)
+    return ViewStore(gateway, store.layout, GROUP, metrics, maxlen=1000)
 
 
 @pytest.fixture

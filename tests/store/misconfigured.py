@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import hiredis
 
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import LetterId
 from sploot_clusterd.store import ClaimKind, Commit, Letter, Retry, State, Store, Wanted
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -45,7 +45,8 @@ Call = Callable[[], Awaitable[object]]
 
 def calls(store: Store) -> Iterator[tuple[str, Call]]:
     """All that the rooms above ask of the store."""
-    stream, albums, views, profiles, letters = store.stream, store.albums, store.views, store.profiles, store.letters
+    _, _, stream, _, albums = store.partitions[0]
+    views, profiles, letters = store.views, store.profiles, store.letters
 
     async def page(pages: AsyncIterator[object]) -> object:
         return await anext(pages, None)
@@ -73,7 +74,7 @@ def calls(store: Store) -> Iterator[tuple[str, Call]]:
     yield "retry", lambda: stream.retry("me", [Retry(b"1-1", 1, 0)])
     letter = Letter(b"1-1", b"{}", "invalid", "why", 1, "1-1", "pet", "job", "now")
     yield "dead letter", lambda: stream.dead_letter("me", letter)
-    yield "stats", stream.stats
+    yield "stats", store.stats
     yield "marks", stream.sweep_erase_marks
     yield "consumers", lambda: stream.forget_idle_consumers(1, [])
     yield "load", lambda: albums.load([Wanted("pet", b"", ["img"])])
@@ -81,7 +82,7 @@ def calls(store: Store) -> Iterator[tuple[str, Call]]:
     yield "commit", lambda: first(albums.commit("me", [Commit("pet", [], b"", None, 1, {b"head": b"h"}, view=b"v")]))
     yield "view", lambda: views.view("pet")
     yield "album", lambda: views.has_album("pet")
-    yield "submit", lambda: views.submit(b"{}")
+    yield "submit", lambda: views.submit("pet", b"{}")
     yield "invalidate", lambda: views.invalidate("pet")
     yield "erase", lambda: views.erase("pet")
     yield "ping", views.ping
@@ -91,9 +92,9 @@ def calls(store: Store) -> Iterator[tuple[str, Call]]:
     yield "learning", profiles.may_learn
     yield "publish", lambda: profiles.publish("v1", None, State(1), b"p")
     yield "letters", lambda: page(letters.pages())
-    yield "letter", lambda: letters.whole(EntryId(1, 1))
-    yield "replay", lambda: letters.replay(EntryId(1, 1))
-    yield "drop", lambda: letters.drop([EntryId(1, 1)])
+    yield "letter", lambda: letters.whole(LetterId.parse("1-1"))
+    yield "replay", lambda: letters.replay(LetterId.parse("1-1"))
+    yield "drop", lambda: letters.drop([LetterId.parse("1-1")])
 
 
 async def reasons(store: Store) -> dict[str, str]:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.model import LetterId
 from sploot_clusterd.store import Letter, Store, Stream, ViewStore
 from tests.support.producer import Producer
 from tests.support.stores import settings
@@ -35,7 +35,7 @@ class Clerk:
         entry = await self._producer.add()
         await self._producer.read("me")
         letter = Letter(entry, b"x" * size, "invalid", "why", 1, entry.decode(), pet, "job", "now", other)
-        assert await self.store.stream.dead_letter("me", letter)
+        assert await self.store.partitions[0].stream.dead_letter("me", letter)
 
     async def letters(self) -> dict[bytes, dict[bytes, bytes]]:
         return dict(await self.redis.xrange(self.keys.dead_letters))
@@ -70,9 +70,9 @@ async def test_it_follows_all_that_happens_to_letters(clerk: Clerk):
         await clerk.set_aside(pet, other)
         await clerk.check()
     first, *_, last = await clerk.letters()
-    await clerk.store.letters.replay(EntryId.parse(last.decode()))
+    await clerk.store.letters.replay(LetterId.parse(last.decode()))
     await clerk.check()
-    assert await clerk.store.letters.drop([EntryId.parse(first.decode()), EntryId(1, 1)]) == 1
+    assert await clerk.store.letters.drop([LetterId.parse(first.decode()), LetterId.parse("1-1")]) == 1
     await clerk.check()
     assert await clerk.store.views.erase("a")
     await clerk.check()

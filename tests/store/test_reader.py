@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 def new_reader(gateway: Gateway, stream: Stream, redis_url: str, metrics: Metrics):
     def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
         of_stream = replace(settings(redis_url).stream, read_timeout_ms=block_ms)
-        return Reader(gateway, Server(gateway).look, stream, of_stream, metrics, consumer=consumer)
+        return Reader(gateway, Server(gateway).look, [stream], of_stream, metrics, consumer=consumer)
 
     return new
 
@@ -44,7 +44,7 @@ async def test_new_entries_end_the_wait(new_reader, producer: Producer, redis: R
     reading = asyncio.ensure_future(reader.read())
     await eventually(lambda: blocked(redis), what="a blocked read")
     await producer.add(b"new")
-    (entry,) = await reading
+    ((_, (entry,)),) = await reading
     assert entry.fields == {b"payload": b"new"}
     await reader.close()
 
@@ -73,7 +73,7 @@ async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
     )()
     await producer.add(b"after")
     assert await reading == []
-    assert [entry.fields[b"payload"] for entry in await reader.read()] == [b"after"]
+    assert [entry.fields[b"payload"] for _, entries in await reader.read() for entry in entries] == [b"after"]
     await reader.close()
 
 

@@ -165,7 +165,7 @@ async def test_a_connection_whose_other_end_fell_silent_is_given_up(listen: List
         await reader.open()
         listen.silence()
         async with asyncio.timeout(10):
-            await store.stream.reconnect()
+            await store.partitions[0].stream.reconnect()
             await reader.close()
             await store.close()
 

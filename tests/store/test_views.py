@@ -46,12 +46,16 @@ async def test_concurrent_readers_share_a_round_trip(views: ViewStore, redis: Re
 
 
 async def test_a_full_stream_refuses_and_nothing_is_trimmed(views: ViewStore, redis: Redis, metrics: Metrics):
-    results = await asyncio.gather(*(views.submit(b"%d" % n) for n in range(5)), return_exceptions=True)
+    results = await asyncio.gather(*(views.submit("pet", b"%d" % n) for n in range(5)), return_exceptions=True)
     assert [type(result) for result in results] == [type(None)] * 3 + [BacklogFullError] * 2
     assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == [b"0", b"1", b"2"]
     assert metrics.registry.get_sample_value("media_cluster_backlog_refused_total") == 2
     await redis.xtrim("jobs", maxlen=0)
-    await views.submit(b"room again")
+    await views.submit("pet", b"room again")
+
+
+def jobs(payloads: list[bytes]) -> list[tuple[str, bytes]]:
+    return [("pet", payload) for payload in payloads]
 
 
 def kinds(outcomes) -> list[type]:
@@ -60,7 +64,7 @@ def kinds(outcomes) -> list[type]:
 
 async def test_many_jobs_keep_their_order_and_share_round_trips(redis: Redis, roomy: ViewStore):
     payloads = [b"%d" % n for n in range(150)]
-    assert await roomy.submit_all(payloads) == [None] * 150
+    assert await roomy.submit_all(jobs(payloads)) == [None] * 150
     assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == payloads
     calls = (await redis.info("commandstats"))["cmdstat_xadd"]["calls"]
     scripts = (await redis.info("commandstats"))["cmdstat_xlen"]["calls"]
@@ -69,13 +73,13 @@ async def test_many_jobs_keep_their_order_and_share_round_trips(redis: Redis, ro
 
 
 async def test_heavy_jobs_are_cut_into_more_round_trips(redis: Redis, roomy: ViewStore):
-    assert await roomy.submit_all([bytes(2**20), b"x", bytes(2**19), bytes(2**19)]) == [None] * 4
+    assert await roomy.submit_all(jobs([bytes(2**20), b"x", bytes(2**19), bytes(2**19)])) == [None] * 4
     assert (await redis.info("commandstats"))["cmdstat_xlen"]["calls"] == 3
 
 
 async def test_from_the_first_job_without_room_on_none_is_added(views: ViewStore, redis: Redis, metrics: Metrics):
     await redis.xadd("jobs", {"payload": "there"})
-    outcomes = await views.submit_all([b"%d" % n for n in range(100)])
+    outcomes = await views.submit_all(jobs([b"%d" % n for n in range(100)]))
     assert kinds(outcomes) == [type(None)] * 2 + [BacklogFullError] * 98
     assert [fields[b"payload"] for _, fields in await redis.xrange("jobs")] == [b"there", b"0", b"1"]
     assert metrics.registry.get_sample_value("media_cluster_backlog_refused_total") == 98
@@ -91,7 +95,7 @@ async def test_when_redis_goes_in_the_middle_the_rest_is_not_sent(redis: Redis, 
         return await submit(batch)
 
     monkeypatch.setattr(roomy, "_submit", breaks)
-    outcomes = await roomy.submit_all([b"x"] * 200)
+    outcomes = await roomy.submit_all(jobs([b"x"] * 200))
     assert kinds(outcomes) == [type(None)] * 64 + [StoreUnavailableError] * 136
     assert (sent, await redis.xlen("jobs")) == ([64, 64], 64)
 
@@ -149,7 +153,7 @@ async def test_without_redis_every_call_says_so(tmp_path):
     async with opened(f"unix://{tmp_path}/none.sock") as store:
         views = store.views
         reads = (views.view("p"), views.has_album("p"), views.ping())
-        for call in (*reads, views.submit(b"x"), views.erase("p"), views.invalidate("p")):
+        for call in (*reads, views.submit("pet", b"x"), views.erase("p"), views.invalidate("p")):
             with pytest.raises(StoreUnavailableError, match="redis unavailable"):
                 await call
 
@@ -164,7 +168,7 @@ async def test_producers_own_entries_count_towards_the_backlog(views: ViewStore,
     for _ in range(3):
         await producer.add()
     with pytest.raises(BacklogFullError, match="backlog is full: 3 jobs"):
-        await views.submit(b"one more")
+        await views.submit("pet", b"one more")
 
 
 async def test_questions_that_arrive_meanwhile_go_out_together():
@@ -214,12 +218,12 @@ async def test_heavy_questions_are_cut_into_several_batches():
 
 
 async def test_a_demoted_primary_refuses_and_is_left(views: ViewStore, redis: Redis, redis_url: str):
-    await views.submit(b"before")
+    await views.submit("pet", b"before")
     connected = len(await redis.client_list())
     await redis.replicaof("127.0.0.1", "1")
     try:
         with pytest.raises(StoreRefusesError, match="read only replica"):
-            await views.submit(b"while demoted")
+            await views.submit("pet", b"while demoted")
 
         async def left() -> bool:
             return len(await redis.client_list()) < connected
@@ -227,4 +231,4 @@ async def test_a_demoted_primary_refuses_and_is_left(views: ViewStore, redis: Re
         await eventually(left, what="the connection to the demoted node to be closed")
     finally:
         await redis.replicaof("NO", "ONE")
-    await views.submit(b"after")
+    await views.submit("pet", b"after")

@@ -104,13 +104,13 @@ async def opened_side(
     settings, metrics, stopping = _settings(url, moves_per_second), Metrics(), asyncio.Event()
     health = health or Health(60.0)
     store, redis = Store.open(settings, metrics), Redis.from_url(url, protocol=2)
-    await store.stream.ensure_group()
+    await store.partitions[0].stream.ensure_group()
     with ThreadPoolExecutor(POOL_THREADS) as pool:
         ingest = Ingest(
             settings=settings,
             params=params,
             store=store,
-            due=DueEntries(),
+            due=[DueEntries()],
             compute=Compute(pool, InFlight()),
             metrics=metrics,
             health=health,
@@ -118,7 +118,7 @@ async def opened_side(
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
         stopping.set()
-        await ingest.processor.drained()
+        await ingest.lanes[0].processor.drained()
         await store.close()
         await redis.aclose()
 
@@ -138,15 +138,15 @@ def _side(
         ingest=ingest,
         store=store,
         keys=store.gateway.keys,
-        stream=store.stream,
-        processor=ingest.processor,
+        stream=store.partitions[0].stream,
+        processor=ingest.lanes[0].processor,
         profiles=store.profiles,
         registry=ingest.profiles,
         learner=ingest.learner,
         cache=ingest.cache,
         leases=ingest.leases,
         brake=ingest.brake,
-        due=ingest.due,
+        due=ingest.lanes[0].due,
         health=health,
         metrics=metrics,
         stopping=stopping,

@@ -57,11 +57,12 @@ class FakeStore:
         self._fail()
         return SUGGESTED[limit > 1] if pet_id in self.views else None
 
-    async def submit(self, payload: bytes) -> None:
+    async def submit(self, _pet_id: str, payload: bytes) -> None:
         self._fail()
         self.jobs.append(payload)
 
-    async def submit_all(self, payloads: Sequence[bytes]) -> Sequence[Exception | None]:
+    async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
+        payloads = [payload for _, payload in jobs]
         if isinstance(self.error, BacklogFullError | StoreUnavailableError):
             taken = min(self.room, len(payloads))
             self.jobs += payloads[:taken]

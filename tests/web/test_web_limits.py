@@ -124,10 +124,10 @@ class SlowStore(FakeStore):
         self.go = asyncio.Event()
         self.asked = asyncio.Event()
 
-    async def submit(self, payload: bytes) -> None:
+    async def submit(self, pet_id: str, payload: bytes) -> None:
         self.asked.set()
         await self.go.wait()
-        await super().submit(payload)
+        await super().submit(pet_id, payload)
 
 
 async def test_a_client_that_leaves_before_its_answer_is_still_served(serve: Serve):

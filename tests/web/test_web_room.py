@@ -158,9 +158,9 @@ async def test_a_request_is_in_flight_only_while_it_does_not_wait_for_its_client
     counts = []
 
     class Watching(FakeStore):
-        async def submit(self, payload: bytes) -> None:
+        async def submit(self, pet_id: str, payload: bytes) -> None:
             counts.append(service.in_flight.count)
-            await super().submit(payload)
+            await super().submit(pet_id, payload)
 
     service = await serve(Watching())
     reader, writer = await service.connect()

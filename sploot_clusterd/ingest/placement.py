@@ -1,0 +1,156 @@
+"""Keeps this process's share of the partitions: takes up what is free, gives up what others are to have."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.assignment import assigned
+from sploot_clusterd.ingest.lanes import Lane
+from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Tenure
+from sploot_clusterd.waiting import pause
+
+log = logging.getLogger(__name__)
+
+_MOST_BETWEEN: Final = 0.4
+_PASSES_A_LEASE: Final = 6
+"""Seconds between passes: what is let go is read again within half a second."""
+_FIRST_LOOK: Final = 0.5
+"""Seconds after the start until partitions are taken: processes that start together see each other first."""
+_STABLE: Final = 3.0
+_MOVE_EVERY: Final = 1.0
+"""Seconds for which nobody came or went before a partition is handed over, and between two of them."""
+_USABLE: Final = 2 / 3
+"""Of a lease, from before it was asked for: then nothing is read any more that it does not cover."""
+_HAND_OVER: Final = 5.0
+"""Seconds to finish what is in hand before the next one gets the partition all the same."""
+
+
+class Placement:
+    """`run` is a root task where there are several partitions."""
+
+    name: Final = "placement"
+
+    def __init__(
+        self,
+        *,
+        tenure: Tenure,
+        lanes: Sequence[Lane],
+        take_over: Callable[[Lane], Awaitable[None]],
+        reread: Callable[[], Awaitable[None]],
+        metrics: Metrics,
+        health: Health,
+        name_confirmed: asyncio.Event,
+        stopping: asyncio.Event,
+    ) -> None:
+        """`take_over` claims what others held of a lane; `reread` has consumers read the lanes that are open now."""
+        self._tenure = tenure
+        self._lanes = lanes
+        self._take_over = take_over
+        self._reread = reread
+        self._gauge = metrics.partitions_owned
+        self._moves = metrics.partition_moves
+        self._health = health
+        self._name_confirmed = name_confirmed
+        self._stopping = stopping
+        self._owned = set[int]()
+        self._leaving: dict[int, asyncio.Task[None]] = {}
+        self._wanted = set[int]()
+        self._members: Sequence[str] = ()
+        self._changed_at = self._moved_at = 0.0
+        self._outage = OutageLog("placement waits for redis")
+        for lane in lanes:
+            lane.shut()
+        health.expect(self.name)
+
+    async def run(self) -> None:
+        """Until the daemon stops; then lets go of all, when nothing of it is in hand any more."""
+        while not self._name_confirmed.is_set() and not await pause(self._stopping, _MOST_BETWEEN / 4):
+            self._health.progress(self.name)
+        every = min(_MOST_BETWEEN, self._tenure.lease_ms / 1000 / _PASSES_A_LEASE)
+        while not self._stopping.is_set():
+            try:
+                await self.look()
+                self._outage.available()
+            except StoreUnavailableError as error:
+                self._outage.unavailable(error)
+            self._health.progress(self.name)
+            await pause(self._stopping, every)
+        await self._leave()
+
+    async def look(self) -> None:
+        """One pass. Raises StoreUnavailableError."""
+        now = time.monotonic()
+        members = await self._tenure.beat()
+        if members != self._members:
+            self._members, self._changed_at = members, now
+            log.info("processes over these partitions", extra={"data": {"members": members}})
+        owners = await self._tenure.hold(self._owned | self._wanted)
+        held = {n for n, owner in enumerate(owners) if owner == self._tenure.member}
+        for n in self._owned - held:
+            self._lose(n)
+        for n in held & self._owned - self._leaving.keys():
+            self._lanes[n].open(self._usable_until(now))
+        taken = held - self._owned
+        for n in taken:
+            await self._take_over(self._lanes[n])
+            self._owned.add(n)
+            self._lanes[n].open(self._usable_until(now))
+        if taken:
+            log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
+            await self._reread()
+        self._plan(owners, now)
+        self._gauge.set(len(self._owned))
+
+    def _plan(self, owners: Sequence[str], now: float) -> None:
+        """What to ask for with the next pass, and what to hand over."""
+        plan = assigned(owners, self._members)
+        ours = {n for n, member in enumerate(plan) if member == self._tenure.member}
+        settled = now - self._changed_at
+        self._wanted = ours if settled >= _FIRST_LOOK or any(owners) else set()
+        surplus = sorted(self._owned - ours - self._leaving.keys())
+        if surplus and settled >= _STABLE and now - self._moved_at >= _MOVE_EVERY and not self._leaving:
+            self._moved_at = now
+            n = surplus[0]
+            self._leaving[n] = asyncio.create_task(self._hand_over(n), name=f"hands over partition {n}")
+
+    async def _hand_over(self, n: int) -> None:
+        """Stops reading, finishes what is in hand, and lets go."""
+        try:
+            self._lanes[n].shut()
+            await self._reread()
+            drained = await self._lanes[n].drained(_HAND_OVER)
+            self._owned.discard(n)
+            await self._tenure.let_go([n])
+            self._moves.inc()
+            log.info("partition handed over", extra={"data": {"partition": n, "drained": drained}})
+        except StoreUnavailableError as error:
+            self._owned.discard(n)  # its lease ends by itself
+            self._outage.unavailable(error)
+        finally:
+            del self._leaving[n]
+
+    def _lose(self, n: int) -> None:
+        """Another process has it: what is in hand here is finished, as far as it is still ours."""
+        self._owned.discard(n)
+        self._lanes[n].shut()
+        log.info("partition lost", extra={"data": {"partition": n}})
+
+    async def _leave(self) -> None:
+        for lane in self._lanes:
+            lane.shut()
+        await asyncio.gather(*self._leaving.values(), *(self._lanes[n].drained(_HAND_OVER) for n in self._owned))
+        try:
+            await self._tenure.let_go(sorted(self._owned))
+            await self._tenure.leave()
+        except StoreUnavailableError as error:
+            log.info("partitions not let go, they are free soon", extra={"data": {"error": error.detail}})
+        self._owned.clear()
+
+    def _usable_until(self, asked_at: float) -> float:
+        return asked_at + self._tenure.lease_ms / 1000 * _USABLE

@@ -1,0 +1,66 @@
+"""Forgetting a pet: its album, its view, what it is wanted or told of, its images in samples, its dead letters."""
+
+from typing import Final
+
+from sploot_clusterd.keys import Keys, Layout
+from sploot_clusterd.model import slots
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.gateway import Gateway
+
+_LETTERS_A_PAGE: Final = 100
+
+
+class Erasure:
+    """Where there are several partitions, all are gone through: a dead letter that names two pets lies with one."""
+
+    def __init__(self, gateway: Gateway, layout: Layout) -> None:
+        self._gateway = gateway
+        self._layout = layout
+        self._models: list[bytes] = []
+
+    async def erase(self, pet_id: str) -> bool:
+        """True if there was anything. Raises StoreUnavailableError: then ask again."""
+        if not self._layout.is_one:
+            await self._note_origin(pet_id)
+        gone = 0
+        for keys in self._layout.partitions:
+            gone += await self._erase(pet_id, keys)
+            gone += await self._erase_letters(pet_id, keys)
+        return bool(gone)
+
+    async def _note_origin(self, pet_id: str) -> None:
+        """What producers added to the plain stream before now is not to be moved to the pet's partition any more.
+
+        First that stream's last id, then the partition: what is moved in between is older than the partition's mark.
+        """
+        plain = self._gateway.at(self._layout.plain)
+        last = await plain.run(scripts.LAST_ID)
+        if last:
+            origins = self._layout.several[self._layout.number(pet_id)].origins
+            await self._gateway.command("erase", "HSET", origins, pet_id, last)
+
+    async def _erase(self, pet_id: str, keys: Keys) -> int:
+        """How much there was. The script has to be told the samples' keys: a model version that it knows and we do not
+        is told to us, and we ask again.
+        """
+        while True:
+            models = self._models
+            # No sample of ours has a name that is no UTF-8.
+            samples = [key for model in models for key in keys.sample(model.decode(errors="replace"))]
+            what, *told = await self._gateway.at(keys).run(
+                scripts.ERASE, more_keys=samples, pet_id=pet_id, slots=slots(pet_id), models=models
+            )
+            if what == b"ok":
+                return int(told[0])
+            (self._models,) = told
+
+    async def _erase_letters(self, pet_id: str, keys: Keys) -> int:
+        gone = 0
+        cursor: bytes = b""
+        while True:
+            cursor, deleted = await self._gateway.at(keys).run(
+                scripts.ERASE_LETTERS, pet_id=pet_id, cursor=cursor, page_size=_LETTERS_A_PAGE
+            )
+            gone += int(deleted)
+            if not cursor:
+                return gone

@@ -1,0 +1,90 @@
+"""The dead letters of all partitions as one list, the oldest first."""
+
+import heapq
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Final
+
+from sploot_clusterd.keys import Layout
+from sploot_clusterd.model import EntryId, LetterId
+from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+
+_A_PAGE: Final = 100
+
+
+class FleetLetters:
+    """Every method raises StoreUnavailableError when Redis does not answer."""
+
+    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int) -> None:
+        """`most_jobs` is how many unsettled entries a partition may hold."""
+        self._each = [Letters(gateway.at(keys), most_jobs=most_jobs) for keys in layout.partitions]
+
+    async def pages(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> AsyncIterator[list[LetterSummary]]:
+        """As those of a partition, in the order in which they were set aside."""
+        if len(self._each) == 1:
+            async for page in self._each[0].pages(since_ms, until_ms):
+                yield page
+            return
+        page = []
+        async with AsyncExitStack() as stack:
+            lists = [self._one_by_one(number, since_ms, until_ms) for number in range(len(self._each))]
+            for each in lists:
+                await stack.enter_async_context(aclosing(each))
+            async for letter in _merged(lists):
+                page.append(letter)
+                if len(page) == _A_PAGE:
+                    yield page
+                    page = []
+        yield page
+
+    async def whole(self, letter: LetterId) -> dict[bytes, bytes] | None:
+        """All fields of one, its payload too; None if there is no such letter."""
+        for each in self._meant(letter):
+            if fields := await each.whole(letter.entry):
+                return fields
+        return None
+
+    async def replay(self, letter: LetterId) -> Replayed:
+        """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
+        for each in self._meant(letter):
+            if (outcome := await each.replay(letter.entry)) is not Replayed.GONE:
+                return outcome
+        return Replayed.GONE
+
+    async def drop(self, letters: Sequence[LetterId]) -> int:
+        """Deletes them for good; how many of them there were."""
+        dropped = 0
+        for number, each in enumerate(self._each):
+            if of_partition := [letter.entry for letter in letters if letter.partition in (None, number)]:
+                dropped += await each.drop(of_partition)
+        return dropped
+
+    def _meant(self, letter: LetterId) -> Sequence[Letters]:
+        """Where it may be."""
+        return self._each if letter.partition is None else self._each[letter.partition : letter.partition + 1]
+
+    async def _one_by_one(
+        self, number: int, since_ms: int | None, until_ms: int | None
+    ) -> AsyncGenerator[LetterSummary, None]:
+        async for page in self._each[number].pages(since_ms, until_ms):
+            for letter in page:
+                yield letter._replace(partition=number)
+
+
+async def _merged(lists: Sequence[AsyncIterator[LetterSummary]]) -> AsyncIterator[LetterSummary]:
+    """What lists in the order of their ids hold, in that order."""
+    heads: list[tuple[EntryId, int, LetterSummary]] = []
+    waiting = list(range(len(lists)))
+    while waiting or heads:
+        for number in waiting:
+            async for letter in lists[number]:
+                heapq.heappush(heads, (letter.id, number, letter))
+                break
+        if not heads:
+            return
+        _, number, letter = heapq.heappop(heads)
+        waiting = [number]
+        yield letter

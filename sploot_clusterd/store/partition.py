@@ -1,0 +1,59 @@
+"""One partition of the stream: its entries, the albums of its pets, and its figures."""
+
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.keys import Keys, Layout
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import SAMPLE_LIMIT
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.albums import AlbumStore
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.pending import PendingEntries
+from sploot_clusterd.store.stream import Stats, Stream
+
+_SAMPLED_ABOVE_SHARE: Final = 4
+_LEAST_SAMPLED: Final = 64
+"""Images of a partition's sample: four times its share, for the lowest of all are not spread evenly."""
+
+
+class Partition(NamedTuple):
+    """What is done at Redis for the pets of one partition. With one, that is all pets."""
+
+    number: int
+    keys: Keys
+    stream: Stream
+    pending: PendingEntries
+    albums: AlbumStore
+
+
+def open_partitions(gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics) -> list[Partition]:
+    """All of them, over one way to Redis. Each has its share of what the settings give the stream."""
+    count = len(layout.partitions)
+    settings, sampled = share(settings, count), sampled_in_each(count)
+    partitions = []
+    for number, keys in enumerate(layout.partitions):
+        way = gateway.at(keys)
+        stream = Stream(way, settings.stream, metrics)
+        pending = PendingEntries(way, settings.stream.group)
+        partitions.append(Partition(number, keys, stream, pending, AlbumStore(way, settings, most_sampled=sampled)))
+    return partitions
+
+
+def share(settings: Settings, count: int) -> Settings:
+    """The settings as one of so many partitions has them: its part of what jobs and dead letters may take."""
+    stream = settings.stream
+    maxlen, letter_bytes = (-(-whole // count) for whole in (stream.maxlen, stream.dead_letter_bytes))
+    return replace(settings, stream=replace(stream, maxlen=maxlen, dead_letter_bytes=letter_bytes))
+
+
+def sampled_in_each(count: int) -> int:
+    """Images that make a full sample of one of so many partitions."""
+    return min(SAMPLE_LIMIT, max(_LEAST_SAMPLED, -(-_SAMPLED_ABOVE_SHARE * SAMPLE_LIMIT // count)))
+
+
+async def stats_of(gateway: Gateway, layout: Layout, group: str) -> list[Stats]:
+    """Each partition's figures, in one round trip. Raises StoreUnavailableError."""
+    calls = [Call({"group": group}, keys=keys) for keys in layout.partitions]
+    return [Stats(*reply) for reply in await gateway.run_each(scripts.STATS, calls)]

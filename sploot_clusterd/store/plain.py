@@ -1,0 +1,124 @@
+"""The stream that producers add to who know no partitions, and the step that moves its entries to theirs.
+
+An entry is moved by a script of its partition, which remembers the last one that came: what is asked for again is not
+done again. That only works in order. So whoever moves one has all that are older in hand: entries are delivered in
+their order, and what others have taken is taken from them first.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.keys import Layout
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.connection import Argument
+from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
+from sploot_clusterd.store.partition import share
+from sploot_clusterd.store.stream import ClaimKind, Entry, Stats, Stream, entry_id
+
+_BLOCK_MS: Final = 500
+_ENTRIES_A_READ: Final = 256
+_SWEPT_A_PAGE: Final = 200
+_MOST_FIELDS: Final = 1000
+"""Of an entry that is moved: no job has as many, and a script cannot add more."""
+
+
+class Moving(NamedTuple):
+    """An entry on its way: its id in the plain stream, its pet ('' where it names none), and what it holds."""
+
+    key: bytes
+    pet_id: str
+    fields: Mapping[bytes, bytes]
+
+
+class PlainStream:
+    """Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics) -> None:
+        self._gateway = gateway
+        self._plain = gateway.at(layout.plain)
+        self._layout = layout
+        self._group = settings.stream.group
+        self._maxlen = share(settings, len(layout.partitions)).stream.maxlen
+        self._stream = Stream(self._plain, settings.stream, metrics)
+        self._session: Session | None = None
+
+    def partition_of(self, pet_id: str) -> int:
+        return self._layout.number(pet_id)
+
+    async def open(self) -> None:
+        """Connects, and sees to the group."""
+        await self.close()
+        self._session = await self._plain.session(_BLOCK_MS)
+        await self._stream.ensure_group()
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def read(self, consumer: str) -> list[Entry]:
+        """New entries; none after half a second without."""
+        if self._session is None:
+            raise RuntimeError("not open")
+        who = ("GROUP", self._group, consumer, "COUNT", _ENTRIES_A_READ, "BLOCK", _BLOCK_MS)
+        reply = await self._session.command("read", "XREADGROUP", *who, "STREAMS", self._stream.key, ">")
+        return [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
+
+    async def is_others(self, consumer: str) -> bool:
+        """Whether anybody else has entries of it."""
+        reply = await self._plain.command("order", "XPENDING", self._stream.key, self._group, again=True)
+        return any(name != consumer.encode() for name, _ in reply[3] or ())
+
+    async def take_all(self, consumer: str) -> AsyncIterator[list[Entry]]:
+        """All that was read and not settled, in its order, pages of it, whoever had it."""
+        async for entries in self._stream.claim(consumer, ClaimKind.IDLE, idle_ms=0):
+            yield entries
+
+    async def again(self, keys: Sequence[bytes]) -> list[Mapping[bytes, bytes]]:
+        """What entries hold; nothing where they are gone."""
+        commands = [(self._layout.plain, ("XRANGE", self._stream.key, key, key)) for key in keys]
+        replies = await self._plain.read_each("submit", commands) if commands else []
+        return [pairs(found[0][1]) if found else {} for found in replies]
+
+    async def route(self, router: int, moving: Mapping[int, Sequence[Moving]]) -> dict[int, int]:
+        """Moves entries to their partitions, in one round trip. Of each partition how many of them, the first ones,
+        need not be moved any more; -1 where a later router was.
+        """
+        calls = [
+            Call(
+                {"router": router, "most": self._maxlen, "entries": [part for each in some for part in _flat(each)]},
+                keys=self._layout.partitions[number],
+            )
+            for number, some in moving.items()
+        ]
+        return dict(zip(moving, map(int, await self._gateway.run_each(scripts.ROUTE, calls)), strict=True))
+
+    async def settle(self, keys: Sequence[bytes]) -> None:
+        """These were moved: they are acknowledged and deleted here."""
+        await self._plain.run(scripts.SETTLE_ROUTED, group=self._group, entries=keys)
+
+    async def stats(self) -> Stats:
+        """What is still to be moved."""
+        (reply,) = await self._gateway.run_each(scripts.STATS, [Call({"group": self._group}, keys=self._layout.plain)])
+        return Stats(*reply)
+
+    async def upkeep(self, idle_ms: int, consumer: str) -> None:
+        """Forgets routers that are gone, and what DELETEs noted that nothing is older than."""
+        await self._stream.forget_idle_consumers(idle_ms, [consumer])
+        oldest: list[Any] = await self._plain.command("upkeep", "XRANGE", self._stream.key, "-", "+", "COUNT", 1)
+        first: bytes = oldest[0][0] if oldest else b""
+        for keys in self._layout.partitions:
+            cursor: bytes = b"0"
+            while True:
+                cursor, _ = await self._gateway.at(keys).run(
+                    scripts.SWEEP_ORIGINS, first=first, cursor=cursor, page_size=_SWEPT_A_PAGE
+                )
+                if cursor == b"0":
+                    break
+
+
+def _flat(moving: Moving) -> list[Argument]:
+    fields = list(moving.fields.items())[:_MOST_FIELDS]
+    return [moving.key, moving.pet_id, 2 * len(fields), *(part for pair in fields for part in pair)]
