@@ -72,6 +72,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "backfill": _backfill,
         "dlq": _dlq,
         "profile": _profile,
+        "partitions": _partitions,
         "eval": _eval,
         None: _run,
     }[args.command]
@@ -132,6 +133,12 @@ def _dlq(args: argparse.Namespace) -> int:
 def _profile(args: argparse.Namespace) -> int:
     _compute_in_one_thread()
     from sploot_clusterd.profile.command import run
+
+    return run(_settings_for_redis(args), args)
+
+
+def _partitions(args: argparse.Namespace) -> int:
+    from sploot_clusterd.partitions.command import run
 
     return run(_settings_for_redis(args), args)
 

@@ -40,7 +40,7 @@ class Tenure:
         return sorted(member.decode(errors="replace") for member in members)
 
     async def hold(self, wanted: Collection[int]) -> list[str]:
-        """Keeps the leases of these partitions, or takes those that nobody has. Of each partition its holder, if any."""
+        """Keeps these partitions' leases, or takes those that nobody has. Each partition's holder, '' for none."""
         calls = [
             Call({"member": self.member, "lives": self.lease_ms if number in wanted else 0}, [keys.owner], keys)
             for number, keys in enumerate(self._partitions)
