@@ -46,9 +46,11 @@ class Attempts:
         cache: AlbumCache,
         order: Order,
         results: Results,
+        window: CommitWindow,
         compute: Compute,
         metrics: Metrics,
     ) -> None:
+        """`window` is the process's."""
         self._albums = albums
         self._planner = planner
         self._profiles = profiles
@@ -57,7 +59,7 @@ class Attempts:
         self._results = results
         self._compute = compute
         self._stage = {name: metrics.stage_seconds.labels(name) for name in ("load", "compute", "commit")}
-        self._window = CommitWindow()
+        self._window = window
 
     async def apply(self, batch: Batch, jobs: JobsByPet, *, alone: bool) -> Collection[str]:
         """Returns the pets whose jobs turned out to take long, and were not run: no others wait for them. `alone` they

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -60,6 +61,8 @@ class Consumer:
         self._lanes = lanes
         self._taken_up = set[Lane]()
         """Lanes whose entries that were this consumer's already it has taken up, in this session."""
+        self._behind = set[Lane]()
+        """Lanes of which the last read gave as much as was asked for."""
         self._reader: Reader | None = None
         self._brake = brake
         self._wait_seconds = metrics.stage_seconds.labels("wait")
@@ -133,18 +136,32 @@ class Consumer:
             for lane in lanes:
                 unread.enter_context(lane.in_use())
             start = clock()
-            read = await reader.read([lane.number for lane in lanes])
+            read = await self._read_some(reader, lanes)
             self._wait_seconds.inc(clock() - start)
-            for number, _ in read:
-                in_use.enter_context(self._lanes[number].in_use())
+            for each in read:
+                in_use.enter_context(self._lanes[each.partition].in_use())
             unread.close()
             await self._run(read)
 
-    async def _run(self, read: Read) -> None:
+    async def _read_some(self, reader: Reader, lanes: Sequence[Lane]) -> list[Read]:
+        """Of a lane that is behind as much as a batch holds, for few at a time cost more; of others what there is."""
+        behind = [lane for lane in lanes if lane in self._behind]
+        if len(lanes) == 1 or not behind:
+            read = await reader.read([lane.number for lane in lanes])
+        else:
+            one = random.choice(behind)  # noqa: S311 - other consumers had better take another one
+            others = [lane.number for lane in lanes if lane not in self._behind]
+            read = await reader.read([one.number], waits=False)
+            read += await reader.read(others, waits=False) if others else []
+            self._behind.discard(one)
+        self._behind.update(self._lanes[each.partition] for each in read if each.is_full)
+        return read
+
+    async def _run(self, read: Sequence[Read]) -> None:
         """Raises StoreUnavailableError when all have ended."""
         runs = [
-            self._lanes[number].run(Batch(self._consumer, entries, self._progress, contiguous=True))
-            for number, entries in read
+            self._lanes[each.partition].run(Batch(self._consumer, each.entries, self._progress, contiguous=True))
+            for each in read
         ]
         if len(runs) == 1:
             await runs[0]

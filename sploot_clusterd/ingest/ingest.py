@@ -26,7 +26,7 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.router import Router
-from sploot_clusterd.ingest.scheduling import Compute
+from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
@@ -73,7 +73,7 @@ class Ingest:
         )
         self._compute, self._wanting = compute, wanting
         self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
-        self._lock = SharedLock()
+        self._lock, self._window = SharedLock(), CommitWindow()
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
 
     def _lane(self, partition: Partition, due: DueEntries) -> Lane:
@@ -101,6 +101,7 @@ class Ingest:
             cache=self.cache,
             order=order,
             results=results,
+            window=self._window,
             compute=compute,
             metrics=metrics,
         )

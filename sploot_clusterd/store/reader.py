@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
@@ -46,8 +46,12 @@ class ReadCount:
         return self.entries if streams == 1 else max(-(-self.entries // streams), least)
 
 
-Read = list[tuple[int, list[Entry]]]
-"""Entries of some partitions, each with its number."""
+class Read(NamedTuple):
+    """New entries of one partition. `is_full`: as many as were asked for, so that there may be more."""
+
+    partition: int
+    entries: list[Entry]
+    is_full: bool
 
 
 class Reader:
@@ -96,8 +100,9 @@ class Reader:
         for stream in self._streams:
             await stream.ensure_group()
 
-    async def read(self, partitions: Sequence[int] = (0,)) -> Read:
-        """New entries of these partitions, as soon as there are some; none after the block time, or when woken.
+    async def read(self, partitions: Sequence[int] = (0,), *, waits: bool = True) -> list[Read]:
+        """New entries of these partitions, as soon as there are some; none after the block time, or when woken, or at
+        once where it does not wait.
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
@@ -106,7 +111,7 @@ class Reader:
         self._reading = True
         self._reads += 1
         try:
-            reply = await self._session.command("read", *self._command(partitions))
+            reply = await self._session.command("read", *self._command(partitions, waits=waits))
         except GroupMissingError:
             for number in partitions:  # flushed or deleted: what comes in from now on is still ours to do
                 await self._streams[number].ensure_group()
@@ -114,18 +119,19 @@ class Reader:
         finally:
             self._reading = False
         numbers = {self._streams[number].key.encode(): number for number in partitions}
+        asked_for = self._count.of_each(len(partitions))
         read = [
-            (numbers[stream], [Entry(entry_id(key), pairs(flat)) for key, flat in entries])
-            for stream, entries in reply or ()
+            Read(numbers[stream], [Entry(entry_id(key), pairs(flat)) for key, flat in found], len(found) >= asked_for)
+            for stream, found in reply or ()
         ]
-        entries = [entry for _, of_partition in read for entry in of_partition]
+        entries = [entry for each in read for entry in each.entries]
         self._deliveries.inc(len(entries))
         self._count.was_read(len(entries), sum(sum(map(len, entry.fields.values())) for entry in entries))
         return read
 
-    def _command(self, partitions: Sequence[int]) -> tuple[str | int, ...]:
+    def _command(self, partitions: Sequence[int], *, waits: bool) -> tuple[str | int, ...]:
         who, streams = ("GROUP", self._group, self.consumer), [self._streams[number].key for number in partitions]
-        how = ("COUNT", self._count.of_each(len(streams)), "BLOCK", self._block_ms)
+        how = ("COUNT", self._count.of_each(len(streams)), *(("BLOCK", self._block_ms) if waits else ()))
         return ("XREADGROUP", *who, *how, "STREAMS", *streams, *[">"] * len(streams))
 
     async def wake(self) -> None:

@@ -44,7 +44,7 @@ async def test_new_entries_end_the_wait(new_reader, producer: Producer, redis: R
     reading = asyncio.ensure_future(reader.read())
     await eventually(lambda: blocked(redis), what="a blocked read")
     await producer.add(b"new")
-    ((_, (entry,)),) = await reading
+    ((_, (entry,), _),) = await reading
     assert entry.fields == {b"payload": b"new"}
     await reader.close()
 
@@ -73,7 +73,7 @@ async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
     )()
     await producer.add(b"after")
     assert await reading == []
-    assert [entry.fields[b"payload"] for _, entries in await reader.read() for entry in entries] == [b"after"]
+    assert [entry.fields[b"payload"] for each in await reader.read() for entry in each.entries] == [b"after"]
     await reader.close()
 
 
