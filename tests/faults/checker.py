@@ -42,7 +42,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
     Besides, no entry may have been committed by two runs; the daemons' logs tell that. Where Redis itself goes back in
     time (not `one_history`), a commit may be lost and come again, so only what is stored counts.
     """
-    result = Verdict(dead_letters=await fleet.redis.xlen(LETTERS))
+    result = Verdict(dead_letters=len(await fleet.letters()))
     if one_history:
         result.twice += sum(times > 1 for times in _commits(fleet).values())
     for pet in sorted({*ledger.accepted, *ledger.unsure}):
@@ -66,7 +66,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
 
 async def verdict_of_removals(fleet: Fleet, ledger: Ledger) -> Verdict:
     """The effect of each removal: there is a tombstone in the image's place, and the statistics hold what is left."""
-    result = Verdict(dead_letters=await fleet.redis.xlen(LETTERS))
+    result = Verdict(dead_letters=len(await fleet.letters()))
     for pet, images in ledger.accepted.items():
         present, removed, counted = await _stored(fleet, pet)
         gone = removed & images.keys()
@@ -78,10 +78,10 @@ async def verdict_of_removals(fleet: Fleet, ledger: Ledger) -> Verdict:
 
 async def letters_by_reason(fleet: Fleet) -> Counter[str]:
     """How many dead letters there are of each reason. No entry may have two."""
-    letters = await fleet.redis.xrange(LETTERS)
-    entries = Counter(fields[b"entry_id"] for _, fields in letters)
+    letters = await fleet.letters()
+    entries = Counter((fields[b"entry_id"], fields[b"payload"]) for fields in letters)
     assert all(count == 1 for count in entries.values()), "an entry became two dead letters"
-    return Counter(fields[b"reason"].decode() for _, fields in letters)
+    return Counter(fields[b"reason"].decode() for fields in letters)
 
 
 class _Stored(NamedTuple):
@@ -94,9 +94,10 @@ class _Stored(NamedTuple):
 
 async def _stored(fleet: Fleet, pet: str) -> _Stored:
     """Raises BadStateError."""
-    fields = await fleet.redis.hgetall(f"{NAMESPACE}:album:{pet}")
+    keys = fleet.layout.of(pet).pet(pet)
+    fields = await fleet.redis.hgetall(keys.album)
     fields.pop(b"token", None)
-    rows = await fleet.redis.hgetall(f"{NAMESPACE}:images:{pet}")
+    rows = await fleet.redis.hgetall(keys.images)
     present = {image.decode() for image, row in rows.items() if decode_row(row).exists}
     removed = {image.decode() for image in rows} - present
     album = decode_album(pet, fields) if fields else None
@@ -104,6 +105,6 @@ async def _stored(fleet: Fleet, pet: str) -> _Stored:
 
 
 def _commits(fleet: Fleet) -> Counter[object]:
-    """How many runs of each entry ended in a commit."""
+    """How many runs of each entry ended in a commit; entries of two partitions may have one id."""
     lines = (line for daemon in fleet.daemons for line in daemon.log())
-    return Counter(line["entry_id"] for line in lines if line["message"] == "job done")
+    return Counter((line["entry_id"], line["job_id"]) for line in lines if line["message"] == "job done")

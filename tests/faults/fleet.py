@@ -16,6 +16,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.keys import Layout
 from tests.support.waiting import eventually
 
 TOKEN = "a-token-for-the-fault-suite"
@@ -138,15 +139,20 @@ class Fleet:
         code: Path = _ROOT,
         env: Mapping[str, str] | None = None,
         redis: Sequence[str] = (),
+        partitions: int = 1,
     ) -> None:
         """`redis` are more arguments for the redis-server."""
+        env = {**(env or {}), "CLUSTER_PARTITIONS": str(partitions)}
+        self.layout = Layout(
+            "sploot.media.clusters", "streams:media.cluster", "streams:media.cluster.deadletter", partitions
+        )
         self.directory = directory
         self._code = code
         self.server = EmbeddedRedis(directory / "r", *redis)
         self.server.start()
         self.redis_url = f"unix://{self.server.socket}"
         self.redis = Redis.from_url(self.redis_url, protocol=2)
-        self.daemons = [Daemon(directory, self.redis_url, n, code, env or {}) for n in range(daemons)]
+        self.daemons = [Daemon(directory, self.redis_url, n, code, env) for n in range(daemons)]
         self.http = aiohttp.ClientSession(headers={"X-Internal-Token": TOKEN})
 
     async def __aenter__(self) -> Self:
@@ -191,14 +197,21 @@ class Fleet:
         await eventually(all_ready, what="every daemon to be ready", timeout=timeout)
 
     async def settled(self, timeout: float = 60.0) -> float:
-        """Waits until the stream is empty; how long that took, in seconds."""
+        """Waits until the streams are empty; how long that took, in seconds."""
         began = time.monotonic()
-
-        async def empty() -> bool:
-            return not await self.redis.xlen("streams:media.cluster")
-
-        await eventually(empty, what="every job to be settled", timeout=timeout)
+        await eventually(self.is_empty, what="every job to be settled", timeout=timeout)
         return time.monotonic() - began
+
+    async def is_empty(self) -> bool:
+        pipe = self.redis.pipeline(transaction=False)
+        for keys in {self.layout.plain, *self.layout.partitions}:
+            pipe.xlen(keys.stream)
+        return not any(await pipe.execute())
+
+    async def letters(self) -> list[dict[bytes, bytes]]:
+        """Those of all partitions."""
+        replies = [await self.redis.xrange(keys.dead_letters) for keys in self.layout.partitions]
+        return [fields for letters in replies for _, fields in letters]
 
 
 def _whole_lines(text: bytes) -> list[bytes]:

@@ -15,7 +15,7 @@ import aiohttp
 
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Daemon, Fleet
-from tests.faults.load import STREAM, Load
+from tests.faults.load import Load
 from tests.support.waiting import eventually
 
 PETS = 40
@@ -142,9 +142,10 @@ async def _works(fleet: Fleet, daemon: Daemon, timeout: float) -> None:
 
 async def work_in_hand(fleet: Fleet, daemon: Daemon) -> bool:
     """True when one of its consumers holds entries: then a harm catches it between read and commit."""
-    for consumer in await fleet.redis.xinfo_consumers(STREAM, GROUP):
-        if f"-{daemon.instance}-" in consumer["name"].decode() and consumer["pending"]:
-            return True
+    for keys in fleet.layout.partitions:
+        for consumer in await fleet.redis.xinfo_consumers(keys.stream, GROUP):
+            if f"-{daemon.instance}-" in consumer["name"].decode() and consumer["pending"]:
+                return True
     return False
 
 
