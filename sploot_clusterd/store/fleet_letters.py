@@ -56,11 +56,23 @@ class FleetLetters:
 
     async def drop(self, letters: Sequence[LetterId]) -> int:
         """Deletes them for good; how many of them there were."""
-        dropped = 0
-        for number, each in enumerate(self._each):
-            if of_partition := [letter.entry for letter in letters if letter.partition in (None, number)]:
-                dropped += await each.drop(of_partition)
+        dropped, by_place = 0, dict[int, list[EntryId]]()
+        for letter in letters:
+            place = await self._place(letter)
+            if place is not None and place < len(self._each):
+                by_place.setdefault(place, []).append(letter.entry)
+        for place, entries in by_place.items():
+            dropped += await self._each[place].drop(entries)
         return dropped
+
+    async def _place(self, letter: LetterId) -> int | None:
+        """The partition that it is said to be in, or else the first that has one of that id."""
+        if len(self._each) == 1 or letter.partition is not None:
+            return letter.partition or 0
+        for number, each in enumerate(self._each):
+            if await each.whole(letter.entry):
+                return number
+        return None
 
     def _meant(self, letter: LetterId) -> Sequence[Letters]:
         """Where it may be."""

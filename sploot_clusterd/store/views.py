@@ -73,6 +73,7 @@ class ViewStore:
         """
         partition = self._layout.number(pet_id)
         if not await self._submits(_Submit(partition, payload)):
+            self._refused.inc()
             raise self._full(partition)
 
     async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
@@ -86,17 +87,19 @@ class ViewStore:
         full: dict[int, BacklogFullError] = {}
         outcomes: list[Exception | None] = []
         for batch in _batches(asked):
-            open_to = [each for each in batch if each.partition not in full]
+            closed = {*full}
+            sent = [each for each in batch if each.partition not in closed]
             try:
-                taken = iter(await self._submit(open_to) if open_to else ())
+                entries = iter(await self._submit(sent) if sent else ())
             except StoreUnavailableError as error:
-                return outcomes + [full.get(each.partition, error) for each in asked[len(outcomes) :]]
+                outcomes += [full.get(each.partition, error) for each in asked[len(outcomes) :]]
+                break
             for partition, _ in batch:
-                if partition not in full and not next(taken):
-                    full[partition] = self._full(partition)
-                elif partition in full:
-                    self._refused.inc()
-                outcomes.append(full.get(partition))
+                if partition in closed or not next(entries):
+                    outcomes.append(full.setdefault(partition, self._full(partition)))
+                else:
+                    outcomes.append(None)
+        self._refused.inc(sum(isinstance(outcome, BacklogFullError) for outcome in outcomes))
         return outcomes
 
     async def has_album(self, pet_id: str) -> bool:
@@ -130,7 +133,6 @@ class ViewStore:
         return took
 
     def _full(self, partition: int) -> BacklogFullError:
-        self._refused.inc()
         where = "" if self._layout.is_one else f" of partition {partition}"
         return BacklogFullError(f"the backlog{where} is full: {self._maxlen} jobs are waiting")
 
