@@ -107,4 +107,4 @@ async def _stored(fleet: Fleet, pet: str) -> _Stored:
 def _commits(fleet: Fleet) -> Counter[object]:
     """How many runs of each entry ended in a commit; entries of two partitions may have one id."""
     lines = (line for daemon in fleet.daemons for line in daemon.log())
-    return Counter((line["entry_id"], line["job_id"]) for line in lines if line["message"] == "job done")
+    return Counter((line["entry_id"], line["pet_id"]) for line in lines if line["message"] == "job done")

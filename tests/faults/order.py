@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults.checker import LETTERS, NAMESPACE, verdict
+from tests.faults.checker import verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, kill
 from tests.faults.load import STREAM, Load
@@ -20,8 +20,8 @@ class Names(Load):
     A name that is older than the present one is refused. So whatever is applied after a later one is a dead letter.
     """
 
-    def __init__(self, fleet: Fleet, seed: int, *, jobs: int, rate: float) -> None:
-        super().__init__(fleet, seed, pets=PETS, jobs=jobs, rate=rate)
+    def __init__(self, fleet: Fleet, seed: int, *, jobs: int, rate: float, over_http: float = 0.5) -> None:
+        super().__init__(fleet, seed, pets=PETS, jobs=jobs, rate=rate, over_http=over_http)
         self._last: dict[str, tuple[str, dict[str, object]]] = {}
         self._names: dict[str, str] = {}
         """The one that came with each image."""
@@ -59,9 +59,14 @@ async def inversions(directory: Path, seed: int, size: Size, code: Path | None =
         load = Names(fleet, seed, jobs=size.jobs, rate=size.rate)
         await load.sow()
         await harmed(load, fleet, seed, size, kill)
-        counts = await verdict(fleet, load.ledger)
-        errors = [fields[b"error"].decode() for _, fields in await fleet.redis.xrange(LETTERS)]
-        wrong = [pet for pet in load.ledger.accepted if await _name(fleet, pet) not in load.may_stand(pet)]
+        return await outcome_of(fleet, load, size)
+
+
+async def outcome_of(fleet: Fleet, load: Names, size: Size) -> Outcome:
+    """What came of it, and whether the names came in their order."""
+    counts = await verdict(fleet, load.ledger)
+    errors = [fields[b"error"].decode() for fields in await fleet.letters()]
+    wrong = [pet for pet in load.ledger.accepted if await _name(fleet, pet) not in load.may_stand(pet)]
     late = sum("too late" in error for error in errors)
     outcome = Outcome(counts, size.harms, counts.breaches(), {"applied after a later one": late})
     outcome.expect(not errors, f"dead letters: {errors}")
@@ -70,6 +75,6 @@ async def inversions(directory: Path, seed: int, size: Size, code: Path | None =
 
 
 async def _name(fleet: Fleet, pet: str) -> str:
-    view = msgspec.json.decode(await fleet.redis.get(f"{NAMESPACE}:state:{pet}"))
+    view = msgspec.json.decode(await fleet.redis.get(fleet.layout.of(pet).view(pet)))
     (name,) = [cluster["label"] for cluster in view["clusters"] if cluster["id"] == f"{pet}-cluster-0"]
     return str(name)

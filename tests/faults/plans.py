@@ -15,6 +15,7 @@ from tests.faults import (
     order,
     outages,
     overload,
+    partitions,
     poison,
     slow_clients,
     soak,
@@ -30,6 +31,8 @@ class Plan(NamedTuple):
     needs: Literal["", "root", "faketime"] = ""
     takes_an_hour: bool = False
     """In full it runs only where it is asked for by name."""
+    is_tested: bool = True
+    """Whether `pytest` runs it small: there is not time for all."""
 
     def missing(self) -> str:
         """What it cannot run without here; empty if it can."""
@@ -51,6 +54,19 @@ _KILLS = (
     Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
     Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
     Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
+)
+_PARTITIONS = tuple(
+    plan._replace(is_tested=False)
+    for plan in (
+        Plan("eight partitions: kill -9 of a daemon", partitions.kill_storm, Size(600, 300, 2), Size(10_000, 200, 40)),
+        Plan(
+            "eight partitions: jobs that show their order",
+            partitions.inversions,
+            Size(600, 300, 2),
+            Size(8000, 300, 12),
+        ),
+        Plan("eight partitions: processes come and go", partitions.come_and_go, Size(600, 200, 3), Size(5000, 200, 15)),
+    )
 )
 _REDIS = (
     Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(5000, 250, 20)),
@@ -111,4 +127,4 @@ _INSIGHTS = (
     Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(1500, 100, 10)),
     Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(1500, 100, 6)),
 )
-PLANS = (*_KILLS, *_REDIS, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)
+PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)

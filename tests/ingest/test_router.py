@@ -115,7 +115,7 @@ async def test_each_entry_is_moved_once_and_in_order(routers: Routers):
 async def test_a_router_that_dies_at_any_of_its_commands_loses_and_repeats_nothing(
     routers: Routers, monkeypatch: pytest.MonkeyPatch, before: bool
 ):
-    payloads = await routers.produce(900)
+    payloads = await routers.produce(300)
     deaths = 0
     while await routers.redis.xlen("jobs"):
         store = routers.store()
