@@ -65,6 +65,10 @@ _PARTITIONS = tuple(
             Size(600, 300, 2),
             Size(8000, 300, 12),
         ),
+        Plan(
+            "eight partitions: kill -9, not coming back", partitions.taken_over, Size(400, 100, 1), Size(3000, 100, 8)
+        ),
+        Plan("eight partitions: a third daemon joins", partitions.joined, Size(600, 100, 1), Size(2000, 100, 3)),
         Plan("eight partitions: processes come and go", partitions.come_and_go, Size(600, 200, 3), Size(5000, 200, 15)),
     )
 )
