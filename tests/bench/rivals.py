@@ -1,11 +1,12 @@
 """Two daemons on one stream: what it costs to keep the order of few pets, what they gain over many, and how long jobs
-wait.
+wait. And the same over partitions, to which jobs are moved from the plain stream.
 """
 
 import asyncio
 import re
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from tests.faults.fleet import Fleet
 from tests.support.waiting import eventually
 
 _HOT, _SHARED, _MANY = 5, 40, 500
+_PARTITIONS = 8
 _ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
 _LIVE_JOBS_A_SECOND = 100
 _LOOK_SECONDS = 0.01
@@ -41,17 +43,22 @@ def rivals(size: Size) -> list[Figure]:
 async def _rivals(size: Size) -> list[Figure]:
     one: dict[int, list[Drained]] = {_HOT: [], _SHARED: [], _MANY: []}
     two: dict[int, list[Drained]] = {_HOT: [], _SHARED: [], _MANY: []}
+    apart: dict[int, list[Drained]] = {_HOT: [], _MANY: []}
     waits = []
     for _ in range(size.repeats):
         for pets in (_HOT, _SHARED, _MANY):
             one[pets].append(await _drain(1, size, pets))
             two[pets].append(await _drain(2, size, pets))
+            if pets in apart:
+                apart[pets].append(await _drain(2, size, pets, partitions=_PARTITIONS))
         waits.append(await _longest_wait(size))
     return [
         *_drained(f"{_HOT} hot pets, two daemons", one[_HOT], two[_HOT]),
         Figure(f"{_HOT} hot pets, two daemons: longest wait at {_LIVE_JOBS_A_SECOND} jobs/s", "ms", waits),
         *_drained(f"{_SHARED} pets, two daemons", one[_SHARED], two[_SHARED]),
         *_drained(f"{_MANY} pets, two daemons", one[_MANY], two[_MANY]),
+        *_drained(f"{_HOT} hot pets, two daemons, {_PARTITIONS} partitions", one[_HOT], apart[_HOT]),
+        *_drained(f"{_MANY} pets, two daemons, {_PARTITIONS} partitions", one[_MANY], apart[_MANY]),
     ]
 
 
@@ -64,17 +71,25 @@ def _drained(name: str, one: list[Drained], two: list[Drained]) -> list[Figure]:
     ]
 
 
-async def _drain(daemons: int, size: Size, pets: int) -> Drained:
+async def _drain(daemons: int, size: Size, pets: int, *, partitions: int = 1) -> Drained:
     jobs = list(payloads(size.jobs // 2, DIMENSION, pets=pets))
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        async with Fleet(Path(path), daemons=daemons, env=_ENV) as fleet:
+        async with Fleet(Path(path), daemons=daemons, env=_ENV, partitions=partitions) as fleet:
             await fleet.ready()
+            if partitions > 1:
+                await eventually(lambda: _are_shared(fleet), what="the partitions to be shared", timeout=60)
             began, busy = time.perf_counter(), await _redis_seconds(fleet.redis)
             await add(fleet.redis, jobs)
-            await eventually(lambda: _is_empty(fleet.redis), what="every job to be settled", timeout=120)
+            await eventually(fleet.is_empty, what="every job to be settled", timeout=120)
             rate = len(jobs) / (time.perf_counter() - began)
             redis_us = 1e6 * (await _redis_seconds(fleet.redis) - busy) / len(jobs)
             return Drained(rate, 1000 * await _conflicts(fleet) / len(jobs), max(_took(fleet)), redis_us)
+
+
+async def _are_shared(fleet: Fleet) -> bool:
+    """Whether each daemon reads as many partitions as the others."""
+    read = Counter(await fleet.redis.mget([keys.owner for keys in fleet.layout.several]))
+    return None not in read and len(read) == len(fleet.daemons) and len({*read.values()}) == 1
 
 
 async def _redis_seconds(redis: Redis) -> float:

@@ -97,6 +97,30 @@ async def test_they_are_enough(daemon: Daemon, redis: Redis):
     assert await redis.execute_command("ACL", "LOG") == []
 
 
+async def test_more_keys_are_enough_for_partitions(redis: Redis, redis_url: str, tmp_path: Path):
+    await redis.execute_command(*rights())
+    await redis.execute_command(*only_block(ROOT / "docs/operations.md", "acl of partitions").text.split())
+    await redis.execute_command("ACL", "LOG", "RESET")
+    env = {"REDIS_USERNAME": "clusterd", "REDIS_PASSWORD": "the-password", "CLUSTER_PARTITIONS": "2"}
+    daemon = Daemon(tmp_path, redis_url, 0, ROOT, env)
+    try:
+        await daemon.start()
+        await redis.xadd("streams:media.cluster", {"payload": '{"pet_id": "pet_1", "payload": {"image_ids": ["a"]}}'})
+        await redis.xadd("streams:media.cluster", {"nonsense": "1"})
+        async with aiohttp.ClientSession(daemon.url, headers={"X-Internal-Token": TOKEN}) as http:
+
+            async def seen() -> bool:
+                return (await http.get("/internal/pets/pet_1/clusters")).status == 200
+
+            await eventually(seen, what="the job to be applied")
+            assert (await http.delete("/internal/pets/pet_1")).status == 200
+        assert daemon.stop() == 0
+        assert await redis.execute_command("ACL", "LOG") == []
+    finally:
+        daemon.kill()
+        await redis.execute_command("ACL", "DELUSER", "clusterd")
+
+
 async def test_they_are_enough_for_the_dead_letters(
     daemon: Daemon, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
