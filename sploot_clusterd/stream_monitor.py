@@ -23,8 +23,10 @@ _EVERY_WHILE_AWAY: Final = 0.5
 _CHECK_EVERY: Final = 60.0
 _INSPECT_EVERY: Final = 5.0
 """Seconds between looks at what is under our keys; while something is wrong there, each pass looks."""
-_FOLLOW_EVERY: Final = 10.0
-"""Seconds after which a primary that was cut off, and is alive, is found out."""
+_FOLLOW_EVERY: Final = 2.0
+"""Seconds between questions to Sentinels, if there are any: a primary that was replaced, but is alive, still takes what
+will be lost.
+"""
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"

@@ -73,7 +73,7 @@ MEANINGS: Final = (
     Meaning(("WRONGTYPE",), "redis holds something else under a key of ours, move that away: {}"),
 )
 """What Redis replies, and what is to be done about it."""
-_NO_PRIMARY: Final = ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOREPLICAS")
+_NO_PRIMARY: Final = ("UNBLOCKED", "READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS")
 """What a server replies that is not the primary, not yet, or not for long: it is to be looked for."""
 _FAILED_SCRIPT: Final = "user_script"
 _OF_ANYTHING: Final = ("DENIED", "ERR max number of clients", "LOADING", "MASTERDOWN", "BUSY ", "CLUSTERDOWN")

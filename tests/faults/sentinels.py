@@ -18,18 +18,17 @@ _MOST_CONNECTIONS = 50
 """Of two daemons at one server: twice a pool of 20, and what blocks."""
 _AT_ONCE = 1.0
 """Seconds within which all work again where only a Sentinel is silent."""
-_PAUSE_MS = 5000
 
 Harm = Callable[[Fleet, Watched, Node], Awaitable[None]]
 """Given the primary."""
 
 
 @asynccontextmanager
-async def fleet_over(directory: Path) -> AsyncIterator[tuple[Fleet, Watched]]:
+async def fleet_over(directory: Path, *, quick: bool = True) -> AsyncIterator[tuple[Fleet, Watched]]:
     """Two daemons that are led by Sentinels."""
     watched = Watched(directory)
     try:
-        watched.wait_until_seen()
+        watched.wait_until_seen(quick=quick)
         async with Fleet(directory, daemons=0) as fleet:
             await _lead(fleet, watched.primary())
             for _ in range(2):
@@ -57,38 +56,43 @@ async def primary_killed(directory: Path, seed: int, size: Size) -> Outcome:
         primary.start_as_replica(now)
 
     outcome, load = await _failed_over(directory, seed, size, kill, restart)
-    excused = load.ledger.under_way(outcome.verdict.lost, spans)
-    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
-    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
-    outcome.breaches += outcome.verdict.breaches(never=excused)
-    return outcome
+    return _excused(outcome, load, spans)
 
 
 async def handed_over(directory: Path, seed: int, size: Size) -> Outcome:
-    """FAILOVER at the primary, of which Sentinels hear late: nothing is lost."""
+    """FAILOVER at the primary: nothing is lost. Sentinels hear of it half a minute later, so it is done once a run."""
+    took = 0.0
+    async with fleet_over(directory, quick=False) as (fleet, watched):
 
-    async def hand_over(fleet: Fleet, watched: Watched, primary: Node) -> None:
-        await primary.client.execute_command("FAILOVER")
-        await _promoted(fleet, watched, watched.other(primary), named=False)
+        async def harm(fleet: Fleet, _: int) -> None:
+            nonlocal took
+            primary = watched.primary()
+            await primary.client.execute_command("FAILOVER")
+            await _promoted(fleet, watched, watched.other(primary), named=False)
+            took = await recovered(fleet)
+            assert watched.primary() is primary, "the daemons were not led by the Sentinels"
 
-    outcome, _ = await _failed_over(directory, seed, size, hand_over)
-    outcome.breaches += outcome.verdict.breaches()
+        load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
+        await harmed(load, fleet, seed, size, harm)
+        counts = await verdict(fleet, load.ledger, one_history=False)
+    outcome = Outcome(counts, size.harms, counts.breaches())
+    outcome.recovers(took)
     return outcome
 
 
 async def ordered(directory: Path, seed: int, size: Size) -> Outcome:
-    """SENTINEL FAILOVER while the primary takes no writes (CLIENT PAUSE): nothing is lost."""
+    """SENTINEL FAILOVER: the former primary is told late, and what it takes until then is lost. Nothing else is."""
+    spans: list[tuple[float, float]] = []
 
     async def order(fleet: Fleet, watched: Watched, primary: Node) -> None:
-        await primary.client.execute_command("CLIENT", "PAUSE", _PAUSE_MS, "WRITE")
-        watched.sentinels[0].ask("SENTINEL FAILOVER", SERVICE)
+        began = time.monotonic()
+        await eventually(watched.sentinels[0].takes_the_order, what="an order to be taken")
         await _promoted(fleet, watched, watched.other(primary))
-        await primary.reconnect()  # a demoted server closes what was open
-        await primary.client.client_unpause()
+        await eventually(primary.has_no_readers, what="daemons to leave the former primary")
+        spans.append((began, time.monotonic()))
 
-    outcome, _ = await _failed_over(directory, seed, size, order)
-    outcome.breaches += outcome.verdict.breaches()
-    return outcome
+    outcome, load = await _failed_over(directory, seed, size, order)
+    return _excused(outcome, load, spans)
 
 
 async def one_silent(directory: Path, seed: int, size: Size) -> Outcome:
@@ -128,10 +132,9 @@ async def _failed_over(
             now = watched.other(primary)
             await fail_over(fleet, watched, primary)
             slowest = max(slowest, await recovered(fleet))
-            most = max(most, len(await now.client.client_list(_type="normal")))
+            most = max(most, len(await now.tells("CLIENT LIST") or ()))
             if restart:
                 await restart(primary, now)
-            await primary.reconnect()
             await eventually(primary.follows, what="the former primary to follow", timeout=30)
             await eventually(lambda: watched.ready_again(now), what="sentinels to see what is", timeout=30)
 
@@ -144,15 +147,72 @@ async def _failed_over(
     return outcome, load
 
 
+def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
+    """What Redis lost in these spans is named, and no breach."""
+    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
+    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
+    outcome.breaches += outcome.verdict.breaches(never=load.ledger.under_way(outcome.verdict.lost, spans))
+    return outcome
+
+
 async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = True) -> None:
     """Waits until the other one is the primary, and Sentinels say so if they are to."""
 
     async def is_so() -> bool:
-        role = (await now.client.info("replication"))["role"]
-        return role == "master" and (not named or watched.primary() is now)
+        return await now.is_primary() and (not named or watched.primary() is now)
 
     await eventually(is_so, what="the replica to take over", timeout=30)
     await _lead(fleet, now)
+
+
+def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
+    """What Redis lost in these spans is named, and no breach."""
+    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
+    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
+    outcome.breaches += outcome.verdict.breaches(never=load.ledger.under_way(outcome.verdict.lost, spans))
+    return outcome
+
+
+async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = True) -> None:
+    """Waits until the other one is the primary, and Sentinels say so if they are to."""
+
+    async def is_so() -> bool:
+        return await now.is_primary() and (not named or watched.primary() is now)
+
+    await eventually(is_so, what="the replica to take over", timeout=30)
+    await _lead(fleet, now)
+
+
+async def _none_left(node: Node) -> bool:
+    """Whether no daemon reads there. A server that is demoted closes what was open."""
+    await node.reconnect()
+    return not [client for client in await node.client.client_list() if client["name"].startswith("clusterd|")]
+
+
+def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
+    """What Redis lost in these spans is named, and no breach."""
+    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
+    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
+    outcome.breaches += outcome.verdict.breaches(never=load.ledger.under_way(outcome.verdict.lost, spans))
+    return outcome
+
+
+async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = True) -> None:
+    """Waits until the other one is the primary, and Sentinels say so if they are to."""
+
+    async def is_so() -> bool:
+        return await now.is_primary() and (not named or watched.primary() is now)
+
+    await eventually(is_so, what="the replica to take over", timeout=30)
+    await _lead(fleet, now)
+
+
+async def _none_left(node: Node) -> bool:
+    """Whether no daemon is connected to it. A server that is demoted closes what was open."""
+    await node.reconnect()
+    return not [
+        client for client in await node.client.client_list() if client["user"] == "default" and client["lib-name"] == ""
+    ]
 
 
 async def _lead(fleet: Fleet, primary: Node) -> None:

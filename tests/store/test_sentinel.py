@@ -166,7 +166,7 @@ async def test_why_none_names_a_primary_is_told_of_each(one: Node):
     async with (
         Teller(None) as unknowing,
         Teller(one, password="sesame") as locked,
-        Teller(one, reply=b"-ERR a\nfault\r\n") as faulty,
+        Teller(one, reply=b"-ERR a fault\r\n") as faulty,
         Teller(one, reply=b"HTTP/1.1 400 no\r\n") as foreign,
         Teller(one) as gone,
         watched(unknowing, locked, faulty, foreign, gone) as store,

@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from sploot_clusterd.embedded import EmbeddedRedis, find_binary
 from tests.support.waiting import wait_until
@@ -50,11 +52,6 @@ class Node:
         """Gives it a new client, for another event loop."""
         self.client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
 
-    async def reconnect(self) -> None:
-        """Leaves what may have been closed."""
-        await self.client.aclose()
-        self.connect()
-
     def start(self, *more: str) -> None:
         self.redis = EmbeddedRedis(self._directory, *self._arguments, *more)
         self.redis.start()
@@ -68,9 +65,29 @@ class Node:
             os.kill(self.redis.pid, signal.SIGKILL)
         self.redis.stop()
 
+    async def tells(self, *command: str) -> Any:
+        """Its reply, on a connection of its own, for servers close all when roles change; None if it gives none."""
+        client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
+        try:
+            return await client.execute_command(*command)
+        except RedisError:
+            return None
+        finally:
+            await client.aclose()
+
+    async def is_primary(self) -> bool:
+        info = await self.tells("INFO", "replication")
+        return bool(info) and info["role"] == "master"
+
     async def follows(self) -> bool:
         """Whether it has all that its primary has."""
-        return (await self.client.info("replication")).get("master_link_status") == "up"
+        info = await self.tells("INFO", "replication")
+        return bool(info) and info.get("master_link_status") == "up"
+
+    async def has_no_readers(self) -> bool:
+        """Whether it says that no consumer is connected to it."""
+        clients = await self.tells("CLIENT LIST")
+        return clients is not None and not any(client["name"].startswith("clusterd|") for client in clients)
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -112,6 +129,13 @@ class SentinelProcess:
         with BlockingRedis(port=self.port, password=SENTINEL_PASSWORD, protocol=2, **limits) as client:
             return client.execute_command(*command)
 
+    def takes_the_order(self) -> bool:
+        """To fail over; not while it has not looked at the replica lately."""
+        try:
+            return bool(self.ask("SENTINEL FAILOVER", SERVICE))
+        except ResponseError:
+            return False
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -131,11 +155,14 @@ class Watched:
     def url(self) -> str:
         return f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{SERVICE}"
 
-    def wait_until_seen(self) -> None:
-        """Until each Sentinel knows the others and the replica, and so can agree on another primary."""
+    def wait_until_seen(self, *, quick: bool = True) -> None:
+        """Until each Sentinel knows the others and the replica, and so can agree on another primary. `quick`: they look
+        more often than they do in earnest.
+        """
         for sentinel in self.sentinels:
             wait_until(lambda each=sentinel: _answers(each), what="a sentinel to answer")
-            sentinel.ask("SENTINEL DEBUG", *_QUICK)
+            if quick:
+                sentinel.ask("SENTINEL DEBUG", *_QUICK)
         wait_until(lambda: all(map(_sees_all, self.sentinels)), what="the sentinels to see each other and the replica")
 
     @property
