@@ -11,7 +11,7 @@ from tests.faults.checker import verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, stopped
 from tests.faults.load import Load
-from tests.support.nodes import SERVICE, Node, Watched
+from tests.support.nodes import Node, Watched
 from tests.support.waiting import eventually
 
 _MOST_CONNECTIONS = 50

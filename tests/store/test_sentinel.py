@@ -7,55 +7,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
 
 import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Secret
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Reader, Store
 from sploot_clusterd.store import sentinel as module
 from sploot_clusterd.store.gateway import Gateway
+from tests.docs.pages import ROOT, only_block
 from tests.support.nodes import Node, free_port
 from tests.support.stores import settings
+from tests.support.teller import Teller
 from tests.support.waiting import eventually
-
-
-class Teller:
-    """A Sentinel that says what it is told to."""
-
-    def __init__(self, names: Node | None, *, password: str = "", reply: bytes = b"") -> None:
-        self.names = names
-        self.asked = 0
-        self.silent = False
-        self._password = password.encode()
-        self._reply = reply
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await reader.read(4096)
-        self.asked += 1
-        if b"AUTH" in asked:
-            writer.write(b"+OK\r\n" if self._password and self._password in asked else b"-WRONGPASS no\r\n")
-        if not self.silent:
-            writer.write(self._told() if self._password in asked else b"-NOAUTH Authentication required.\r\n")
-        await reader.read(1)  # until the asker hangs up
-        writer.close()
-
-    def _told(self) -> bytes:
-        if self._reply or self.names is None:
-            return self._reply or b"*-1\r\n"
-        port = str(self.names.port)
-        return f"*2\r\n$9\r\n127.0.0.1\r\n${len(port)}\r\n{port}\r\n".encode()
 
 
 @pytest.fixture(scope="module")
@@ -116,16 +82,16 @@ async def connections(node: Node) -> int:
 
 async def test_what_most_sentinels_name_counts_and_silent_ones_hold_up_nobody(one: Node, other: Node):
     async with (
-        Teller(other) as stale,
-        Teller(one) as second,
-        Teller(one) as third,
+        Teller(other.port) as stale,
+        Teller(one.port) as second,
+        Teller(one.port) as third,
         watched(stale, second, third) as store,
     ):
         assert await port_of(store.gateway) == one.port
     async with (
-        Teller(one) as first,
-        Teller(one) as second,
-        Teller(one) as third,
+        Teller(one.port) as first,
+        Teller(one.port) as second,
+        Teller(one.port) as third,
         watched(first, second, third) as store,
     ):
         first.silent = True
@@ -133,14 +99,14 @@ async def test_what_most_sentinels_name_counts_and_silent_ones_hold_up_nobody(on
         assert await port_of(store.gateway) == one.port
         assert time.monotonic() - began < 0.4
         second.silent = True
-    async with Teller(one) as first, Teller(one) as second, watched(second, first) as store:
+    async with Teller(one.port) as first, Teller(one.port) as second, watched(second, first) as store:
         second.silent = True
         assert await port_of(store.gateway) == one.port
         assert time.monotonic() - began < 2.0
 
 
 async def test_all_who_open_at_once_share_one_question(one: Node):
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         assert await asyncio.gather(*(port_of(store.gateway) for _ in range(20))) == [one.port] * 20
         assert teller.asked == 1
 
@@ -151,7 +117,7 @@ async def test_their_password_is_their_own(one: Node, wanted: str, given: str):
     """One that wants none is asked all the same: they get theirs one after the other."""
     await one.client.config_set("requirepass", "of-redis")
     login = {"password": Secret("of-redis"), "sentinel_password": Secret(given) if given else None}
-    async with Teller(one, password=wanted) as teller, watched(teller, **login) as store:
+    async with Teller(one.port, password=wanted) as teller, watched(teller, **login) as store:
         if wanted in ("", given):
             assert await port_of(store.gateway) == one.port
         else:
@@ -165,10 +131,10 @@ async def test_their_password_is_their_own(one: Node, wanted: str, given: str):
 async def test_why_none_names_a_primary_is_told_of_each(one: Node):
     async with (
         Teller(None) as unknowing,
-        Teller(one, password="sesame") as locked,
-        Teller(one, reply=b"-ERR a fault\r\n") as faulty,
-        Teller(one, reply=b"HTTP/1.1 400 no\r\n") as foreign,
-        Teller(one) as gone,
+        Teller(one.port, password="sesame") as locked,
+        Teller(one.port, reply=b"-ERR a fault\r\n") as faulty,
+        Teller(one.port, reply=b"HTTP/1.1 400 no\r\n") as foreign,
+        Teller(one.port) as gone,
         watched(unknowing, locked, faulty, foreign, gone) as store,
     ):
         gone.silent = True
@@ -187,14 +153,27 @@ async def test_another_server_than_a_sentinel_is_told(one: Node):
     await store.close()
 
 
+async def test_the_documented_rights_and_role_are_enough(one: Node):
+    rights = only_block(ROOT / "docs/operations.md", "acl").text.split()
+    await one.client.execute_command(*rights)
+    login = {"username": "clusterd", "password": Secret("the-password")}
+    async with Teller(one.port) as teller, watched(teller, **login) as store:
+        with pytest.raises(NoPermissionError, match="see the ACL in docs"):
+            await port_of(store.gateway)
+        await one.client.execute_command(*rights[:3], "+role")
+    async with Teller(one.port) as teller, watched(teller, **login) as store:
+        assert await port_of(store.gateway) == one.port
+    await one.client.execute_command("ACL", "DELUSER", "clusterd")
+
+
 async def test_a_named_server_has_to_be_the_primary_by_its_own_account(one: Node):
     """Nobody is there that it follows: an election is under way."""
     await one.client.replicaof("127.0.0.1", free_port())
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         with pytest.raises(StoreUnavailableError):
             await port_of(store.gateway)
     await one.client.replicaof("127.0.0.1", one.port)  # of a replica
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         with pytest.raises(StoreUnavailableError, match=r"as the primary of mymaster, which is a replica"):
             await port_of(store.gateway)
 
@@ -202,7 +181,7 @@ async def test_a_named_server_has_to_be_the_primary_by_its_own_account(one: Node
 async def test_a_primary_that_handed_over_leads_to_the_one_it_follows(one: Node, other: Node):
     """FAILOVER, of which Sentinels hear late."""
     await one.client.replicaof("127.0.0.1", other.port)
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         assert await port_of(store.gateway) == other.port
 
 
@@ -210,14 +189,14 @@ async def test_a_primary_that_is_cut_off_but_alive_is_left(one: Node, other: Nod
     """It says that it is the primary, its stream stays empty, and it takes what will be lost."""
     new_answers(monkeypatch)
     metrics = Metrics()
-    async with Teller(one) as teller, watched(teller, metrics=metrics) as store:
+    async with Teller(one.port) as teller, watched(teller, metrics=metrics) as store:
         reader = store.reader("me")
         await reader.open()
         reading = asyncio.ensure_future(reader.read())
         assert await asyncio.gather(*(port_of(store.gateway) for _ in range(5))) == [one.port] * 5
         assert await store.followed_primary() == f"127.0.0.1:{one.port}"
 
-        teller.names = other
+        teller.names = other.port
         assert await store.followed_primary() == f"127.0.0.1:{other.port}"
         assert count(metrics, "redis_primary_changes") == 1
 
@@ -239,11 +218,11 @@ async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
     one: Node, other: Node, monkeypatch: pytest.MonkeyPatch
 ):
     new_answers(monkeypatch)
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         assert await port_of(store.gateway) == one.port
         before = await connections(one)
         await other.client.replicaof("127.0.0.1", free_port())
-        teller.names = other
+        teller.names = other.port
         with pytest.raises(StoreUnavailableError):
             await store.followed_primary()
         assert await port_of(store.gateway) == one.port
@@ -252,12 +231,12 @@ async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
 
 async def test_a_read_is_woken_at_its_own_server(one: Node, other: Node, monkeypatch: pytest.MonkeyPatch):
     new_answers(monkeypatch)
-    async with Teller(one) as teller, watched(teller) as store:
+    async with Teller(one.port) as teller, watched(teller) as store:
         reader = slow_reader(store)
         await reader.open()
         reading = asyncio.ensure_future(reader.read())
         await eventually(lambda: _blocked(one.client), what="a blocked read")
-        teller.names = other
+        teller.names = other.port
         store.gateway.forget_connections()
         await reader.wake()
         assert await reading == []
@@ -267,7 +246,7 @@ async def test_a_read_is_woken_at_its_own_server(one: Node, other: Node, monkeyp
 async def test_a_read_that_a_change_of_roles_ends_makes_no_group(one: Node, other: Node):
     """The group is there, where the primary is now; made here, it would only be in the way."""
     metrics = Metrics()
-    async with Teller(one) as teller, watched(teller, metrics=metrics) as store:
+    async with Teller(one.port) as teller, watched(teller, metrics=metrics) as store:
         reader = slow_reader(store)
         await reader.open()
         assert count(metrics, "groups_created") == 1
