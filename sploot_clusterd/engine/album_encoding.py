@@ -32,11 +32,12 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     """Fields to write and fields to delete, so that what held `old` holds `new`."""
     writes = {HEAD: _encode_head(new)}
     deletes: list[bytes] = []
-    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
-        space = new.spaces[new.cells[cell_id].space]
-        at = bisect_left(space.ids, cell_id)
-        writes[CELL % cell_id] = _encode(_cell_record(new.cells[cell_id], space.sums[at], float(space.weights[at])))
-    deletes += [CELL % cell_id for cell_id in old.cells.keys() - new.cells.keys()]
+    for cell_id, cell in new.cells.items():
+        if old.cells.get(cell_id) is not cell:
+            space = new.spaces[cell.space]
+            at = bisect_left(space.ids, cell_id)
+            writes[CELL % cell_id] = _encode(_cell_record(cell, space.sums[at], float(space.weights[at])))
+    deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
     stored, fragments = _large(old), _large(new)
     writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
     deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
@@ -45,6 +46,8 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         (b"d", old.segments, new.segments, 2),
         (b"p", old.chunks, new.chunks, 1),
     ):
+        if before is after:
+            continue
         held = {part.number: part for part in before}
         for part in after:
             if held.pop(part.number, None) is not part:
@@ -68,8 +71,8 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
 
 def _large(album: Album) -> dict[int, bytes]:
     """What is rendered of large clusters, by number."""
-    shown = {cluster.number for cluster in album.clusters.values() if is_large(cluster, album.serving)}
-    return {number: raw for number, (_, raw) in album.fragments.items() if number in shown}
+    large = {cluster.number for cluster in album.clusters.values() if is_large(cluster, album.serving)}
+    return {number: raw for number, (_, raw) in album.fragments.items() if number in large} if large else {}
 
 
 def _encode_head(album: Album) -> bytes:

@@ -66,21 +66,27 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
 
 def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], int]) -> int:
     """By how much what is in `new` is larger than what is in `old`."""
-    if not old and not new:
-        return 0
-    came = [key for key, value in new.items() if old.get(key) is not value]
-    gone = [key for key in came if key in old]
-    if len(new) - len(came) + len(gone) < len(old):
-        gone += old.keys() - new.keys()
-    return sum([size(new[key]) for key in came]) - sum([size(old[key]) for key in gone])
+    grown = came = 0
+    for key, value in new.items():
+        held = old.get(key)
+        if held is None:
+            came += 1
+            grown += size(value)
+        elif held is not value:
+            grown += size(value) - size(held)
+    if len(new) - came < len(old):
+        grown -= sum([size(old[key]) for key in old.keys() - new.keys()])
+    return grown
 
 
 def _tables_difference(old: Sequence[T], new: Sequence[T], size: Callable[[T], int]) -> int:
-    """The same of tables, mostly all but the last of which are in both."""
-    before, after = set(map(id, old)), set(map(id, new))
-    came = [table for table in new if id(table) not in before]
-    gone = [table for table in old if id(table) not in after]
-    return sum([size(table) for table in came]) - sum([size(table) for table in gone])
+    """The same of tables, mostly all but the last of which are in both, in the same places."""
+    same = 0
+    for one, other in zip(old, new, strict=False):
+        if one is not other:
+            break
+        same += 1
+    return sum([size(table) for table in new[same:]]) - sum([size(table) for table in old[same:]])
 
 
 def _space(space: Space) -> int:

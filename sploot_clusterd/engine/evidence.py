@@ -61,7 +61,7 @@ class Groups:
     @classmethod
     def of(cls, sums: Floats, weight: Doubles, ratio: float) -> Self:
         """From centred sums [k, d]."""
-        return cls(np.einsum("ij,ij->i", sums, sums).astype(np.float64), weight, ratio)
+        return cls(np.vecdot(sums, sums).astype(np.float64), weight, ratio)
 
     def merge_scores(self, one: int, products: Doubles) -> Doubles:
         """Evidence for merging group `one` with each group, [k], over its size; -inf where that was merged away.
@@ -199,21 +199,20 @@ def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
 def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Ints:
     """Groups after weak ones were dissolved: each of their cells goes to the strong group that it is most like.
 
-    `sums` [k, d] are centred, `groups` [k]. A strong group has the rule's weight. Likeness is the mean cosine of the
-    cell's images with the group's, 0 for images that have no more in common than any two of the album. A cell that is
-    like none, or like two, stays where it is.
+    `sums` [k, d] are centred, `groups` [k] numbers from 0 on. A strong group has the rule's weight. Likeness is the
+    mean cosine of the cell's images with the group's, 0 for images that have no more in common than any two of the
+    album. A cell that is like none, or like two, stays where it is.
     """
-    names, numbers = np.unique(groups, return_inverse=True)
-    totals = np.bincount(numbers, weights)
+    totals = np.bincount(groups, weights)
     strong = np.flatnonzero(totals >= rule.weight)
-    weak = np.flatnonzero(totals[numbers] < rule.weight)
+    weak = np.flatnonzero(totals[groups] < rule.weight)
     absorbed = groups.copy()
     if not len(strong) or not len(weak):
         return absorbed
-    members = (numbers == strong[:, None]).astype(np.float32)
+    members = (groups == strong[:, None]).astype(np.float32)
     products = (sums[weak] @ (members @ sums).T).astype(np.float64)
     likest = clearly_like(products / weights[weak, None] / totals[strong], rule)
-    absorbed[weak[likest >= 0]] = names[strong[likest[likest >= 0]]]
+    absorbed[weak[likest >= 0]] = strong[likest[likest >= 0]]
     return absorbed
 
 

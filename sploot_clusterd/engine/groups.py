@@ -17,7 +17,7 @@ def follow_settings(draft: Draft) -> None:
     Raises NeedsAllRowsError if cells have more images than they know and those they know were chosen by other weights.
     """
     held, wanted = draft.serving, draft.params.serving
-    if held == wanted:
+    if held is wanted or held == wanted:
         return
     draft.touched.update(draft.clusters)
     if held is not None and held.hero != wanted.hero:

@@ -48,4 +48,4 @@ class Mixture:
 
 def _threshold(cells: Cells, params: Params) -> float:
     """The score of a pair of cosine c is about 2 r c - r^2: where r and c are k times as large, it is k^2 times."""
-    return params.threshold(float(cells.weights.sum())) * cells.scale**2
+    return params.threshold(float(np.add.reduce(cells.weights))) * cells.scale**2

@@ -19,11 +19,12 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     All that are as near as the last of the neighbours count, so it does not matter in which order cells stand.
     """
     count = len(weights)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    lengths = _lengths(sums)
     there = lengths > _LEAST * weights[:, None]  # of what is nearly nothing the direction is but rounding
     units = np.where(there, sums / np.maximum(lengths, TINY), np.float32(0.0))
     likeness = units @ units.T
-    np.fill_diagonal(likeness, -np.inf)
+    itself = likeness.ravel()[:: count + 1]
+    itself[:] = -np.inf
     if count > neighbours + 1:
         last = np.partition(likeness, count - neighbours, axis=1)[:, count - neighbours, None]
         likeness[likeness < last - np.float32(EQUAL)] = 0.0
@@ -31,7 +32,12 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     likeness /= np.float32(scale)
     likeness *= likeness
     likeness *= np.minimum(weights, 1.0).astype(np.float32)
-    np.fill_diagonal(likeness, np.maximum(weights, 1.0))
+    itself[:] = np.maximum(weights, 1.0)
     found = likeness @ units
-    found *= lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
+    found *= lengths / np.maximum(_lengths(found), TINY)
     return np.where(there, found, sums)
+
+
+def _lengths(rows: Floats) -> Floats:
+    """Of each row, [k, 1]."""
+    return np.asarray(np.sqrt(np.vecdot(rows, rows)))[:, None]

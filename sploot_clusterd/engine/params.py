@@ -117,6 +117,11 @@ class Params:
     """A rebuild comes after this share of the images, and at least so many, came or went."""
     linkage_distance: float = 0.54
     """Cosine distance at which `average_linkage` cuts its tree."""
+    serving: Serving = field(init=False)
+    """Those of these settings that it names: wanted for each job, so made once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serving", Serving(self.min_cluster_size, self.max_cluster_size, self.hero))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -147,10 +152,6 @@ class Params:
         whose images are still cells of their own would fall apart.
         """
         return self.merge_threshold * math.cbrt(max(min(weight, self.most_weight) / self.usual_weight, 1.0))
-
-    @property
-    def serving(self) -> Serving:
-        return Serving(self.min_cluster_size, self.max_cluster_size, self.hero)
 
     def serving_as(self, serving: Serving) -> Self:
         """With other settings of what is served."""

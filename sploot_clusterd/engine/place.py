@@ -106,13 +106,10 @@ def refill(draft: Draft) -> None:
 
     Raises NeedsAllRowsError if that is so and the rows were not given.
     """
-    wanting = {
-        cell_id
-        for key in draft.touched
-        if key in draft.clusters
-        for cell_id in draft.clusters[key].cells
-        if len(draft.cells[cell_id].members) < min(draft.cells[cell_id].count, draft.params.fewest_members)
-    }
+    fewest = draft.params.fewest_members
+    touched = [cell_id for key in draft.touched if key in draft.clusters for cell_id in draft.clusters[key].cells]
+    cells = [(cell_id, draft.cells[cell_id]) for cell_id in touched]
+    wanting = {cell_id for cell_id, cell in cells if len(cell.members) < cell.count and len(cell.members) < fewest}
     fill(draft, wanting)
 
 
@@ -216,7 +213,7 @@ def _voted(votes: Mapping[str, int], label: str, sign: int) -> dict[str, int]:
 
 def _stated(row: Row) -> tuple[object, ...]:
     """What a cell knows of an image apart from its vector."""
-    return row.quality, row.label, row.taken_ms, row.vectors and row.vectors.at
+    return row.quality, row.label, row.taken_ms, row.pinned, row.vectors and row.vectors.at
 
 
 def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:

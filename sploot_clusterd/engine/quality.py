@@ -15,12 +15,14 @@ def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least:
     flatters small groups, for an image is near a centroid that it is part of. A cell counts as its mean image, by
     weight.
     """
-    shown = np.flatnonzero(np.bincount(groups, counts)[groups] >= least)
-    names, groups = np.unique(groups[shown], return_inverse=True)
-    if len(names) < 2:  # noqa: PLR2004 - nothing to be apart from
+    is_shown = np.bincount(groups, counts) >= least
+    number = int(np.count_nonzero(is_shown))
+    if number < 2:  # noqa: PLR2004 - nothing to be apart from
         return None
+    shown = np.flatnonzero(is_shown[groups])
+    groups = (np.cumsum(is_shown) - 1)[groups[shown]]
     sums, weights, each = centred(cells, about)[shown], cells.weights[shown], np.arange(len(shown))
-    members = (groups == np.arange(len(names))[:, None]).astype(np.float32)
+    members = (groups == np.arange(number)[:, None]).astype(np.float32)
     totals = np.bincount(groups, weights)
     products = (sums @ (members @ sums).T).astype(np.float64) / weights[:, None]
     itself = weights / counts[shown]  # the product of an image of this weight with itself
@@ -30,4 +32,5 @@ def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least:
     products[each, groups] = -np.inf
     separation = products.max(axis=1)
     apart = (cohesion - separation) / np.maximum(1.0 - np.minimum(cohesion, separation), TINY)
-    return float(np.clip(np.average(np.where(others > TINY, apart, 0.0), weights=weights), -1.0, 1.0))
+    mean = float(weights @ np.where(others > TINY, apart, 0.0)) / float(np.add.reduce(weights))
+    return min(max(mean, -1.0), 1.0)

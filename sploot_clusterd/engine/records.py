@@ -68,4 +68,4 @@ def is_large(cluster: Cluster, serving: Serving | None) -> bool:
 
     To choose among so many takes longer than to read what was chosen: of such clusters it is stored what was rendered.
     """
-    return cluster.shown and serving is not None and cluster.size > serving.max_cluster_size
+    return serving is not None and cluster.size > serving.max_cluster_size and cluster.shown

@@ -32,7 +32,7 @@ _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 def first_best(values: Doubles) -> int:
     """The lowest place of those whose value is equal to the highest, of one value or more [k]."""
-    return int((values >= values.max() - EQUAL).argmax())
+    return int((values >= np.maximum.reduce(values) - EQUAL).argmax())
 
 
 class Centring(NamedTuple):
@@ -69,7 +69,7 @@ class Cells:
         prior *= _PROFILED if self.profiled else 1.0
         if prior not in self._about:
             total = np.add.reduce(self.sums, axis=0)  # row by row, so the same on every CPU; a product is not
-            weight = float(self.weights.sum())
+            weight = float(np.add.reduce(self.weights))
             # |S|^2 is W + (W^2 - W) b where weights are 1; clipped, for few or copied images tell nothing.
             cosine = (_square(total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
@@ -79,7 +79,8 @@ class Cells:
 
     def _scales(self, mean: Floats) -> Doubles:
         """Images have length 1, so the mean of |x - m|^2 over a cell of centroid c = S / W is 1 - 2 m.c + |m|^2."""
-        squares = 1.0 - 2.0 * (self.sums @ mean) / self.weights + float(mean @ mean)
+        squares = (self.sums @ mean) * (-2.0 / self.weights)
+        squares += 1.0 + float(mean @ mean)
         return np.asarray(1.0 / np.sqrt(np.maximum(squares, _LEAST_SQUARE)))
 
 
@@ -95,7 +96,8 @@ def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
     places, mean = np.array(at), about.mean.astype(np.float64)
     weights = cells.weights[places]
     shifted = (cells.sums[places] - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
-    squares = 1.0 - 2.0 * (shifted @ mean) / weights - float(mean @ mean)  # `_scales` says of what
+    squares = (shifted @ mean) * (-2.0 / weights)  # `_scales` says of what
+    squares += 1.0 - float(mean @ mean)
     shifted /= np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None]
     return np.asarray(shifted)
 
@@ -108,7 +110,7 @@ def _square(vector: Floats) -> float:
 
 def cosines(cells: Cells, vector: Floats) -> Doubles:
     """Plain cosines between a vector [d] of length 1 and each cell's centroid, [k]."""
-    lengths = np.einsum("ij,ij->i", cells.sums, cells.sums)
+    lengths = np.vecdot(cells.sums, cells.sums)
     return np.asarray((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY)), dtype=np.float64)
 
 
@@ -128,7 +130,7 @@ def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Fl
     few = count * cells.sums.size < _MUCH
     sums, shift = (_by_product if few else _by_rows)(cells, about.scales.astype(np.float32), groups, count)
     sums -= shift[:, None] * about.mean
-    return sums, np.bincount(groups, cells.weights, minlength=count).astype(np.float64)
+    return sums, np.asarray(np.bincount(groups, cells.weights, minlength=count), dtype=np.float64)
 
 
 def _by_product(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:
@@ -152,6 +154,6 @@ def _by_rows(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Fl
 def cosines_to_sum(sums: Floats | Doubles) -> Doubles:
     """Cosine of each row with the sum of all rows, [k]; one row alone is its own sum."""
     total = np.add.reduce(sums, axis=0)
-    lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums) * float(total @ total))
+    lengths = np.sqrt(np.vecdot(sums, sums) * float(total @ total))
     cosine = (sums @ total) / np.maximum(lengths, TINY)
     return np.asarray(np.minimum(np.maximum(cosine, -1.0), 1.0), dtype=np.float64)

@@ -136,10 +136,13 @@ class Reader:
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""
+        if not (self._reading and self._session):
+            return
         this_one = self._reads
-        while self._reading and self._reads == this_one:
-            await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "UNBLOCK", self._client_id)
-            await asyncio.sleep(_ASK_AGAIN / 10)
+        async with self._session.beside() as beside:
+            while self._reading and self._reads == this_one:
+                await beside.command("upkeep", "CLIENT", "UNBLOCK", self._client_id)
+                await asyncio.sleep(_ASK_AGAIN / 10)
 
     async def close(self) -> None:
         if self._session:
@@ -153,7 +156,7 @@ class Reader:
         mark = f"clusterd|{self._group}|{self.consumer}|"
         self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
         await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
-        listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")
+        listed = await session.command("upkeep", "CLIENT", "LIST", "TYPE", "normal")
         clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
         ours = next((client.get("user") for client in clients if client["id"] == str(self._client_id)), None)
         others = [

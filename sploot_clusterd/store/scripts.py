@@ -65,8 +65,7 @@ class Script:
             text = part + text if _uses(part, text) else text
         self.text = (_SHEBANG if writes else _READS_ONLY) + _PRELUDE + text
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self._types = [(each.partition(":")[0], _TYPES[each.partition(":")[2]]) for each in arguments.split()]
-        self._count = len(self.arguments) + len(self.lists)
+        self._types = [_TYPES[each.partition(":")[2]] for each in arguments.split()]
 
     def packed(self, named_keys: Sequence[str], values: Mapping[str, Any], *, whole: bool = False) -> bytes:
         """A call's bytes, with keys as `named_keys` gives them; `whole`: with the script's text, for a server that does
@@ -87,23 +86,26 @@ class Script:
 
     def in_order(self, values: Mapping[str, Any]) -> list[Any]:
         """What the script finds in ARGV. Raises TypeError as `packed`."""
-        arguments: list[Any] = []
         try:
-            for name, expected in self._types:
-                value = values[name]
-                if type(value) is not expected:
-                    kinds = f"expected {expected.__name__}, not {type(value).__name__}"
-                    raise TypeError(f"{self.name}.lua: {name}: {kinds}")
-                arguments.append(value)
+            arguments = [values[name] for name in self.arguments]
             lists = [values[name] for name in self.lists]
         except KeyError as missing:
             raise TypeError(f"{self.name}.lua: {missing} is missing") from None
-        if len(values) > self._count:
+        if [*map(type, arguments)] != self._types:
+            raise TypeError(f"{self.name}.lua: {self._mistyped(arguments)}")
+        if len(values) > len(arguments) + len(lists):
             raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
         arguments += map(len, lists)
         for each in lists:
             arguments += each
         return arguments
+
+    def _mistyped(self, arguments: Sequence[Any]) -> str:
+        return ", ".join(
+            f"{name}: expected {expected.__name__}, not {type(value).__name__}"
+            for name, expected, value in zip(self.arguments, self._types, arguments, strict=True)
+            if type(value) is not expected
+        )
 
     def _unfit(self, values: Mapping[str, Any]) -> str:
         return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})

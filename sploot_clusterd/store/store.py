@@ -79,6 +79,12 @@ class Store:
         """Each partition's figures, in one round trip. Raises StoreUnavailableError."""
         return await stats_of(self.gateway, self.layout, self._settings.stream.group)
 
+    async def followed_primary(self) -> str:
+        """Leaves a server that is the primary no more by the Sentinels' account. Host and port of the one that is;
+        empty where the settings name the server. Raises StoreUnavailableError.
+        """
+        return await self.gateway.followed_primary()
+
     async def leave(self) -> None:
         """This process is about to end: others need not agree with it."""
         await self._agreement.leave()

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
@@ -152,11 +152,7 @@ class ViewStore:
             Call({"most": self._maxlen, "payloads": each}, keys=self._layout.partitions[partition])
             for partition, each in payloads.items()
         ]
-        try:
-            replies = await self._gateway.run_each(scripts.SUBMIT, calls)
-        except StoreRefusesError:
-            self._gateway.forget_connections()
-            raise
+        replies = await self._gateway.run_each(scripts.SUBMIT, calls)
         ids = {partition: iter(reply) for partition, reply in zip(payloads, replies, strict=True)}
         return [next(ids[partition]) for partition, _ in jobs]
 

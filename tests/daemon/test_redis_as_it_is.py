@@ -39,6 +39,9 @@ class Server:
     async def inspect(self) -> list[KeyFault]:
         return []
 
+    async def followed_primary(self) -> str:
+        return ""
+
     async def stats(self) -> list[Stats]:
         self.asked += 1
         if self.error:

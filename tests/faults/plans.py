@@ -17,6 +17,7 @@ from tests.faults import (
     overload,
     partitions,
     poison,
+    sentinels,
     slow_clients,
     soak,
 )
@@ -26,13 +27,12 @@ from tests.faults.harm import Experiment, Size
 class Plan(NamedTuple):
     name: str
     run: Experiment
-    small: Size
+    small: Size | None
+    """None: it runs in full only."""
     full: Size
     needs: Literal["", "root", "faketime"] = ""
     takes_an_hour: bool = False
     """In full it runs only where it is asked for by name."""
-    is_tested: bool = True
-    """Whether `pytest` runs it small: there is not time for all."""
 
     def missing(self) -> str:
         """What it cannot run without here; empty if it can."""
@@ -55,22 +55,12 @@ _KILLS = (
     Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
     Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
 )
-_PARTITIONS = tuple(
-    plan._replace(is_tested=False)
-    for plan in (
-        Plan("eight partitions: kill -9 of a daemon", partitions.kill_storm, Size(600, 300, 2), Size(10_000, 200, 40)),
-        Plan(
-            "eight partitions: jobs that show their order",
-            partitions.inversions,
-            Size(600, 300, 2),
-            Size(8000, 300, 12),
-        ),
-        Plan(
-            "eight partitions: kill -9, not coming back", partitions.taken_over, Size(400, 100, 1), Size(3000, 100, 8)
-        ),
-        Plan("eight partitions: a third daemon joins", partitions.joined, Size(600, 100, 1), Size(2000, 100, 3)),
-        Plan("eight partitions: processes come and go", partitions.come_and_go, Size(600, 200, 3), Size(5000, 200, 15)),
-    )
+_PARTITIONS = (
+    Plan("eight partitions: kill -9 of a daemon", partitions.kill_storm, None, Size(10_000, 200, 40)),
+    Plan("eight partitions: jobs that show their order", partitions.inversions, None, Size(8000, 300, 12)),
+    Plan("eight partitions: kill -9, not coming back", partitions.taken_over, None, Size(3000, 100, 8)),
+    Plan("eight partitions: a third daemon joins", partitions.joined, None, Size(2000, 100, 3)),
+    Plan("eight partitions: processes come and go", partitions.come_and_go, None, Size(5000, 200, 15)),
 )
 _REDIS = (
     Plan("kill -9 of Redis", outages.redis_killed, Size(600, 300, 2), Size(5000, 250, 20)),
@@ -84,6 +74,10 @@ _REDIS = (
     Plan("disk of the append-only file full", outages.full_disk, Size(300, 300, 1), Size(5000, 250, 5), "root"),
     Plan("replica promoted after a cut", failover.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
     Plan("replica promoted by FAILOVER", failover.switched_over, Size(400, 300, 1), Size(5000, 300, 6)),
+    Plan("Sentinels: kill -9 of the primary", sentinels.primary_killed, Size(300, 200, 1), Size(5000, 250, 10)),
+    Plan("Sentinels: FAILOVER at the primary", sentinels.handed_over, None, Size(2000, 250, 1)),
+    Plan("Sentinels: SENTINEL FAILOVER", sentinels.ordered, None, Size(5000, 250, 10)),
+    Plan("Sentinels: the first one silent", sentinels.one_silent, None, Size(5000, 250, 10)),
     Plan("the price of WAIT 1", failover.wait_cost, Size(200, 0, 0), Size(3000, 0, 0)),
     Plan("SCRIPT FLUSH", keyspace.scripts_flushed, Size(400, 300, 10), Size(5000, 300, 100)),
     Plan("XGROUP DESTROY", keyspace.group_destroyed, Size(400, 300, 2), Size(5000, 300, 20)),
