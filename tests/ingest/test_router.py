@@ -115,7 +115,7 @@ async def test_each_entry_is_moved_once_and_in_order(routers: Routers):
 async def test_a_router_that_dies_at_any_of_its_commands_loses_and_repeats_nothing(
     routers: Routers, monkeypatch: pytest.MonkeyPatch, before: bool
 ):
-    payloads = await routers.produce(300)
+    payloads = await routers.produce(150)
     deaths = 0
     while await routers.redis.xlen("jobs"):
         store = routers.store()
@@ -158,7 +158,7 @@ async def test_two_routers_at_once_lose_and_repeat_nothing(routers: Routers):
             await router.step()
 
     for _ in range(3):
-        more = await routers.produce(len(PETS) * 40)
+        more = await routers.produce(len(PETS) * 25)
         payloads += more
         await asyncio.gather(*(steps(router, store) for router, store in zip(both, stores, strict=True)))
 
