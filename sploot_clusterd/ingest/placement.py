@@ -17,9 +17,9 @@ from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
 
-_MOST_BETWEEN: Final = 0.4
+_MOST_BETWEEN: Final = 0.25
 _PASSES_A_LEASE: Final = 6
-"""Seconds between passes: what is let go is read again within half a second."""
+"""Seconds between passes: what is let go is read again with the next one of who is to have it."""
 _FIRST_LOOK: Final = 0.5
 """Seconds after the start until partitions are taken: processes that start together see each other first."""
 _STABLE: Final = 3.0
@@ -60,7 +60,8 @@ class Placement:
         self._stopping = stopping
         self._owned = set[int]()
         self._leaving: dict[int, asyncio.Task[None]] = {}
-        self._wanted = set[int]()
+        self._owners: Sequence[str] = [""] * len(lanes)
+        """Who held each at the last pass."""
         self._members: Sequence[str] = ()
         self._changed_at = self._moved_at = 0.0
         self._outage = OutageLog("placement waits for redis")
@@ -90,13 +91,15 @@ class Placement:
         if members != self._members:
             self._members, self._changed_at = members, now
             log.info("processes over these partitions", extra={"data": {"members": members}})
-        owners = await self._tenure.hold(self._owned | self._wanted)
-        held = {n for n, owner in enumerate(owners) if owner == self._tenure.member}
+        ours = self._share()
+        wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
+        self._owners = await self._tenure.hold(self._owned | wanted)
+        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member}
         for n in self._owned - held:
             self._lose(n)
         for n in held & self._owned - self._leaving.keys():
             self._lanes[n].open(self._usable_until(now))
-        taken = held - self._owned
+        taken = held & wanted - self._owned  # not one that was let go of meanwhile
         for n in taken:
             await self._take_over(self._lanes[n])
             self._owned.add(n)
@@ -104,17 +107,19 @@ class Placement:
         if taken:
             log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
             await self._reread()
-        self._plan(owners, now)
+        self._part_with_one(now)
         self._gauge.set(len(self._owned))
 
-    def _plan(self, owners: Sequence[str], now: float) -> None:
-        """What to ask for with the next pass, and what to hand over."""
-        plan = assigned(owners, self._members)
-        ours = {n for n, member in enumerate(plan) if member == self._tenure.member}
-        settled = now - self._changed_at
-        self._wanted = ours if settled >= _FIRST_LOOK or any(owners) else set()
-        surplus = sorted(self._owned - ours - self._leaving.keys())
-        if surplus and settled >= _STABLE and now - self._moved_at >= _MOVE_EVERY and not self._leaving:
+    def _share(self) -> set[int]:
+        """The partitions that this process had better read."""
+        plan = assigned(self._owners, self._members)
+        return {n for n, member in enumerate(plan) if member == self._tenure.member}
+
+    def _part_with_one(self, now: float) -> None:
+        """Of partitions that others are to have, where there is any."""
+        surplus = sorted(self._owned - self._share() - self._leaving.keys())
+        quiet = now - self._changed_at >= _STABLE and now - self._moved_at >= _MOVE_EVERY
+        if surplus and quiet and not self._leaving:
             self._moved_at = now
             n = surplus[0]
             self._leaving[n] = asyncio.create_task(self._hand_over(n), name=f"hands over partition {n}")
@@ -124,9 +129,7 @@ class Placement:
         try:
             self._lanes[n].shut()
             await self._reread()
-            drained = await self._lanes[n].drained(_HAND_OVER)
-            self._owned.discard(n)
-            await self._tenure.let_go([n])
+            drained = await self._let_go(n)
             self._moves.inc()
             log.info("partition handed over", extra={"data": {"partition": n, "drained": drained}})
         except StoreUnavailableError as error:
@@ -144,13 +147,19 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
-        await asyncio.gather(*self._leaving.values(), *(self._lanes[n].drained(_HAND_OVER) for n in self._owned))
         try:
-            await self._tenure.let_go(sorted(self._owned))
-            await self._tenure.leave()
+            await self._tenure.leave()  # first, so that others take what is let go
+            await asyncio.gather(*self._leaving.values(), *map(self._let_go, sorted(self._owned)))
         except StoreUnavailableError as error:
             log.info("partitions not let go, they are free soon", extra={"data": {"error": error.detail}})
         self._owned.clear()
+
+    async def _let_go(self, n: int) -> bool:
+        """Whether all that was in hand was finished before."""
+        drained = await self._lanes[n].drained(_HAND_OVER)
+        self._owned.discard(n)
+        await self._tenure.let_go([n])
+        return drained
 
     def _usable_until(self, asked_at: float) -> float:
         return asked_at + self._tenure.lease_ms / 1000 * _USABLE
