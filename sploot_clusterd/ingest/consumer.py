@@ -121,7 +121,7 @@ class Consumer:
         for lane in lanes:
             if lane not in self._taken_up:
                 await self._take_up(lane)
-        await self._read(reader, lanes)
+        await self._read(reader, [lane for lane in lanes if lane.is_open])
 
     async def _take_up(self, lane: Lane) -> None:
         """First what is ours already: read before a crash, or with a reply that got lost on the way."""
@@ -131,6 +131,8 @@ class Consumer:
 
     async def _read(self, reader: Reader, lanes: Sequence[Lane]) -> None:
         """One read of all of them, and what was read to its outcomes, partitions side by side."""
+        if not lanes:
+            return
         clock = asyncio.get_running_loop().time
         with ExitStack() as unread, ExitStack() as in_use:
             for lane in lanes:

@@ -77,7 +77,7 @@ async def taken_over(directory: Path, seed: int, size: Size) -> Outcome:
 
 async def joined(directory: Path, seed: int, size: Size) -> Outcome:
     """A third daemon joins two and leaves again: no job waits for over a second."""
-    longest = 0.0
+    longest, over = 0.0, asyncio.Event()
 
     async def harm(fleet: Fleet, n: int) -> None:
         third = fleet.daemons[2]
@@ -87,7 +87,7 @@ async def joined(directory: Path, seed: int, size: Size) -> Outcome:
 
     async def watch(fleet: Fleet) -> None:
         nonlocal longest
-        while True:
+        while not over.is_set():
             longest = max(longest, await _oldest(fleet))
             await asyncio.sleep(0.02)
 
@@ -97,8 +97,8 @@ async def joined(directory: Path, seed: int, size: Size) -> Outcome:
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, doors=fleet.daemons[:2])
         watching = asyncio.create_task(watch(fleet))
         await harmed(load, fleet, seed, size, harm)
-        watching.cancel()
-        await asyncio.wait({watching})
+        over.set()
+        await watching
         counts = await verdict(fleet, load.ledger)
     outcome = Outcome(counts, size.harms, counts.breaches())
     outcome.figures["longest wait of a job, s"] = longest
