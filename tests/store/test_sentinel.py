@@ -12,11 +12,14 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Secret
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
+from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Reader, Store
 from sploot_clusterd.store import sentinel as module
 from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.docs.pages import ROOT, only_block
 from tests.support.nodes import Node, free_port
 from tests.support.stores import settings
@@ -227,6 +230,22 @@ async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
             await store.followed_primary()
         assert await port_of(store.gateway) == one.port
         assert await connections(one) == before
+
+
+async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node, monkeypatch: pytest.MonkeyPatch):
+    new_answers(monkeypatch)
+    health, metrics, stopping = Health(60.0), Metrics(), asyncio.Event()
+    async with Teller(one.port) as teller, watched(teller) as store:
+        await store.look()
+        teller.silent = True
+        monitor = StreamMonitor(
+            store=store, due=DueEntries(), metrics=metrics, health=health, stopping=stopping, maxlen=9
+        )
+        running = asyncio.create_task(monitor.run())
+        await eventually(lambda: not health.reasons(), what="readiness")
+        stopping.set()
+        await running
+        assert any("a failover may go unseen: no sentinel names" in text for text in health.warnings())
 
 
 async def test_a_read_is_woken_at_its_own_server(one: Node, other: Node, monkeypatch: pytest.MonkeyPatch):
