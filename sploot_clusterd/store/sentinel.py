@@ -1,7 +1,7 @@
 """The primary by Redis Sentinel's account: asked when a connection opens, and believed if the server says the same.
 
-All Sentinels are asked at once, each within half a second, for one after the other would add up their silences. What
-more than half of them name counts; where so many do not answer, what most of those name that do.
+All Sentinels are asked at once, each within 0.8 s, for one after the other would add up their silences. What more than
+half of them name counts; where so many do not answer, what most of those name that do.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sploot_clusterd.store.address import Address
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_sentinel
 
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 0.8
 """Seconds that a Sentinel has to answer, from the first packet on."""
 _ROLE_PATIENCE: Final = 1.0
 """Seconds that the named server has to say that it is the primary: it may be away, and another one chosen meanwhile."""

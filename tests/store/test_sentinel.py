@@ -23,8 +23,18 @@ from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.docs.pages import ROOT, only_block
 from tests.support.nodes import Node, free_port
 from tests.support.stores import settings
-from tests.support.teller import Teller
+from tests.support.teller import Teller, watched
 from tests.support.waiting import eventually
+
+_SHORT = 1.0
+"""Seconds of patience with silent Sentinels."""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a busy machine."""
+    for name in ("_PATIENCE", "_ROLE_PATIENCE"):
+        monkeypatch.setattr(module, name, 5.0)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +68,6 @@ async def _as_new(node: Node) -> AsyncIterator[Node]:
     await node.client.aclose()
 
 
-@asynccontextmanager
-async def watched(*tellers: Teller, metrics: Metrics | None = None, **redis: object) -> AsyncIterator[Store]:
-    """A store whose URL names these."""
-    hosts = ",".join(f"127.0.0.1:{teller.port}" for teller in tellers)
-    store = Store.open(settings(f"redis+sentinel://{hosts}/mymaster", **redis), metrics or Metrics())
-    yield store
-    await store.close()
-
-
 async def port_of(gateway: Gateway) -> int:
     info = await gateway.ask_server("jobs", "INFO", "server")
     return int(dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)["tcp_port"])
@@ -83,29 +84,26 @@ async def connections(node: Node) -> int:
     return sum(client["addr"].startswith("127.0.0.1:") for client in clients)
 
 
-async def test_what_most_sentinels_name_counts_and_silent_ones_hold_up_nobody(one: Node, other: Node):
-    async with (
-        Teller(other.port) as stale,
-        Teller(one.port) as second,
-        Teller(one.port) as third,
-        watched(stale, second, third) as store,
-    ):
+async def has_none(node: Node) -> bool:
+    return await connections(node) == 0
+
+
+async def test_what_most_sentinels_name_counts(one: Node, other: Node):
+    async with Teller(other.port) as stale, Teller(one.port) as x, Teller(one.port) as y, watched(stale, x, y) as store:
         assert await port_of(store.gateway) == one.port
-    async with (
-        Teller(one.port) as first,
-        Teller(one.port) as second,
-        Teller(one.port) as third,
-        watched(first, second, third) as store,
-    ):
+
+
+async def test_silent_sentinels_hold_up_nobody(one: Node, monkeypatch: pytest.MonkeyPatch):
+    async with Teller(one.port) as first, Teller(one.port) as second, Teller(one.port) as third:
         first.silent = True
         began = time.monotonic()
-        assert await port_of(store.gateway) == one.port
-        assert time.monotonic() - began < 0.4
+        async with watched(first, second, third) as store:
+            assert await port_of(store.gateway) == one.port
+        assert time.monotonic() - began < module._PATIENCE
         second.silent = True
-    async with Teller(one.port) as first, Teller(one.port) as second, watched(second, first) as store:
-        second.silent = True
-        assert await port_of(store.gateway) == one.port
-        assert time.monotonic() - began < 2.0
+        monkeypatch.setattr(module, "_PATIENCE", _SHORT)
+        async with watched(first, second, third) as store:
+            assert await port_of(store.gateway) == one.port
 
 
 async def test_all_who_open_at_once_share_one_question(one: Node):
@@ -131,7 +129,8 @@ async def test_their_password_is_their_own(one: Node, wanted: str, given: str):
             assert "sesame" not in str(caught.value)
 
 
-async def test_why_none_names_a_primary_is_told_of_each(one: Node):
+async def test_why_none_names_a_primary_is_told_of_each(one: Node, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_PATIENCE", _SHORT)
     async with (
         Teller(None) as unknowing,
         Teller(one.port, password="sesame") as locked,
@@ -205,16 +204,12 @@ async def test_a_primary_that_is_cut_off_but_alive_is_left(one: Node, other: Nod
 
         with pytest.raises(StoreUnavailableError):
             await reading
-        await eventually(lambda: _none(one), what="no connection to the one that was left")
+        await eventually(lambda: has_none(one), what="no connection to the one that was left")
         await reader.open()
         await other.client.xadd("jobs", {"payload": "{}"})
         assert len(await reader.read()) == 1
         assert await port_of(store.gateway) == other.port
         await reader.close()
-
-
-async def _none(node: Node) -> bool:
-    return await connections(node) == 0
 
 
 async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
@@ -234,6 +229,7 @@ async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
 
 async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node, monkeypatch: pytest.MonkeyPatch):
     new_answers(monkeypatch)
+    monkeypatch.setattr(module, "_PATIENCE", _SHORT)
     health, metrics, stopping = Health(60.0), Metrics(), asyncio.Event()
     async with Teller(one.port) as teller, watched(teller) as store:
         await store.look()
