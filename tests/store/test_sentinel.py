@@ -136,8 +136,9 @@ async def test_why_none_names_a_primary_is_told_of_each(one: Node, monkeypatch: 
         Teller(one.port, password="sesame") as locked,
         Teller(one.port, reply=b"-ERR a fault\r\n") as faulty,
         Teller(one.port, reply=b"HTTP/1.1 400 no\r\n") as foreign,
+        Teller(one.port, reply=b":7\r\n") as odd,
         Teller(one.port) as gone,
-        watched(unknowing, locked, faulty, foreign, gone) as store,
+        watched(unknowing, locked, faulty, foreign, odd, gone) as store,
     ):
         gone.silent = True
         with pytest.raises(StoreUnavailableError) as caught:
@@ -145,7 +146,12 @@ async def test_why_none_names_a_primary_is_told_of_each(one: Node, monkeypatch: 
     reasons = [each.split(": ", 1)[1] for each in str(caught.value).removeprefix("no sentinel names ").split("; ")]
     assert reasons[0].endswith("knows no service of that name")
     assert reasons[1] == "does not let us in, look at redis.sentinel_username and redis.sentinel_password"
-    assert reasons[2:] == ["ERR a fault", "no sentinel, or one that speaks TLS", "no answer"]
+    assert reasons[2:] == [
+        "ERR a fault",
+        "no sentinel, or one that speaks TLS",
+        "another server than a sentinel",
+        "no answer",
+    ]
 
 
 async def test_another_server_than_a_sentinel_is_told(one: Node):
@@ -176,7 +182,7 @@ async def test_a_named_server_has_to_be_the_primary_by_its_own_account(one: Node
             await port_of(store.gateway)
     await one.client.replicaof("127.0.0.1", one.port)  # of a replica
     async with Teller(one.port) as teller, watched(teller) as store:
-        with pytest.raises(StoreUnavailableError, match=r"as the primary of mymaster, which is a replica"):
+        with pytest.raises(StoreUnavailableError, match=r"as the primary of mymaster, which says it is none"):
             await port_of(store.gateway)
 
 
