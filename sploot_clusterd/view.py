@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sploot_clusterd.model import Id, Unit
 
 MOST_SUGGESTIONS: Final = 20
-MOST_DOUBTFUL: Final = 12
+MOST_DOUBTFUL: Final = 9
 """Images of one question: as many as are seen at a glance."""
 
 Count = Annotated[int, Meta(ge=0)]

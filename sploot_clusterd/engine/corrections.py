@@ -113,9 +113,10 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str], held: _Hold) -> Non
     placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    old = held(draft, key)
+    whole = len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells)
+    old = anchored(draft, key) if whole else held(draft, key)
     space = draft.clusters[key].space
-    if len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells):
+    if whole:
         draft.closed.add(_apart(draft, key, old))
         return
     anchor = new_anchor(draft)

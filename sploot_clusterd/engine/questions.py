@@ -86,7 +86,7 @@ def chance_of_two(evidence: Doubles, likeness: Doubles, blur: Doubles) -> Double
     animal has several, which have something in common. What is blurred is like nothing, and so a fragment of something.
     Both were fitted on labelled albums, by logistic regression.
     """
-    return _logistic(0.4 * evidence + 1.5 * likeness + 5.4 * blur - 3.2)
+    return _logistic(0.25 * evidence + 0.3 * likeness + 3.0 * blur - 2.0)
 
 
 def chance_of_one(evidence: Doubles) -> Doubles:

@@ -74,11 +74,10 @@ class UserReplay(Replay, ABC):
     def corrections(self) -> Corrections:
         return Corrections(self._made, self._refused, broken(self._said, self.clusters), self._first)
 
-    def correct(
-        self, said: Sequence[Correction], profiles: Profiles, *groups: Ints, leaving: Ints = NONE
-    ) -> None:
-        """Says one thing, in a correction or some. The images of each of the groups are one from then on, with all that was said to be one with any of
-        them; those that are `leaving` (places, too) are not one any more with what they were one with.
+    def correct(self, said: Sequence[Correction], profiles: Profiles, *groups: Ints, leaving: Ints = NONE) -> None:
+        """Says one thing, in one correction or some. The images of each of the groups are one from then on, with all
+        that was said to be one with any of them; those that are `leaving` (places, too) are not one any more with what
+        they were one with.
         """
         self._left -= 1
         self._made += 1
