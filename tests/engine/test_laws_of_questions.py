@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import JobStatus
 from sploot_clusterd.engine import questions as asking
 from sploot_clusterd.engine.questions import suggest
+from sploot_clusterd.engine.rows import decode_row
+from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.model import Apart, Merge, Split, Stay, cluster_id
 from sploot_clusterd.view import MOST_DOUBTFUL, Same
 from tests.engine.corrected_pets import SETTINGS, clusters, contents, histories, play, told
@@ -27,11 +29,14 @@ def answer(question, yes):
 
 
 def shown(pet):
-    """The images of each shown cluster by its id, its hero aside."""
+    """The images of each shown cluster by its id that show enough, its hero aside."""
+    rows = {name: decode_row(raw) for name, raw in pet.rows().items()}
     heroes = {each["id"]: each["hero_image_id"] for each in pet.clusters if not each["provisional"]}
     numbers = {key: pet.album.clusters[key].number for key in clusters(pet)}
     named = {
-        cluster_id("pet_123", numbers[key]): set(names)
+        cluster_id("pet_123", numbers[key]): {
+            name for name in names if image_weight(rows[name].quality) >= image_weight(0.48)
+        }
         for key, names in clusters(pet).items()
         if numbers[key] is not None
     }
