@@ -80,18 +80,22 @@ class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False):
     clusters: Annotated[list[ClusterId], Meta(min_length=2)]
 
 
-class Split(Struct, tag_field="op", tag="split", frozen=True, gc=False):
+class Split(Struct, tag_field="op", tag="split", frozen=True, gc=False, omit_defaults=True):
     """These images of the cluster are a cluster of their own."""
 
     cluster: ClusterId
     image_ids: Annotated[list[Id], Meta(min_length=1)]
+    asked: bool = False
+    """Whether it answers a question: then nothing is said of the cluster's other images, but of its hero."""
 
 
-class Move(Struct, tag_field="op", tag="move", frozen=True, gc=False):
+class Move(Struct, tag_field="op", tag="move", frozen=True, gc=False, omit_defaults=True):
     """These images, wherever they are, belong to the cluster."""
 
     image_ids: Annotated[list[Id], Meta(min_length=1)]
     to: ClusterId
+    asked: bool = False
+    """As in `Split`: of the clusters that they leave, and of the one they come to."""
 
 
 class Rename(Struct, tag_field="op", tag="rename", frozen=True, gc=False):

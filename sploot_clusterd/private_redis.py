@@ -26,7 +26,8 @@ def url_of(directory: Path) -> str:
 
 def settings_of(directory: Path) -> dict[str, Given]:
     """Overrides of settings; what the configuration says of another Redis does not count."""
-    values = {"url": url_of(directory), "ssl": False, "username": None, "password": None, "ssl_ca_certs": None}
+    unset = ("username", "password", "sentinel_username", "sentinel_password", "ssl_ca_certs")
+    values = {"url": url_of(directory), "ssl": False} | dict.fromkeys(unset)
     return {f"redis.{name}": Given(value, _SOURCE) for name, value in values.items()}
 
 

@@ -24,13 +24,10 @@ _EVERY_WHILE_AWAY: Final = 0.5
 _CHECK_EVERY: Final = 60.0
 _INSPECT_EVERY: Final = 5.0
 """Seconds between looks at what is under our keys; while something is wrong there, each pass looks."""
-_FOLLOW_EVERY: Final = 2.0
-"""Seconds between questions to Sentinels, if there are any: a primary that was replaced, but is alive, still takes what
-will be lost.
-"""
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
+_SENTINELS: Final = "sentinels"
 
 
 class StreamMonitor:
@@ -57,7 +54,7 @@ class StreamMonitor:
         self._group = settings.group
         self._maxlen = -(-settings.maxlen // len(due))
         """Of a partition."""
-        self._check_at = self._inspect_at = self._follow_at = 0.0
+        self._check_at = self._inspect_at = 0.0
         self._primary = ""
         self._key_faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
@@ -71,9 +68,7 @@ class StreamMonitor:
         while not self._stopping.is_set():
             every = _EVERY
             try:
-                if clock() >= self._follow_at:
-                    self._report_primary(await self._store.followed_primary())
-                    self._follow_at = clock() + _FOLLOW_EVERY
+                await self._follow()
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -91,7 +86,7 @@ class StreamMonitor:
                     self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
-                self._check_at = self._follow_at = 0.0  # what answers next may be another server
+                self._check_at = 0.0  # what answers next may be another server
                 every = _EVERY_WHILE_AWAY
             else:
                 self._report_outage("")
@@ -113,8 +108,14 @@ class StreamMonitor:
                 log.info("redis is back", extra={"data": {"component": self.name}})
             self._outage = reason
 
-    def _report_primary(self, address: str) -> None:
-        """Where Sentinels lead us; empty where nobody does."""
+    async def _follow(self) -> None:
+        """At each pass, if there are Sentinels: a primary that was replaced, but is alive, takes what will be lost."""
+        try:
+            address = await self._store.followed_primary()
+        except StoreUnavailableError as error:  # which need not hinder what is connected
+            self._health.set_warning(_SENTINELS, f"a failover may go unseen: {error.detail}")
+            return
+        self._health.clear_warning(_SENTINELS)
         if address != self._primary:
             log.info("redis has another primary", extra={"data": {"before": self._primary, "now": address}})
             self._check_at = 0.0

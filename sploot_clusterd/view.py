@@ -8,6 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sploot_clusterd.model import Id, Unit
 
 MOST_SUGGESTIONS: Final = 20
+MOST_DOUBTFUL: Final = 9
+"""Images of one question: as many as are seen at a glance."""
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -66,11 +68,13 @@ class Same(Struct, tag_field="question", tag="same"):
 
 
 class Belongs(Struct, tag_field="question", tag="belongs"):
-    """A question: does this image belong to its cluster."""
+    """A question: does this image belong to its cluster; and which of all these do."""
 
     image_id: Id
     cluster: str
     expected_gain: Gain
+    image_ids: Annotated[list[Id], Meta(min_length=1, max_length=MOST_DOUBTFUL)]
+    """The cluster's images that are most in doubt, `image_id` first."""
 
 
 class Suggestions(Struct):

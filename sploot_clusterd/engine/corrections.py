@@ -5,7 +5,7 @@ cluster of their space, and cells of different anchors are not (`constraints`); 
 with instance-level constraints", 2000, whose must-link and cannot-link these are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import structs
 
@@ -32,6 +32,9 @@ from sploot_clusterd.model import (
     cluster_number,
 )
 
+_Hold = Callable[[Draft, int], int]
+"""Gives the cluster of a key an anchor."""
+
 
 def correct(draft: Draft, job: Job) -> None:
     """Makes the job's corrections true, in their order. The cap on cells is left to be kept afterwards.
@@ -54,10 +57,10 @@ def _correct(draft: Draft, job: Job, correction: Correction, place: int) -> None
     match correction:
         case Merge(clusters=clusters):
             _merge(draft, [_cluster(draft, job.pet_id, cluster) for cluster in clusters])
-        case Split(cluster=cluster, image_ids=image_ids):
-            _split(draft, _cluster(draft, job.pet_id, cluster), image_ids)
-        case Move(image_ids=image_ids, to=cluster):
-            _move(draft, image_ids, _cluster(draft, job.pet_id, cluster))
+        case Split(cluster=cluster, image_ids=image_ids, asked=asked):
+            _split(draft, _cluster(draft, job.pet_id, cluster), image_ids, _held(asked=asked))
+        case Move(image_ids=image_ids, to=cluster, asked=asked):
+            _move(draft, image_ids, _cluster(draft, job.pet_id, cluster), _held(asked=asked))
         case Rename(cluster=cluster, label=label):
             _rename(draft, _cluster(draft, job.pet_id, cluster), label, job.sequence)
         case SetHero(cluster=cluster, image_id=image_id):
@@ -97,7 +100,12 @@ def _unite(draft: Draft, clusters: Sequence[Cluster]) -> None:
             draft.changes.merged += 1
 
 
-def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
+def _held(*, asked: bool) -> _Hold:
+    """How clusters are held that a user spoke of: whole, or by their heroes if it was an answer."""
+    return stand_for if asked else anchored
+
+
+def _split(draft: Draft, key: int, image_ids: Iterable[str], held: _Hold) -> None:
     """The images of the cluster get an anchor of their own, and what is left keeps the cluster's.
 
     If nothing is left, the cluster is what was asked for: it keeps its id and its label.
@@ -105,9 +113,10 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
     placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
     if not placed:
         raise _stale("image_ids: none of these images is in the cluster any more")
-    old = anchored(draft, key)
+    whole = len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells)
+    old = anchored(draft, key) if whole else held(draft, key)
     space = draft.clusters[key].space
-    if len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells):
+    if whole:
         draft.closed.add(_apart(draft, key, old))
         return
     anchor = new_anchor(draft)
@@ -132,14 +141,14 @@ def _apart(draft: Draft, key: int, anchor: int) -> int:
     return own
 
 
-def _move(draft: Draft, image_ids: Iterable[str], to: int) -> None:
+def _move(draft: Draft, image_ids: Iterable[str], to: int, held: _Hold) -> None:
     """The images get the anchor of the cluster. Those that they leave get anchors too, so as not to get them back."""
     placed = _homes(draft, image_ids)
     if not placed:
         raise _stale("image_ids: the pet has none of these images, or none with vectors")
-    anchor = anchored(draft, to)
+    anchor = held(draft, to)
     for key in sorted(set(placed.values())):
-        if draft.clusters[key].shown and (left := anchored(draft, key)) != anchor:
+        if draft.clusters[key].shown and (left := held(draft, key)) != anchor:
             part(draft, left, anchor)
     for image_id in placed:
         _relocate(draft, image_id, anchor)

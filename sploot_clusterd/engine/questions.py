@@ -4,7 +4,7 @@ Only the album is looked at, no photo's row. What it costs is bounded by the cel
 """
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from sploot_clusterd.engine.precedence import was_corrected
 from sploot_clusterd.engine.statistics import Cells, Doubles, Floats, Ints, centred
 from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.model import cluster_id
-from sploot_clusterd.view import Belongs, Same, Suggestions
+from sploot_clusterd.view import MOST_DOUBTFUL, Belongs, Same, Suggestions
 
 _TELLING: Final = image_weight(0.48)
 """Weight from which a photo shows enough to be asked about: that of a quality half way between blurred and sharp."""
@@ -86,12 +86,12 @@ def chance_of_two(evidence: Doubles, likeness: Doubles, blur: Doubles) -> Double
     animal has several, which have something in common. What is blurred is like nothing, and so a fragment of something.
     Both were fitted on labelled albums, by logistic regression.
     """
-    return _logistic(0.4 * evidence + 1.5 * likeness + 5.4 * blur - 3.2)
+    return _logistic(0.25 * evidence + 0.3 * likeness + 3.0 * blur - 2.0)
 
 
 def chance_of_one(evidence: Doubles) -> Doubles:
     """How likely a photo belongs with the others of its cluster, by the merge score over the threshold, as above."""
-    return _logistic(0.85 * evidence + 0.2)
+    return _logistic(0.4 * evidence + 0.1)
 
 
 def gain(one: Doubles, other: Doubles) -> Doubles:
@@ -143,7 +143,24 @@ def _settled(album: Album, clusters: Sequence[Cluster]) -> list[tuple[int, int]]
 
 
 def _belong(album: Album, shown: _Shown, limit: int) -> list[Question]:
-    """Does a photo belong to its cluster."""
+    """Which photos belong to their cluster: of each cluster those that are most in doubt."""
+    doubts = _doubts(shown)
+    found: list[tuple[float, list[str]]] = []
+    for place, cluster in enumerate(shown.clusters):
+        (own,) = (shown.homes == place).nonzero()
+        doubtful = own[np.argsort(-doubts[own], kind="stable")].tolist()
+        ranked = ((at, image_id) for at in doubtful for image_id in _doubtful(album, cluster, shown.cells[at]))
+        listed = list(islice(ranked, MOST_DOUBTFUL))
+        each = gain(np.ones(1), np.full(1, cluster.size - 1.0))[0]
+        found.append((each * sum(doubts[at] for at, _ in listed), [image_id for _, image_id in listed]))
+    return [
+        Belongs(found[place][1][0], cluster_id(album.pet_id, shown.clusters[place].number), value, found[place][1])
+        for place, value in _best(np.array([value for value, _ in found]), limit)
+    ]
+
+
+def _doubts(shown: _Shown) -> Doubles:
+    """How likely each cell does not belong to its cluster, [m], by the merge score of both; 0 where it is all of it."""
     count = len(shown.clusters)
     totals = np.zeros((count, shown.sums.shape[1]), dtype=np.float32)
     np.add.at(totals, shown.homes, shown.sums)
@@ -151,33 +168,22 @@ def _belong(album: Album, shown: _Shown, limit: int) -> list[Question]:
     rest = totals[shown.homes] - shown.sums
     squares, products = (np.einsum("ij,ij->i", rest, each).astype(np.float64) for each in (rest, shown.sums))
     own = np.einsum("ij,ij->i", shown.sums, shown.sums).astype(np.float64)
-    alone = weights <= 0.0
+    alone = np.bincount(shown.homes, minlength=count)[shown.homes] < 2  # noqa: PLR2004 - itself and another
     weights[alone] = 1.0
     scores = pair_scores(squares, weights, own, shown.weights, products, shown.ratio)
-    sizes = np.array([each.size for each in shown.clusters], dtype=np.float64)[shown.homes]
-    gains = (1.0 - chance_of_one(scores / shown.threshold)) * gain(np.ones(len(sizes)), sizes - 1.0)
-    gains[alone] = 0.0
-    for at, cell_id in enumerate(shown.cells):
-        cell = album.cells[cell_id]
-        if 2 * cell.count > sizes[at] or _asked_of(album, cell_id) is None:
-            gains[at] = 0.0
-    return [
-        Belongs(
-            _asked_of(album, shown.cells[at]) or "",
-            cluster_id(album.pet_id, shown.clusters[shown.homes[at]].number),
-            value,
-        )
-        for at, value in _best(gains, limit)
-    ]
+    return np.where(alone, 0.0, 1.0 - chance_of_one(scores / shown.threshold)).round(_DIGITS)
 
 
-def _asked_of(album: Album, cell_id: int) -> str | None:
-    """The cell's best photo that shows enough, if no user said anything of it."""
-    for member in album.cells[cell_id].members:
-        if image_weight(member.quality) >= _TELLING:
-            spoken = member.pinned is not None or was_corrected(album.corrected, member.image_id)
-            return None if spoken else member.image_id
-    return None
+def _doubtful(album: Album, cluster: Cluster, cell_id: int) -> list[str]:
+    """The cell's photos that show enough, if it is no more than half of the cluster; none if a user spoke of one."""
+    cell = album.cells[cell_id]
+    if 2 * cell.count > cluster.size:
+        return []
+    for member in cell.members:
+        if member.pinned is not None or was_corrected(album.corrected, member.image_id):
+            return []
+    telling = (member.image_id for member in cell.members if image_weight(member.quality) >= _TELLING)
+    return [image_id for image_id in telling if image_id != cluster.hero]
 
 
 def _logistic(odds: Doubles) -> Doubles:

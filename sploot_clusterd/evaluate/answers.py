@@ -7,9 +7,9 @@ import numpy as np
 from sploot_clusterd.engine import Params, Profiles
 from sploot_clusterd.engine.questions import suggest
 from sploot_clusterd.engine.statistics import Ints
-from sploot_clusterd.evaluate.albums import LabelledAlbum, place_of
+from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id, place_of
 from sploot_clusterd.evaluate.user import UserReplay
-from sploot_clusterd.model import Apart, Merge, Move, Split, Stay, cluster_id, cluster_number
+from sploot_clusterd.model import Apart, Correction, Merge, Move, Split, Stay, cluster_id, cluster_number
 from sploot_clusterd.view import Belongs, Same
 
 
@@ -27,7 +27,8 @@ class AskedReplay(UserReplay):
                 one, other = map(self._number, question.clusters)
                 self._same(one, other, profiles)
             case Belongs():
-                self._belongs(place_of(question.image_id), self._number(question.cluster), profiles)
+                images = np.array([place_of(each) for each in question.image_ids])
+                self._belongs(images, self._number(question.cluster), profiles)
         return question is not None
 
     def question(self) -> Same | Belongs | None:
@@ -36,27 +37,32 @@ class AskedReplay(UserReplay):
     def _same(self, one: int, other: int, profiles: Profiles) -> None:
         named = [cluster_id(self.labelled.name, number) for number in (one, other)]
         if self._commonest(one) == self._commonest(other):
-            self.correct(Merge(named), profiles, self.images_of(one, other))
+            self.correct([Merge(named)], profiles, self.images_of(one, other))
         else:
-            self.correct(Apart(named), profiles, self._spoken_of(one), self._spoken_of(other))
+            self.correct([Apart(named)], profiles, self._spoken_of(one), self._spoken_of(other))
 
-    def _belongs(self, image: int, number: int, profiles: Profiles) -> None:
-        """One that does not is moved to the largest cluster of its label, or split off where there is none."""
-        label, named = self.labelled.label[image], cluster_id(self.labelled.name, number)
-        image_id = self.labelled.insight(image).image_id
-        if self._commonest(number) == label:
-            self.correct(Stay(named, [image_id]), profiles, np.append(self._spoken_of(number), image))
-            return
+    def _belongs(self, images: Ints, number: int, profiles: Profiles) -> None:
+        """Those that do not are moved to the largest cluster of their label, or split off where there is none."""
+        name, labels = self.labelled.name, self.labelled.label[images]
+        own = self._commonest(number)
+        staying, strange = images[labels == own], images[labels != own]
+        said, groups = list[Correction](), [np.append(np.setdiff1d(self._spoken_of(number), strange), staying)]
+        if len(staying):
+            said.append(Stay(cluster_id(name, number), _ids(staying)))
+        for label in np.unique(labels[labels != own]).tolist():
+            leaving, home = images[labels == label], self._home(label)
+            if home is None:
+                said.append(Split(cluster_id(name, number), _ids(leaving), asked=True))
+            else:
+                said.append(Move(_ids(leaving), cluster_id(name, home), asked=True))
+            groups.append(leaving if home is None else np.append(self._spoken_of(home), leaving))
+        self.correct(said, profiles, *groups, leaving=strange)
+
+    def _home(self, label: int) -> int | None:
+        """The largest cluster of the label."""
         numbers, sizes = np.unique(self.clusters[self.clusters >= 0], return_counts=True)
         by_size = numbers[np.argsort(-sizes, kind="stable")].tolist()
-        home = next((each for each in by_size if self._commonest(each) == label), None)
-        alone = np.array([image])
-        others = np.setdiff1d(self.images_of(number), alone)
-        if home is None:
-            self.correct(Split(named, [image_id]), profiles, others, alone, leaving=alone)
-        else:
-            to = cluster_id(self.labelled.name, home)
-            self.correct(Move([image_id], to), profiles, others, np.append(self.images_of(home), image), leaving=alone)
+        return next((each for each in by_size if self._commonest(each) == label), None)
 
     def _commonest(self, number: int) -> int:
         labels, counts = np.unique(self.labelled.label[self.images_of(number)], return_counts=True)
@@ -87,3 +93,7 @@ class GuessedReplay(AskedReplay):
         if len(numbers) < 2:  # noqa: PLR2004 - a pair
             return None
         return Same([cluster_id(self.labelled.name, number) for number in self._random.sample(numbers, 2)], 0.0)
+
+
+def _ids(images: Ints) -> list[str]:
+    return [image_id(at) for at in images.tolist()]

@@ -74,14 +74,15 @@ class UserReplay(Replay, ABC):
     def corrections(self) -> Corrections:
         return Corrections(self._made, self._refused, broken(self._said, self.clusters), self._first)
 
-    def correct(self, correction: Correction, profiles: Profiles, *groups: Ints, leaving: Ints = NONE) -> None:
-        """Says it. The images of each of the groups are one from then on, with all that was said to be one with any of
-        them; those that are `leaving` (places, too) are not one any more with what they were one with.
+    def correct(self, said: Sequence[Correction], profiles: Profiles, *groups: Ints, leaving: Ints = NONE) -> None:
+        """Says one thing, in one correction or some. The images of each of the groups are one from then on, with all
+        that was said to be one with any of them; those that are `leaving` (places, too) are not one any more with what
+        they were one with.
         """
         self._left -= 1
         self._made += 1
         self._first = len(self.clusters) if self._first is None else self._first
-        if not self.say(correction, profiles):
+        if not self.say(said, profiles):
             self._refused += 1
             return
         self._said[leaving] = -1
@@ -108,7 +109,7 @@ class CorrectedReplay(UserReplay):
         if fault is not None:
             others = np.setdiff1d(self.images_of(*fault.clusters), fault.strangers)
             said = _correction(self.labelled.name, fault)
-            self.correct(said, profiles, others, fault.strangers, leaving=fault.strangers)
+            self.correct([said], profiles, others, fault.strangers, leaving=fault.strangers)
         return fault is not None
 
 

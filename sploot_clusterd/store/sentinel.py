@@ -1,14 +1,14 @@
 """The primary by Redis Sentinel's account: asked when a connection opens, and believed if the server says the same.
 
-All Sentinels are asked at once, each within half a second, for one after the other would add up their silences. What
-more than half of them name counts; where so many do not answer, what most of those name that do.
+All Sentinels are asked at once, each within 0.8 s, for one after the other would add up their silences. What more than
+half of them name counts; where so many do not answer, what most of those name that do.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from weakref import WeakSet
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -16,7 +16,7 @@ from sploot_clusterd.store.address import Address
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_sentinel
 
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 0.8
 """Seconds that a Sentinel has to answer, from the first packet on."""
 _ROLE_PATIENCE: Final = 1.0
 """Seconds that the named server has to say that it is the primary: it may be away, and another one chosen meanwhile."""
@@ -53,9 +53,11 @@ class Sentinel:
                 reply = await self._asked(service)
         except FAILURES as error:
             return of_sentinel(error)
-        return Place(reply[0].decode(), int(reply[1])) if reply else "knows no service of that name"
+        if reply is None:
+            return "knows no service of that name"
+        return _place(reply) or "another server than a sentinel"
 
-    async def _asked(self, service: str) -> list[bytes] | None:
+    async def _asked(self, service: str) -> object:
         """In one write. A login that it does not want is no failure: Sentinels get their passwords one by one."""
         packed = [pack(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service))]
         if self.address.password:
@@ -67,8 +69,7 @@ class Sentinel:
             connection.abort()
         if isinstance(reply, ReplyError):
             raise reply
-        named: list[bytes] | None = reply
-        return named
+        return reply
 
 
 class Primary:
@@ -151,14 +152,20 @@ class Sentinels:
         """The server that is the primary by its own account: the one that was named, or the one that this follows. Of a
         FAILOVER nobody tells Sentinels, and it takes them half a minute to find out.
         """
-        follows = place
-        for _ in range(2):
-            address = replace(self._address, host=follows.host, port=follows.port)
-            role, *more = await _role(address)
-            if role == b"master":
-                return address
-            follows = Place(more[0].decode(), int(more[1])) if role == b"slave" else place
-        raise StoreUnavailableError(f"sentinels name {place} as the primary of {self._service}, which is a replica")
+        address = self._address_at(place)
+        role = await _role(address)
+        if role[:1] == [b"slave"] and (followed := _place(role[1:])):
+            address = self._address_at(followed)
+            role = await _role(address)
+        if role[:1] == [b"master"]:
+            return address
+        raise StoreUnavailableError(f"sentinels name {place} as the primary of {self._service}, which says it is none")
+
+    def _address_at(self, place: Place) -> Address:
+        """The one of before where it is the same, for it has read its certificates."""
+        if self._primary and self._primary.place == place:
+            return self._primary.address
+        return replace(self._address, host=place.host, port=place.port)
 
     async def _named(self) -> Place:
         answers = await self._answers()
@@ -185,8 +192,8 @@ class Sentinels:
             await asyncio.wait(asked)
 
 
-async def _role(address: Address) -> list[Any]:
-    """What the server says of itself: its role, and as a replica host and port of what it follows."""
+async def _role(address: Address) -> list[object]:
+    """What the server says of itself: its role and, of a replica, host and port of what it follows."""
     async with asyncio.timeout(_ROLE_PATIENCE):
         connection = await address.connect(_ROLE_PATIENCE)
         try:
@@ -195,5 +202,14 @@ async def _role(address: Address) -> list[Any]:
             connection.abort()
     if isinstance(reply, ReplyError):
         raise of_reply(reply)
-    role: list[Any] = reply
-    return role
+    return [*reply] if isinstance(reply, list) else []
+
+
+def _place(reply: object) -> Place | None:
+    """Host and port at the head of a reply; None if that is not what it is."""
+    match reply:
+        case [bytes(host), bytes(port), *_] if port.isdigit():
+            return Place(host.decode(errors="replace"), int(port))
+        case [bytes(host), int(port), *_]:
+            return Place(host.decode(errors="replace"), port)
+    return None

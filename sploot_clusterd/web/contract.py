@@ -100,7 +100,7 @@ CORRECTIONS: Final = CorrectionsRequest(
     [
         Merge(["pet_123-cluster-0", "pet_123-cluster-2"]),
         Split("pet_123-cluster-1", ["img_005", "img_006"]),
-        Move(["img_077"], "pet_123-cluster-1"),
+        Move(["img_077"], "pet_123-cluster-1", asked=True),
         Rename("pet_123-cluster-0", "On the beach"),
         SetHero("pet_123-cluster-0", "img_002"),
         Apart(["pet_123-cluster-0", "pet_123-cluster-3"]),
@@ -111,7 +111,7 @@ CORRECTIONS: Final = CorrectionsRequest(
 SUGGESTED: Final = Suggestions(
     [
         Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),
-        Belongs("img_012", "pet_123-cluster-1", 0.75),
+        Belongs("img_012", "pet_123-cluster-1", 2.75, ["img_012", "img_031", "img_044"]),
     ],
     7,
 )

@@ -19,7 +19,8 @@ from tests.support.waiting import eventually
 
 _HOT, _SHARED, _MANY = 5, 40, 500
 _PARTITIONS = 8
-_ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
+_ENV = {"CLUSTER_STREAM_MAXLEN": "1000000", "CLUSTER_RETRY_IDLE_MS": "60000"}
+"""The default reclaim time: a job that waits for older ones is not taken over, as with the one of experiments."""
 _LIVE_JOBS_A_SECOND = 100
 _LOOK_SECONDS = 0.01
 _CONFLICTS = re.compile(r"^media_cluster_conflicts_total (\S+)", re.MULTILINE)

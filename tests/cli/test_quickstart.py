@@ -80,9 +80,11 @@ def test_a_configured_token_is_used_and_not_shown(directory, ran, monkeypatch, c
 
 def test_what_is_configured_of_another_redis_does_not_count(directory, ran, monkeypatch):
     for name, value in {
-        "REDIS_URL": "rediss://elsewhere",
+        "REDIS_URL": "rediss+sentinel://elsewhere/service",
         "REDIS_USERNAME": "u",
         "REDIS_PASSWORD": "p",
+        "REDIS_SENTINEL_USERNAME": "v",
+        "REDIS_SENTINEL_PASSWORD": "q",
         "REDIS_SSL": "true",
         "REDIS_SSL_CA_CERTS": "/ca.pem",
     }.items():

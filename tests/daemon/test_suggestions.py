@@ -53,6 +53,27 @@ async def test_a_question_is_asked_until_it_is_answered(api: Api, fleet: Fleet):
     assert [FIRST, SECOND] not in [each.get("clusters") for each in after["suggestions"]]
 
 
+async def test_of_the_photos_that_a_question_names_each_is_answered_once(api: Api, fleet: Fleet):
+    await api.submit({"pet_id": PET, "payload": {"corrections": [{"op": "merge", "clusters": [FIRST, SECOND]}]}})
+    await fleet.settled()
+    _, suggested = await api.ask("GET", SUGGESTIONS)
+    question = next(each for each in suggested["suggestions"] if each["question"] == "belongs")
+    first, *others = question["image_ids"]
+    assert (question["image_id"], question["cluster"]) == (first, FIRST)
+
+    said = [
+        {"op": "stay", "cluster": FIRST, "image_ids": others},
+        {"op": "split", "cluster": FIRST, "image_ids": [first], "asked": True},
+    ]
+    assert (await api.ask("POST", f"/internal/pets/{PET}/corrections", json={"corrections": said}))[0] == 202
+    await fleet.settled()
+
+    homes = {member["image_id"]: each["id"] for each in (await api.view(PET))["clusters"] for member in each["members"]}
+    assert {homes[each] for each in others} == {FIRST} != {homes[first]}
+    _, after = await api.ask("GET", SUGGESTIONS)
+    assert not {first, *others} & {image for each in after["suggestions"] for image in each.get("image_ids", ())}
+
+
 async def test_nothing_is_asked_of_an_erased_pet(api: Api, fleet: Fleet):
     assert (await api.ask("GET", SUGGESTIONS))[0] == 200
     assert (await api.ask("DELETE", f"/internal/pets/{PET}"))[0] == 200

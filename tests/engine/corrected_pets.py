@@ -63,6 +63,13 @@ class Said:
         if self.known(names) is not None and self.known(names) == self.known(others):
             self.move(others, self.new_token())
 
+    def stand_for(self, hero, names) -> int:
+        """The token of a cluster of which its hero alone was spoken."""
+        token = self.known(names) or self.new_token()
+        if hero is not None:
+            self.token[hero] = token
+        return token
+
     def known(self, names) -> int | None:
         held = {self.token[name] for name in names if name in self.token}
         assert len(held) <= 1
@@ -119,6 +126,7 @@ def correction(pet, said, number, order):
     rivals = [each for each in known if each != key]
     rival = rivals[others[0] % len(rivals)] if rivals else key
     op = "stay" if op == "apart" and not rivals else op
+    asked = len(others) % 2 == 0 and not inner >= set(homes[key])
 
     def learn() -> None:
         token = said.token_of(homes[key])
@@ -135,19 +143,27 @@ def correction(pet, said, number, order):
             case "rename":
                 said.label[token] = (number, f"label {number}")
 
+    def learn_answer() -> None:
+        leaving = anywhere if op == "move" else inner
+        left = [each for each in homes if album.clusters[each].shown and leaving & set(homes[each])]
+        tokens = {each: said.stand_for(album.clusters[each].hero, homes[each]) for each in (key, *left)}
+        said.move(leaving, tokens[key] if op == "move" else said.new_token())
+
     def learn_hero() -> None:
         said.pins[min(inner)] = number
 
     made = {
         "merge": lambda: Merge([ids[each] for each in sorted(keys)] * 2),
-        "split": lambda: Split(ids[key], sorted(inner)),
-        "move": lambda: Move(sorted(anywhere), ids[key]),
+        "split": lambda: Split(ids[key], sorted(inner), asked=asked),
+        "move": lambda: Move(sorted(anywhere), ids[key], asked=asked),
         "rename": lambda: Rename(ids[key], f"label {number}"),
         "set_hero": lambda: SetHero(ids[key], min(inner)),
         "apart": lambda: Apart([ids[key], ids[rival]]),
         "stay": lambda: Stay(ids[key], sorted(inner)),
     }[op]()
+    answers = {"split": learn_answer, "move": learn_answer} if asked else {}
     return made, {
+        **answers,
         "set_hero": learn_hero,
         "apart": lambda: said.keep_apart(homes[key], homes[rival]),
         "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),

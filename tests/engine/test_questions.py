@@ -6,8 +6,8 @@ import pytest
 from sploot_clusterd.engine import Params
 from sploot_clusterd.engine.params import Absorbing
 from sploot_clusterd.engine.questions import chance_of_one, chance_of_two, gain, suggest
-from sploot_clusterd.model import Apart, Move, Rename, SetHero, Split, Stay
-from sploot_clusterd.view import Belongs, Same
+from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.view import MOST_DOUBTFUL, Belongs, Same
 from tests.engine.corrected import FIRST, SECOND, THIRD, corrected
 from tests.engine.pet import Pet, insight, job
 
@@ -43,7 +43,7 @@ def pairs(pet):
 
 
 def places(pet):
-    return {each.image_id: each.cluster for each in asked(pet) if isinstance(each, Belongs)}
+    return {image: each.cluster for each in asked(pet) if isinstance(each, Belongs) for image in each.image_ids}
 
 
 def test_the_pair_that_may_be_one_is_asked_about_first():
@@ -118,6 +118,35 @@ def test_nobody_is_asked_about_photos_that_show_too_little():
     assert "stray" not in places(stray(0.3))
     assert pairs(album(quality=0.49, share=0.5))
     assert not pairs(album(quality=0.47, share=0.5))
+
+
+def mixed(strange):
+    """An album whose first cluster took in so many photos of another look."""
+    pet = Pet()
+    pet.apply(job(1, *photos(0, 14), *photos(1, 5), *photos(2, strange)))
+    corrected(pet, 2, Merge([FIRST, THIRD]))
+    return pet
+
+
+def belonging(pet):
+    return next(each for each in asked(pet) if isinstance(each, Belongs))
+
+
+def test_a_question_names_the_photos_that_are_most_in_doubt_and_never_the_hero():
+    pet = mixed(3)
+    question = belonging(pet)
+    assert question.image_id == question.image_ids[0]
+    assert set(question.image_ids[:3]) == {f"g2-{n}" for n in range(3)}
+    assert len(belonging(mixed(12)).image_ids) == MOST_DOUBTFUL
+    assert next(each for each in pet.clusters if each["id"] == FIRST)["hero_image_id"] not in question.image_ids
+    assert question.expected_gain > belonging(mixed(2)).expected_gain
+
+
+def test_of_the_photos_named_each_may_be_answered_alone():
+    pet = mixed(3)
+    corrected(pet, 3, Stay(FIRST, ["g2-0"]), Split(FIRST, ["g2-1"], asked=True))
+    assert not {"g2-0", "g2-1"} & places(pet).keys()
+    assert places(pet)["g2-2"] == FIRST
 
 
 def test_photos_without_vectors_and_albums_of_one_photo_are_no_question():

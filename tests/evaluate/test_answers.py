@@ -33,9 +33,9 @@ class Scripted(AskedReplay):
         asked, self.ask = self.ask, None
         return asked
 
-    def correct(self, correction, *more, **named):
-        self.answer = correction
-        super().correct(correction, *more, **named)
+    def correct(self, said, *more, **named):
+        self.answers = said
+        super().correct(said, *more, **named)
 
 
 def answered(sizes, label, question):
@@ -45,10 +45,14 @@ def answered(sizes, label, question):
     replay.ask = question
     assert replay.look(NO_PROFILES)
     assert replay.corrections.refused == replay.corrections.broken == 0
-    return replay.answer
+    return replay.answers
 
 
 C = [f"album-0-cluster-{number}" for number in range(3)]
+
+
+def belongs(*images) -> Belongs:
+    return Belongs(images[0], C[1], 1.0, list(images))
 
 
 @pytest.mark.parametrize(
@@ -56,13 +60,22 @@ C = [f"album-0-cluster-{number}" for number in range(3)]
     [
         ([7] * 8 + [9] * 4, Same([C[0], C[1]], 1.0), Merge([C[0], C[1]])),
         ([7] * 4 + [8] * 4 + [9] * 4, Same([C[0], C[1]], 1.0), Apart([C[0], C[1]])),
-        ([7] * 4 + [8] * 4 + [9] * 4, Belongs("img-5", C[1], 1.0), Stay(C[1], ["img-5"])),
-        ([7] * 4 + [8, 7, 8, 8] + [9] * 4, Belongs("img-5", C[1], 1.0), Move(["img-5"], C[0])),
-        ([7] * 4 + [8, 1, 8, 8] + [9] * 4, Belongs("img-5", C[1], 1.0), Split(C[1], ["img-5"])),
+        ([7] * 4 + [8] * 4 + [9] * 4, belongs("img-5"), Stay(C[1], ["img-5"])),
+        ([7] * 4 + [8, 7, 8, 8] + [9] * 4, belongs("img-5"), Move(["img-5"], C[0], asked=True)),
+        ([7] * 4 + [8, 1, 8, 8] + [9] * 4, belongs("img-5"), Split(C[1], ["img-5"], asked=True)),
     ],
 )
 def test_the_user_answers_by_what_most_images_are(label, question, answer):
-    assert answered([4, 4, 4], label, question) == answer
+    assert answered([4, 4, 4], label, question) == [answer]
+
+
+def test_of_each_photo_that_is_in_doubt_the_user_says_where_it_belongs():
+    label = [7] * 4 + [8, 7, 8, 1, 8, 8] + [9] * 4
+    assert answered([4, 6, 4], label, belongs("img-7", "img-5", "img-6")) == [
+        Stay(C[1], ["img-6"]),
+        Split(C[1], ["img-7"], asked=True),
+        Move(["img-5"], C[0], asked=True),
+    ]
 
 
 @pytest.mark.parametrize("kind", [AskedReplay, GuessedReplay])

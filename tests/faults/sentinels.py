@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from redis.asyncio import Redis
-
 from tests.faults.checker import verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, stopped
@@ -30,7 +28,8 @@ async def fleet_over(directory: Path, *, quick: bool = True) -> AsyncIterator[tu
     try:
         watched.wait_until_seen(quick=quick)
         async with Fleet(directory, daemons=0) as fleet:
-            await _lead(fleet, watched.primary())
+            await fleet.redis.aclose()
+            fleet.redis = watched.primary().client  # the test's own producer and checker
             for _ in range(2):
                 await fleet.add_daemon(watched.env).start()
             yield fleet, watched
@@ -162,7 +161,7 @@ async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = 
         return await now.is_primary() and (not named or watched.primary() is now)
 
     await eventually(is_so, what="the replica to take over", timeout=30)
-    await _lead(fleet, now)
+    fleet.redis = now.client
 
 
 def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
@@ -180,7 +179,7 @@ async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = 
         return await now.is_primary() and (not named or watched.primary() is now)
 
     await eventually(is_so, what="the replica to take over", timeout=30)
-    await _lead(fleet, now)
+    fleet.redis = now.client
 
 
 async def _none_left(node: Node) -> bool:
@@ -204,7 +203,7 @@ async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = 
         return await now.is_primary() and (not named or watched.primary() is now)
 
     await eventually(is_so, what="the replica to take over", timeout=30)
-    await _lead(fleet, now)
+    fleet.redis = now.client
 
 
 async def _none_left(node: Node) -> bool:
@@ -213,9 +212,3 @@ async def _none_left(node: Node) -> bool:
     return not [
         client for client in await node.client.client_list() if client["user"] == "default" and client["lib-name"] == ""
     ]
-
-
-async def _lead(fleet: Fleet, primary: Node) -> None:
-    """Where the test's own producer writes and its checker reads."""
-    await fleet.redis.aclose()
-    fleet.redis = Redis(port=primary.port, protocol=2)

@@ -25,13 +25,10 @@ class Users:
         match said:
             case Merge(clusters=clusters):
                 self._unite({self._token_of(cluster, members[cluster]) for cluster in clusters})
-            case Split(cluster=cluster, image_ids=names):
-                self._split(cluster, members[cluster], names)
-            case Move(image_ids=names, to=cluster):
-                for other, others in members.items():
-                    if set(others) & set(names):
-                        self._token_of(other, others)
-                self._put(names, self._token_of(cluster, members[cluster]))
+            case Split(cluster=cluster, image_ids=names, asked=asked):
+                self._split(cluster, members[cluster], names, asked=asked)
+            case Move(image_ids=names, to=cluster, asked=asked):
+                self._move(names, cluster, members, asked=asked)
             case Rename(cluster=cluster, label=label):
                 self.label[self._token_of(cluster, members[cluster])] = (self.given, label)
                 self.names.add(label)
@@ -63,7 +60,20 @@ class Users:
             held -= set(self.token.values())
         return held.pop() if held else None
 
-    def _split(self, cluster: str, members: Collection[str], names: Collection[str]) -> None:
+    def _move(self, names: Collection[str], to: str, members: Mapping[str, Collection[str]], *, asked: bool) -> None:
+        """Who was asked says nothing of other images than these: heroes stand for the clusters."""
+        if asked:
+            self._put(names, self._known(to, members[to]) or self._new())
+            return
+        for cluster, others in members.items():
+            if set(others) & set(names):
+                self._token_of(cluster, others)
+        self._put(names, self._token_of(to, members[to]))
+
+    def _split(self, cluster: str, members: Collection[str], names: Collection[str], *, asked: bool) -> None:
+        if asked and set(names) != set(members):
+            self._put(names, self._new())
+            return
         old = self._token_of(cluster, members)
         if set(names) != set(members):
             self._put(names, self._new())

@@ -164,8 +164,8 @@ class World:
         return self._random.choice(
             [
                 Merge([key, self._random.choice(keys)]),
-                Split(key, some),
-                Move(anywhere, key),
+                Split(key, some, asked=self._random.random() < 0.5),
+                Move(anywhere, key, asked=self._random.random() < 0.5),
                 Rename(key, f"name {len(self._jobs)}"),
                 SetHero(key, some[0]),
                 Stay(key, some),

@@ -12,16 +12,29 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Secret
+from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
+from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Reader, Store
 from sploot_clusterd.store import sentinel as module
 from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.stream_monitor import StreamMonitor
 from tests.docs.pages import ROOT, only_block
 from tests.support.nodes import Node, free_port
 from tests.support.stores import settings
-from tests.support.teller import Teller
+from tests.support.teller import Teller, watched
 from tests.support.waiting import eventually
+
+_SHORT = 1.0
+"""Seconds of patience with silent Sentinels."""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a busy machine."""
+    for name in ("_PATIENCE", "_ROLE_PATIENCE"):
+        monkeypatch.setattr(module, name, 5.0)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +68,6 @@ async def _as_new(node: Node) -> AsyncIterator[Node]:
     await node.client.aclose()
 
 
-@asynccontextmanager
-async def watched(*tellers: Teller, metrics: Metrics | None = None, **redis: object) -> AsyncIterator[Store]:
-    """A store whose URL names these."""
-    hosts = ",".join(f"127.0.0.1:{teller.port}" for teller in tellers)
-    store = Store.open(settings(f"redis+sentinel://{hosts}/mymaster", **redis), metrics or Metrics())
-    yield store
-    await store.close()
-
-
 async def port_of(gateway: Gateway) -> int:
     info = await gateway.ask_server("jobs", "INFO", "server")
     return int(dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)["tcp_port"])
@@ -80,29 +84,26 @@ async def connections(node: Node) -> int:
     return sum(client["addr"].startswith("127.0.0.1:") for client in clients)
 
 
-async def test_what_most_sentinels_name_counts_and_silent_ones_hold_up_nobody(one: Node, other: Node):
-    async with (
-        Teller(other.port) as stale,
-        Teller(one.port) as second,
-        Teller(one.port) as third,
-        watched(stale, second, third) as store,
-    ):
+async def has_none(node: Node) -> bool:
+    return await connections(node) == 0
+
+
+async def test_what_most_sentinels_name_counts(one: Node, other: Node):
+    async with Teller(other.port) as stale, Teller(one.port) as x, Teller(one.port) as y, watched(stale, x, y) as store:
         assert await port_of(store.gateway) == one.port
-    async with (
-        Teller(one.port) as first,
-        Teller(one.port) as second,
-        Teller(one.port) as third,
-        watched(first, second, third) as store,
-    ):
+
+
+async def test_silent_sentinels_hold_up_nobody(one: Node, monkeypatch: pytest.MonkeyPatch):
+    async with Teller(one.port) as first, Teller(one.port) as second, Teller(one.port) as third:
         first.silent = True
         began = time.monotonic()
-        assert await port_of(store.gateway) == one.port
-        assert time.monotonic() - began < 0.4
+        async with watched(first, second, third) as store:
+            assert await port_of(store.gateway) == one.port
+        assert time.monotonic() - began < module._PATIENCE
         second.silent = True
-    async with Teller(one.port) as first, Teller(one.port) as second, watched(second, first) as store:
-        second.silent = True
-        assert await port_of(store.gateway) == one.port
-        assert time.monotonic() - began < 2.0
+        monkeypatch.setattr(module, "_PATIENCE", _SHORT)
+        async with watched(first, second, third) as store:
+            assert await port_of(store.gateway) == one.port
 
 
 async def test_all_who_open_at_once_share_one_question(one: Node):
@@ -128,14 +129,16 @@ async def test_their_password_is_their_own(one: Node, wanted: str, given: str):
             assert "sesame" not in str(caught.value)
 
 
-async def test_why_none_names_a_primary_is_told_of_each(one: Node):
+async def test_why_none_names_a_primary_is_told_of_each(one: Node, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_PATIENCE", _SHORT)
     async with (
         Teller(None) as unknowing,
         Teller(one.port, password="sesame") as locked,
         Teller(one.port, reply=b"-ERR a fault\r\n") as faulty,
         Teller(one.port, reply=b"HTTP/1.1 400 no\r\n") as foreign,
+        Teller(one.port, reply=b":7\r\n") as odd,
         Teller(one.port) as gone,
-        watched(unknowing, locked, faulty, foreign, gone) as store,
+        watched(unknowing, locked, faulty, foreign, odd, gone) as store,
     ):
         gone.silent = True
         with pytest.raises(StoreUnavailableError) as caught:
@@ -143,7 +146,12 @@ async def test_why_none_names_a_primary_is_told_of_each(one: Node):
     reasons = [each.split(": ", 1)[1] for each in str(caught.value).removeprefix("no sentinel names ").split("; ")]
     assert reasons[0].endswith("knows no service of that name")
     assert reasons[1] == "does not let us in, look at redis.sentinel_username and redis.sentinel_password"
-    assert reasons[2:] == ["ERR a fault", "no sentinel, or one that speaks TLS", "no answer"]
+    assert reasons[2:] == [
+        "ERR a fault",
+        "no sentinel, or one that speaks TLS",
+        "another server than a sentinel",
+        "no answer",
+    ]
 
 
 async def test_another_server_than_a_sentinel_is_told(one: Node):
@@ -174,7 +182,7 @@ async def test_a_named_server_has_to_be_the_primary_by_its_own_account(one: Node
             await port_of(store.gateway)
     await one.client.replicaof("127.0.0.1", one.port)  # of a replica
     async with Teller(one.port) as teller, watched(teller) as store:
-        with pytest.raises(StoreUnavailableError, match=r"as the primary of mymaster, which is a replica"):
+        with pytest.raises(StoreUnavailableError, match=r"as the primary of mymaster, which says it is none"):
             await port_of(store.gateway)
 
 
@@ -202,16 +210,12 @@ async def test_a_primary_that_is_cut_off_but_alive_is_left(one: Node, other: Nod
 
         with pytest.raises(StoreUnavailableError):
             await reading
-        await eventually(lambda: _none(one), what="no connection to the one that was left")
+        await eventually(lambda: has_none(one), what="no connection to the one that was left")
         await reader.open()
         await other.client.xadd("jobs", {"payload": "{}"})
         assert len(await reader.read()) == 1
         assert await port_of(store.gateway) == other.port
         await reader.close()
-
-
-async def _none(node: Node) -> bool:
-    return await connections(node) == 0
 
 
 async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
@@ -227,6 +231,23 @@ async def test_connections_stay_where_another_one_is_named_that_is_no_primary(
             await store.followed_primary()
         assert await port_of(store.gateway) == one.port
         assert await connections(one) == before
+
+
+async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node, monkeypatch: pytest.MonkeyPatch):
+    new_answers(monkeypatch)
+    monkeypatch.setattr(module, "_PATIENCE", _SHORT)
+    health, metrics, stopping = Health(60.0), Metrics(), asyncio.Event()
+    async with Teller(one.port) as teller, watched(teller) as store:
+        await store.look()
+        teller.silent = True
+        monitor = StreamMonitor(
+            store=store, due=DueEntries(), metrics=metrics, health=health, stopping=stopping, maxlen=9
+        )
+        running = asyncio.create_task(monitor.run())
+        await eventually(lambda: not health.reasons(), what="readiness")
+        stopping.set()
+        await running
+        assert any("a failover may go unseen: no sentinel names" in text for text in health.warnings())
 
 
 async def test_a_read_is_woken_at_its_own_server(one: Node, other: Node, monkeypatch: pytest.MonkeyPatch):

@@ -1,8 +1,14 @@
-"""A Sentinel that is scripted."""
+"""Sentinels that are scripted, and a store that is led by them."""
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Self
+
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Store
+from tests.support.stores import settings
 
 
 class Teller:
@@ -49,3 +55,12 @@ class Teller:
             return self._reply or b"*-1\r\n"
         port = str(self.names)
         return f"*2\r\n${len(self._host)}\r\n{self._host}\r\n${len(port)}\r\n{port}\r\n".encode()
+
+
+@asynccontextmanager
+async def watched(*tellers: Teller, metrics: Metrics | None = None, **redis: object) -> AsyncIterator[Store]:
+    """A store whose URL names these."""
+    hosts = ",".join(f"127.0.0.1:{teller.port}" for teller in tellers)
+    store = Store.open(settings(f"redis+sentinel://{hosts}/mymaster", **redis), metrics or Metrics())
+    yield store
+    await store.close()

@@ -17,10 +17,11 @@ from tests.web.raw_corpus import TOKEN
 JOBS = "/internal/cluster-jobs"
 PET = "/internal/pets/{pet_id}"
 CLUSTERS = "/internal/pets/pet_123/clusters"
+ANOTHER = b',{"question":"belongs","image_id":"a","cluster":"pet_123-cluster-0","expected_gain":0.5,"image_ids":["a"]}'
 SUGGESTED = [
     b'{"suggestions":[{"question":"same","clusters":["pet_123-cluster-0","pet_123-cluster-1"],"expected_gain":1.5}%s],'
     b'"version":7}' % more
-    for more in (b"", b',{"question":"belongs","image_id":"img_1","cluster":"pet_123-cluster-0","expected_gain":0.5}')
+    for more in (b"", ANOTHER)
 ]
 """One question, and two."""
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'

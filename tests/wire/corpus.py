@@ -173,6 +173,7 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
         "a bad id to split": ({**split, "image_ids": ["a b"]}, ".image_ids"),
         "a long id to split": ({**split, "image_ids": ["a" * 129]}, ": an id has at most 128"),
         "a dot to split": ({**split, "image_ids": ["."]}, ".image_ids[0]: expected"),
+        "asked no flag": ({**split, "asked": "yes"}, ".asked"),
         "none to move": ({"op": "move", "image_ids": [], "to": "pet-cluster-0"}, ".image_ids"),
         "no target": ({"op": "move", "image_ids": ["i"]}, ".to: this field is required"),
         "no hero": ({"op": "set_hero", "cluster": "pet-cluster-0"}, ".image_id: this field is required"),
