@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import Secret
+from sploot_clusterd.config import Secret, StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
 from sploot_clusterd.health import Health
@@ -241,7 +241,12 @@ async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node
         await store.look()
         teller.silent = True
         monitor = StreamMonitor(
-            store=store, due=DueEntries(), metrics=metrics, health=health, stopping=stopping, maxlen=9
+            store=store,
+            due=[DueEntries()],
+            metrics=metrics,
+            health=health,
+            stopping=stopping,
+            settings=StreamSettings(maxlen=9),
         )
         running = asyncio.create_task(monitor.run())
         await eventually(lambda: not health.reasons(), what="readiness")
