@@ -169,6 +169,9 @@ class Metrics:
         self.http_bad_requests = self._counter("http_bad_requests_total", "Connections whose bytes were no HTTP")
         self.http_connections = self._gauge("http_connections", "Open connections")
         self.redis_round_trips = self._counter("redis_round_trips_total", "Commands and pipelines sent", "kind")
+        self.redis_primary_changes = self._counter(
+            "redis_primary_changes_total", "Times that Sentinels named another primary than before"
+        )
         self.loop_lag = self._histogram("loop_lag_seconds", "How late the event loop wakes a sleeper", _LAG_SECONDS)
         self.restarts = self._counter("component_restarts_total", "Root tasks started again", "component")
         self.log_lines_dropped = self._counter(

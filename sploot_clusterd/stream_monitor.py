@@ -23,6 +23,10 @@ _EVERY_WHILE_AWAY: Final = 0.5
 _CHECK_EVERY: Final = 60.0
 _INSPECT_EVERY: Final = 5.0
 """Seconds between looks at what is under our keys; while something is wrong there, each pass looks."""
+_FOLLOW_EVERY: Final = 2.0
+"""Seconds between questions to Sentinels, if there are any: a primary that was replaced, but is alive, still takes what
+will be lost.
+"""
 _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
@@ -49,7 +53,8 @@ class StreamMonitor:
         self._health = health
         self._stopping = stopping
         self._maxlen = maxlen
-        self._check_at = self._inspect_at = 0.0
+        self._check_at = self._inspect_at = self._follow_at = 0.0
+        self._primary = ""
         self._key_faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._outage = ""
@@ -62,6 +67,9 @@ class StreamMonitor:
         while not self._stopping.is_set():
             every = _EVERY
             try:
+                if clock() >= self._follow_at:
+                    self._report_primary(await self._store.followed_primary())
+                    self._follow_at = clock() + _FOLLOW_EVERY
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -74,7 +82,7 @@ class StreamMonitor:
                 self._report_stats(stats)
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
-                self._check_at = 0.0  # what answers next may be another server
+                self._check_at = self._follow_at = 0.0  # what answers next may be another server
                 every = _EVERY_WHILE_AWAY
             else:
                 self._report_outage("")
@@ -95,6 +103,13 @@ class StreamMonitor:
             else:
                 log.info("redis is back", extra={"data": {"component": self.name}})
             self._outage = reason
+
+    def _report_primary(self, address: str) -> None:
+        """Where Sentinels lead us; empty where nobody does."""
+        if address != self._primary:
+            log.info("redis has another primary", extra={"data": {"before": self._primary, "now": address}})
+            self._check_at = 0.0
+            self._primary = address
 
     def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
         faults = {f"key {fault.key}": fault.text for fault in key_faults}

@@ -4,7 +4,6 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.kinds import Secret, shown
@@ -49,13 +48,16 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     redis, url = settings.redis, settings.redis.url.reveal()
     if redis.ssl and url.startswith("unix:"):
         yield f"{named('redis.ssl')} and {named('redis.url')}: a unix socket has no TLS"
-    if not redis.ssl and not url.startswith("rediss:"):
+    if not redis.ssl and not redis_url.uses_tls(url):
         if redis.ssl_ca_certs:
             yield f"{named('redis.ssl_ca_certs')}: expected redis.ssl = true or a rediss:// URL with it"
         if options := redis_url.tls_options(url):
             yield f"{named('redis.url')}: expected redis.ssl = true or a rediss:// URL with {', '.join(options)}"
-    if redis.password and unquote(urlsplit(url).password or "") not in ("", redis.password.reveal()):
+    if redis.password and redis_url.password(url) not in ("", redis.password.reveal()):
         yield f"{named('redis.password')} and {named('redis.url')}: they hold two different passwords"
+    for name, given in (("username", redis.sentinel_username), ("password", redis.sentinel_password)):
+        if given and not redis_url.location(url).sentinels:
+            yield f"{named(f'redis.sentinel_{name}')}: expected a redis+sentinel:// URL with it in redis.url"
 
 
 def _of_insights(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:

@@ -121,14 +121,20 @@ class RedisSettings:
 
     url: SecretUrl = secret_url(
         SecretUrl("redis://127.0.0.1:6379/0"),
-        "Where Redis is: redis://, rediss:// (TLS) or unix:// (a path).",
+        "Where Redis is: redis://, rediss:// (TLS), unix:// (a path), or redis+sentinel:// (Sentinels that know it).",
         redis_url.is_allowed,
         redis_url.ALLOWED,
         env="REDIS_URL",
     )
     username: str | None = text(None, "The ACL user, where the URL names none.", env="REDIS_USERNAME")
     password: Secret | None = secret(None, "The password, where the URL has none.", env="REDIS_PASSWORD")
-    ssl: bool = switch(False, "TLS with a redis:// URL.", env="REDIS_SSL")
+    sentinel_username: str | None = text(
+        None, "The ACL user at the Sentinels of a redis+sentinel:// URL.", env="REDIS_SENTINEL_USERNAME"
+    )
+    sentinel_password: Secret | None = secret(
+        None, "The password of the Sentinels, which is not Redis' own.", env="REDIS_SENTINEL_PASSWORD"
+    )
+    ssl: bool = switch(False, "TLS with a redis:// or redis+sentinel:// URL.", env="REDIS_SSL")
     ssl_ca_certs: str | None = text(
         None, "A file of CA certificates to trust; unset: the system's.", env="REDIS_SSL_CA_CERTS"
     )

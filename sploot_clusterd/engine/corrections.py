@@ -155,7 +155,10 @@ def _rename(draft: Draft, key: int, label: str, at: EntryId) -> None:
 def _set_hero(draft: Draft, key: int, image_id: str, at: EntryId, place: int) -> None:
     if _homes(draft, [image_id]).get(image_id) != key:
         raise _stale(f"image_id: {image_id} is not in the cluster any more")
-    row = take_pin(draft.row(image_id), (*at, place))
+    row = draft.row(image_id)
+    if row.removed is not None and at < row.removed:
+        raise _stale(f"image_id: {image_id} was removed since, and came again")
+    row = take_pin(row, (*at, place))
     draft.set_row(image_id, row)
     relist(draft, image_id, row, _vectors(draft, image_id))
 

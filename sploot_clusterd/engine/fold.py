@@ -37,6 +37,10 @@ class _Events:
     attributes: Attributes | None = None
     vectors: Vectors | None = None
 
+    @property
+    def only_removed(self) -> bool:
+        return self.removed and self.listed is None and self.attributes is None
+
     def announces(self, row: Row) -> bool:
         """Whether an image of this row is announced here, unless it was removed since."""
         announced = self.listed or self.attributes
@@ -56,7 +60,7 @@ def fold(draft: Draft, job: Job) -> None:
     """Applies the job's events at its place. Raises BadJobError before anything is changed."""
     _check_room(draft, job)
     sequence = job.sequence
-    for position, (image_id, events) in enumerate(_events(draft, job, sequence).items()):
+    for position, (image_id, events) in _removals_first(_events(draft, job, sequence)):
         draft.checkpoint()
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
@@ -109,6 +113,11 @@ def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
     for image_id in job.removed:
         events.setdefault(image_id, _Events()).removed = True
     return events
+
+
+def _removals_first(events: Mapping[str, _Events]) -> Iterable[tuple[int, tuple[str, _Events]]]:
+    """The events with their places. Images go before others come: so an anchor stays with what was shown with it."""
+    return sorted(enumerate(events.items()), key=lambda each: not each[1][1].only_removed)
 
 
 def _vectors(draft: Draft, job: Job) -> dict[int, Vectors]:

@@ -16,7 +16,7 @@ from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
-from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids
+from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids, number_strangers
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job, images_corrected
 
@@ -138,6 +138,7 @@ def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
     follow_settings(draft)
     rebuild_if_due(draft)
     keep_ids(draft, shown)
+    number_strangers(draft, shown)
     refill(draft)
     refresh(draft)
     relabel(draft)

@@ -213,7 +213,7 @@ def _voted(votes: Mapping[str, int], label: str, sign: int) -> dict[str, int]:
 
 def _stated(row: Row) -> tuple[object, ...]:
     """What a cell knows of an image apart from its vector."""
-    return row.quality, row.label, row.taken_ms, row.vectors and row.vectors.at
+    return row.quality, row.label, row.taken_ms, row.pinned, row.vectors and row.vectors.at
 
 
 def _member(image_id: str, row: Row, vectors: Vectors, near: float) -> Member:

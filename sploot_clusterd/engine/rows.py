@@ -109,14 +109,13 @@ def decode_row(raw: bytes | None) -> Row:
 def remove(row: Row, sequence: EntryId) -> Row:
     if row.removed is not None and row.removed >= sequence:
         return row
-    left = Row(
+    return Row(
         listed=row.listed if row.listed and row.listed.at >= sequence else None,
         attributes=row.attributes if row.attributes and row.attributes.at >= sequence else None,
         vectors=row.vectors if row.vectors and row.vectors.at >= sequence else None,
         removed=sequence,
+        pinned=row.pinned if row.pinned and row.pinned[:2] >= sequence else None,
     )
-    stays = left.exists and row.pinned is not None and row.pinned[:2] >= sequence
-    return structs.replace(left, pinned=row.pinned) if stays else left
 
 
 def take_listed(row: Row, event: Listed) -> Row:
@@ -138,7 +137,8 @@ def take_vectors(row: Row, event: Vectors) -> Row:
 
 
 def take_pin(row: Row, pin: Pin) -> Row:
-    return structs.replace(row, pinned=pin) if row.pinned is None or pin > row.pinned else row
+    outdone = row.removed is not None and pin[:2] < row.removed
+    return row if outdone or (row.pinned is not None and pin <= row.pinned) else structs.replace(row, pinned=pin)
 
 
 def _newer(row: Row, at: Stamp, register: Listed | Attributes | Vectors | None) -> bool:

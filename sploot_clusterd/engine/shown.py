@@ -13,7 +13,7 @@ from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import choose_hero
 from sploot_clusterd.engine.maintain import inherit, largest_parts
 from sploot_clusterd.engine.rows import Row
-from sploot_clusterd.engine.succession import succeed
+from sploot_clusterd.engine.succession import heir_of, is_the_users, succeed
 
 
 class Shown:
@@ -29,10 +29,7 @@ class Shown:
         self._rows = dict(draft.rows)
 
     def overlap(self, draft: Draft) -> dict[tuple[int, int], int]:
-        """How many images each cluster with a number has in common with each that is there now, by both keys.
-
-        Images that went to another space are left out: `Cluster.left` tells of them.
-        """
+        """How many images each cluster with a number has in common with each that is there now, by both keys."""
         found: dict[tuple[int, int], int] = defaultdict(int)
         moved = Counter[int]()
         for image_id, row in draft.rows.items():
@@ -44,7 +41,7 @@ class Shown:
                 continue
             cell_id = held.cell if held.cell in self._cells else self._heirs[held.cell]
             moved[cell_id] += 1
-            if now is not None and now.space == held.space:
+            if now is not None:
                 found[self._home[cell_id], draft.home[draft.living(now.cell)]] += 1
         for cell_id, key in self._home.items():
             if count := self._cells[cell_id].count - moved[cell_id]:
@@ -63,7 +60,11 @@ def keep_ids(draft: Draft, shown: Shown) -> bool:
     """
     if draft.changes.rebuilt == shown.rebuilt:
         return False
-    overlap = shown.overlap(draft)
+    overlap = {
+        (before, key): count
+        for (before, key), count in shown.overlap(draft).items()
+        if shown.clusters[before].space == draft.clusters[key].space  # `Cluster.left` tells of others
+    }
     known = {cluster.number for cluster in shown.clusters.values()} - {None}
     changed = False
     for key, before in sorted(inherit(overlap).items()):
@@ -83,6 +84,20 @@ def keep_ids(draft: Draft, shown: Shown) -> bool:
             succeed(draft, old, key)
             changed = True
     return changed
+
+
+def number_strangers(draft: Draft, shown: Shown) -> None:
+    """Gives a cluster a number of its own, to which another leads, where it would take that over for images that left
+    long ago, though others that were shown under it are there. What users corrected is left to `go_on`.
+    """
+    for empty in [cluster for cluster in draft.clusters.values() if not cluster.cells]:
+        key = heir_of(draft, empty)
+        if key is None or (heir := draft.clusters[key]).number is not None or is_the_users(draft, heir, empty):
+            continue
+        before = next((old for old in shown.clusters.values() if old.shown and old.number == empty.number), None)
+        own = set() if before is None else {now for each, now in shown.overlap(draft) if each == before.key}
+        if own and key not in own:
+            draft.clusters[key] = structs.replace(heir, number=draft.count_up("number"))
 
 
 def keep_heroes(draft: Draft, shown: Shown) -> None:

@@ -1,11 +1,10 @@
 """Which cluster a public number leads to: its own, or the one that it became part of."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Cell, Cluster
+from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import is_chosen
 
@@ -58,8 +57,7 @@ def go_on(draft: Draft, empty: Cluster) -> None:
     if key is None:
         return
     heir = draft.clusters[key]
-    cells = [draft.cells[cell_id] for cell_id in heir.cells]
-    corrected = heir.anchor == empty.anchor if empty.anchor is not None else _has_chosen(empty, cells)
+    corrected = is_the_users(draft, heir, empty)
     if corrected or takes_label(draft, heir, empty):
         matched = heir.matched or empty.matched
         heir = structs.replace(heir, matched=matched, group=empty.group or heir.group)
@@ -72,9 +70,11 @@ def go_on(draft: Draft, empty: Cluster) -> None:
     succeed(draft, empty, key)
 
 
-def _has_chosen(empty: Cluster, cells: Iterable[Cell]) -> bool:
-    """Whether these hold the hero that a user chose for the cluster."""
-    return empty.chosen is not None and is_chosen(empty.chosen, cells)
+def is_the_users(draft: Draft, heir: Cluster, empty: Cluster) -> bool:
+    """Whether the heir is what a user corrected: it has the anchor, or else the hero that was chosen."""
+    if empty.anchor is not None:
+        return heir.anchor == empty.anchor
+    return empty.chosen is not None and is_chosen(empty.chosen, [draft.cells[cell_id] for cell_id in heir.cells])
 
 
 def find(draft: Draft, number: int) -> int | None:

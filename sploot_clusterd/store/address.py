@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sploot_clusterd.config import RedisSettings
+from sploot_clusterd.config import RedisSettings, redis_url
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
 from sploot_clusterd.store.reasons import of_login, of_reply, of_select
 
@@ -36,7 +36,7 @@ class Address:
 
         Raises StoreUnavailableError where the server does not let us in, and what the connection raises.
         """
-        connection = await self._open(patience)
+        connection = await self.open(patience)
         try:
             await self._greet(connection)
         except ConnectionError as error:
@@ -46,9 +46,15 @@ class Address:
             raise
         return connection
 
-    async def _open(self, patience: float) -> Connection:
+    async def open(self, patience: float) -> Connection:
+        """One that is not logged in. Raises what the connection raises."""
         async with asyncio.timeout(self.connect_seconds):
             return await self._transport(asyncio.get_running_loop(), patience)
+
+    def login(self) -> bytes:
+        """The command that logs in."""
+        user = (self.username,) if self.username else ()
+        return pack(("AUTH", *user, self.password))
 
     async def _transport(self, loop: asyncio.AbstractEventLoop, patience: float) -> Connection:
         def new() -> Connection:
@@ -68,8 +74,7 @@ class Address:
     async def _greet(self, connection: Connection) -> None:
         """One at a time: a server that refuses all we could ask says so once, and hangs up."""
         if self.username or self.password:
-            user = (self.username,) if self.username else ()
-            (reply,) = await connection.exchange(pack(("AUTH", *user, self.password)))
+            (reply,) = await connection.exchange(self.login())
             if isinstance(reply, ReplyError):
                 raise of_login(reply)
         if self.database:
@@ -83,15 +88,15 @@ class Address:
 
     async def _why_it_hangs_up(self) -> Exception | None:
         """What it says to who says nothing: what we send may come in the way of its last words."""
-        connection = await self._open(_LAST_WORDS_SECONDS)
+        connection = await self.open(_LAST_WORDS_SECONDS)
         await connection.wait_closed()
         connection.abort()
         return connection.said
 
 
 def address_of(settings: RedisSettings) -> Address:
-    """What the URL says goes before what the settings beside it say."""
-    parts = urlsplit(settings.url.reveal())
+    """What the URL says goes before what the settings beside it say. Where it names Sentinels, they know the host."""
+    parts = urlsplit(redis_url.location(settings.url.reveal()).url)
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
     secure = settings.ssl or parts.scheme == "rediss"
     password = settings.password.reveal() if settings.password else ""

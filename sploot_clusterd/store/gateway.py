@@ -5,18 +5,19 @@ Nothing is repeated but reads that say so: a command whose reply was lost may ha
 which ones may happen twice. Each call names the key or the pet that it is about, so that where it goes can be told.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, get_args
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
-from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_stored
+from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_failure, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
+from sploot_clusterd.store.whereabouts import Server, whereabouts_of
 
 _COMMAND_TIMEOUT: Final = 5.0
 """Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
@@ -24,8 +25,6 @@ _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
 _POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
-
-Exchange = Callable[[bytes, int], Awaitable[list[Any]]]
 
 
 class Call(NamedTuple):
@@ -40,12 +39,12 @@ class Gateway:
 
     def __init__(self, settings: RedisSettings, keys: Keys, metrics: Metrics) -> None:
         self.keys = keys
-        self._address = address_of(settings)
+        self._whereabouts = whereabouts_of(settings, metrics)
         self._timeout = settings.socket_timeout or _COMMAND_TIMEOUT
         self._repeats = settings.retry_on_timeout
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in get_args(Kind)}
         self._pool = Pool(
-            lambda: self._address.connect(self._timeout),
+            self._connection,
             most=settings.pool_max_connections,
             patience=_POOL_WAIT,
             trusted_seconds=settings.healthcheck_interval,
@@ -107,18 +106,26 @@ class Gateway:
 
     async def ask_server(self, _key: str, *command: Argument) -> Any:
         """The reply to a command that is about the server that holds the key, and not about any key."""
-        return _reply(await self._exchange("upkeep", pack(command)))
+        (reply,) = await self._exchange("upkeep", pack(command))
+        if isinstance(reply, ReplyError):
+            raise await self._error(reply, [], of_reply)
+        return reply
 
     async def session(self, block_ms: int) -> "Session":
         """A connection apart, for reads that block up to `block_ms`."""
         seconds = block_ms / 1000 + max(self._timeout, _READ_MARGIN)
         try:
-            return Session(await self._address.connect(seconds), self._round_trips)
+            server = await self._whereabouts.primary()
+            return Session(server, await server.connect(seconds), self._round_trips)
         except FAILURES as error:
             raise of_failure(error) from error
 
+    async def followed_primary(self) -> str:
+        """Leaves a server that is the primary no more. Host and port of the one of now, if Sentinels know."""
+        return await self._whereabouts.followed()
+
     def forget_connections(self) -> None:
-        """Lets the next commands open new connections: after a failover the old ones lead to the demoted node, which
+        """Lets the next commands open new connections: the old ones may lead nowhere, or to a demoted server, which
         refuses writes for ever.
         """
         self._pool.forget_idle()
@@ -128,6 +135,8 @@ class Gateway:
 
     async def _error(self, reply: ReplyError, names: Sequence[str], of: Callable[[ReplyError], Exception]) -> Exception:
         """The daemon's error, by what is under the keys of the call where that tells more than the reply."""
+        if leads_elsewhere(reply):
+            self.forget_connections()
         if not is_symptom(reply):
             return of(reply)
         try:
@@ -147,6 +156,9 @@ class Gateway:
                 replies[n] = reply
         return replies
 
+    async def _connection(self) -> Connection:
+        return await (await self._whereabouts.primary()).connect(self._timeout)
+
     async def _exchange(self, kind: Kind, packed: bytes, count: int = 1, *, again: bool = False) -> list[Any]:
         self._round_trips[kind].inc()
         try:
@@ -163,7 +175,8 @@ class Gateway:
 class Session:
     """One connection, opened once: what was done on it, such as taking a name, is not there on another one."""
 
-    def __init__(self, connection: Connection, round_trips: Mapping[str, Any]) -> None:
+    def __init__(self, server: Server, connection: Connection, round_trips: Mapping[str, Any]) -> None:
+        self._server = server
         self._connection = connection
         self._round_trips = round_trips
 
@@ -174,6 +187,19 @@ class Session:
             return _reply(await self._connection.exchange(pack(command)))
         except FAILURES as error:
             raise of_failure(error) from error
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator["Session"]:
+        """Another connection to the same server, by which this one's can be seen and woken."""
+        try:
+            connection = await self._server.connect(_COMMAND_TIMEOUT)
+        except FAILURES as error:
+            raise of_failure(error) from error
+        other = Session(self._server, connection, self._round_trips)
+        try:
+            yield other
+        finally:
+            await other.close()
 
     async def close(self) -> None:
         """Closed even if the caller is cancelled."""

@@ -108,9 +108,12 @@ class Reader:
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""
-        while self._reading:
-            await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "UNBLOCK", self._client_id)
-            await asyncio.sleep(_ASK_AGAIN / 10)
+        if not (self._reading and self._session):
+            return
+        async with self._session.beside() as beside:
+            while self._reading:
+                await beside.command("upkeep", "CLIENT", "UNBLOCK", self._client_id)
+                await asyncio.sleep(_ASK_AGAIN / 10)
 
     async def close(self) -> None:
         if self._session:
@@ -124,7 +127,7 @@ class Reader:
         mark = f"clusterd|{self._stream.group}|{self.consumer}|"
         self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
         await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
-        listed = await self._gateway.ask_server(self._gateway.keys.stream, "CLIENT", "LIST", "TYPE", "normal")
+        listed = await session.command("upkeep", "CLIENT", "LIST", "TYPE", "normal")
         clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
         ours = next((client.get("user") for client in clients if client["id"] == str(self._client_id)), None)
         others = [

@@ -40,7 +40,8 @@ class Meaning(NamedTuple):
 
 MEANINGS: Final = (
     Meaning(("BUSYGROUP",), "{}", GroupExistsError),
-    Meaning(("NOGROUP", "UNBLOCKED", "ERR no such key"), "{}", GroupMissingError),
+    Meaning(("NOGROUP", "ERR no such key"), "{}", GroupMissingError),
+    Meaning(("UNBLOCKED",), "redis ended a read, as it or the stream is not what it was: {}"),
     Meaning(("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN"), "redis refuses writes: {}", StoreRefusesError),
     Meaning(
         ("NOAUTH", "ERR Protocol error: unauthenticated"),
@@ -72,9 +73,16 @@ MEANINGS: Final = (
     Meaning(("WRONGTYPE",), "redis holds something else under a key of ours, move that away: {}"),
 )
 """What Redis replies, and what is to be done about it."""
+_NO_PRIMARY: Final = ("UNBLOCKED", "READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS")
+"""What a server replies that is not the primary, not yet, or not for long: it is to be looked for."""
 _FAILED_SCRIPT: Final = "user_script"
 _OF_ANYTHING: Final = ("DENIED", "ERR max number of clients", "LOADING", "MASTERDOWN", "BUSY ", "CLUSTERDOWN")
 """What a server may reply to a login too, whatever the password."""
+
+
+def leads_elsewhere(reply: ReplyError) -> bool:
+    """Whether the primary may be another one by now: nothing was done, and a new connection finds it."""
+    return str(reply).startswith(_NO_PRIMARY)
 
 
 def of_reply(reply: ReplyError) -> Exception:
@@ -123,6 +131,28 @@ def of_failure(error: Exception) -> Exception:
         case UnicodeError():
             return StoreUnavailableError("redis.url names a host that cannot be one: mend it")
     return StoreUnavailableError()
+
+
+def of_sentinel(error: Exception) -> str:
+    """Why a Sentinel does not tell where the primary is: what follows its address in a reason."""
+    match error:
+        case ReplyError():
+            return _of_sentinels_reply(str(error))
+        case ssl.SSLError():
+            return _of_tls(error).detail
+        case hiredis.ProtocolError():
+            return "no sentinel, or one that speaks TLS"
+        case UnicodeError():
+            return "no host can be called so"
+    return "no answer"
+
+
+def _of_sentinels_reply(text: str) -> str:
+    if text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
+        return "does not let us in, look at redis.sentinel_username and redis.sentinel_password"
+    if text.startswith("ERR unknown command"):
+        return "another server than a sentinel"
+    return _shown(text)
 
 
 def _of_tls(error: ssl.SSLError) -> StoreUnavailableError:

@@ -55,6 +55,12 @@ class Store:
         """
         return [*await self._server.look(), *await self._agreement.look()]
 
+    async def followed_primary(self) -> str:
+        """Leaves a server that is the primary no more by the Sentinels' account. Host and port of the one that is;
+        empty where the settings name the server. Raises StoreUnavailableError.
+        """
+        return await self.gateway.followed_primary()
+
     async def leave(self) -> None:
         """This process is about to end: others need not agree with it."""
         await self._agreement.leave()

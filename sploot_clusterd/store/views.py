@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -138,11 +138,7 @@ class ViewStore:
         return list(await self._gateway.read("view", "MGET", *keys))
 
     async def _submit(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
-        try:
-            return list(await self._gateway.run(scripts.SUBMIT, most=self._maxlen, payloads=payloads))
-        except StoreRefusesError:
-            self._gateway.forget_connections()
-            raise
+        return list(await self._gateway.run(scripts.SUBMIT, most=self._maxlen, payloads=payloads))
 
 
 def _batches(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -33,6 +33,7 @@ def test_example_names_every_setting_and_no_other():
 def test_settings_that_are_commented_out_are_the_ones_without_a_default(tmp_path):
     text = EXAMPLE.read_text()
     whole = re.sub(r"\ntokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
+    whole = whole.replace("redis://127.0.0.1:6379/0", "redis+sentinel://127.0.0.1/mymaster")
     whole = re.sub(r"/etc/ssl/\w+-ca.pem", __file__, whole)
     (tmp_path / "whole.toml").write_text(whole)
     token = tmp_path / "token"

@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from sploot_clusterd.config import Secret, SecretUrl, load, read
-from sploot_clusterd.config.redis_url import is_allowed, tls_options
+from sploot_clusterd.config.redis_url import is_allowed, location, tls_options
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.store.address import address_of
 
@@ -23,6 +23,13 @@ ACCEPTED = [
     ("unix://user@/run/redis.sock?db=1&password=hunter2", 1),
 ]
 """With the number of the database that each one means."""
+
+SENTINELS = [
+    ("redis+sentinel://h/mymaster", (("h", 26379),), "mymaster", "redis://sentinel"),
+    ("redis+sentinel://h,i:1/a.b-c_D/2", (("h", 26379), ("i", 1)), "a.b-c_D", "redis://sentinel/2"),
+    ("redis+sentinel://u:p%23@w@[::1]:7,10.0.0.1/s/?db=4", (("::1", 7), ("10.0.0.1", 26379)), "s", "redis://u:p%23@w@"),
+    ("rediss+sentinel://:p@h:26380/s/0?ssl_cert_reqs=none", (("h", 26380),), "s", "rediss://:p@sentinel/0?ssl_"),
+]
 
 
 @pytest.mark.parametrize(("url", "database"), ACCEPTED)
@@ -75,6 +82,20 @@ def test_what_is_accepted_is_understood_as_by_the_library(tmp_path, url, databas
         "unix://relative/s",
         "unix://",
         "unix:///",
+        "redis+sentinel://h",
+        "redis+sentinel://h/",
+        "redis+sentinel:///service",
+        "redis+sentinel://h,/service",
+        "redis+sentinel://h:0/service",
+        "redis+sentinel://h:99999/service",
+        "redis+sentinel://h i/service",
+        "redis+sentinel://[h]/service",
+        "redis+sentinel://h/my master",
+        "redis+sentinel://h/service/x",
+        "redis+sentinel://h/service/0/1",
+        "redis+sentinel://h/service?bogus=1",
+        "redis+sentinel://:hunter2#@h/service",
+        "unix+sentinel://h/service",
     ],
 )
 def test_what_is_refused_says_what_is_allowed_and_shows_nothing(tmp_path, url):
@@ -84,6 +105,24 @@ def test_what_is_refused_says_what_is_allowed_and_shows_nothing(tmp_path, url):
     assert text.startswith("redis.url = ******** ($REDIS_URL): expected redis://host, ")
     assert "no options but db, username, password," in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(("url", "sentinels", "service", "begins"), SENTINELS)
+def test_sentinels_are_taken_out_of_the_url(tmp_path, url, sentinels, service, begins):
+    settings = read(environ={"REDIS_URL": url}, directory=tmp_path).redis
+    found = location(settings.url.reveal())
+    assert (found.sentinels, found.service) == (sentinels, service)
+    assert found.url.startswith(begins)
+    address = address_of(settings)
+    assert (address.tls is not None) == url.startswith("rediss")
+    assert (address.username, address.password, address.database) == {
+        0: ("", "", 0),
+        1: ("", "", 2),
+        2: ("u", "p#@w", 4),
+        3: ("", "p", 0),
+    }[SENTINELS.index((url, sentinels, service, begins))]
+    assert "p@" not in repr(settings.url)
+    assert "w@" not in repr(settings.url)
 
 
 def test_options_that_need_tls_are_told_apart():

@@ -77,6 +77,13 @@ def test_loopback(host, loopback):
         ({"REDIS_SSL_CA_CERTS": "/ca.pem"}, "expected redis.ssl = true or a rediss:// URL"),
         ({"REDIS_URL": "redis://h?ssl_cert_reqs=none"}, "or a rediss:// URL with ssl_cert_reqs"),
         ({"REDIS_URL": "redis://:one@h", "REDIS_PASSWORD": "two"}, "two different passwords"),
+        ({"REDIS_URL": "redis+sentinel://:one@h,i/s", "REDIS_PASSWORD": "two"}, "two different passwords"),
+        ({"REDIS_URL": "redis+sentinel://h/s?ssl_cert_reqs=none"}, "or a rediss:// URL with ssl_cert_reqs"),
+        (
+            {"REDIS_SENTINEL_USERNAME": "u"},
+            'redis.sentinel_username = "u" ($REDIS_SENTINEL_USERNAME): expected a redis+',
+        ),
+        ({"REDIS_SENTINEL_PASSWORD": "p"}, 'redis.sentinel_password = "********" ($REDIS_SENTINEL_PASSWORD): expected'),
         ({"INTERNAL_TOKEN": STRONG, "INTERNAL_TOKEN_FILE": "/dev/null"}, "expected only one of the two"),
         ({f"CLUSTER_ENGINE_HERO_{name}": "0" for name in ("QUALITY", "CLOSENESS", "RECENCY")}, "at least one weight"),
         ({f"CLUSTER_ENGINE_WEIGHTS_{kind}": "0" for kind in ("EMBEDDING", "POSE", "CONTEXT")}, "at least one weight"),
@@ -95,6 +102,8 @@ def test_contradictions_are_refused(tmp_path, environ, said):
         {"REDIS_SSL_CA_CERTS": __file__, "REDIS_URL": "rediss://h"},
         {"REDIS_SSL": "1", "REDIS_URL": "redis://h?ssl_cert_reqs=none"},
         {"REDIS_URL": "redis://:s%2Fame@h", "REDIS_PASSWORD": "s/ame"},
+        {"REDIS_URL": "redis+sentinel://:s%2Fame@h,i/s", "REDIS_PASSWORD": "s/ame", "REDIS_SENTINEL_PASSWORD": "other"},
+        {"REDIS_URL": "rediss+sentinel://h/s?ssl_cert_reqs=none", "REDIS_SSL_CA_CERTS": __file__},
     ],
 )
 def test_what_only_looks_like_a_contradiction(tmp_path, environ):

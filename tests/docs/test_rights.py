@@ -19,8 +19,8 @@ from tests.faults.fleet import TOKEN, Daemon
 from tests.support.waiting import eventually
 
 STORE = Path(sploot_clusterd.__file__).parent / "store"
-OF_A_CONNECTION = {"auth", "select"}
-"""What opens one; the first is everybody's, the second named beside the others."""
+OF_A_CONNECTION = {"auth", "select", "role"}
+"""What opens one; the first is everybody's, the others are named beside the rest."""
 
 
 def rights() -> list[str]:

@@ -5,8 +5,9 @@ import pytest
 
 from sploot_clusterd.engine import Params, Profiles, Sampled, apply, learn
 from sploot_clusterd.engine.assignment import assignment
+from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import Merge, Move, Rename, SetHero, Split
-from tests.engine.corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, stir
+from tests.engine.corrected import EVERY, FIRST, SECOND, THIRD, album, corrected, group, images, refused, stir
 from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 ONE_CELL = Params(max_cluster_size=2, join_cosine=0.1, join_threshold=0.1)
@@ -109,6 +110,35 @@ def test_where_two_pinned_heroes_meet_the_newest_pin_counts():
     assert pet.clusters[0]["hero_image_id"] == "g1-2"
     pet.apply(job(6, removed=["g1-2"]))
     assert pet.clusters[0]["hero_image_id"] == "g0-4"
+
+
+AGAIN = photos([4])[3]
+
+
+@pytest.mark.parametrize("late", [2, 3])
+@pytest.mark.parametrize(("chosen", "is_hero"), [(20, True), (5, False)])
+def test_a_chosen_hero_outlasts_a_removal_of_before_it_wherever_that_comes(chosen, is_hero, late):
+    pet = album()
+    jobs = [job(chosen, corrections=[SetHero(FIRST, "g0-3")]), job(30, AGAIN)]
+    jobs.insert(late - 1, job(10, removed=["g0-3"]))
+
+    for each in jobs:
+        pet.apply(each)
+
+    pins = {m.pinned for cell in pet.album.cells.values() for m in cell.members if m.image_id == "g0-3"}
+    assert pins == {decode_row(pet.rows()["g0-3"]).pinned} == {(*jobs[0].sequence, 0) if is_hero else None}
+    assert (pet.clusters[0]["hero_image_id"] == "g0-3") >= is_hero
+
+
+def test_a_choice_of_before_the_image_was_removed_is_stale_when_that_is_there_again():
+    pet = album()
+    pet.apply(job(10, removed=["g0-3"]))
+    pet.apply(job(30, AGAIN))
+
+    reason, detail = refused(pet, 5, SetHero(FIRST, "g0-3"))
+
+    assert reason == "stale_correction"
+    assert detail.endswith("image_id: g0-3 was removed since, and came again")
 
 
 def test_a_corrected_cluster_is_shown_from_one_image_on():

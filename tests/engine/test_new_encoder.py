@@ -198,3 +198,32 @@ def test_a_matched_label_goes_along_when_new_photos_outnumber_those_sent_again()
     pet.apply(job(2, *(again(f"g0-{n}") for n in range(5)), *new, model_version="m@2"))
 
     assert next(c["label"] for c in pet.clusters if c["id"] == pet.cluster_of("g0-0")) == "Portraits"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_id_does_not_pass_to_photos_that_left_while_the_last_that_were_shown_are_elsewhere(force):
+    pet = album(Params(min_cluster_size=3))
+    for n in range(2):
+        pet.apply(job(2 + n, insight(f"g0-{n}", direction(0, 0.3, n)), model_version="m@2"))
+    assert set(pet.members()[FIRST]) == {"g0-2", "g0-3", "g0-4"}
+    elsewhere = [insight(f"g0-{n}", direction(look, 0.3, 1)) for n, look in [(2, 1), (3, 2), (4, 5)]]
+
+    pet.apply(job(4, *elsewhere, force=force))
+    pet.apply(job(5, insight("new", direction(0, 0.3, 1)), model_version="m@2"))
+
+    assert pet.cluster_of("g0-0") == pet.cluster_of("new") == "pet_123-cluster-3"
+    corrected(pet, 6, Rename(FIRST, "it leads there"))
+    assert pet.clusters[-1]["label"] == "it leads there"
+
+
+def test_it_passes_to_most_of_the_photos_when_none_were_shown_under_it_any_more():
+    pet = album(Params(min_cluster_size=3))
+    pet.apply(job(2, removed=["g0-3", "g0-4"]))
+    for n in range(2):
+        pet.apply(job(3 + n, insight(f"g0-{n}", direction(0, 0.3, n)), model_version="m@2"))
+    assert FIRST not in pet.members()
+
+    pet.apply(job(5, insight("g0-2", direction(9)), model_version="m@2"))
+    pet.apply(job(6, insight("new", direction(0, 0.3, 1)), model_version="m@2"))
+
+    assert set(pet.members()[FIRST]) == {"g0-0", "g0-1", "new"}

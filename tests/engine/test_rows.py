@@ -14,13 +14,20 @@ from sploot_clusterd.engine.rows import (
     remove,
     take_attributes,
     take_listed,
+    take_pin,
     take_vectors,
 )
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import EntryId
 
 sequences = st.builds(EntryId, st.just(1_700_000_000_000), st.integers(0, 6))
-TAKE = {"listed": take_listed, "attributes": take_attributes, "vectors": take_vectors, "removed": remove}
+TAKE = {
+    "listed": take_listed,
+    "attributes": take_attributes,
+    "vectors": take_vectors,
+    "removed": remove,
+    "pinned": take_pin,
+}
 
 
 def event(kind, at):
@@ -30,6 +37,7 @@ def event(kind, at):
         "attributes": Attributes(at, at.seq / 10, f"label-{at.seq}", at.seq),
         "vectors": Vectors(at, 0, 0, bytes([at.seq, 1]), -1),
         "removed": at,
+        "pinned": (*at, 0),
     }[kind]
 
 
@@ -66,7 +74,7 @@ def test_a_row_survives_its_encoding(history):
 @given(events)
 def test_an_image_exists_if_anything_newer_than_its_removal_was_said(history):
     removed = max((at for kind, at in history if kind == "removed"), default=None)
-    said = [at for kind, at in history if kind != "removed" and (removed is None or at >= removed)]
+    said = [at for kind, at in history if kind not in {"removed", "pinned"} and (removed is None or at >= removed)]
 
     assert folded(history).exists == bool(said)
 

@@ -83,6 +83,19 @@ def test_corrected_clusters_follow_what_users_said():
     assert numbered(pet)[FIRST] == {"g0-4", "g0-5"}
 
 
+def test_an_id_stays_with_its_photos_when_the_one_that_a_user_left_there_goes_and_another_like_it_comes():
+    pet = Pet(Params(rebuild_least=3))
+    pet.apply(job(1, *of({"i1": [0.4, 0.4, 1, 1], "i2": [-0.4, 0.7, 0.1, -0.7]})))
+    pet.apply(job(2, *of({"i3": [-0.4, 0.1, 0.4, -0.7], "i4": [1, 0.1, -1, -1]})))
+    corrected(pet, 3, Split(FIRST, ["i2"]))
+    pet.apply(job(4, *of({"i5": [0.7, -1, 0.7, -0.7], "i6": [0.7, 0.1, -0.4, -1]})))
+    assert set(pet.members()[FIRST]) == {"i3", "i4", "i5", "i6"}
+
+    pet.apply(job(5, *of({"i7": [-0.4, 0.1, 0.4, -0.7], "i8": [0.7, -1, 0.4, -0.4]}), removed=["i3"]))
+
+    assert set(pet.members()[FIRST]) == {"i4", "i5", "i6", "i8"}
+
+
 def check(before, after, margin):
     """What readers saw, and see now."""
     (old_view, old), (view, new) = before, after

@@ -51,13 +51,15 @@ def main() -> int:
 
 
 def _is_asked_for(plan: Plan, asked: argparse.Namespace) -> bool:
+    if plan.small is None and not asked.full:
+        return False
     if asked.only:
         return any(text in plan.name for text in asked.only)
     return not (asked.full and plan.takes_an_hour)
 
 
 def _size(plan: Plan, asked: argparse.Namespace) -> Size:
-    if not asked.full:
+    if not asked.full and plan.small:
         return plan.small
     return replace(plan.full, harms=asked.soak_minutes) if plan.takes_an_hour else plan.full
 

@@ -16,6 +16,7 @@ from tests.faults import (
     outages,
     overload,
     poison,
+    sentinels,
     slow_clients,
     soak,
 )
@@ -25,7 +26,8 @@ from tests.faults.harm import Experiment, Size
 class Plan(NamedTuple):
     name: str
     run: Experiment
-    small: Size
+    small: Size | None
+    """None: it runs in full only."""
     full: Size
     needs: Literal["", "root", "faketime"] = ""
     takes_an_hour: bool = False
@@ -64,6 +66,10 @@ _REDIS = (
     Plan("disk of the append-only file full", outages.full_disk, Size(300, 300, 1), Size(5000, 250, 5), "root"),
     Plan("replica promoted after a cut", failover.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
     Plan("replica promoted by FAILOVER", failover.switched_over, Size(400, 300, 1), Size(5000, 300, 6)),
+    Plan("Sentinels: kill -9 of the primary", sentinels.primary_killed, Size(300, 200, 1), Size(5000, 250, 10)),
+    Plan("Sentinels: FAILOVER at the primary", sentinels.handed_over, None, Size(2000, 250, 1)),
+    Plan("Sentinels: SENTINEL FAILOVER", sentinels.ordered, None, Size(5000, 250, 10)),
+    Plan("Sentinels: the first one silent", sentinels.one_silent, None, Size(5000, 250, 10)),
     Plan("the price of WAIT 1", failover.wait_cost, Size(200, 0, 0), Size(3000, 0, 0)),
     Plan("SCRIPT FLUSH", keyspace.scripts_flushed, Size(400, 300, 10), Size(5000, 300, 100)),
     Plan("XGROUP DESTROY", keyspace.group_destroyed, Size(400, 300, 2), Size(5000, 300, 20)),

@@ -16,6 +16,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
 from tests.support.stores import opened
+from tests.support.teller import Teller
 from tests.support.waiting import eventually
 
 
@@ -108,6 +109,15 @@ async def test_a_certificate_of_the_named_ca_for_the_named_host_is_trusted(liste
     await ping(f"rediss://localhost:{port}", ssl_ca_certs=ca_file)
     await ping(f"redis://localhost:{port}", ssl=True, ssl_ca_certs=ca_file)
     await ping(f"rediss://localhost:{port}?ssl_ca_certs={ca_file}")
+
+
+async def test_sentinels_and_what_they_name_are_asked_by_it(listen: Listen, context, ca_file: str):
+    async with Teller(await listen(context), host="localhost", context=context) as teller:
+        await ping(f"rediss+sentinel://localhost:{teller.port}/mymaster", ssl_ca_certs=ca_file)
+        told = await refusal(f"rediss+sentinel://localhost:{teller.port}/mymaster")
+    assert told.startswith(
+        f"no sentinel names the primary of mymaster: localhost:{teller.port}: redis shows a certificate"
+    )
 
 
 async def test_another_ca_is_not_trusted(listen: Listen, context, tmp_path: Path):
