@@ -24,6 +24,7 @@ from tests.bench.insights import insights
 from tests.bench.jobs import jobs
 from tests.bench.memory import memory
 from tests.bench.process import process
+from tests.bench.queueing import queueing
 from tests.bench.rivals import rivals
 from tests.bench.shapes import shapes
 from tests.bench.table import HEAD, refreshed, row
@@ -47,6 +48,7 @@ MEASURES: dict[str, Measure] = {
     "rivals": rivals,
     "process": process,
     "insights": insights,
+    "queueing": queueing,
 }
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.bench.__main__ import MEASURES, main
-from tests.bench.draw import NAMES, draw
+from tests.bench.draw import CURVES, draw
 from tests.bench.figure import Figure, Size
 from tests.bench.table import middle, refreshed
 
@@ -47,7 +47,9 @@ def test_the_spread_is_shown():
 
 def test_figures_are_drawn_from_what_was_measured_before(tmp_path, capsys):
     points = [
-        Figure(f"a job, {over}: {at}", "us", [at * 2.0, at * 3.0], over=over, at=at) for over in NAMES for at in (1, 64)
+        Figure(f"a job, {over}: {at}", "us", [at * 2.0, at * 3.0], over=over, at=at)
+        for over in CURVES
+        for at in (1, 64)
     ]
     (tmp_path / "in.json").write_bytes(
         msgspec.json.encode({"shapes": points, "others": [Figure("other", "ms", [1.0])]})
@@ -55,7 +57,7 @@ def test_figures_are_drawn_from_what_was_measured_before(tmp_path, capsys):
 
     assert main(["--from", str(tmp_path / "in.json"), "--draw", str(tmp_path / "pictures")]) == 0
 
-    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == set(NAMES.values())
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == {curve.file for curve in CURVES.values()}
     for path in (tmp_path / "pictures").iterdir():
         assert path.read_text().rstrip().endswith("</svg>")
         assert path.stat().st_size < 20_000
