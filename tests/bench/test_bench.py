@@ -25,6 +25,7 @@ _TINY = Size(
 )
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize("name", MEASURES)
 def test_every_group_measures_something(name: str, tmp_path, capsys):
     assert main(["--only", name, "--json", str(tmp_path / "out.json")], _TINY) == 0

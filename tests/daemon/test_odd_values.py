@@ -16,7 +16,10 @@ _defaults = Settings()
 KEYS = Keys(_defaults.clusters.namespace, _defaults.stream.key, _defaults.stream.dead_letter)
 SAMPLE = KEYS.sample("v1")
 PET = KEYS.pet("odd")
-LOOKED_AT = [KEYS.stream_agreement, KEYS.namespace_agreement, KEYS.backfills, KEYS.wants, KEYS.tellings]
+LOOKED_AT = [
+    *(KEYS.stream_agreement, KEYS.namespace_agreement, KEYS.partitions),
+    *(KEYS.backfills, KEYS.wants, KEYS.tellings),
+]
 """What nothing that a caller does comes across: the daemon looks at them every few seconds, at all of them at once."""
 FOREIGN = {
     b"\xff\xfe": b"\xff",
