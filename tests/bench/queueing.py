@@ -25,8 +25,8 @@ _LOADS: Final = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 _PROCESSES: Final = 8
 _PARTITIONS: Final = 64
 _PETS: Final = 200_000
-_AWAY_S: Final = 9.0
-"""How long a lost process' partitions stand still: its lease, and the next look of the others."""
+_AWAY_S: Final = 5.0
+"""How long a lost process' partitions stand still: its leases."""
 _FAILOVER_S: Final = 20.0
 """How long a Redis Cluster with its default node timeout takes to put a replica in a dead primary's place."""
 _LOAD: Final = 0.5

@@ -109,8 +109,8 @@ _CALLERS = (
     Plan("soak", soak.soak, Size(0, 200, 2, 1.0), Size(0, 60, 60, 60.0), takes_an_hour=True),
 )
 _FAIRNESS = (
-    Plan("fairness: a backfill of large jobs", fairness.backfill, Size(30, 8, 2), Size(200, 8, 6)),
-    Plan("fairness: jobs at the limits", fairness.at_the_limits, Size(30, 8, 1), Size(200, 8, 2)),
+    Plan("fairness: a backfill of large jobs", fairness.backfill, Size(30, 8, 2), Size(200, 8, 24)),
+    Plan("fairness: jobs at the limits", fairness.at_the_limits, Size(30, 8, 1), Size(200, 8, 12)),
     Plan("fairness: force on a large album", fairness.forced, Size(30, 8, 1), Size(200, 8, 1)),
     Plan("fairness: a flood of small jobs", fairness.flood, Size(30, 8, 400), Size(200, 8, 2000)),
     Plan("fairness: a flood of stale corrections", fairness.late, Size(30, 8, 300), Size(200, 8, 1000)),
