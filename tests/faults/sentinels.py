@@ -164,48 +164,6 @@ async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = 
     fleet.redis = now.client
 
 
-def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
-    """What Redis lost in these spans is named, and no breach."""
-    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
-    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
-    outcome.breaches += outcome.verdict.breaches(never=load.ledger.under_way(outcome.verdict.lost, spans))
-    return outcome
-
-
-async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = True) -> None:
-    """Waits until the other one is the primary, and Sentinels say so if they are to."""
-
-    async def is_so() -> bool:
-        return await now.is_primary() and (not named or watched.primary() is now)
-
-    await eventually(is_so, what="the replica to take over", timeout=30)
-    fleet.redis = now.client
-
-
-async def _none_left(node: Node) -> bool:
-    """Whether no daemon reads there. A server that is demoted closes what was open."""
-    await node.reconnect()
-    return not [client for client in await node.client.client_list() if client["name"].startswith("clusterd|")]
-
-
-def _excused(outcome: Outcome, load: Load, spans: list[tuple[float, float]]) -> Outcome:
-    """What Redis lost in these spans is named, and no breach."""
-    outcome.verdict.details += [f"lost by Redis: {image}" for image in outcome.verdict.lost]
-    outcome.figures["lost by Redis"] = len(outcome.verdict.lost)
-    outcome.breaches += outcome.verdict.breaches(never=load.ledger.under_way(outcome.verdict.lost, spans))
-    return outcome
-
-
-async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = True) -> None:
-    """Waits until the other one is the primary, and Sentinels say so if they are to."""
-
-    async def is_so() -> bool:
-        return await now.is_primary() and (not named or watched.primary() is now)
-
-    await eventually(is_so, what="the replica to take over", timeout=30)
-    fleet.redis = now.client
-
-
 async def _none_left(node: Node) -> bool:
     """Whether no daemon is connected to it. A server that is demoted closes what was open."""
     await node.reconnect()
