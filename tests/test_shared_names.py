@@ -1,6 +1,9 @@
-"""What tests share by name has a home: `tests.support`, or a module of the room; never a conftest or another test."""
+"""What tests share by name has a home: `tests.support`, or a module of the room; never a conftest or another test. And
+a name is given once in a file: the second of two functions hides the first.
+"""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +55,26 @@ def test_the_guard_sees_every_such_import(tmp_path: Path, line: str):
     (tmp_path / "pet.py").touch()
     path.write_text(f"import tests.support.api\nfrom aiohttp.test_utils import make_mocked_request\n{line}\n")
     assert list(homeless(path)) == [line]
+
+
+def given_twice(path: Path) -> list[str]:
+    """The functions and classes of a module, or of a class in it, that are defined again under the same name."""
+    tree = ast.parse(path.read_text())
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    twice: list[str] = []
+    for scope in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+        names = Counter(each.name for each in scope.body if isinstance(each, kinds) and not each.decorator_list)
+        twice += [name for name, count in names.items() if count > 1]
+    return twice
+
+
+def test_no_name_is_given_twice_in_a_file():
+    files = [*TESTS.rglob("*.py"), *(TESTS.parent / "sploot_clusterd").rglob("*.py")]
+    assert {str(path.relative_to(TESTS.parent)): bad for path in files if (bad := given_twice(path))} == {}
+
+
+def test_the_guard_sees_what_is_hidden(tmp_path: Path):
+    (tmp_path / "sample.py").write_text(
+        "def one(): ...\nclass Two:\n  def x(self): ...\n  def x(self): ...\ndef one(): ...\n"
+    )
+    assert given_twice(tmp_path / "sample.py") == ["one", "x"]
