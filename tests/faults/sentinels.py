@@ -85,7 +85,7 @@ async def ordered(directory: Path, seed: int, size: Size) -> Outcome:
 
     async def order(fleet: Fleet, watched: Watched, primary: Node) -> None:
         began = time.monotonic()
-        await eventually(watched.sentinels[0].takes_the_order, what="an order to be taken")
+        await eventually(lambda: watched.sentinels[0].leaves(primary), what="an order to be carried out", timeout=30)
         await _promoted(fleet, watched, watched.other(primary))
         await eventually(primary.has_no_readers, what="daemons to leave the former primary")
         spans.append((began, time.monotonic()))
@@ -162,11 +162,3 @@ async def _promoted(fleet: Fleet, watched: Watched, now: Node, *, named: bool = 
 
     await eventually(is_so, what="the replica to take over", timeout=30)
     fleet.redis = now.client
-
-
-async def _none_left(node: Node) -> bool:
-    """Whether no daemon is connected to it. A server that is demoted closes what was open."""
-    await node.reconnect()
-    return not [
-        client for client in await node.client.client_list() if client["user"] == "default" and client["lib-name"] == ""
-    ]

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from tests.support.waiting import wait_until
 SERVICE = "mymaster"
 SENTINEL_PASSWORD = "the-sentinels-password"
 _DOWN_AFTER_MS = 300
+_FAILOVER_MS = 3000
+"""For each step of a promotion. It has to be well above a second: so seldom a Sentinel looks whether a replica that it
+told to is the primary by now.
+"""
 _QUICK = ("info-period", 200, "publish-period", 200, "ping-period", 100)
 """Milliseconds between a Sentinel's looks, which are 10, 2 and 1 s else."""
 _ASK_SECONDS = 1.0
@@ -104,7 +109,7 @@ class SentinelProcess:
         monitor = f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 2"
         times = [
             f"sentinel {name} {SERVICE} {ms}"
-            for name, ms in (("down-after-milliseconds", _DOWN_AFTER_MS), ("failover-timeout", 1000))
+            for name, ms in (("down-after-milliseconds", _DOWN_AFTER_MS), ("failover-timeout", _FAILOVER_MS))
         ]
         text = [
             "bind 127.0.0.1",
@@ -123,18 +128,31 @@ class SentinelProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, *command: str | int) -> object:
+    def ask(self, *command: str | int) -> Any:
         """Its reply. Raises RedisError."""
         limits = {"socket_timeout": _ASK_SECONDS, "socket_connect_timeout": _ASK_SECONDS}
         with BlockingRedis(port=self.port, password=SENTINEL_PASSWORD, protocol=2, **limits) as client:
             return client.execute_command(*command)
 
-    def takes_the_order(self) -> bool:
-        """To fail over; not while it has not looked at the replica lately."""
-        try:
-            return bool(self.ask("SENTINEL FAILOVER", SERVICE))
-        except ResponseError:
-            return False
+    def names(self) -> int:
+        """The primary's port."""
+        _, port = self.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", SERVICE)
+        return int(port)
+
+    def sees_all(self) -> bool:
+        """Whether it knows the other two Sentinels and the replica."""
+        reply = self.ask("SENTINEL MASTER", SERVICE)
+        return (int(reply["num-other-sentinels"]), int(reply["num-slaves"])) == (2, 1)
+
+    def leaves(self, primary: Node) -> bool:
+        """Whether it has promoted another one, as ordered. An order that it took it gives up where it has heard nothing
+        of the replica for a moment, as on a busy machine: then it is ordered again.
+        """
+        if self.names() != primary.port:
+            return True
+        with suppress(ResponseError):  # it is at it, or knows of no good replica yet
+            self.ask("SENTINEL FAILOVER", SERVICE)
+        return False
 
     def kill(self) -> None:
         self._process.kill()
@@ -163,7 +181,10 @@ class Watched:
             wait_until(lambda each=sentinel: _answers(each), what="a sentinel to answer")
             if quick:
                 sentinel.ask("SENTINEL DEBUG", *_QUICK)
-        wait_until(lambda: all(map(_sees_all, self.sentinels)), what="the sentinels to see each other and the replica")
+        wait_until(
+            lambda: all(each.sees_all() for each in self.sentinels),
+            what="the sentinels to see each other and the replica",
+        )
 
     @property
     def env(self) -> dict[str, str]:
@@ -172,11 +193,11 @@ class Watched:
 
     def ready_again(self, primary: Node) -> bool:
         """Whether all Sentinels agree on the primary, and can promote the other one."""
-        return all(_names(each) == primary.port and _sees_all(each) for each in self.sentinels)
+        return all(each.names() == primary.port and each.sees_all() for each in self.sentinels)
 
     def primary(self) -> Node:
         """By the account of the last Sentinel."""
-        port = _names(self.sentinels[-1])
+        port = self.sentinels[-1].names()
         return next(node for node in self.nodes if node.port == port)
 
     def other(self, node: Node) -> Node:
@@ -194,16 +215,6 @@ def _answers(sentinel: SentinelProcess) -> bool:
         return bool(sentinel.ask("PING"))
     except OSError:
         return False
-
-
-def _names(sentinel: SentinelProcess) -> int:
-    _, port = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", SERVICE)
-    return int(port)
-
-
-def _sees_all(sentinel: SentinelProcess) -> bool:
-    reply = sentinel.ask("SENTINEL MASTER", SERVICE)
-    return (int(reply["num-other-sentinels"]), int(reply["num-slaves"])) == (2, 1)
 
 
 def _end_with_us() -> None:
