@@ -61,6 +61,8 @@ class Consumer:
         self._lanes = lanes
         self._taken_up = set[Lane]()
         """Lanes whose entries that were this consumer's already it has taken up, in this session."""
+        self._known = set[Lane]()
+        """Lanes where it did so in an earlier session: whatever is its own there was delivered to this process."""
         self._behind = set[Lane]()
         """Lanes of which the last read gave as much as was asked for."""
         self._reader: Reader | None = None
@@ -125,9 +127,10 @@ class Consumer:
 
     async def _take_up(self, lane: Lane) -> None:
         """First what is ours already: read before a crash, or with a reply that got lost on the way."""
-        async for entries in lane.stream.claim(self._consumer, ClaimKind.OWN):
+        async for entries in lane.stream.claim(self._consumer, ClaimKind.OWN, lives=lane in self._known):
             await lane.run(Batch(self._consumer, entries, self._progress))
         self._taken_up.add(lane)
+        self._known.add(lane)
 
     async def _read(self, reader: Reader, lanes: Sequence[Lane]) -> None:
         """One read of all of them, and what was read to its outcomes, partitions side by side."""

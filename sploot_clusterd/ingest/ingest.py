@@ -184,5 +184,6 @@ class Ingest:
             health=self._health,
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,
+            renew=self.leases.renew_all,
             retry_idle_ms=self._settings.stream.retry_idle_ms,
         )

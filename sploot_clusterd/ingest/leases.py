@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
@@ -14,22 +14,38 @@ from sploot_clusterd.waiting import pause
 
 _LONGEST_RUN: Final = 20
 """Times the idle limit after which a run counts as hung: it is renewed no more, and another consumer takes its jobs."""
-_IDS_A_CALL: Final = 100
 _LONGEST_TICK: Final = 5.0
 """Seconds between passes, however long the idle limit: a root task shows its progress by them."""
 _DRAIN_TICK: Final = 0.05
 
 
-class _Lease(NamedTuple):
-    stream: Stream
-    consumer: str
-    entries: Collection[bytes]
-    held_since: float
-    runs_since: float | None
-    """None: they wait."""
+class Lease:
+    """Some entries in a consumer's hands."""
+
+    def __init__(self, stream: Stream, consumer: str, entries: Iterable[bytes]) -> None:
+        self.stream = stream
+        self.consumer = consumer
+        self.entries = list(entries)
+        """Those that are still ours, as far as is known."""
+        self.held_since = time.monotonic()
+        self.runs_since: float | None = self.held_since
+        """None: they wait."""
+
+    def keep(self, entries: Collection[bytes]) -> None:
+        """The others are not in hand any more."""
+        self.entries = [entry for entry in self.entries if entry in entries]
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within it, they are not run, and so cannot hang."""
+        self.runs_since = None
+        try:
+            yield
+        finally:
+            self.runs_since = time.monotonic()
 
 
-TakeLease = Callable[..., AbstractContextManager[None]]
+TakeLease = Callable[..., AbstractContextManager[Lease]]
 """`Leases.lease`, for one partition's stream."""
 
 
@@ -44,31 +60,17 @@ class Leases:
         self._stopping = stopping
         self._idle = retry_idle_ms / 1000
         self._tick = min(self._idle / 3, _LONGEST_TICK)
-        self._leases: set[_Lease] = set()
+        self._leases = set[Lease]()
         self._outage = OutageLog("leases not renewed")
         health.expect(self.name)
 
     @contextmanager
-    def lease(
-        self,
-        consumer: str,
-        entries: Collection[bytes],
-        *,
-        waits: bool = False,
-        held_since: float | None = None,
-        stream: Stream | None = None,
-    ) -> Iterator[None]:
-        """Within it, the entries are renewed; what `waits` is not run and cannot hang.
-
-        `held_since`, by `time.monotonic`, is when the first of many short leases began: each may be too young to be
-        renewed. `stream` is theirs, where it is not the first partition's.
-        """
-        now = time.monotonic()
-        began = now if held_since is None else held_since
-        lease = _Lease(stream or self._stream, consumer, tuple(entries), began, None if waits else now)
+    def lease(self, consumer: str, entries: Iterable[bytes], *, stream: Stream | None = None) -> Iterator[Lease]:
+        """Within it, the entries are renewed. `stream` is theirs, where it is not the first partition's."""
+        lease = Lease(stream or self._stream, consumer, entries)
         self._leases.add(lease)
         try:
-            yield
+            yield lease
         finally:
             self._leases.discard(lease)
 
@@ -85,12 +87,19 @@ class Leases:
             await (asyncio.sleep(_DRAIN_TICK) if self._stopping.is_set() else pause(self._stopping, self._tick))
 
     async def renew_all(self) -> int:
-        """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
-        now, renewed = time.monotonic(), 0
-        for lease in list(self._leases):
+        """One pass: renews what has been in hand for a while and is not hung; how many entries that were.
+
+        A round trip for each consumer, however many leases there are: a pass that takes long comes too late.
+        """
+        now, due = time.monotonic(), dict[tuple[Stream, str], list[Lease]]()
+        for lease in self._leases:
             hangs = lease.runs_since is not None and now - lease.runs_since >= self._idle * _LONGEST_RUN
             if now - lease.held_since > self._idle / 4 and not hangs:
-                entries = list(lease.entries)
-                for at in range(0, len(entries), _IDS_A_CALL):
-                    renewed += await lease.stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
-        return renewed
+                due.setdefault((lease.stream, lease.consumer), []).append(lease)
+        return sum(await asyncio.gather(*(self._renew(*whose, leases) for whose, leases in due.items())))
+
+    async def _renew(self, stream: Stream, consumer: str, leases: Sequence[Lease]) -> int:
+        ours = await stream.renew(consumer, [*{entry for lease in leases for entry in lease.entries}])
+        for lease in leases:
+            lease.keep(ours)  # once is enough to say of what another has by now that it ended no process
+        return len(ours)

@@ -50,8 +50,10 @@ class Reclaimer:
         health: Health,
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
+        renew: Callable[[], Awaitable[object]],
         retry_idle_ms: int,
     ) -> None:
+        """`renew` keeps what this process has in hand from being taken over."""
         self._consumer = consumer
         self._living = living
         self._lanes = lanes
@@ -61,12 +63,13 @@ class Reclaimer:
         self._progress = partial(health.progress, self.name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
+        self._renew = renew
         self._outage = OutageLog("reclaim waits for redis")
         health.expect(self.name)
         self._duties = (
             Duty("due", _DUE_EVERY, self.claim_due),
             # A quarter, so that what a killed process held is done again within one and a half idle limits.
-            Duty("idle", retry_idle_ms / 4000, lambda: self.claim(ClaimKind.IDLE)),
+            Duty("idle", retry_idle_ms / 4000, self.claim_idle),
             Duty("upkeep", _UPKEEP_EVERY, self.upkeep),
         )
 
@@ -74,7 +77,7 @@ class Reclaimer:
         """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
         while not self._name_confirmed.is_set() and not await pause(self._stopping, _TICK):
             self._progress()
-        claims_own = True
+        claims_own, lives = True, False
         clock = asyncio.get_running_loop().time
         next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
         while not self._stopping.is_set():
@@ -82,8 +85,8 @@ class Reclaimer:
             try:
                 self._raise_failure()
                 if claims_own and not self._brake.seconds_left():
-                    await self.claim(ClaimKind.OWN)
-                    claims_own = False
+                    await self._claim(ClaimKind.OWN, self._open(), lives=lives)
+                    claims_own, lives = False, True
                     self._outage.available()
                 await self._run_taken_over()
                 for duty in self._duties:
@@ -129,6 +132,13 @@ class Reclaimer:
         """
         return await self._claim(ClaimKind.DUE, [lane for lane in self._open() if lane.due.possible])
 
+    async def claim_idle(self) -> int:
+        """As `claim`. First this process renews what it works on: after a moment in which it was not let run, all of that
+        would seem to be abandoned.
+        """
+        await self._renew()
+        return await self.claim(ClaimKind.IDLE)
+
     async def upkeep(self) -> int:
         """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
         done = 0
@@ -141,22 +151,22 @@ class Reclaimer:
     def _open(self) -> list[Lane]:
         return [lane for lane in self._lanes if lane.is_open]
 
-    async def _claim(self, kind: ClaimKind, lanes: Sequence[Lane]) -> int:
+    async def _claim(self, kind: ClaimKind, lanes: Sequence[Lane], *, lives: bool = False) -> int:
         """Of all these lanes, side by side; raises StoreUnavailableError when all have ended."""
         if self._brake.seconds_left():
             return 0
         if len(lanes) == 1:
-            return await self._claim_of(lanes[0], kind)
-        outcomes = await asyncio.gather(*(self._claim_of(lane, kind) for lane in lanes), return_exceptions=True)
+            return await self._claim_of(lanes[0], kind, lives)
+        outcomes = await asyncio.gather(*(self._claim_of(lane, kind, lives) for lane in lanes), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
-    async def _claim_of(self, lane: Lane, kind: ClaimKind) -> int:
+    async def _claim_of(self, lane: Lane, kind: ClaimKind, lives: bool) -> int:
         claimed = 0
         with lane.in_use():
-            async for entries in lane.stream.claim(self._consumer, kind):
+            async for entries in lane.stream.claim(self._consumer, kind, lives=lives):
                 await lane.run(Batch(self._consumer, entries, self._progress))
                 self._progress()
                 claimed += len(entries)

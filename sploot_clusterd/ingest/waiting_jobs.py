@@ -3,7 +3,6 @@ waits for a while only, and those that take long.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -14,6 +13,7 @@ from sploot_clusterd.ingest.leases import TakeLease
 from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.store import Entry
 
 _PATIENCE: Final = 0.25
 """Seconds for which a consumer waits: what comes after these jobs in the stream waits with it."""
@@ -113,20 +113,22 @@ class WaitingJobs:
     async def _run(self, batch: Batch, queue: Queue, in_hand: AbstractContextManager[object]) -> None:
         """Takes what is left to its outcomes, turn by turn; when the daemon stops, to other processes."""
         quiet = Batch(batch.consumer, queue.waiting_entries(), _no_progress)
-        began = time.monotonic()
         try:
-            with in_hand:
+            with in_hand, self._lease(batch.consumer, _keys(quiet.entries)) as lease:
                 while queue.left:
-                    keys = [entry.key for entry in queue.waiting_entries()]
-                    with self._lease(batch.consumer, keys, waits=True, held_since=began):
+                    lease.keep(_keys(queue.waiting_entries()))
+                    with lease.waiting():
                         turn = await queue.turn()
                     if not turn:
                         await self._results.put_off(quiet, queue.waiting_entries(), _HANDED_OVER_MS)
                         return
-                    with self._lease(batch.consumer, keys, held_since=began):
-                        await self._apply(quiet, queue, turn)
+                    await self._apply(quiet, queue, turn)
         except Exception as error:  # noqa: BLE001 - it is raised where the consumer's loop sees it
             self._failures[batch.consumer] = error
+
+
+def _keys(entries: Iterable[Entry]) -> set[bytes]:
+    return {entry.key for entry in entries}
 
 
 def _no_progress() -> None:

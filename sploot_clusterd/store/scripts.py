@@ -134,11 +134,13 @@ PUT_OFF: Final = Script("put_off", "outcome", "stream attempts", "group consumer
 PENDING_JOBS: Final = Script(
     "pending_jobs", "order", "stream attempts", "group", "strange known", writes=False, repeatable=True
 )
-CLAIM: Final = Script("claim", "claim", "stream attempts", "group consumer kind abandoned:int cursor:bytes most:int")
+CLAIM: Final = Script(
+    "claim", "claim", "stream attempts", "group consumer kind abandoned:int cursor:bytes most:int lives:int"
+)
 BEGIN_ALONE: Final = Script(
     "begin_alone", "claim", "stream attempts", "group consumer entry:bytes most_lone_runs:int harmless:int"
 )
-RENEW: Final = Script("renew", "upkeep", "stream", "group consumer", "entries")
+RENEW: Final = Script("renew", "upkeep", "stream attempts", "group consumer", "entries")
 DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",

@@ -10,13 +10,14 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
-from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.scripts import Script
 
 _PAGE: Final = 64
 _SLACK: Final = 100
 _SWEPT_A_PAGE: Final = 200
+_RENEWED_A_CALL: Final = 100
 
 
 class Handling(Enum):
@@ -116,9 +117,12 @@ class Stream:
             return
         self._metrics.groups_created.inc()
 
-    async def claim(self, consumer: str, kind: ClaimKind, *, idle_ms: int | None = None) -> AsyncIterator[list[Entry]]:
+    async def claim(
+        self, consumer: str, kind: ClaimKind, *, idle_ms: int | None = None, lives: bool = False
+    ) -> AsyncIterator[list[Entry]]:
         """Pages of entries taken over for `consumer`; what waits for its due time is left. `idle_ms` in place of the
-        setting says which are IDLE.
+        setting says which are IDLE. `lives`: those that are OWN were delivered to this very process, which they have
+        not ended.
         """
         cursor = b""
         while True:
@@ -130,6 +134,7 @@ class Stream:
                 abandoned=self._settings.retry_idle_ms if idle_ms is None else idle_ms,
                 cursor=cursor,
                 most=_PAGE,
+                lives=int(lives),
             )
             if replies:
                 self._metrics.reclaims.labels(kind.value).inc(len(replies))
@@ -150,9 +155,13 @@ class Stream:
         )
         return LoneRun(reply.decode())
 
-    async def renew(self, consumer: str, entries: Collection[bytes]) -> int:
-        """Resets the idle time of those that are still the consumer's; how many these are."""
-        return int(await self._gateway.run(scripts.RENEW, group=self.group, consumer=consumer, entries=entries))
+    async def renew(self, consumer: str, entries: Sequence[bytes]) -> Collection[bytes]:
+        """Resets the idle time of those that are still the consumer's, and names them. That others were in its hands so
+        long and ended no process is written down.
+        """
+        pages = [entries[at : at + _RENEWED_A_CALL] for at in range(0, len(entries), _RENEWED_A_CALL)]
+        calls = [Call({"group": self.group, "consumer": consumer, "entries": page}) for page in pages]
+        return {entry for ours in await self._gateway.run_each(scripts.RENEW, calls) for entry in ours}
 
     async def retry(self, consumer: str, retries: Sequence[Retry]) -> int:
         """Records failures; the entries stay pending until they are due. How many were still the consumer's."""

@@ -165,6 +165,31 @@ async def test_leases_are_renewed_while_work_is_in_hand_and_not_when_it_hangs(si
     assert await side.leases.renew_all() == 0
 
 
+async def test_what_another_took_over_is_renewed_no_more(side: Side, monkeypatch):
+    lost, kept = [(await side.add()) for _ in range(2)]
+    await side.read("me")
+    now = 1000.0
+    monkeypatch.setattr(leases_module.time, "monotonic", lambda: now)
+    with side.leases.lease("me", [lost, kept]) as lease, side.leases.lease("me", [kept]):
+        now += 20
+        await side.redis.xclaim("jobs", "workers", "another", 0, [lost])
+        assert await side.leases.renew_all() == 1
+        assert lease.entries == [kept]
+        assert await side.redis.hkeys(side.keys.attempts) == [lost]
+
+
+async def test_a_process_takes_nothing_over_from_itself(side: Side, monkeypatch):
+    await side.add()
+    (entry,) = await side.read("me")
+    now = 1000.0
+    monkeypatch.setattr(leases_module.time, "monotonic", lambda: now)
+    with side.leases.lease("me", [entry.key]):
+        now += 90  # in which the machine let nothing of it run
+        await side.redis.xclaim("jobs", "workers", "me", 0, [entry.key], idle=90_000, justid=True)
+        assert await reclaimer(side).claim_idle() == 0
+    assert (await side.redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["consumer"] == b"me"
+
+
 async def test_leases_end_with_the_drain_and_not_before(side: Side):
     task = asyncio.create_task(side.leases.run())
     with side.leases.lease("me", [b"1-1"]):

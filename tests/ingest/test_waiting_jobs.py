@@ -1,11 +1,11 @@
 """Jobs that wait for older ones: how long, beside whom, and what becomes of them when something ends."""
 
 import asyncio
-import time
 
 import pytest
 
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.ingest import leases as leases_module
 from sploot_clusterd.ingest import waiting_jobs
 from sploot_clusterd.store import ClaimKind, Handling
 from tests.ingest.order_scenes import names, now_due
@@ -70,7 +70,7 @@ async def test_what_waits_is_renewed_however_long_and_not_taken_up_twice(sides: 
     entries = await sides[0].read("one")
     await sides[0].process(entries, "one")
     (lease,) = sides[0].leases._leases
-    assert (lease.consumer, lease.entries, lease.runs_since) == ("one", (entries[0].key,), None)
+    assert (lease.consumer, lease.entries, lease.runs_since) == ("one", [entries[0].key], None)
     await sides[0].process(entries, "one")  # as after a reconnection
     assert len(sides[0].leases._leases) == 1
     await sides[1].process(held, "two")
@@ -96,14 +96,23 @@ async def test_what_comes_after_an_entry_that_another_process_took_over_waits_fo
     assert await sides[0].pending() == await sides[0].redis.hlen(sides[0].keys.attempts) == 0
 
 
-async def test_many_short_turns_are_renewed_as_one_long_one(side: Side):
-    await side.add()
-    entries = [entry.key for entry in await side.read()]
-    began = time.monotonic() - 3600
-    with side.leases.lease("me", entries, held_since=began):
+async def test_many_short_turns_are_renewed_as_one_long_one(side: Side, monkeypatch: pytest.MonkeyPatch):
+    first, second = [(await side.add()) for _ in range(2)]
+    await side.read()
+    now = 1000.0
+    monkeypatch.setattr(leases_module.time, "monotonic", lambda: now)
+    with side.leases.lease("me", [first, second]) as lease:
+        for _ in range(10):
+            now += 120
+            with lease.waiting():
+                now += 3600
+                assert await side.leases.renew_all() == 2
+            now += 120
+            assert await side.leases.renew_all() == 2, "each of them ran for a moment only"
+        lease.keep([second])
         assert await side.leases.renew_all() == 1
-    with side.leases.lease("me", entries):
-        assert await side.leases.renew_all() == 0
+        now += 3600
+        assert await side.leases.renew_all() == 0, "it hangs"
 
 
 async def test_what_ends_the_run_of_a_waiting_job_is_raised_in_its_consumers_loop(

@@ -1,12 +1,26 @@
 """Delivery: claims by cause, what counts as an attempt, dead letters."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Store, Stream, ViewStore
+from sploot_clusterd.store import (
+    AlbumStore,
+    ClaimKind,
+    Commit,
+    Entry,
+    Handling,
+    Letter,
+    LoneRun,
+    Retry,
+    Store,
+    Stream,
+    ViewStore,
+)
 from tests.support.producer import Producer
 from tests.support.waiting import eventually
 
@@ -113,6 +127,98 @@ async def test_reconnects_do_not_move_a_healthy_job_towards_the_dead_letters(str
             assert await stream.begin_alone("me", key, harmless=True) is LoneRun.RUN
 
 
+Late = Callable[[Stream, AlbumStore, str, bytes], Awaitable[object]]
+
+
+async def renews(stream: Stream, albums: AlbumStore, owner: str, key: bytes) -> object:
+    return await stream.renew(owner, [key])
+
+
+async def commits(stream: Stream, albums: AlbumStore, owner: str, key: bytes) -> object:
+    return await albums.commit(owner, [Commit("pet", [key], b"", None)])
+
+
+async def fails(stream: Stream, albums: AlbumStore, owner: str, key: bytes) -> object:
+    return await stream.retry(owner, [Retry(key, 1, 0)])
+
+
+async def puts_off(stream: Stream, albums: AlbumStore, owner: str, key: bytes) -> object:
+    return await stream.put_off(owner, [(key, 0)])
+
+
+async def sets_aside(stream: Stream, albums: AlbumStore, owner: str, key: bytes) -> object:
+    return await stream.dead_letter(owner, letter(key))
+
+
+@pytest.mark.parametrize("comes_late", [renews, commits, fails, puts_off, sets_aside])
+async def test_what_slow_processes_take_from_each_other_is_no_suspect(
+    stream: Stream, albums: AlbumStore, producer: Producer, redis: Redis, comes_late: Late
+):
+    key = await producer.add()
+    await producer.read("slow-0")
+    for number in range(10):
+        await abandon(redis, key, f"slow-{number}")
+        (entry,) = await claimed(stream, ClaimKind.IDLE, f"slow-{number + 1}")
+        assert entry.handling is Handling.RUN
+        await comes_late(stream, albums, f"slow-{number}", key)
+        await comes_late(stream, albums, f"slow-{number}", key)
+    assert await producer.pending() == 1
+
+
+async def test_who_comes_late_hides_no_process_that_died_since(
+    stream: Stream, albums: AlbumStore, producer: Producer, redis: Redis
+):
+    key = await producer.add()
+    await producer.read("slow")
+    await abandon(redis, key)
+    await claimed(stream, ClaimKind.IDLE, "dead")
+    await renews(stream, albums, "slow", key)
+    await commits(stream, albums, "slow", key)
+    await abandon(redis, key)
+    await claimed(stream, ClaimKind.IDLE, "dead")
+    await abandon(redis, key)
+    (entry,) = await claimed(stream, ClaimKind.IDLE)
+    assert entry.handling is Handling.ALONE
+
+
+async def test_a_lone_run_that_ends_late_does_not_count(
+    stream: Stream, albums: AlbumStore, producer: Producer, redis: Redis
+):
+    key = await producer.add()
+    await producer.read("dead")
+    for _ in range(2):
+        await abandon(redis, key)
+        await claimed(stream, ClaimKind.IDLE, "slow")
+    for _ in range(5):
+        assert await stream.begin_alone("slow", key, harmless=False) is LoneRun.RUN
+        await abandon(redis, key, "another")
+        await renews(stream, albums, "slow", key)
+        await commits(stream, albums, "slow", key)
+        await abandon(redis, key, "slow")
+
+
+async def test_what_is_done_in_time_nowhere_is_found_out_as_well(
+    stream: Stream, albums: AlbumStore, producer: Producer, redis: Redis
+):
+    key = await producer.add()
+    await producer.read("slow-0")
+    handled = []
+    for number in range(30):
+        await abandon(redis, key, f"slow-{number}")
+        (entry,) = await claimed(stream, ClaimKind.IDLE, f"slow-{number + 1}")
+        handled.append(entry.handling)
+        await renews(stream, albums, f"slow-{number}", key)
+    assert handled.index(Handling.ALONE) == 20
+
+
+async def test_lost_connections_of_a_process_that_lives_make_no_suspect(stream: Stream, producer: Producer):
+    await producer.add()
+    await producer.read("me")
+    for _ in range(10):
+        ((entry,),) = [page async for page in stream.claim("me", ClaimKind.OWN, lives=True)]
+        assert entry.handling is Handling.RUN
+
+
 async def test_an_outcome_ends_the_suspicion(stream: Stream, producer: Producer, redis: Redis):
     key = await producer.add()
     await producer.read("me")
@@ -132,7 +238,7 @@ async def test_a_deleted_payload_becomes_a_dead_letter_and_not_a_stuck_entry(
     await producer.read("dead")
     await abandon(redis, key)
     await redis.xdel("jobs", key)
-    assert await stream.renew("dead", [key]) == 1  # a claim now would drop it from the pending entries
+    assert await stream.renew("dead", [key]) == {key}  # a claim now would drop it from the pending entries
     assert await producer.pending() == 1
     (entry,) = await claimed(stream, ClaimKind.IDLE)
     assert entry.handling is Handling.GONE
@@ -155,10 +261,10 @@ async def test_renewal_keeps_an_entry_from_being_claimed_and_is_no_delivery(
     await producer.add()
     (entry,) = await producer.read("me")
     await abandon(redis, entry.key, "me")
-    assert await stream.renew("me", [entry.key]) == 1
+    assert await stream.renew("me", [entry.key]) == {entry.key}
     assert await claimed(stream, ClaimKind.IDLE, "another") == []
     assert (await redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["times_delivered"] == 1
-    assert await stream.renew("another", [entry.key]) == 0, "only what is ours: a claim would take it back"
+    assert not await stream.renew("another", [entry.key]), "only what is ours: a claim would take it back"
 
 
 async def test_a_dead_letter_keeps_the_bytes_and_settles(stream: Stream, producer: Producer, redis: Redis, keys: Keys):

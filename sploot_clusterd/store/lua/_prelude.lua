@@ -44,6 +44,19 @@ local function put_record(attempts_key, id, r)
   redis.call('HSET', attempts_key, id, string.format('%d %.0f %d %d', r.attempts, r.due, r.lone, r.seen))
 end
 
+-- The process that got an entry lives, although its delivery seemed to have ended without an outcome: it was slow to say
+-- that it works on it, and another consumer has the entry; or it lost its connection. So that is no sign of a job that
+-- ends processes, nor is the lone run, if it `ended`. The newest delivery always counts, and only so many deliveries are
+-- forgiven: what is done in time nowhere is to be found out as well.
+local MOST_FORGIVEN = 20
+local function forgive(attempts_key, id, pending, ended)
+  if not pending or pending[4] < 2 or pending[4] > MOST_FORGIVEN then return end
+  local record = get_record(attempts_key, id) or {attempts = 0, due = 0, lone = 0, seen = 0}
+  record.seen = math.max(record.seen, math.min(record.seen + 1, pending[4] - 1))
+  if ended then record.lone = math.max(0, record.lone - 1) end
+  put_record(attempts_key, id, record)
+end
+
 -- A profile's state is its generation, and ' settled' behind it if it is never learned anew.
 local function is_settled(state)
   return string.find(state, ' settled', 1, true) ~= nil

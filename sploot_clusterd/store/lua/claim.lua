@@ -2,12 +2,12 @@
 -- touched for long ('idle').
 -- KEYS  stream, attempts
 -- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
---       entries to take
+--       entries to take; lives: '1' if these were delivered to this very process, and not to one before it of its name
 -- Reply {next cursor or '' at the end, {id, delivery, real failures, fields}...}; a delivery is 'run', 'alone' (it was
 --       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
 --       What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
-local group, consumer, kind, abandoned, cursor, most = unpack(ARGV, 1, 6)
+local group, consumer, kind, abandoned, cursor, most, lives = unpack(ARGV, 1, 7)
 local now = now_ms()
 abandoned, most = tonumber(abandoned), tonumber(most)
 
@@ -31,7 +31,9 @@ local function candidates()
 end
 
 local function take(entry)
-  local id, record = entry[1], get_record(attempts, entry[1])
+  local id = entry[1]
+  if lives == '1' then forgive(attempts, id, entry, false) end
+  local record = get_record(attempts, id)
   if record and not is_due(record.due) then return nil end
   if kind == 'due' and not (record and record.due > 0) then return nil end
   if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end

@@ -135,11 +135,15 @@ local function write_untold()
   let_live(untold_key)
 end
 
-local ours = {'lost'}
+local ours, lost = {'lost'}, {}
 for i = entries.from, entries.to do
-  if owns(stream, group, consumer, ARGV[i]) then ours[#ours + 1] = ARGV[i] end
+  local entry = pending_entry(stream, group, ARGV[i])
+  if entry and entry[2] == consumer then ours[#ours + 1] = ARGV[i] else lost[ARGV[i]] = entry or false end
 end
-if #ours - 1 < entries.to - entries.from + 1 then return ours end
+if next(lost) then
+  for id, entry in pairs(lost) do forgive(attempts, id, entry, true) end
+  return ours
+end
 if (redis.call('HGET', album, 'token') or '') ~= token then return {'conflict'} end
 if (redis.call('HGET', erased, pet_id) or '') ~= mark then return {'conflict'} end
 for i = used_profiles.from, used_profiles.to, 2 do

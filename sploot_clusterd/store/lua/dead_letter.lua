@@ -13,7 +13,10 @@ check_index(dead_letters, letter_sizes, letter_pets)
 local pending = pending_entry(stream, group, entry)
 local gone = #redis.call('XRANGE', stream, entry, entry) == 0
 -- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
-if not pending or (pending[2] ~= consumer and not gone) then return {'lost'} end
+if not pending or (pending[2] ~= consumer and not gone) then
+  forgive(attempts, entry, pending, true)
+  return {'lost'}
+end
 
 if is_erased(erased, pet_id, first_id) or is_erased(erased, other_pet_id, first_id) then
   settle(stream, attempts, group, entry)

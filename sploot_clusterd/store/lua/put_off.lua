@@ -9,12 +9,15 @@ local entries = lists_after(2, 1)
 
 local now, written = now_ms(), 0
 for i = entries.from, entries.to, 2 do
-  if owns(stream, group, consumer, ARGV[i]) then
+  local entry = pending_entry(stream, group, ARGV[i])
+  if entry and entry[2] == consumer then
     local record = get_record(attempts, ARGV[i]) or {attempts = 0, lone = 0, seen = 0}
     record.due, record.seen = now + tonumber(ARGV[i + 1]), record.seen + 1
     record.lone = math.max(0, record.lone - 1)
     put_record(attempts, ARGV[i], record)
     written = written + 1
+  else
+    forgive(attempts, ARGV[i], entry, true)
   end
 end
 return written

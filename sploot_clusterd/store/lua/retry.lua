@@ -13,6 +13,8 @@ for i = retries.from, retries.to, 3 do
     local due = now + tonumber(ARGV[i + 2])
     put_record(attempts, ARGV[i], {attempts = tonumber(ARGV[i + 1]), due = due, lone = 0, seen = entry[4]})
     written = written + 1
+  else
+    forgive(attempts, ARGV[i], entry, true)
   end
 end
 return written
