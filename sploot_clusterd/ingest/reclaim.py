@@ -133,7 +133,7 @@ class Reclaimer:
         return await self._claim(ClaimKind.DUE, [lane for lane in self._open() if lane.due.possible])
 
     async def claim_idle(self) -> int:
-        """As `claim`. First this process renews what it works on: after a moment in which it was not let run, all of that
+        """As `claim`. First this process renews what it works on: after a moment in which it was not let run, all that
         would seem to be abandoned.
         """
         await self._renew()

@@ -18,7 +18,6 @@ from tests.support.waiting import wait_until
 
 SERVICE = "mymaster"
 SENTINEL_PASSWORD = "the-sentinels-password"
-_DOWN_AFTER_MS = 300
 _FAILOVER_MS = 3000
 """For each step of a promotion. It has to be well above a second: so seldom a Sentinel looks whether a replica that it
 told to is the primary by now.
@@ -102,14 +101,14 @@ class Node:
 class SentinelProcess:
     """One of three that watch a primary."""
 
-    def __init__(self, directory: Path, primary: int, *lines: str) -> None:
+    def __init__(self, directory: Path, primary: int, down_after_ms: int, *lines: str) -> None:
         directory.mkdir()
         self.port = free_port()
         file = directory / "sentinel.conf"
         monitor = f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 2"
         times = [
             f"sentinel {name} {SERVICE} {ms}"
-            for name, ms in (("down-after-milliseconds", _DOWN_AFTER_MS), ("failover-timeout", _FAILOVER_MS))
+            for name, ms in (("down-after-milliseconds", down_after_ms), ("failover-timeout", _FAILOVER_MS))
         ]
         text = [
             "bind 127.0.0.1",
@@ -162,12 +161,15 @@ class SentinelProcess:
 class Watched:
     """Two servers, of which one is the primary at first, and three Sentinels, which have a password of their own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, down_after_ms: int = 300) -> None:
+        """Who says nothing for so long is down to a Sentinel."""
         self.nodes = [Node(directory / "a"), Node(directory / "b")]
         self.nodes[1].redis.stop()
         self.nodes[1].start_as_replica(self.nodes[0])
         login = f"requirepass {SENTINEL_PASSWORD}", f"sentinel sentinel-pass {SENTINEL_PASSWORD}"
-        self.sentinels = [SentinelProcess(directory / f"s{n}", self.nodes[0].port, *login) for n in range(3)]
+        self.sentinels = [
+            SentinelProcess(directory / f"s{n}", self.nodes[0].port, down_after_ms, *login) for n in range(3)
+        ]
 
     @property
     def url(self) -> str:
