@@ -26,7 +26,7 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
 from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Commit, Loaded
+from sploot_clusterd.store import Commit, InsightNews, Loaded
 
 _SECONDS_A_BYTE = 1e-9
 """What decoding an album costs, roughly: a gigabyte a second."""
@@ -188,7 +188,17 @@ class Planner:
     ) -> Commit:
         new_version = applied.changed and applied.album.version != album.version
         needs_view = new_version or (pet.loaded.token and not pet.loaded.has_view)
-        commit = Commit(
+        view = render(applied.album, self._params, with_wants=self._wanting is not None) if needs_view else b""
+        insights: InsightNews | None = None
+        if self._wanting is not None:
+            view, insights = self._wanting.news(
+                [each.delivery.job for each in results if each.changed],
+                applied,
+                view,
+                is_new=not pet.loaded.token,
+                view_before=lambda: render(album, self._params) if album.version else b"",
+            )
+        return Commit(
             pet.pet_id,
             [each.delivery.entry.key for each in results],
             pet.loaded.token,
@@ -198,14 +208,11 @@ class Planner:
             deletes=applied.deletes,
             rows=applied.rows,
             dropped_rows=applied.dropped_rows,
-            view=render(applied.album, self._params, with_wants=self._wanting is not None) if needs_view else b"",
+            view=view,
             used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
+            insights=insights,
         )
-        if self._wanting is None:
-            return commit
-        jobs = [each.delivery.job for each in results if each.changed]
-        return self._wanting.tell(commit, jobs, applied, lambda: render(album, self._params) if album.version else b"")
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""

@@ -23,17 +23,24 @@ class Wanting:
         self._wanted = metrics.insights_wanted
         self._write_back = write_back
 
-    def tell(self, commit: Commit, jobs: Sequence[Job], applied: Applied, view_before: Callable[[], bytes]) -> Commit:
-        """The commit with its word. The pet's whole list is wanted with its first job, and with `force`."""
-        wants_list = any(not job.fetched and (job.force or not commit.token) for job in jobs)
-        view, rest_of_view = around_wants(commit.view) if commit.view else (b"", b"")
+    def news(
+        self, jobs: Sequence[Job], applied: Applied, view: bytes, *, is_new: bool, view_before: Callable[[], bytes]
+    ) -> tuple[bytes, InsightNews]:
+        """The view up to the number of wants, and the commit's word. The pet's whole list is wanted with its first job
+        (then it `is_new`), and with `force`.
+        """
+        new_wants, old_wants = applied.new_wants, applied.old_wants
         untold: Mapping[str, bytes] = {}
-        if self._write_back and commit.view and commit.version is not None:
+        if self._write_back and view and applied.changed:
             removed = {image_id for job in jobs for image_id in job.removed}
-            untold = seen_anew(view_before(), commit.view, removed)
-        new_wants = [LIST, *applied.new_wants] if wants_list else applied.new_wants
-        old_wants = [LIST, *applied.old_wants] if any(job.fetched == "list" for job in jobs) else applied.old_wants
-        return commit._replace(view=view, insights=InsightNews(new_wants, old_wants, rest_of_view, untold))
+            untold = seen_anew(view_before(), view, removed)
+        for job in jobs:
+            if not job.fetched and (job.force or is_new):
+                new_wants = [LIST, *applied.new_wants]
+            elif job.fetched == "list":
+                old_wants = [LIST, *applied.old_wants]
+        view, rest_of_view = around_wants(view) if view else (b"", b"")
+        return view, InsightNews(new_wants, old_wants, rest_of_view, untold)
 
     def committed(self, commits: Sequence[Commit]) -> None:
         """These were written."""

@@ -49,7 +49,9 @@ def _vector(image: ImageInsight, kind: str, where: str, longest: int) -> FloatVe
     if value is None:
         return None
     vector: np.ndarray[tuple[int], np.dtype[Any]]
-    vector = _unpack(value, where) if isinstance(value, PackedVector) else np.array(value, np.float64)
+    # Of a list fromiter is several times as fast as array.
+    is_packed = isinstance(value, PackedVector)
+    vector = _unpack(value, where) if is_packed else np.fromiter(value, np.float64, len(value))
     if not 0 < vector.size <= longest:
         raise BadJobError("invalid", f"{where}: a vector has 1 to {longest} numbers, got {vector.size}")
     peak = float(np.abs(vector).max())  # NaN and infinity carry through a maximum

@@ -26,8 +26,14 @@ class Stage:
         before, token = self.pet.album, b"token" if self.pet.album.version else b""
         applied = self.pet.apply(*jobs, with_wants=True)
         view = render(applied.album, self.pet.params, with_wants=True)
-        commit = Commit("pet_123", [b"1-1"], token, None, applied.album.version, view=view)
-        return self.wanting.tell(commit, jobs, applied, lambda: render(before, self.pet.params) if token else b"")
+        view, insights = self.wanting.news(
+            jobs,
+            applied,
+            view,
+            is_new=not token,
+            view_before=lambda: render(before, self.pet.params) if token else b"",
+        )
+        return Commit("pet_123", [b"1-1"], token, None, applied.album.version, view=view, insights=insights)
 
 
 @pytest.fixture

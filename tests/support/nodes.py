@@ -22,8 +22,10 @@ _FAILOVER_MS = 3000
 """For each step of a promotion. It has to be well above a second: so seldom a Sentinel looks whether a replica that it
 told to is the primary by now.
 """
-_QUICK = ("info-period", 200, "publish-period", 200, "ping-period", 100)
-"""Milliseconds between a Sentinel's looks, which are 10, 2 and 1 s else."""
+_QUICK = ("info-period", 200, "publish-period", 1000, "ping-period", 100)
+"""Milliseconds between a Sentinel's looks, which are 10, 2 and 1 s else. Whoever has heard nothing of a new primary for
+four times the second one makes it a replica again: so not too quick, or a busy machine is too slow.
+"""
 _ASK_SECONDS = 1.0
 
 

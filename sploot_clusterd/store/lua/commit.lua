@@ -109,17 +109,19 @@ local function count_wants()
   return count
 end
 
--- Of a pet that had so many wants.
+-- Of a pet that had so many wants; how many it has then.
 local function write_wants(count)
-  local changed, now = any(new_wants), now_ms()
+  local changed = any(new_wants)
   if count > 0 then
     for i = old_wants.from, old_wants.to do changed = unwant(ARGV[i]) or changed end
   end
-  if not changed then return end
+  if not changed then return count end
+  local now = now_ms()
   for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
   requeue(wants_key, pet_id, wanted_key)
   let_live(wanted_key)
   let_live(asked_key)
+  return redis.call('ZCARD', wanted_key)
 end
 
 local function write_untold()
@@ -164,10 +166,10 @@ if new_token ~= '' then
   redis.call('HSET', album, 'token', new_token)
   let_live(album)
   let_live(images)
-  write_wants(count)
+  count = write_wants(count)
   write_untold()
 end
-if rest_of_view ~= '' then new_view = new_view .. redis.call('ZCARD', wanted_key) .. rest_of_view end
+if rest_of_view ~= '' then new_view = new_view .. count .. rest_of_view end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end
 for i = offers.from, offers.to, 5 do
   local key = tonumber(ARGV[i + 1])
