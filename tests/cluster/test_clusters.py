@@ -4,6 +4,7 @@ import pytest
 
 from sploot_clusterd.partitioning import slot_of, tag_of
 from tests.support.cluster import Cluster, ClusterNode
+from tests.support.cluster_client import ClusterClient
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
@@ -70,4 +71,19 @@ async def test_a_primary_that_is_cut_off_is_replaced_and_what_it_took_meanwhile_
 
 
 async def fails(node: ClusterNode) -> bool:
-    return await node.state() == "fail"
+    return not await node.is_content()
+
+
+async def test_the_tests_client_follows_a_slot_that_is_on_its_way(cluster: Cluster):
+    client, source = ClusterClient(cluster), await cluster.primary_of(KEY)
+    to = await another(cluster, source)
+    await client.set(KEY, "old")
+    await to.ask("CLUSTER SETSLOT", slot_of(KEY), "IMPORTING", source.id)
+    await source.ask("CLUSTER SETSLOT", slot_of(KEY), "MIGRATING", to.id)
+    for n in range(8):
+        await client.set(f"{KEY}{n}", n)
+    assert [await client.get(f"{KEY}{n}") for n in range(8)] == [b"%d" % n for n in range(8)]
+    assert await to.ask("CLUSTER COUNTKEYSINSLOT", slot_of(KEY)) == 8
+    for node in (to, source):
+        await node.ask("CLUSTER SETSLOT", slot_of(KEY), "STABLE")
+    await to.ask("FLUSHALL")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -55,22 +55,9 @@ class ClusterNode(Node):
         copying = ("--masteruser", name, "--masterauth", password, "--user", name, *may)
         super().__init__(directory, *ours, *copying, *arguments)
 
-    def connect(self) -> None:
-        """A client for the running event loop. Nothing is sent twice: who wrote has to know what became of it."""
-        self.client = self._client()
-
-    def _client(self) -> Redis:
-        once = Retry(NoBackoff(), 0)
-        return Redis.from_url(f"unix://{self.redis.socket}", protocol=2, retry=once, socket_timeout=_PATIENCE)
-
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
-
-    async def ask(self, *command: object) -> Any:
-        """Its reply, on a connection of its own. Raises RedisError."""
-        async with self._client() as client:
-            return await client.execute_command(*command)
 
     async def sees(self) -> list[Seen]:
         """All nodes, itself included. Raises RedisError."""
@@ -81,10 +68,15 @@ class ClusterNode(Node):
             for slots in ([*map("-".join, each["slots"]), *map(str, each["migrations"])],)
         ]
 
-    async def state(self) -> str:
-        """`ok` or `fail`, by its own account. Raises RedisError."""
-        state: str = (await self.ask("CLUSTER INFO"))["cluster_state"]
-        return state
+    async def is_content(self) -> bool:
+        """Whether it believes that the cluster works."""
+        info = await self.tells("CLUSTER INFO")
+        return bool(info) and info["cluster_state"] == "ok"
+
+    def _client(self) -> Redis:
+        """Nothing is sent twice: who wrote has to know what became of it."""
+        once = Retry(NoBackoff(), 0)
+        return Redis.from_url(f"unix://{self.redis.socket}", protocol=2, retry=once, socket_timeout=_PATIENCE)
 
 
 class Cluster:
@@ -160,13 +152,18 @@ class Cluster:
             await node.ask("SCRIPT FLUSH")
 
     async def primary_of(self, place: str | int) -> ClusterNode:
-        """Who has this key, or slot, in the eyes of a living node. Raises LookupError if none says so."""
+        """Who has this key, or slot, in the eyes of a node that works. Raises LookupError if none says so."""
         slot = slot_of(place) if isinstance(place, str) else place
         for node in self.nodes:
+            if not await node.is_content():
+                continue
             for first, last, (_, port, *_), *_ in await node.tells("CLUSTER SLOTS") or ():
                 if first <= slot <= last:
-                    return next(each for each in self.nodes if each.port == port)
+                    return self.node_at(port)
         raise LookupError(place)
+
+    def node_at(self, port: int) -> ClusterNode:
+        return next(node for node in self.nodes if node.port == port)
 
     async def primaries(self) -> list[ClusterNode]:
         return [node for node in self.nodes if await node.is_primary()]
@@ -244,15 +241,15 @@ class Cluster:
 
     async def _is_formed(self) -> bool:
         try:
-            return all([await self._is_content(node) for node in self.nodes])
+            return all([await self._sees_all(node) for node in self.nodes])
         except RedisError:
             return False
 
-    async def _is_content(self, node: ClusterNode) -> bool:
+    async def _sees_all(self, node: ClusterNode) -> bool:
         seen = await node.sees()
         kinds = {frozenset({"master"}), frozenset({"slave"})}
         healthy = all(each.flags - {"myself"} in kinds and each.linked for each in seen)
         followed = {each.primary for each in seen} - {"-"}
         owners = {each.id for each in seen if each.slots}
         whole = healthy and len(seen) == _NODES and len(followed) == SHARDS and owners == followed
-        return whole and await node.state() == "ok" and (await node.is_primary() or await node.follows())
+        return whole and await node.is_content() and (await node.is_primary() or await node.follows())

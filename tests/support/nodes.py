@@ -56,7 +56,7 @@ class Node:
 
     def connect(self) -> None:
         """Gives it a new client, for another event loop."""
-        self.client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
+        self.client = self._client()
 
     def start(self, *more: str) -> None:
         self.redis = EmbeddedRedis(self._directory, *self._arguments, *more)
@@ -73,13 +73,15 @@ class Node:
 
     async def tells(self, *command: str) -> Any:
         """Its reply, on a connection of its own, for servers close all when roles change; None if it gives none."""
-        client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
         try:
-            return await client.execute_command(*command)
+            return await self.ask(*command)
         except RedisError:
             return None
-        finally:
-            await client.aclose()
+
+    async def ask(self, *command: str | int) -> Any:
+        """As `tells`. Raises RedisError."""
+        async with self._client() as client:
+            return await client.execute_command(*command)
 
     async def is_primary(self) -> bool:
         info = await self.tells("INFO", "replication")
@@ -98,6 +100,9 @@ class Node:
     async def close(self) -> None:
         await self.client.aclose()
         self.kill()
+
+    def _client(self) -> Redis:
+        return Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
 
 
 class SentinelProcess:
