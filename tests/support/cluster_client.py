@@ -1,5 +1,6 @@
 """A client of a Redis Cluster for the tests' own producers and checkers."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -12,7 +13,7 @@ _MOST_STEPS: Final = 5
 
 
 class ClusterClient(Redis):
-    """Commands whose first argument is a key go to who has it. A redirected one was not carried out, and is sent on;
+    """Commands about one key go to who has it. A redirected one was not carried out, and is sent on;
     whatever else goes wrong is raised, and nothing is sent twice.
     """
 
@@ -22,8 +23,7 @@ class ClusterClient(Redis):
         self._homes: dict[int, ClusterNode] = {}
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        key = args[1] if isinstance(args[1], str) else args[1].decode()
-        slot = slot_of(key)
+        slot = slot_of(_key(args))
         for _ in range(_MOST_STEPS):
             home = self._homes[slot] = self._homes.get(slot) or await self._look_up(slot)
             try:
@@ -43,3 +43,9 @@ class ClusterClient(Redis):
             return await self._cluster.primary_of(slot)
         except LookupError:
             raise ConnectionError(f"nobody has slot {slot}") from None
+
+
+def _key(command: Sequence[Any]) -> str:
+    """The first argument, but for reads of streams."""
+    key = command[command.index(b"STREAMS") + 1] if b"STREAMS" in command else command[1]
+    return key if isinstance(key, str) else str(key, "utf-8")
