@@ -58,7 +58,8 @@ class Scene:
         entries = await self.fleet.redis.xrange(plain)
         self.waiting |= {image for _, fields in entries for image in _images(fields[b"payload"])}
         began = time.monotonic()
-        key = next(keys.stream for keys in self.streams if await self.cluster.primary_of(keys.stream) is primary)
+        homes = {keys.stream: await self.cluster.primary_of(keys.stream) for keys in self.streams}
+        key = next(stream for stream, home in homes.items() if home is primary)
         async with primary.client.client() as connection:
             await connection.hset(f"{{{_tag(key)}}}:probe", "probe", 1)
             assert await connection.wait(1, 5000) == 1, "the replica has all that was answered before"
