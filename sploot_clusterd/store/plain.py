@@ -6,10 +6,12 @@ their order, and what others have taken is taken from them first.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
@@ -80,11 +82,14 @@ class PlainStream:
         """What entries hold; nothing where they are gone."""
         commands = [(self._layout.plain, ("XRANGE", self._stream.key, key, key)) for key in keys]
         replies = await self._plain.read_each("submit", commands) if commands else []
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
         return [pairs(found[0][1]) if found else {} for found in replies]
 
     async def route(self, router: int, moving: Mapping[int, Sequence[Moving]]) -> dict[int, int]:
         """Moves entries to their partitions, in one round trip. Of each partition how many of them, the first ones,
-        need not be moved any more; -1 where a later router was.
+        need not be moved any more; -1 where a later router was. None of those whose server is away.
         """
         calls = [
             Call(
@@ -93,7 +98,8 @@ class PlainStream:
             )
             for number, some in moving.items()
         ]
-        return dict(zip(moving, map(int, await self._gateway.run_each(scripts.ROUTE, calls)), strict=True))
+        replies = await self._gateway.run_each(scripts.ROUTE, calls)
+        return {n: 0 if isinstance(reply, Exception) else int(reply) for n, reply in zip(moving, replies, strict=True)}
 
     async def settle(self, keys: Sequence[bytes]) -> None:
         """These were moved: they are acknowledged and deleted here."""
@@ -110,13 +116,17 @@ class PlainStream:
         oldest: list[Any] = await self._plain.command("upkeep", "XRANGE", self._stream.key, "-", "+", "COUNT", 1)
         first: bytes = oldest[0][0] if oldest else b""
         for keys in self._layout.partitions:
-            cursor: bytes = b"0"
-            while True:
-                cursor, _ = await self._gateway.at(keys).run(
-                    scripts.SWEEP_ORIGINS, first=first, cursor=cursor, page_size=_SWEPT_A_PAGE
-                )
-                if cursor == b"0":
-                    break
+            with suppress(StoreUnavailableError):  # another time; the others' are swept now
+                await self._sweep(keys, first)
+
+    async def _sweep(self, keys: Keys, first: bytes) -> None:
+        cursor: bytes = b"0"
+        while True:
+            cursor, _ = await self._gateway.at(keys).run(
+                scripts.SWEEP_ORIGINS, first=first, cursor=cursor, page_size=_SWEPT_A_PAGE
+            )
+            if cursor == b"0":
+                return
 
 
 def _flat(moving: Moving) -> list[Argument]:
