@@ -17,10 +17,11 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
 from sploot_clusterd.store.partition import share
-from sploot_clusterd.store.stream import ClaimKind, Entry, Stats, Stream, entry_id
+from sploot_clusterd.store.stream import Entry, Stats, Stream, entry_id
 
 _BLOCK_MS: Final = 500
 _ENTRIES_A_READ: Final = 256
+_TAKEN_A_PAGE: Final = 64
 _SWEPT_A_PAGE: Final = 200
 _MOST_FIELDS: Final = 1000
 """Of an entry that is moved: no job has as many, and a script cannot add more."""
@@ -66,7 +67,7 @@ class PlainStream:
             raise RuntimeError("not open")
         who = ("GROUP", self._group, consumer, "COUNT", _ENTRIES_A_READ, "BLOCK", _BLOCK_MS)
         reply = await self._session.command("read", "XREADGROUP", *who, "STREAMS", self._stream.key, ">")
-        return [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
+        return _entries(reply[0][1] if reply else ())
 
     async def is_others(self, consumer: str) -> bool:
         """Whether anybody else has entries of it."""
@@ -75,8 +76,16 @@ class PlainStream:
 
     async def take_all(self, consumer: str) -> AsyncIterator[list[Entry]]:
         """All that was read and not settled, in its order, pages of it, whoever had it."""
-        async for entries in self._stream.claim(consumer, ClaimKind.IDLE, idle_ms=0):
-            yield entries
+        begin = b"-"
+        while True:
+            asked = (self._stream.key, self._group, begin, "+", _TAKEN_A_PAGE)
+            pending = [key for key, *_ in await self._plain.command("order", "XPENDING", *asked, again=True)]
+            if pending:
+                taken = (self._stream.key, self._group, consumer, 0, *pending)
+                yield _entries(await self._plain.command("claim", "XCLAIM", *taken))
+            if len(pending) < _TAKEN_A_PAGE:
+                return
+            begin = b"(" + pending[-1]
 
     async def again(self, keys: Sequence[bytes]) -> list[Mapping[bytes, bytes]]:
         """What entries hold; nothing where they are gone."""
@@ -127,6 +136,10 @@ class PlainStream:
             )
             if cursor == b"0":
                 return
+
+
+def _entries(told: Sequence[Any]) -> list[Entry]:
+    return [Entry(entry_id(key), pairs(flat)) for key, flat in told]
 
 
 def _flat(moving: Moving) -> list[Argument]:
