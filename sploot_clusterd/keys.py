@@ -104,6 +104,8 @@ class Keys:
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
+        self.nothing = f"{stream}:nothing"
+        """Never there: by it a cluster is asked whether the partition is all on one node."""
         self._settings: tuple[tuple[str, str, str], ...] = (
             ("stream.key", self.stream, "stream"),
             ("stream.key", self.attempts, "hash"),

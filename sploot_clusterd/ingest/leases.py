@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple
 
@@ -85,12 +85,27 @@ class Leases:
             await (asyncio.sleep(_DRAIN_TICK) if self._stopping.is_set() else pause(self._stopping, self._tick))
 
     async def renew_all(self) -> int:
-        """One pass: renews what has been in hand for a while and is not hung; how many entries that were."""
-        now, renewed = time.monotonic(), 0
-        for lease in list(self._leases):
+        """One pass: renews what has been in hand for a while and is not hung; how many entries that were.
+
+        Streams side by side: one whose server is away keeps none from the others. Raises StoreUnavailableError then.
+        """
+        now = time.monotonic()
+        of_streams: dict[Stream, list[_Lease]] = {}
+        for lease in self._leases:
             hangs = lease.runs_since is not None and now - lease.runs_since >= self._idle * _LONGEST_RUN
             if now - lease.held_since > self._idle / 4 and not hangs:
-                entries = list(lease.entries)
-                for at in range(0, len(entries), _IDS_A_CALL):
-                    renewed += await lease.stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
-        return renewed
+                of_streams.setdefault(lease.stream, []).append(lease)
+        outcomes = await asyncio.gather(*map(_renew, of_streams.values()), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _renew(leases: Sequence[_Lease]) -> int:
+    renewed = 0
+    for lease in leases:
+        entries = list(lease.entries)
+        for at in range(0, len(entries), _IDS_A_CALL):
+            renewed += await lease.stream.renew(lease.consumer, entries[at : at + _IDS_A_CALL])
+    return renewed

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -65,6 +66,7 @@ class Placement:
         self._members: Sequence[str] = ()
         self._changed_at = self._moved_at = 0.0
         self._outage = OutageLog("placement waits for redis")
+        self._members_outage = OutageLog("processes cannot be seen, partitions stay where they are")
         for lane in lanes:
             lane.shut()
         health.expect(self.name)
@@ -87,28 +89,47 @@ class Placement:
     async def look(self) -> None:
         """One pass. Raises StoreUnavailableError."""
         now = time.monotonic()
-        members = await self._tenure.beat()
-        if members != self._members:
-            self._members, self._changed_at = members, now
-            log.info("processes over these partitions", extra={"data": {"members": members}})
+        await self._see_members(now)
         ours = self._share()
         wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
-        self._owners = await self._tenure.hold(self._owned | wanted)
-        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member}
-        for n in self._owned - held:
+        told = await self._tenure.hold(self._owned | wanted)
+        unknown = {n for n, owner in enumerate(told) if owner is None}
+        self._owners = [before if owner is None else owner for before, owner in zip(self._owners, told, strict=True)]
+        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member} - unknown
+        for n in self._owned - held - unknown:
             self._lose(n)
         for n in held & self._owned - self._leaving.keys():
             self._lanes[n].open(self._usable_until(now))
-        taken = held & wanted - self._owned  # not one that was let go of meanwhile
-        for n in taken:
-            await self._take_over(self._lanes[n])
-            self._owned.add(n)
-            self._lanes[n].open(self._usable_until(now))
+        await self._take(held & wanted - self._owned, now)  # not one that was let go of meanwhile
+        self._part_with_one(now)
+        self._gauge.set(len(self._owned))
+
+    async def _see_members(self, now: float) -> None:
+        """Where the server that knows them is away, as it was before: nobody gives up what it has."""
+        try:
+            members = await self._tenure.beat()
+        except StoreUnavailableError as error:
+            if not self._members:
+                raise
+            self._members_outage.unavailable(error)
+            return
+        self._members_outage.available()
+        if members != self._members:
+            self._members, self._changed_at = members, now
+            log.info("processes over these partitions", extra={"data": {"members": members}})
+
+    async def _take(self, numbers: Collection[int], now: float) -> None:
+        """Those whose server answers, with all that others left there."""
+        taken = []
+        for n in numbers:
+            with suppress(StoreUnavailableError):  # its lease is ours, so that the next pass tries again
+                await self._take_over(self._lanes[n])
+                self._owned.add(n)
+                self._lanes[n].open(self._usable_until(now))
+                taken.append(n)
         if taken:
             log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
             await self._reread()
-        self._part_with_one(now)
-        self._gauge.set(len(self._owned))
 
     def _share(self) -> set[int]:
         """The partitions that this process had better read."""
@@ -147,11 +168,14 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
-        try:
+        with suppress(StoreUnavailableError):
             await self._tenure.leave()  # first, so that others take what is let go
-            await asyncio.gather(*self._leaving.values(), *map(self._let_go, sorted(self._owned)))
-        except StoreUnavailableError as error:
-            log.info("partitions not let go, they are free soon", extra={"data": {"error": error.detail}})
+        leaving = *self._leaving.values(), *map(self._let_go, sorted(self._owned))
+        for outcome in await asyncio.gather(*leaving, return_exceptions=True):
+            if isinstance(outcome, StoreUnavailableError):
+                log.info("partitions not let go, they are free soon", extra={"data": {"error": outcome.detail}})
+            elif isinstance(outcome, BaseException):
+                raise outcome
         self._owned.clear()
 
     async def _let_go(self, n: int) -> bool:

@@ -5,10 +5,10 @@ word holds if two publish at once, and then to the others; only then do the stat
 bytes that no state tells of, finishes what another process had begun.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
@@ -31,16 +31,22 @@ class FleetProfiles(ProfileStore):
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """The newest states of any partition, and the sizes of the samples together. What others lag behind with is
-        finished.
+        finished; one whose server is away is passed over, and its samples are missing then.
         """
         calls = [each.poll_call(samples) for each in self._each]
         replies = await self._gateway.run_each(scripts.POLL_PROFILES, calls)
-        polled = [await each.polled(samples, reply) for each, reply in zip(self._each, replies, strict=True)]
+        there = {
+            each: await each.polled(samples, reply)
+            for each, reply in zip(self._each, replies, strict=True)
+            if not isinstance(reply, Exception)
+        }
+        polled = list(there.values())
         states = {version: _newest(version, polled) for version in dict.fromkeys(v for p in polled for v in p.states)}
         for version, newest in states.items():
             if newest != _NONE:
-                await self._bring(version, newest, polled)
-        sizes = {version: self._size(version, polled) for version in samples}
+                await self._bring(version, newest, there)
+        all_there = len(there) == len(self._each)
+        sizes = {version: self._size(version, polled) if all_there else None for version in samples}
         return Polled(
             states,
             {version: size for version, size in sizes.items() if size is not None},
@@ -49,12 +55,18 @@ class FleetProfiles(ProfileStore):
 
     async def fetch(self, model_version: str, generation: int) -> bytes:
         """A published profile, from whichever partition has it. Raises BadStateError if none has."""
+        away: StoreUnavailableError | None = None
         for each in self._each[:-1]:
             try:
                 return await each.fetch(model_version, generation)
             except BadStateError:
                 continue
-        return await self._each[-1].fetch(model_version, generation)
+            except StoreUnavailableError as error:
+                away = error
+        try:
+            return await self._each[-1].fetch(model_version, generation)
+        except BadStateError as error:
+            raise away or error from error  # one that is away may have it
 
     async def sample(self, model_version: str) -> dict[str, bytes]:
         """The sampled images of all by slot: those of lowest priority, as one sample of them all would hold them."""
@@ -87,7 +99,7 @@ class FleetProfiles(ProfileStore):
         state, staged = new, profile
         if profile:
             state, staged = await self._stage(model_version, new, profile)
-        await self._bring(model_version, state, [await each.poll() for each in self._each])
+        await self._bring(model_version, state, {each: await each.poll() for each in self._each})
         return state == new and staged == profile
 
     async def _stage(self, version: str, new: State, profile: bytes) -> tuple[State, bytes]:
@@ -101,9 +113,9 @@ class FleetProfiles(ProfileStore):
             state, profile = reply[0].decode(), reply[1]
         return State.parse(state.encode()), profile
 
-    async def _bring(self, version: str, state: State, polled: Sequence[Polled]) -> None:
+    async def _bring(self, version: str, state: State, polled: Mapping[ProfileStore, Polled]) -> None:
         """The state to all partitions that have an older one."""
-        for each, of_partition in zip(self._each, polled, strict=True):
+        for each, of_partition in polled.items():
             seen = of_partition.states.get(version)
             if seen is None or seen < state:
                 await each.publish(version, seen, state)

@@ -107,6 +107,14 @@ class Stream:
         """Lets the next commands open new connections: the old ones led nowhere, or to a node that refuses writes."""
         self._gateway.forget_connections()
 
+    async def probe(self) -> None:
+        """Raises StoreUnavailableError where nothing can be committed now: in a cluster a call that names a key which
+        is not there is refused while its slot is on its way. To claim entries all the same would look like failed runs.
+        """
+        if not self._gateway.is_one_server:
+            keys = self._gateway.keys
+            await self._gateway.run(scripts.INSPECT, more_keys=[keys.stream, keys.nothing])
+
     async def ensure_group(self) -> None:
         """Creates stream and group if they are missing: always from the first entry, or earlier jobs were skipped."""
         stream = self._gateway.keys.stream

@@ -39,16 +39,19 @@ class Tenure:
         members = await self._gateway.run(scripts.BEAT, member=self.member, lives=self.lease_ms)
         return sorted(member.decode(errors="replace") for member in members)
 
-    async def hold(self, wanted: Collection[int]) -> list[str]:
-        """Keeps these partitions' leases, or takes those that nobody has. Each partition's holder, '' for none."""
+    async def hold(self, wanted: Collection[int]) -> list[str | None]:
+        """Keeps these partitions' leases, or takes those that nobody has. Each partition's holder, '' for none; None
+        where that is not known, as its server does not tell.
+        """
         calls = [
             Call({"member": self.member, "lives": self.lease_ms if number in wanted else 0}, [keys.owner], keys)
             for number, keys in enumerate(self._partitions)
         ]
-        return [holder.decode(errors="replace") for holder, _ in await self._gateway.run_each(scripts.HOLD, calls)]
+        replies = await self._gateway.run_each(scripts.HOLD, calls)
+        return [None if isinstance(reply, Exception) else reply[0].decode(errors="replace") for reply in replies]
 
-    async def owners(self) -> list[str]:
-        """Each partition's holder."""
+    async def owners(self) -> list[str | None]:
+        """As `hold` tells, and nothing is held."""
         return await self.hold(())
 
     async def let_go(self, numbers: Sequence[int]) -> None:

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from sploot_clusterd.config import RedisSettings, redis_url
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.address import Address, address_of
+from sploot_clusterd.store.address import Address, Place, address_of
 from sploot_clusterd.store.connection import Connection
-from sploot_clusterd.store.sentinel import Place, Sentinel, Sentinels
+from sploot_clusterd.store.sentinel import Sentinel, Sentinels
 
 
 class Server(Protocol):

@@ -1,0 +1,222 @@
+"""A consumer whose partitions are on several servers: each is read over a connection of its own, by a task of its own,
+so that one whose server is away or slow keeps none from the others.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.ingest.batch import Batch
+from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.lanes import Lane
+from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.store import ClaimKind, HeldName, Reader
+from sploot_clusterd.waiting import backoff, pause
+
+log = logging.getLogger(__name__)
+
+_FIRST_DELAY: Final = 0.05
+_LONGEST_DELAY: Final = 0.8
+"""Seconds between attempts to reach a partition, and Redis at all."""
+_LOOK_EVERY: Final = 0.1
+"""Seconds between looks at which lanes are open."""
+_HOLD_EVERY: Final = 5.0
+"""Seconds between looks at whether the name is still held."""
+
+
+class LaneConsumer:
+    """Reads one partition for one consumer while its lane is open."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        consumer: str,
+        reader: Reader,
+        *,
+        beside: Callable[[], int],
+        who: str,
+        brake: Brake,
+        metrics: Metrics,
+        pauses: Pauses,
+        progress: Callable[[], None],
+        stopping: asyncio.Event,
+    ) -> None:
+        """`beside`: how many other lanes the consumer reads now; `who`: what it is called in the process."""
+        self._lane = lane
+        self._consumer = consumer
+        self._reader = reader
+        self._beside = beside
+        self._who = who
+        self._brake = brake
+        self._wait_seconds = metrics.stage_seconds.labels("wait")
+        self._pauses = pauses
+        self._progress = progress
+        self._stopping = stopping
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Until the lane closes or the daemon stops."""
+        try:
+            while self._goes_on:
+                try:
+                    await self._session()
+                except StoreUnavailableError as error:
+                    self._failures += 1
+                    self._pauses.begin(self._lane.number, self._who, error.detail)
+                    await self._lane.stream.reconnect()
+                    await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
+        finally:
+            self._pauses.end(self._lane.number, self._who)
+
+    async def wake(self) -> None:
+        """Ends its blocked read."""
+        await self._reader.wake()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is to end: to be woken then, if it is blocked."""
+        return not self._goes_on
+
+    @property
+    def _goes_on(self) -> bool:
+        return self._lane.is_open and not self._stopping.is_set()
+
+    async def _session(self) -> None:
+        """As long as a connection lasts. First what is ours already: what was read before, or with a lost reply."""
+        await self._lane.stream.probe()
+        try:
+            await self._reader.open()
+            with self._lane.in_use():
+                async for entries in self._lane.stream.claim(self._consumer, ClaimKind.OWN):
+                    await self._lane.run(Batch(self._consumer, entries, self._progress))
+            self._failures = 0
+            self._pauses.end(self._lane.number, self._who)
+            while self._goes_on:
+                await self._pass()
+        finally:
+            await self._reader.close()
+
+    async def _pass(self) -> None:
+        self._progress()
+        self._lane.processor.raise_failure(self._consumer)
+        if wait := self._brake.seconds_left():
+            await pause(self._stopping, min(wait, 1.0))
+            return
+        clock = asyncio.get_running_loop().time
+        with self._lane.in_use():
+            start = clock()
+            read = await self._reader.read([self._lane.number], beside=self._beside())
+            self._wait_seconds.inc(clock() - start)
+            for each in read:
+                await self._lane.run(Batch(self._consumer, each.entries, self._progress, contiguous=True))
+
+
+NewLaneConsumer = Callable[[Lane, Callable[[], int]], LaneConsumer]
+"""Given the lane, and what tells how many others the consumer reads now."""
+
+
+class SpreadConsumer:
+    """One slot. `run` is a root task called `name`; `consumer` is what it is called in the group."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        consumer: str,
+        held_name: HeldName,
+        new_consumer: NewLaneConsumer,
+        lanes: Sequence[Lane],
+        health: Health,
+        name_confirmed: asyncio.Event,
+        stopping: asyncio.Event,
+    ) -> None:
+        self.name = name
+        self._held_name = held_name
+        self._new_consumer = new_consumer
+        self._lanes = lanes
+        self._health = health
+        self._progress = partial(health.progress, name)
+        self._name_confirmed = name_confirmed
+        self._stopping = stopping
+        self._hold_at = 0.0
+        self._failures = 0
+        self._running: dict[int, tuple[LaneConsumer, asyncio.Task[None]]] = {}
+        self._outage = OutageLog("consumer waits for redis", consumer=consumer)
+        health.expect(name)
+        health.set_fault(name, f"{name}: has not begun to read")
+
+    async def run(self) -> None:
+        """Until the daemon stops, whatever becomes of Redis. Raises ConsumerNameTakenError, StartError."""
+        try:
+            while not self._stopping.is_set():
+                self._progress()
+                await self._hold_name()
+                if self._name_confirmed.is_set():
+                    await self._follow_lanes()
+                await pause(self._stopping, _LOOK_EVERY)
+        finally:
+            await self._end()
+        for lane in self._lanes:
+            await lane.processor.drained()
+
+    async def reread(self) -> None:
+        """Lanes were opened or closed: ends the reads of those that are closed."""
+        await asyncio.gather(*(_woken(each) for each, _ in self._running.values() if each.is_done))
+
+    async def _hold_name(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if clock() < self._hold_at:
+            return
+        try:
+            await self._held_name.hold()
+        except StoreUnavailableError as error:
+            self._failures += 1
+            self._health.set_fault(self.name, f"{self.name}: {error.detail}")
+            self._outage.unavailable(error)
+            self._hold_at = clock() + backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY)
+            return
+        self._failures = 0
+        self._hold_at = clock() + _HOLD_EVERY
+        self._health.clear_fault(self.name)
+        self._outage.available()
+        self._name_confirmed.set()
+
+    async def _follow_lanes(self) -> None:
+        """Lanes that opened are read from now on. Raises what ended a lane's task that should not have."""
+        for number, (_, task) in list(self._running.items()):
+            if task.done():
+                del self._running[number]
+                task.result()
+        for lane in self._lanes:
+            if lane.is_open and lane.number not in self._running:
+                consumer = self._new_consumer(lane, self._others)
+                task = asyncio.create_task(consumer.run(), name=f"{self.name} of partition {lane.number}")
+                self._running[lane.number] = consumer, task
+
+    def _others(self) -> int:
+        """How many lanes are read beside one."""
+        return max(len(self._running) - 1, 0)
+
+    async def _end(self) -> None:
+        """Reads are ended, never cancelled: a batch could be on the wire. A task that goes on all the same, as this one
+        ends by a fault, is cancelled when nothing is being read.
+        """
+        await asyncio.gather(*(_woken(each) for each, _ in self._running.values()))
+        if not self._stopping.is_set():
+            for _, task in self._running.values():
+                task.cancel()
+        await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
+        self._running.clear()
+        await self._held_name.close()
+
+
+async def _woken(consumer: LaneConsumer) -> None:
+    with suppress(StoreUnavailableError):  # then it ends by itself
+        await consumer.wake()
