@@ -104,8 +104,6 @@ class Keys:
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
-        self.nothing = f"{stream}:nothing"
-        """Never there: by it a cluster is asked whether the partition is all on one node."""
         self._settings: tuple[tuple[str, str, str], ...] = (
             ("stream.key", self.stream, "stream"),
             ("stream.key", self.attempts, "hash"),
@@ -125,6 +123,11 @@ class Keys:
     def tag(self) -> str:
         """What all names begin with; empty with one partition."""
         return self._tag
+
+    @property
+    def absent(self) -> str:
+        """Of a key that is never there: by it a cluster is asked whether the partition is all on one node."""
+        return f"{self.stream}:absent"
 
     @functools.cached_property
     def shared(self) -> Mapping[str, str]:

@@ -59,7 +59,7 @@ class Reclaimer:
         self._lanes = lanes
         self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
         """What others held of partitions that this process reads now."""
-        self._owing = set(lanes)
+        self._owing = set[Lane]()
         """Lanes of which something may be its own already."""
         self._brake = brake
         self._pauses = pauses
@@ -79,7 +79,7 @@ class Reclaimer:
         """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
         while not self._name_confirmed.is_set() and not await pause(self._stopping, _TICK):
             self._progress()
-        self._owing.intersection_update(self._open())
+        self._owing.update(self._open())
         clock = asyncio.get_running_loop().time
         next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
         while not self._stopping.is_set():

@@ -113,7 +113,7 @@ class Stream:
         """
         if not self._gateway.is_one_server:
             keys = self._gateway.keys
-            await self._gateway.run(scripts.INSPECT, more_keys=[keys.stream, keys.nothing])
+            await self._gateway.run(scripts.INSPECT, more_keys=[keys.stream, keys.absent])
 
     async def ensure_group(self) -> None:
         """Creates stream and group if they are missing: always from the first entry, or earlier jobs were skipped."""

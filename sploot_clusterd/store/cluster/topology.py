@@ -106,7 +106,7 @@ class Topology:
 
     def _raise_closed(self) -> None:
         if self._closed:
-            raise StoreUnavailableError("closed")
+            raise StoreUnavailableError
 
     def _looked(self, look: asyncio.Task[None]) -> None:
         self._look = None
