@@ -193,9 +193,7 @@ async def test_a_node_of_a_cluster_is_told():
     arguments = ("--bind", "127.0.0.1", "--port", port, "--cluster-port", bus, "--cluster-enabled", "yes")
     async with served(*arguments) as server:
         async with opened(f"unix://{server.socket}") as store:
-            with pytest.raises(
-                StartError, match=r"node of a Redis Cluster: set redis.cluster"
-            ):
+            with pytest.raises(StartError, match=r"node of a Redis Cluster: set redis.cluster"):
                 await store.look()
             with pytest.raises(StoreUnavailableError, match=r"leads to a Redis Cluster: set redis.cluster = true"):
                 await store.stats()
