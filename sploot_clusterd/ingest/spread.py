@@ -151,6 +151,7 @@ class SpreadConsumer:
         self._is_known = False
         """Whether the name has been ours."""
         self._running: dict[int, tuple[LaneConsumer, asyncio.Task[None]]] = {}
+        self._waking: dict[int, asyncio.Task[None]] = {}
         self._outage = OutageLog("consumer waits for redis", consumer=consumer)
         health.expect(name)
         health.set_fault(name, f"{name}: has not begun to read")
@@ -170,8 +171,13 @@ class SpreadConsumer:
             await lane.processor.drained()
 
     async def reread(self) -> None:
-        """Lanes were opened or closed: ends the reads of those that are closed."""
-        await asyncio.gather(*(_woken(each) for each, _ in self._running.values() if each.is_done))
+        """Lanes were opened or closed: ends the reads of those that are closed. A silent server is not waited for."""
+        for number, (each, _) in self._running.items():
+            if each.is_done and number not in self._waking:
+                self._waking[number] = waking = asyncio.create_task(_woken(each), name=f"wakes partition {number}")
+                waking.add_done_callback(partial(self._waking.pop, number))
+        if self._waking:
+            await asyncio.wait(self._waking.values(), timeout=_LOOK_EVERY)
 
     async def _hold_name(self) -> None:
         """Looks whether the name is still held, beside all else: its server may be silent."""
