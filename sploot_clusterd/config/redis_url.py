@@ -27,7 +27,7 @@ _OPTIONS: Final = {
 PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 _SENTINELS: Final = r"(rediss?)\+sentinel://((?:[^/?#]*@)?)([^@/?#]+)/([A-Za-z0-9._-]+)(?=[/?]|$)"
-_NODES: Final = r"(rediss?://(?:[^/?#]*@)?)([^@/?#,]+)((?:,[^@/?#,]*)+)(?=[/?]|$)"
+_NODES: Final = r"(rediss?://(?:[^/?#]*@)?)([^@/?#,]*)((?:,[^@/?#,]*)+)(?=[/?]|$)"
 _HOST: Final = r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\],]+))(?::([0-9]{1,5}))?"
 
 ALLOWED: Final = (
