@@ -15,6 +15,8 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 
 LONGEST_LEASE_MS = 5000
+_BEAT_PATIENCE = 0.5
+"""Seconds for it in a cluster: leases are kept without knowing who else is there."""
 
 
 class Router(NamedTuple):
@@ -36,7 +38,8 @@ class Tenure:
 
     async def beat(self) -> list[str]:
         """Says that this process is there; the names of all that are, in their order."""
-        members = await self._gateway.run(scripts.BEAT, member=self.member, lives=self.lease_ms)
+        call = Call({"member": self.member, "lives": self.lease_ms})
+        (members,) = await self._gateway.run_each(scripts.BEAT, [call], patience=_BEAT_PATIENCE)
         return sorted(member.decode(errors="replace") for member in members)
 
     async def hold(self, wanted: Collection[int]) -> list[str | None]:
