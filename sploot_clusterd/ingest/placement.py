@@ -28,6 +28,8 @@ _MOVE_EVERY: Final = 1.0
 """Seconds for which nobody came or went before a partition is handed over, and between two of them."""
 _USABLE: Final = 2 / 3
 """Of a lease, from before it was asked for: then nothing is read any more that it does not cover."""
+_SEEN_WITHIN: Final = 1 / 20
+"""Of a lease: a pass waits no longer for who is there, or a server that is silent would let all leases run out."""
 _HAND_OVER: Final = 5.0
 """Seconds to finish what is in hand before the next one gets the partition all the same."""
 
@@ -64,6 +66,7 @@ class Placement:
         self._owners: Sequence[str] = [""] * len(lanes)
         """Who held each at the last pass."""
         self._members: Sequence[str] = ()
+        self._seeing: asyncio.Task[list[str]] | None = None
         self._changed_at = self._moved_at = 0.0
         self._outage = OutageLog("placement waits for redis")
         self._members_outage = OutageLog("processes cannot be seen, partitions stay where they are")
@@ -105,9 +108,14 @@ class Placement:
         self._gauge.set(len(self._owned))
 
     async def _see_members(self, now: float) -> None:
-        """Where the server that knows them is away, as it was before: nobody gives up what it has."""
+        """Where the server that knows them is away, or silent, as it was before: nobody gives up what it has."""
+        self._seeing = self._seeing or asyncio.create_task(self._tenure.beat(), name="sees who is there")
+        await asyncio.wait({self._seeing}, timeout=self._tenure.lease_ms / 1000 * _SEEN_WITHIN)
+        if not self._seeing.done():
+            return
+        seeing, self._seeing = self._seeing, None
         try:
-            members = await self._tenure.beat()
+            members = seeing.result()
         except StoreUnavailableError as error:
             if not self._members:
                 raise
@@ -171,6 +179,8 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
+        if self._seeing:
+            self._seeing.cancel()
         with suppress(StoreUnavailableError):
             await self._tenure.leave()  # first, so that others take what is let go
         leaving = *self._leaving.values(), *map(self._let_go, sorted(self._owned))

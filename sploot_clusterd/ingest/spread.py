@@ -145,9 +145,13 @@ class SpreadConsumer:
         self._progress = partial(health.progress, name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
+        self._holding: asyncio.Task[None] | None = None
         self._hold_at = 0.0
         self._failures = 0
+        self._is_known = False
+        """Whether the name has been ours."""
         self._running: dict[int, tuple[LaneConsumer, asyncio.Task[None]]] = {}
+        self._waking: dict[int, asyncio.Task[None]] = {}
         self._outage = OutageLog("consumer waits for redis", consumer=consumer)
         health.expect(name)
         health.set_fault(name, f"{name}: has not begun to read")
@@ -167,22 +171,36 @@ class SpreadConsumer:
             await lane.processor.drained()
 
     async def reread(self) -> None:
-        """Lanes were opened or closed: ends the reads of those that are closed."""
-        await asyncio.gather(*(_woken(each) for each, _ in self._running.values() if each.is_done))
+        """Lanes were opened or closed: ends the reads of those that are closed. A silent server is not waited for."""
+        for number, (each, _) in self._running.items():
+            if each.is_done and number not in self._waking:
+                self._waking[number] = waking = asyncio.create_task(_woken(each), name=f"wakes partition {number}")
+                waking.add_done_callback(partial(self._waking.pop, number))
+        if self._waking:
+            await asyncio.wait(self._waking.values(), timeout=_LOOK_EVERY)
 
     async def _hold_name(self) -> None:
+        """Looks whether the name is still held, beside all else: its server may be silent."""
         clock = asyncio.get_running_loop().time
-        if clock() < self._hold_at:
+        if self._holding is None:
+            if clock() < self._hold_at:
+                return
+            self._holding = asyncio.create_task(self._held_name.hold(), name=f"{self.name} holds its name")
+            await asyncio.wait({self._holding}, timeout=_LOOK_EVERY)
+        if not self._holding.done():
             return
+        holding, self._holding = self._holding, None
         try:
-            await self._held_name.hold()
+            holding.result()
         except StoreUnavailableError as error:
             self._failures += 1
-            self._health.set_fault(self.name, f"{self.name}: {error.detail}")
             self._outage.unavailable(error)
             self._hold_at = clock() + backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY)
+            if not self._is_known:
+                self._health.set_fault(self.name, f"{self.name}: {error.detail}")
             return
         self._failures = 0
+        self._is_known = True
         self._hold_at = clock() + _HOLD_EVERY
         self._health.clear_fault(self.name)
         self._outage.available()
@@ -214,6 +232,9 @@ class SpreadConsumer:
                 task.cancel()
         await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
         self._running.clear()
+        if self._holding:
+            self._holding.cancel()
+            await asyncio.wait({self._holding})
         await self._held_name.close()
 
 

@@ -107,7 +107,10 @@ class PlainStream:
             )
             for number, some in moving.items()
         ]
-        replies = await self._gateway.run_each(scripts.ROUTE, calls)
+        try:
+            replies = await self._gateway.run_each(scripts.ROUTE, calls)
+        except StoreUnavailableError:
+            return dict.fromkeys(moving, 0)
         return {n: 0 if isinstance(reply, Exception) else int(reply) for n, reply in zip(moving, replies, strict=True)}
 
     async def settle(self, keys: Sequence[bytes]) -> None:

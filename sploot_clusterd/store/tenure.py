@@ -7,7 +7,7 @@ an entry is, and which album a commit rests on.
 import secrets
 import socket
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.keys import Layout
@@ -15,8 +15,8 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 
 LONGEST_LEASE_MS = 5000
-_BEAT_PATIENCE = 0.5
-"""Seconds for it in a cluster: leases are kept without knowing who else is there."""
+_TOLD_WITHIN: Final = 1 / 6
+"""Of a lease: so long a server may keep those of others from being known."""
 
 
 class Router(NamedTuple):
@@ -38,8 +38,7 @@ class Tenure:
 
     async def beat(self) -> list[str]:
         """Says that this process is there; the names of all that are, in their order."""
-        call = Call({"member": self.member, "lives": self.lease_ms})
-        (members,) = await self._gateway.run_each(scripts.BEAT, [call], patience=_BEAT_PATIENCE)
+        members = await self._gateway.run(scripts.BEAT, member=self.member, lives=self.lease_ms)
         return sorted(member.decode(errors="replace") for member in members)
 
     async def hold(self, wanted: Collection[int]) -> list[str | None]:
@@ -50,7 +49,7 @@ class Tenure:
             Call({"member": self.member, "lives": self.lease_ms if number in wanted else 0}, [keys.owner], keys)
             for number, keys in enumerate(self._partitions)
         ]
-        replies = await self._gateway.run_each(scripts.HOLD, calls)
+        replies = await self._gateway.run_each(scripts.HOLD, calls, patience=self.lease_ms / 1000 * _TOLD_WITHIN)
         return [None if isinstance(reply, Exception) else reply[0].decode(errors="replace") for reply in replies]
 
     async def owners(self) -> list[str | None]:

@@ -24,8 +24,10 @@ from tests.support.waiting import eventually
 
 COUNT: Final = 8
 HEALS_WITHIN: Final = 40.0
-_LANES: Final = 8
+_LANES: Final = 200
 """Submits under way at a time: those of one shard are not to wait for another's."""
+_BESIDE_WITHIN: Final = 5.0
+"""Seconds in which a job of a partition is seen while another shard is away, with room for a busy machine."""
 _PATIENCE: Final = aiohttp.ClientTimeout(total=12)
 
 
@@ -38,6 +40,8 @@ class Scene:
     load: Load
     slowest: float = 0.0
     """Seconds from the end of a harm until all works again."""
+    slowest_beside: float = 0.0
+    """Seconds that a job of a partition took while another shard was away."""
     spans: list[tuple[float, float]] = field(default_factory=list)
     """In which Redis may have lost what it answered (monotonic seconds)."""
     waiting: set[str] = field(default_factory=set)
@@ -58,11 +62,25 @@ class Scene:
         entries = await self.fleet.redis.xrange(plain)
         self.waiting |= {image for _, fields in entries for image in _images(fields[b"payload"])}
         began = time.monotonic()
-        key = next(keys.stream for keys in self.streams if await self.cluster.primary_of(keys.stream) is primary)
+        homes = {keys.stream: await self.cluster.primary_of(keys.stream) for keys in self.streams}
+        key = next(stream for stream, home in homes.items() if home is primary)
         async with primary.client.client() as connection:
             await connection.hset(f"{{{_tag(key)}}}:probe", "probe", 1)
             assert await connection.wait(1, 5000) == 1, "the replica has all that was answered before"
         return began
+
+    async def homes(self) -> dict[int, ClusterNode]:
+        """Of each partition, its primary."""
+        return {n: await self.cluster.primary_of(keys.stream) for n, keys in enumerate(self.fleet.layout.partitions)}
+
+    async def others_go_on(self, living: Collection[int], harm: Awaitable[object]) -> None:
+        """While the harm lasts each daemon takes jobs of these partitions, and their effect is seen."""
+        lasting = asyncio.ensure_future(harm)
+        while not lasting.done():
+            began = time.monotonic()
+            await works(self.fleet, living, timeout=20)
+            self.slowest_beside = max(self.slowest_beside, time.monotonic() - began)
+        await lasting
 
     async def recovers(self) -> None:
         """Waits until each daemon takes a job of each partition, and its effect is there."""
@@ -108,6 +126,9 @@ async def over_cluster(
     outcome = Outcome(counts, size.harms, [])
     if scene.slowest:
         outcome.recovers(scene.slowest)
+    if scene.slowest_beside:
+        took = outcome.figures["a job of other shards takes, s"] = scene.slowest_beside
+        outcome.expect(took < _BESIDE_WITHIN, f"a job of another shard took {took:.2f} s")
     if scene.spans:
         counts.details += [f"lost by Redis: {image}" for image in counts.lost]
         outcome.figures["lost by Redis"] = len(counts.lost)

@@ -5,15 +5,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tests.faults.clusters import HEALS_WITHIN, Scene, answer_to, job_of, over_cluster, pet_in, works
-from tests.faults.harm import Outcome, Size, kill
+from tests.faults.clusters import COUNT, HEALS_WITHIN, Scene, answer_to, job_of, over_cluster, pet_in
+from tests.faults.harm import Outcome, Size, kill, wait_for_harm
 from tests.support.cluster import ClusterNode
 from tests.support.waiting import eventually
 
 _DEAD_FOR = 5.0
 """Seconds: longer than others take to agree that it is dead."""
-_LIVING_WITHIN = 5.0
-"""Seconds in which a living shard's jobs are seen while another is dead, with room for a busy machine."""
 _PAUSE = 4.0
 """Seconds: twice the time after which the others promote its replica."""
 
@@ -32,11 +30,11 @@ async def primary_killed(directory: Path, seed: int, size: Size) -> Outcome:
 
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
-        replica = await scene.cluster.replica_of(primary)
+        replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
         began = await scene.all_is_replicated(primary)
         primary.kill()
         scene.spans.append((began, time.monotonic()))
-        await _takes_over(replica)
+        await scene.others_go_on(living, _takes_over(replica))
         await scene.recovers()
         primary.start()
         await scene.cluster.formed(HEALS_WITHIN)
@@ -60,10 +58,10 @@ async def paused(directory: Path, seed: int, size: Size) -> Outcome:
 
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
-        replica = await scene.cluster.replica_of(primary)
+        replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
         began = await scene.all_is_replicated(primary)
         async with scene.cluster.paused(primary):
-            await asyncio.gather(_takes_over(replica), asyncio.sleep(_PAUSE))  # the harm itself
+            await scene.others_go_on(living, asyncio.gather(_takes_over(replica), wait_for_harm(_PAUSE)))
         await scene.cluster.formed(HEALS_WITHIN)
         scene.spans.append((began, time.monotonic()))
         await scene.recovers()
@@ -76,10 +74,10 @@ async def cut_off(directory: Path, seed: int, size: Size) -> Outcome:
 
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
-        replica = await scene.cluster.replica_of(primary)
+        replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
         began = await scene.all_is_replicated(primary)
         async with scene.cluster.cut_off(primary):
-            await asyncio.gather(_takes_over(replica), _gives_up(primary))
+            await scene.others_go_on(living, asyncio.gather(_takes_over(replica), _gives_up(primary)))
             scene.spans.append((began, time.monotonic()))
             await scene.recovers()
         await scene.cluster.formed(HEALS_WITHIN)
@@ -90,45 +88,43 @@ async def cut_off(directory: Path, seed: int, size: Size) -> Outcome:
 async def shard_lost(directory: Path, seed: int, size: Size) -> Outcome:
     """A primary and its replica are dead: the other two go on, and 503 is what is answered of its pets alone."""
     wrong: list[str] = []
-    slowest = 0.0
 
     async def harm(scene: Scene, n: int) -> None:
-        nonlocal slowest
         primary = await scene.victim(n)
         pair = [primary, await scene.cluster.replica_of(primary)]
-        homes = [await scene.cluster.primary_of(keys.stream) for keys in scene.fleet.layout.partitions]
-        dead = [number for number, home in enumerate(homes) if home is primary]
-        living = [number for number, home in enumerate(homes) if home is not primary]
+        living = await _beside(scene, primary)
         for node in reversed(pair):  # the replica first, or it would take over
             node.kill()
-        until = time.monotonic() + _DEAD_FOR
-        while time.monotonic() < until:
-            began = time.monotonic()
-            await asyncio.gather(works(scene.fleet, living, timeout=20), _is_refused(scene, dead, wrong))
-            slowest = max(slowest, time.monotonic() - began)
+        dead = [number for number in range(COUNT) if number not in living]
+        await scene.others_go_on(living, _are_refused(scene, dead, wrong))
         for node in pair:
             node.start()
         await scene.cluster.formed(HEALS_WITHIN)
         await scene.recovers()
 
     outcome = await over_cluster(directory, seed, size, harm, arguments=("--appendfsync", "always"))
-    outcome.figures["a job of the others takes, s"] = slowest
-    outcome.expect(slowest < _LIVING_WITHIN, f"a job of a living shard took {slowest:.2f} s")
     outcome.expect(not wrong, f"of a dead shard's pets: {wrong}")
     return outcome
 
 
-async def _is_refused(scene: Scene, dead: list[int], wrong: list[str]) -> None:
-    """Reads and submits of these partitions' pets are answered 503; the daemons stay ready for the others'."""
-    for daemon in scene.fleet.daemons:
-        for number in dead:
-            pet = pet_in(scene.fleet, number)
-            for method, more in (("GET", {}), ("POST", {"json": job_of(pet)})):
-                if (status := await answer_to(scene.fleet, daemon, method, pet, **more)) != 503:
-                    wrong.append(f"{method} in partition {number}: {status}")
-        status, reasons = await scene.fleet.readiness(daemon)
-        if status != 200:
-            wrong.append(f"/readyz: {status} {reasons}")
+async def _beside(scene: Scene, primary: ClusterNode) -> list[int]:
+    """The partitions that are another one's."""
+    return [number for number, home in (await scene.homes()).items() if home is not primary]
+
+
+async def _are_refused(scene: Scene, dead: list[int], wrong: list[str]) -> None:
+    """For a while reads and submits of these partitions' pets are answered 503; daemons stay ready for the others'."""
+    until = time.monotonic() + _DEAD_FOR
+    while time.monotonic() < until:
+        for daemon in scene.fleet.daemons:
+            for number in dead:
+                pet = pet_in(scene.fleet, number)
+                for method, more in (("GET", {}), ("POST", {"json": job_of(pet)})):
+                    if (status := await answer_to(scene.fleet, daemon, method, pet, **more)) != 503:
+                        wrong.append(f"{method} in partition {number}: {status}")
+            status, reasons = await scene.fleet.readiness(daemon)
+            if status != 200:
+                wrong.append(f"/readyz: {status} {reasons}")
 
 
 async def _takes_over(replica: ClusterNode) -> None:

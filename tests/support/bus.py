@@ -1,8 +1,7 @@
 """Between the nodes of a Redis Cluster: what one says to another goes through here, until it is cut off."""
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 _HEAD: Final = 80
@@ -13,9 +12,8 @@ _CHUNK: Final = 1 << 16
 
 @dataclass(eq=False)
 class _Link:
-    sender: str
-    to: str
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter]
+    ends: frozenset[str] = frozenset()
     swallowed: bool = False
     """Something is missing in it: it can never be used again."""
 
@@ -33,15 +31,16 @@ class Bus:
         self._off: set[str] = set()
         self._links: set[_Link] = set()
         self._servers: list[asyncio.Server] = []
+        self._serving: set[asyncio.Task[None]] = set()
         self._names: dict[int, str] = {}
 
     async def listen(self, bus_port: int) -> int:
         """A port that leads to that one."""
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await self._serve(bus_port, reader, writer)
-            writer.transport.abort()
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            serving = asyncio.ensure_future(self._serve(bus_port, reader, writer))
+            self._serving.add(serving)
+            serving.add_done_callback(self._serving.discard)
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         self._servers.append(server)
@@ -62,22 +61,25 @@ class Bus:
             if link.swallowed:
                 link.abort()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for server in self._servers:
             server.close()
-        for link in self._links:
-            link.abort()
+        for serving in self._serving:
+            serving.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def _serve(self, bus_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readexactly(_HEAD)
-        link = _Link(head[_SENDER].decode(), self._names[bus_port], [writer])
+        link = _Link([writer])
         self._links.add(link)
         try:
+            head = await reader.readexactly(_HEAD)
+            link.ends = frozenset({head[_SENDER].decode(), self._names[bus_port]})
             there, onward = await asyncio.open_connection("127.0.0.1", bus_port)
             link.writers.append(onward)
-            back = asyncio.ensure_future(self._carry(link, b"", there, writer))
-            await self._carry(link, head, reader, onward)
-            await back
+            await asyncio.gather(self._carry(link, head, reader, onward), self._carry(link, b"", there, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # a node is not there, or has gone
         finally:
             self._links.discard(link)
             link.abort()
@@ -86,12 +88,13 @@ class Bus:
         self, link: _Link, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Until either end closes, which closes the other."""
-        with suppress(OSError):
+        try:
             while data := data or await reader.read(_CHUNK):
-                if self._off & {link.sender, link.to}:
+                if self._off & link.ends:
                     link.swallowed = True
                 else:
                     writer.write(data)
                     await writer.drain()
                 data = b""
-        link.abort()
+        finally:
+            link.abort()

@@ -136,7 +136,7 @@ class Cluster:
         for node in self.nodes:
             await node.close()
         if self._bus:
-            self._bus.close()
+            await self._bus.close()
 
     async def formed(self, timeout: float = 20.0) -> None:
         """Waits until every node sees each primary with one replica, that has its data, and nobody ill."""
