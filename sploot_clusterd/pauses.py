@@ -1,9 +1,14 @@
 """Which partitions pause while others go on, and why: told by those who meet it, to the probes and to a gauge."""
 
+import logging
+from typing import Final
+
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 
-_PREFIX = "pause: "
+log = logging.getLogger(__name__)
+
+_PREFIX: Final = "pause: "
 
 
 class Pauses:
@@ -21,6 +26,8 @@ class Pauses:
 
     def begin(self, partition: int, who: str, reason: str) -> None:
         """`who` cannot work on it, because of `reason`, until `end`."""
+        if not self._is_paused(partition):
+            log.warning("partition pauses", extra={"data": {"partition": partition, "error": reason}})
         if self._reasons.get((partition, who)) != reason:
             self._reasons[partition, who] = reason
             self._gauge.labels(str(partition)).set(1)
@@ -28,8 +35,13 @@ class Pauses:
 
     def end(self, partition: int, who: str) -> None:
         if self._reasons.pop((partition, who), None) is not None:
-            self._gauge.labels(str(partition)).set(int(any(number == partition for number, _ in self._reasons)))
+            if not self._is_paused(partition):
+                self._gauge.labels(str(partition)).set(0)
+                log.info("partition goes on", extra={"data": {"partition": partition}})
             self._tell()
+
+    def _is_paused(self, partition: int) -> bool:
+        return any(number == partition for number, _ in self._reasons)
 
     def _tell(self) -> None:
         """One warning a reason."""

@@ -128,13 +128,16 @@ class Placement:
 
     async def _take(self, numbers: Collection[int], now: float) -> None:
         """Those whose server answers, with all that others left there."""
+        outcomes = await asyncio.gather(*(self._take_over(self._lanes[n]) for n in numbers), return_exceptions=True)
         taken = []
-        for n in numbers:
-            with suppress(StoreUnavailableError):  # its lease is ours, so that the next pass tries again
-                await self._take_over(self._lanes[n])
-                self._owned.add(n)
-                self._lanes[n].open(self._usable_until(now))
-                taken.append(n)
+        for n, outcome in zip(numbers, outcomes, strict=True):
+            if isinstance(outcome, StoreUnavailableError):
+                continue  # its lease is ours, so that the next pass tries again
+            if isinstance(outcome, BaseException):
+                raise outcome
+            self._owned.add(n)
+            self._lanes[n].open(self._usable_until(now))
+            taken.append(n)
         if taken:
             log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
             await self._reread()

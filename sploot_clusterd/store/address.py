@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from sploot_clusterd.config import RedisSettings, redis_url
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
-from sploot_clusterd.store.reasons import of_login, of_reply, of_select
+from sploot_clusterd.store.reasons import of_failure, of_login, of_reply, of_select
 
 _LAST_WORDS_SECONDS: Final = 1.0
 _NO: Final = ("0", "no", "false")
@@ -54,6 +54,10 @@ class Address:
             connection.abort()
             raise
         return connection
+
+    def explained(self, error: Exception) -> Exception:
+        """The daemon's error for what a connection came to: an error reply, or what it raised."""
+        return of_failure(error)
 
     async def open(self, patience: float) -> Connection:
         """One that is not logged in. Raises what the connection raises."""

@@ -79,14 +79,14 @@ class Agreement:
                 unseen.append(_not_compared(reply))
             else:
                 others |= _documents(reply[0])
-        neighbours = [name for name in _overlapping(self._namespace) if await self._is_lived_in(name)]
+        neighbours = await self._lived_in(list(_overlapping(self._namespace)))
         return chain(unseen, self._findings(others, neighbours))
 
-    async def _is_lived_in(self, namespace: str) -> bool:
-        try:
-            return bool(await self._gateway.read("upkeep", "EXISTS", namespace_agreement(namespace)))
-        except StoreUnavailableError:  # it may not be ours to see, or be on a node that is away
-            return False
+    async def _lived_in(self, namespaces: Sequence[str]) -> list[str]:
+        """Those of them that somebody uses, as far as we may and can see."""
+        commands = [(self._keys, ("EXISTS", namespace_agreement(name))) for name in namespaces]
+        replies = await self._gateway.read_each("upkeep", commands)
+        return [name for name, reply in zip(namespaces, replies, strict=True) if reply == 1]
 
     def _findings(self, others: Mapping[str, Mapping[str, Any]], neighbours: Sequence[str]) -> Iterator[Finding]:
         for namespace in neighbours:

@@ -55,18 +55,18 @@ class FleetProfiles(ProfileStore):
 
     async def fetch(self, model_version: str, generation: int) -> bytes:
         """A published profile, from whichever partition has it. Raises BadStateError if none has."""
-        away: StoreUnavailableError | None = None
-        for each in self._each[:-1]:
+        away: dict[str, StoreUnavailableError] = {}
+        missing: BadStateError | None = None
+        for keys, each in zip(self._partitions, self._each, strict=True):
+            if (place := self._gateway.place(keys)) in away:
+                continue
             try:
                 return await each.fetch(model_version, generation)
-            except BadStateError:
-                continue
+            except BadStateError as error:
+                missing = error
             except StoreUnavailableError as error:
-                away = error
-        try:
-            return await self._each[-1].fetch(model_version, generation)
-        except BadStateError as error:
-            raise away or error from error  # one that is away may have it
+                away[place] = error
+        raise next(iter(away.values()), None) or missing or StoreUnavailableError
 
     async def sample(self, model_version: str) -> dict[str, bytes]:
         """The sampled images of all by slot: those of lowest priority, as one sample of them all would hold them."""

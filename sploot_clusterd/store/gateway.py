@@ -17,7 +17,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.cluster.cluster import Cluster
 from sploot_clusterd.store.connection import Argument, Connection, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
-from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_failure, of_reply, of_stored
+from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
 from sploot_clusterd.store.way import COMMAND_TIMEOUT, OneServer, Request, Way, command_timeout
 from sploot_clusterd.store.whereabouts import Server
@@ -149,14 +149,12 @@ class Gateway:
     async def session(self, block_ms: int) -> "Session":
         """A connection apart to the server of the stream, for reads that block up to `block_ms`."""
         seconds = block_ms / 1000 + max(self._timeout, _READ_MARGIN)
-        key = self.keys.stream
-        server = await self._way.server(key)
+        server = await self._way.server(self.keys.stream)
         try:
             connection = await server.connect(seconds)
         except FAILURES as error:
-            self._way.suspect(key)
-            raise of_failure(error) from error
-        return Session(self._way, key, server, connection, self._round_trips)
+            raise server.explained(error) from error
+        return Session(server, connection, self._round_trips)
 
     @property
     def is_one_server(self) -> bool:
@@ -243,11 +241,7 @@ class Gateway:
 class Session:
     """One connection, opened once: what was done on it, such as taking a name, is not there on another one."""
 
-    def __init__(
-        self, way: Way, key: str, server: Server, connection: Connection, round_trips: Mapping[str, Any]
-    ) -> None:
-        self._way = way
-        self._key = key
+    def __init__(self, server: Server, connection: Connection, round_trips: Mapping[str, Any]) -> None:
         self._server = server
         self._connection = connection
         self._round_trips = round_trips
@@ -258,9 +252,9 @@ class Session:
         try:
             (reply,) = await self._connection.exchange(pack(command))
         except FAILURES as error:
-            raise of_failure(error) from error
+            raise self._server.explained(error) from error
         if isinstance(reply, ReplyError):
-            raise self._way.explained(self._key, reply)
+            raise self._server.explained(reply)
         return reply
 
     @asynccontextmanager
@@ -269,8 +263,8 @@ class Session:
         try:
             connection = await self._server.connect(COMMAND_TIMEOUT)
         except FAILURES as error:
-            raise of_failure(error) from error
-        other = Session(self._way, self._key, self._server, connection, self._round_trips)
+            raise self._server.explained(error) from error
+        other = Session(self._server, connection, self._round_trips)
         try:
             yield other
         finally:

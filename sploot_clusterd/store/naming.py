@@ -98,9 +98,11 @@ class HeldName:
             self._session = None
 
     async def _opened(self) -> Session:
-        for gateway in self._gateways[:-1]:
-            try:
-                return await gateway.session(_IDLE_MS)
-            except StoreUnavailableError:
-                continue
-        return await self._gateways[-1].session(_IDLE_MS)
+        away: dict[str, StoreUnavailableError] = {}
+        for gateway in self._gateways:
+            if (place := gateway.place(gateway.keys)) not in away:
+                try:
+                    return await gateway.session(_IDLE_MS)
+                except StoreUnavailableError as error:
+                    away[place] = error
+        raise next(iter(away.values()))

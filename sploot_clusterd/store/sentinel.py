@@ -81,6 +81,9 @@ class Primary:
         self._connections.add(connection)
         return connection
 
+    def explained(self, error: Exception) -> Exception:
+        return self.address.explained(error)
+
     def leave(self) -> None:
         """Closes all that was opened to it, also what waits for a reply."""
         self._left = True

@@ -1,13 +1,13 @@
 """The face of what lies between the gateway and Redis: one server, wherever it is now, or a cluster of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.connection import Connection, Pool, ReplyError
-from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply
-from sploot_clusterd.store.whereabouts import Server, Whereabouts, whereabouts_of
+from sploot_clusterd.store.connection import Connection, Pool
+from sploot_clusterd.store.reasons import FAILURES, of_failure
+from sploot_clusterd.store.whereabouts import Server, whereabouts_of
 
 COMMAND_TIMEOUT: Final = 5.0
 """Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
@@ -43,10 +43,6 @@ class Way(Protocol):
         """The one that a connection of one's own is to be opened to."""
         ...
 
-    def explained(self, key: str, reply: ReplyError) -> Exception:
-        """The daemon's error for what a server replied on such a connection."""
-        ...
-
     def suspect(self, key: str) -> None:
         """The key's server may be another one by now: the next commands open new connections, where it is then."""
         ...
@@ -70,11 +66,11 @@ class Way(Protocol):
     async def close(self) -> None: ...
 
 
-def pool_of(server: Server, settings: RedisSettings) -> Pool:
-    """Connections for commands to a server."""
+def pool_of(connect: Callable[[float], Awaitable[Connection]], settings: RedisSettings) -> Pool:
+    """Connections for commands; `connect` is given the seconds that one waits for a reply."""
     timeout = command_timeout(settings)
     return Pool(
-        lambda: server.connect(timeout),
+        lambda: connect(timeout),
         most=settings.pool_max_connections,
         patience=POOL_WAIT,
         trusted_seconds=settings.healthcheck_interval,
@@ -93,7 +89,7 @@ class OneServer:
     def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
         self._whereabouts = whereabouts_of(settings, metrics)
         self._repeats = settings.retry_on_timeout
-        self.pool = pool_of(_Primary(self._whereabouts), settings)
+        self.pool = pool_of(self._connect, settings)
 
     async def exchange(
         self, requests: Sequence[Request], *, again: bool = False, patience: float | None = None
@@ -117,10 +113,6 @@ class OneServer:
         except FAILURES as error:
             raise of_failure(error) from error
 
-    def explained(self, key: str, reply: ReplyError) -> Exception:
-        del key
-        return of_reply(reply)
-
     def suspect(self, key: str) -> None:
         del key
         self.pool.forget_idle()
@@ -143,12 +135,5 @@ class OneServer:
     async def close(self) -> None:
         await self.pool.close()
 
-
-class _Primary:
-    """Wherever it is when a connection is opened."""
-
-    def __init__(self, whereabouts: Whereabouts) -> None:
-        self._whereabouts = whereabouts
-
-    async def connect(self, patience: float) -> Connection:
+    async def _connect(self, patience: float) -> Connection:
         return await (await self._whereabouts.primary()).connect(patience)

@@ -20,6 +20,10 @@ class Server(Protocol):
         """
         ...
 
+    def explained(self, error: Exception) -> Exception:
+        """The daemon's error for what a connection came to: an error reply, or what it raised."""
+        ...
+
 
 class Whereabouts(Protocol):
     async def primary(self) -> Server:

@@ -15,10 +15,10 @@ from sploot_clusterd.partitioning import slot_of
 from sploot_clusterd.store.address import Place, address_of
 from sploot_clusterd.store.cluster.exchange import Broken, Exchange, unserved
 from sploot_clusterd.store.cluster.node import Node
-from sploot_clusterd.store.cluster.redirection import of_node, of_reply_in_cluster, paused, redirection
+from sploot_clusterd.store.cluster.redirection import of_node, paused, redirection
 from sploot_clusterd.store.cluster.topology import Topology
 from sploot_clusterd.store.connection import ReplyError
-from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere
+from sploot_clusterd.store.reasons import FAILURES, of_reply
 from sploot_clusterd.store.way import Request
 
 _ASK_PATIENCE: Final = 2.0
@@ -36,7 +36,7 @@ class Cluster:
         seeds = [Place(*node) for node in url.nodes] or [Place(address.host, address.port)]
         reached = dict(map(_address_pair, settings.cluster_addresses or ()))
         self._repeats = settings.retry_on_timeout
-        self._topology = Topology(seeds, reached, lambda place: Node.at(place, address, settings))
+        self._topology = Topology(seeds, reached, lambda place: Node(place, address, settings, self._explained))
 
     async def exchange(
         self, requests: Sequence[Request], *, again: bool = False, patience: float | None = None
@@ -57,14 +57,6 @@ class Cluster:
             self._topology.suspect()
             raise unserved(slot)
         return self._topology.node(place)
-
-    def explained(self, key: str, reply: ReplyError) -> Exception:
-        owner = self._owner(key)
-        if owner and (found := redirection(reply, owner)) and not found.once:
-            self._topology.move(found.slot, self._topology.place(found.place))
-        elif paused(reply) or leads_elsewhere(reply):
-            self._topology.suspect()
-        return of_reply_in_cluster(reply)
 
     def suspect(self, key: str) -> None:
         """Nothing is closed: connections that broke are, and the others lead to nodes that are there."""
@@ -95,6 +87,16 @@ class Cluster:
 
     async def close(self) -> None:
         await self._topology.close()
+
+    def _explained(self, place: Place, error: Exception) -> Exception:
+        """What a connection to the node came to, which may tell that slots have moved."""
+        if not isinstance(error, ReplyError):
+            self._topology.failed(place)
+            return of_node(place, error)
+        if (found := redirection(error, place)) and not found.once:
+            self._topology.move(found.slot, self._topology.place(found.place))
+        self._topology.suspect()
+        return paused(error) or of_reply(error)
 
     def _owner(self, key: str) -> Place | None:
         slot_map = self._topology.known

@@ -30,13 +30,15 @@ class Broken(NamedTuple):
     """In the place of a reply: the node did not answer, and what was asked may have happened."""
 
     error: StoreUnavailableError
+    in_time: bool
+    """It was told so at once, and not by waiting for as long as the others may be kept waiting."""
 
 
 class Exchange:
     """Some calls, and what became of each: in `replies` a reply, an error of the daemon's, or Broken."""
 
     def __init__(self, topology: Topology, requests: Sequence[Request], patience: float | None) -> None:
-        """`patience`: seconds for a node to answer, where several are asked."""
+        """`patience`: seconds that a node has to answer."""
         self._topology = topology
         self._requests = requests
         self._patience = patience
@@ -44,8 +46,8 @@ class Exchange:
 
     @property
     def broken(self) -> list[int]:
-        """Those whose node did not answer."""
-        return [n for n, reply in enumerate(self.replies) if isinstance(reply, Broken)]
+        """Those whose node did not answer, and for which there is time to ask again."""
+        return [n for n, reply in enumerate(self.replies) if isinstance(reply, Broken) and reply.in_time]
 
     async def run(self, these: Iterable[int]) -> None:
         """Sends these of the calls. Raises StoreUnavailableError where no node is known."""
@@ -76,21 +78,20 @@ class Exchange:
             ((route, these),) = routes.items()
             await self._send(route, these)
         else:
-            await asyncio.gather(
-                *(self._send(route, these, patience=self._patience) for route, these in routes.items())
-            )
+            await asyncio.gather(*(self._send(route, these) for route, these in routes.items()))
 
-    async def _send(self, route: Route, these: Collection[int], *, patience: float | None = None) -> None:
+    async def _send(self, route: Route, these: Collection[int]) -> None:
         """One pipeline; ASKING, which holds for the one command after it, goes in the same write."""
         packed = [self._requests[n].packed for n in these]
         if route.asking:
             packed = [part for each in packed for part in (_ASKING, each)]
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._patience):
                 replies = await self._topology.node(route.place).pool.exchange(b"".join(packed), len(packed))
         except (*FAILURES, StoreUnavailableError) as error:
             self._topology.failed(route.place)
-            broken = Broken(of_node(route.place, error))
+            in_time = self._patience is None or not isinstance(error, TimeoutError)
+            broken = Broken(of_node(route.place, error), in_time)
             for n in these:
                 self.replies[n] = broken
             return

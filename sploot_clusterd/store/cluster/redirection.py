@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.store.address import Place
 from sploot_clusterd.store.connection import ReplyError
-from sploot_clusterd.store.reasons import CLUSTER_MEANINGS, of_failure, of_reply
+from sploot_clusterd.store.reasons import CLUSTER_MEANINGS, of_failure
 
 
 class Redirection(NamedTuple):
@@ -48,7 +48,3 @@ def of_node(place: Place, error: Exception) -> StoreUnavailableError:
         else told.detail
     )
     return type(told)(f"redis node {place}: {why}")
-
-
-def of_reply_in_cluster(reply: ReplyError) -> Exception:
-    return paused(reply) or of_reply(reply)

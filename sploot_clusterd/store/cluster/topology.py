@@ -54,8 +54,10 @@ class Topology:
         self._raise_closed()
         if self._map is None:
             self.suspect()
-            if self._look:
-                await asyncio.shield(self._look)
+            if look := self._look:
+                await asyncio.wait({look})
+                if not look.cancelled() and (error := look.exception()):
+                    raise error
         if self._map is None:
             raise StoreUnavailableError
         return self._map
@@ -111,7 +113,7 @@ class Topology:
     def _looked(self, look: asyncio.Task[None]) -> None:
         self._look = None
         if not look.cancelled():
-            look.exception()  # whoever waits for the first map is told
+            look.exception()  # whoever waits for the first map is told; with a map there is another look, if need be
 
     async def _look_again(self) -> None:
         """Raises StoreUnavailableError where no node tells."""
@@ -158,8 +160,11 @@ class Topology:
         self._silent.discard(place)
         if isinstance(slots, ReplyError):
             raise _why_untold(place, slots)
-        is_sound = not isinstance(info, ReplyError) and _SOUND in info
-        return is_sound and bool(slots), SlotMap.parse(slots, place)
+        try:
+            slot_map = SlotMap.parse(slots, place)
+        except (TypeError, ValueError) as error:
+            raise StoreUnavailableError(f"redis node {place}: tells of slots as no node of a cluster does") from error
+        return bool(slots) and not isinstance(info, ReplyError) and _SOUND in info, slot_map
 
     async def _forget_gone(self, slot_map: SlotMap) -> None:
         """Closes what leads to nodes that the cluster does not know any more, where nothing is asked of them now."""
