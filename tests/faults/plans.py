@@ -90,6 +90,7 @@ _REDIS = (
 )
 _CLUSTER = (
     Plan("cluster: kill -9 of a daemon", shards.kill_storm, None, Size(4000, 100, 20), "cluster"),
+    Plan("cluster: jobs that show their order", reshards.in_order, None, Size(4000, 100, 18), "cluster"),
     Plan("cluster: kill -9 of a primary", shards.primary_killed, Size(200, 60, 1), Size(2000, 60, 9), "cluster"),
     Plan("cluster: CLUSTER FAILOVER", shards.handed_over, None, Size(3000, 100, 18), "cluster"),
     Plan("cluster: SIGSTOP of a primary", shards.paused, None, Size(2000, 60, 9), "cluster"),
