@@ -34,7 +34,7 @@ class ClusterClient(Redis):
                 asked = self._cluster.node_at(error.port).client.pipeline(transaction=False)
                 return (await asked.execute_command("ASKING").execute_command(*args, **options).execute())[-1]
             except RedisError:
-                del self._homes[slot]
+                self._homes.pop(slot, None)
                 raise
         raise ConnectionError(f"slot {slot} is moved without end")
 
