@@ -207,6 +207,8 @@ class Gateway:
         """What the script finds in KEYS. Raises ValueError for keys of two partitions: a cluster would refuse them."""
         keys = call.keys or self.keys
         named = script.named_keys(keys, call.more_keys, call.values)
+        if not named:
+            raise ValueError(f"{script.name}.lua: a call names no key, by which its server is found")
         if keys.tag and len(named) > 1 and not all(key.startswith(keys.tag) for key in named):
             raise ValueError(f"{script.name}.lua: not all keys begin with {keys.tag!r}: {named}")
         return named
