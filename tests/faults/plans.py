@@ -89,15 +89,16 @@ _REDIS = (
     Plan("clock of the daemons jumps", clock.clock_of_daemons, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
 )
 _CLUSTER = (
-    Plan("cluster: kill -9 of a daemon", shards.kill_storm, None, Size(10_000, 200, 40), "cluster"),
-    Plan("cluster: kill -9 of a primary", shards.primary_killed, Size(300, 100, 1), Size(4000, 100, 9), "cluster"),
-    Plan("cluster: CLUSTER FAILOVER", shards.handed_over, None, Size(5000, 200, 18), "cluster"),
-    Plan("cluster: SIGSTOP of a primary", shards.paused, None, Size(4000, 100, 9), "cluster"),
-    Plan("cluster: a primary cut off", shards.cut_off, None, Size(4000, 100, 9), "cluster"),
-    Plan("cluster: a shard dead", shards.shard_lost, None, Size(3000, 100, 9), "cluster"),
-    Plan("cluster: a slot away and back", reshards.away_and_back, Size(300, 100, 1), Size(5000, 150, 18), "cluster"),
-    Plan("cluster: slots always on their way", reshards.redirected, None, Size(5000, 150, 20), "cluster"),
-    Plan("cluster: kill -9 of the router", reshards.router_killed, None, Size(4000, 400, 40), "cluster"),
+    Plan("cluster: kill -9 of a daemon", shards.kill_storm, None, Size(4000, 100, 20), "cluster"),
+    Plan("cluster: jobs that show their order", reshards.in_order, None, Size(4000, 100, 18), "cluster"),
+    Plan("cluster: kill -9 of a primary", shards.primary_killed, Size(200, 60, 1), Size(2000, 60, 9), "cluster"),
+    Plan("cluster: CLUSTER FAILOVER", shards.handed_over, None, Size(3000, 100, 18), "cluster"),
+    Plan("cluster: SIGSTOP of a primary", shards.paused, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a primary cut off", shards.cut_off, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a shard dead", shards.shard_lost, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a slot away and back", reshards.away_and_back, Size(200, 60, 1), Size(2000, 60, 9), "cluster"),
+    Plan("cluster: slots always on their way", reshards.redirected, None, Size(2000, 60, 10), "cluster"),
+    Plan("cluster: kill -9 of the router", reshards.router_killed, None, Size(4000, 200, 10), "cluster"),
 )
 _NETWORK = (
     Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50)),

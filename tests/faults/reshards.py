@@ -1,12 +1,15 @@
-"""Slots of a Redis Cluster move to other primaries under load; and what moves entries between slots is killed."""
+"""Slots of a Redis Cluster move to other primaries under load; what moves entries between slots is killed; and whether
+a pet's jobs keep their order in all that.
+"""
 
 from pathlib import Path
 
 from sploot_clusterd.partitioning import slot_of
-from tests.faults.clusters import HEALS_WITHIN, Scene, over_cluster
+from tests.faults.clusters import HEALS_WITHIN, Scene, fleet_on, over_cluster
 from tests.faults.fleet import Daemon
-from tests.faults.harm import Outcome, Size
-from tests.support.cluster import ClusterNode
+from tests.faults.harm import Outcome, Size, harmed, kill
+from tests.faults.order import Names, outcome_of
+from tests.support.cluster import Cluster, ClusterNode
 from tests.support.waiting import eventually
 
 _UNDER_WAY = 0.5
@@ -46,6 +49,30 @@ async def router_killed(directory: Path, seed: int, size: Size) -> Outcome:
         await victim.start()
 
     return await over_cluster(directory, seed, size, harm, over_http=0.0)
+
+
+async def in_order(directory: Path, seed: int, size: Size) -> Outcome:
+    """A daemon is killed, a replica takes over by order, a slot is moved, in turn; each job shows what came before it.
+
+    All go by the plain stream.
+    """
+
+    async def harm(scene: Scene, n: int) -> None:
+        if n % 3 == 0:
+            await kill(scene.fleet, n // 3)
+        elif n % 3 == 1:
+            await scene.cluster.fail_over(await scene.victim(n))
+            await scene.cluster.formed(HEALS_WITHIN)
+        else:
+            home = await scene.victim(n)
+            await scene.cluster.move(_slot(scene, n), await _another(scene, home, n), pause=_AT_ONCE)
+
+    async with Cluster(directory) as cluster, fleet_on(cluster, directory) as fleet:
+        load = Names(fleet, seed, jobs=size.jobs, rate=size.rate, over_http=0.0)
+        await load.sow()
+        scene = Scene(fleet, cluster, load)
+        await harmed(load, fleet, seed, size, lambda _, n: harm(scene, n))
+        return await outcome_of(fleet, load, size)
 
 
 async def _another(scene: Scene, than: ClusterNode, n: int) -> ClusterNode:

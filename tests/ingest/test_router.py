@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.store import Store
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.scripts import ROUTE, Script
 from tests.support.routers import PETS, Routers, until
 from tests.support.waiting import eventually
 
@@ -82,6 +85,28 @@ async def test_a_full_partition_keeps_its_entries_waiting_and_no_others(routers:
         if not (await routers.moved(store))[crowded]:
             break
     assert done == [p for n, p in enumerate(payloads) if store.layout.number(PETS[n % len(PETS)]) == crowded]
+
+
+async def test_what_it_has_in_hand_waits_for_servers_that_are_away(routers: Routers, monkeypatch: pytest.MonkeyPatch):
+    store = routers.store()
+    router = routers.router(store, "a")
+    payloads = await routers.produce(60)
+    run_each, asked = Gateway.run_each, 0
+
+    async def away(gateway: Gateway, script: Script, calls: Sequence[Call], **more: float) -> list[object]:
+        nonlocal asked
+        if script is not ROUTE:
+            return await run_each(gateway, script, calls, **more)
+        asked += 1
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateway, "run_each", away)
+        for _ in range(2):
+            await router.step()
+    assert asked == 2
+    await until(routers.is_empty, router)
+    await routers.expect(store, payloads)
 
 
 async def test_what_was_there_before_a_delete_does_not_come(routers: Routers):
