@@ -93,7 +93,7 @@ class Gateway:
 
         `again`: it may happen twice, and is sent again at once if the connection broke.
         """
-        request = Request(key, pack((*name.split(), key, *arguments)))
+        request = key, pack((*name.split(), key, *arguments))
         (reply,) = await self._exchange(kind, [request], again=again)
         if isinstance(reply, Exception):
             raise await self._error(reply, [key], of_reply)
@@ -104,7 +104,7 @@ class Gateway:
 
         Raises BadStateError, too, where something else is stored under the key.
         """
-        (reply,) = await self._exchange(kind, [Request(key, pack((name, key, *arguments)))], again=True)
+        (reply,) = await self._exchange(kind, [(key, pack((name, key, *arguments)))], again=True)
         if isinstance(reply, Exception):
             raise await self._error(reply, [key], of_stored)
         return reply
@@ -113,7 +113,7 @@ class Gateway:
         """As `read`, many in one round trip: each with its partition's keys, and with name, key and arguments. Of one
         that was not done the error; raises only what ends all of them.
         """
-        requests = [Request(str(command[1]), pack(command)) for _, command in commands]
+        requests = [(str(command[1]), pack(command)) for _, command in commands]
         replies = await self._exchange(kind, requests, again=True)
         return [
             await self._error(reply, [str(command[1])], of_stored, keys) if isinstance(reply, Exception) else reply
@@ -207,13 +207,15 @@ class Gateway:
         """What the script finds in KEYS. Raises ValueError for keys of two partitions: a cluster would refuse them."""
         keys = call.keys or self.keys
         named = script.named_keys(keys, call.more_keys, call.values)
+        if not named:
+            raise ValueError(f"{script.name}.lua: a call names no key, by which its server is found")
         if keys.tag and len(named) > 1 and not all(key.startswith(keys.tag) for key in named):
             raise ValueError(f"{script.name}.lua: not all keys begin with {keys.tag!r}: {named}")
         return named
 
     def _request(self, script: Script, call: Call, *, whole: bool = False) -> Request:
         named = self._named_keys(script, call)
-        return Request(named[0], script.packed(named, call.values, whole=whole))
+        return named[0], script.packed(named, call.values, whole=whole)
 
     async def _replies(self, script: Script, calls: Sequence[Call], patience: float | None = None) -> list[Any]:
         requests = [self._request(script, call) for call in calls]
@@ -222,7 +224,7 @@ class Gateway:
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
             taught = set[str]()
             for n in unknown:  # the text once to each server: it takes the calls in their order
-                place = self._way.place(requests[n].key)
+                place = self._way.place(requests[n][0])
                 if place not in taught:
                     requests[n] = self._request(script, calls[n], whole=True)
                     taught.add(place)

@@ -1,7 +1,7 @@
 """The face of what lies between the gateway and Redis: one server, wherever it is now, or a cluster of them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.metrics import Metrics
@@ -15,11 +15,8 @@ POOL_WAIT: Final = 2.0
 """Seconds to wait for a free connection before the answer is 503."""
 
 
-class Request(NamedTuple):
-    """A command as it is sent, and the key by which its server is found; '' where any will do."""
-
-    key: str
-    packed: bytes
+Request = tuple[str, bytes]
+"""The key by which a command's server is found ('' where any will do), and the command as it is sent."""
 
 
 class Way(Protocol):
@@ -95,7 +92,7 @@ class OneServer:
         self, requests: Sequence[Request], *, again: bool = False, patience: float | None = None
     ) -> list[Any]:
         del patience  # there are no others
-        packed, count = b"".join([request.packed for request in requests]), len(requests)
+        packed, count = b"".join([packed for _, packed in requests]), len(requests)
         try:
             return await self.pool.exchange(packed, count)
         except FAILURES as error:
@@ -126,7 +123,7 @@ class OneServer:
         return [""]
 
     async def ask(self, server: str, packed: bytes) -> Any:
-        (reply,) = await self.exchange([Request(server, packed)])
+        (reply,) = await self.exchange([(server, packed)])
         return reply
 
     async def followed(self) -> str:

@@ -8,10 +8,12 @@ import pytest
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys
+from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.partitioning import slot_of
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.cluster import topology
 from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.views import ViewStore
 from tests.support.scripted import HIGH, LAYOUT, LOW, Dies, Hangs, ScriptedNode, Words, gateway_to, halves
 from tests.support.waiting import eventually
 
@@ -285,3 +287,33 @@ async def test_nodes_are_reached_where_the_settings_say():
     await gateway.close()
     one.close()
     other.close()
+
+
+async def test_who_reads_from_a_node_that_hangs_keeps_no_other_reader_waiting():
+    one, other = halves()
+    one.answer, other.answer = (lambda _: (_ for _ in ()).throw(Hangs)), (lambda _: [None])
+    async with opened(one, other, socket_timeout=30.0) as gateway:
+        views = ViewStore(gateway, LAYOUT, "g", Metrics(), maxlen=9)
+        low, high = (next(p for n in range(99) if LAYOUT.number(p := f"p{n}") == number) for number in (0, 1))
+        await gateway.servers()
+        waiting = [asyncio.create_task(views.view(low)) for _ in range(5)]
+        assert await asyncio.gather(*(views.view(high) for _ in range(5))) == [None] * 5
+        assert not any(task.done() for task in waiting)
+        one.close()
+        for each in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(each, StoreUnavailableError)
+
+
+async def test_every_script_names_a_key(gateway: Gateway):
+    """E39: by it its node is found."""
+    with pytest.raises(ValueError, match=r"^hold.lua: a call names no key"):
+        await gateway.run_each(scripts.HOLD, [Call({"member": "m", "lives": 1})])
+
+
+async def test_a_cluster_without_slots_is_told():
+    one, other = halves()
+    one.slots = other.slots = ()
+    async with opened(one, other) as gateway:
+        for call in (xlen(gateway), gateway.servers(), gateway.ask_server("", "TIME")):
+            with pytest.raises(StoreUnavailableError, match="knows of no node that serves slots"):
+                await call

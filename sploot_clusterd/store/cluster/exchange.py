@@ -65,7 +65,7 @@ class Exchange:
         """Where calls go by the map. One whose slot nobody serves goes nowhere."""
         routes: dict[Route, list[int]] = {}
         for n in these:
-            slot = slot_of(self._requests[n].key)
+            slot = slot_of(self._requests[n][0])
             if place := slot_map.owner(slot):
                 routes.setdefault(Route(place), []).append(n)
             else:
@@ -82,7 +82,7 @@ class Exchange:
 
     async def _send(self, route: Route, these: Collection[int]) -> None:
         """One pipeline; ASKING, which holds for the one command after it, goes in the same write."""
-        packed = [self._requests[n].packed for n in these]
+        packed = [self._requests[n][1] for n in these]
         if route.asking:
             packed = [part for each in packed for part in (_ASKING, each)]
         try:

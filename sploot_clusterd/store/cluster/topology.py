@@ -164,7 +164,9 @@ class Topology:
             slot_map = SlotMap.parse(slots, place)
         except (TypeError, ValueError) as error:
             raise StoreUnavailableError(f"redis node {place}: tells of slots as no node of a cluster does") from error
-        return bool(slots) and not isinstance(info, ReplyError) and _SOUND in info, slot_map
+        if not slot_map.owners:
+            raise StoreUnavailableError(f"redis node {place}: knows of no node that serves slots")
+        return not isinstance(info, ReplyError) and _SOUND in info, slot_map
 
     async def _forget_gone(self, slot_map: SlotMap) -> None:
         """Closes what leads to nodes that the cluster does not know any more, where nothing is asked of them now."""
