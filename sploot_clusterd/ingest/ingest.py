@@ -15,6 +15,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
@@ -28,7 +29,7 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
-from sploot_clusterd.ingest.spread import LaneConsumer, SpreadConsumer
+from sploot_clusterd.ingest.spread import SpreadConsumer
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
@@ -186,12 +187,12 @@ class Ingest:
     def spread_consumer(self, name: str, consumer: str) -> SpreadConsumer:
         """As `consumer`, where partitions are on several servers."""
 
-        def of_lane(lane: Lane, beside: Callable[[], int]) -> LaneConsumer:
+        def of_lane(lane: Lane, sharing: Sharing) -> LaneConsumer:
             return LaneConsumer(
                 lane,
                 consumer,
                 self.store.reader_of(consumer, lane.number),
-                beside=beside,
+                sharing=sharing,
                 who=name,
                 brake=self.brake,
                 metrics=self._metrics,
