@@ -16,16 +16,23 @@ from sploot_clusterd.waiting import backoff, pause
 _FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.8
 """Seconds between attempts to reach the partition."""
+_BATCHES: Final = 8
+"""That the lanes of a consumer may have in hand together, of 4 MiB each."""
 
 
 class Sharing:
-    """What the lanes of one consumer share: a batch, so that much of a few does not fill the memory."""
+    """What the lanes of one consumer share: how much they may have in hand together."""
 
     def __init__(self) -> None:
         self.lanes = 1
         """How many are read now."""
-        self.whole = asyncio.Lock()
-        """The turn of one that is behind to read as much as a batch holds, for few at a time cost more."""
+
+    @property
+    def beside(self) -> int:
+        """Of how many others the batches count as one with a lane's own: each of a few reads as much as a batch holds,
+        and many read less, or their jobs would fill the memory.
+        """
+        return -(-self.lanes // _BATCHES) - 1
 
 
 class LaneConsumer:
@@ -50,8 +57,6 @@ class LaneConsumer:
         self._consumer = consumer
         self._reader = reader
         self._sharing = sharing
-        self._is_behind = False
-        """Whether the last read gave as much as was asked for."""
         self._who = who
         self._brake = brake
         self._wait_seconds = metrics.stage_seconds.labels("wait")
@@ -108,19 +113,10 @@ class LaneConsumer:
         if wait := self._brake.seconds_left():
             await pause(self._stopping, min(wait, 1.0))
             return
-        if self._is_behind and not self._sharing.whole.locked():  # nobody waits for it: its holder's server may be slow
-            async with self._sharing.whole:
-                await self._read(beside=0)
-        else:
-            await self._read(beside=self._sharing.lanes - 1)
-
-    async def _read(self, beside: int) -> None:
-        """One read, and what was read to its outcomes. Raises StoreUnavailableError."""
         clock = asyncio.get_running_loop().time
         with self._lane.in_use():
             start = clock()
-            read = await self._reader.read([self._lane.number], waits=not self._is_behind, beside=beside)
+            read = await self._reader.read([self._lane.number], beside=self._sharing.beside)
             self._wait_seconds.inc(clock() - start)
-            self._is_behind = any(each.is_full for each in read)
             for each in read:
                 await self._lane.run(Batch(self._consumer, each.entries, self._progress, contiguous=True))
