@@ -15,6 +15,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
@@ -28,7 +29,7 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
-from sploot_clusterd.ingest.spread import LaneConsumer, SpreadConsumer
+from sploot_clusterd.ingest.spread import SpreadConsumer
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
@@ -126,8 +127,12 @@ class Ingest:
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self._settings)
-        new = self.consumer if self.store.is_one_server else self.spread_consumer
-        consumers = [new(f"consumer-{slot}", name) for slot, name in enumerate(names)]
+        consumers: list[Consumer | SpreadConsumer] = [
+            self.consumer(f"consumer-{slot}", name)
+            if self.store.is_one_server
+            else self.spread_consumer(f"consumer-{slot}", name, self.lanes[slot :: len(names)])
+            for slot, name in enumerate(names)
+        ]
         reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
         loops: list[Consumer | SpreadConsumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [
             *consumers,
@@ -183,15 +188,17 @@ class Ingest:
             stopping=self._stopping,
         )
 
-    def spread_consumer(self, name: str, consumer: str) -> SpreadConsumer:
-        """As `consumer`, where partitions are on several servers."""
+    def spread_consumer(self, name: str, consumer: str, lanes: Sequence[Lane]) -> SpreadConsumer:
+        """As `consumer`, where partitions are on several servers: for these, which no other consumer here reads, as two
+        that read few of a partition at a time would have its pets wait for each other.
+        """
 
-        def of_lane(lane: Lane, beside: Callable[[], int]) -> LaneConsumer:
+        def of_lane(lane: Lane, sharing: Sharing) -> LaneConsumer:
             return LaneConsumer(
                 lane,
                 consumer,
                 self.store.reader_of(consumer, lane.number),
-                beside=beside,
+                sharing=sharing,
                 who=name,
                 brake=self.brake,
                 metrics=self._metrics,
@@ -205,7 +212,7 @@ class Ingest:
             consumer=consumer,
             held_name=self.store.held_name(consumer),
             new_consumer=of_lane,
-            lanes=self.lanes,
+            lanes=lanes,
             health=self._health,
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,

@@ -11,115 +11,24 @@ from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
-from sploot_clusterd.ingest.batch import Batch
-from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.pauses import Pauses
-from sploot_clusterd.store import ClaimKind, HeldName, Reader
+from sploot_clusterd.store import HeldName
 from sploot_clusterd.waiting import backoff, pause
 
 log = logging.getLogger(__name__)
 
 _FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.8
-"""Seconds between attempts to reach a partition, and Redis at all."""
+"""Seconds between attempts to reach Redis."""
 _LOOK_EVERY: Final = 0.1
 """Seconds between looks at which lanes are open."""
 _HOLD_EVERY: Final = 5.0
 """Seconds between looks at whether the name is still held."""
 
 
-class LaneConsumer:
-    """Reads one partition for one consumer while its lane is open."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        consumer: str,
-        reader: Reader,
-        *,
-        beside: Callable[[], int],
-        who: str,
-        brake: Brake,
-        metrics: Metrics,
-        pauses: Pauses,
-        progress: Callable[[], None],
-        stopping: asyncio.Event,
-    ) -> None:
-        """`beside`: how many other lanes the consumer reads now; `who`: what it is called in the process."""
-        self._lane = lane
-        self._consumer = consumer
-        self._reader = reader
-        self._beside = beside
-        self._who = who
-        self._brake = brake
-        self._wait_seconds = metrics.stage_seconds.labels("wait")
-        self._pauses = pauses
-        self._progress = progress
-        self._stopping = stopping
-        self._failures = 0
-
-    async def run(self) -> None:
-        """Until the lane closes or the daemon stops."""
-        try:
-            while self._goes_on:
-                try:
-                    await self._session()
-                except StoreUnavailableError as error:
-                    self._failures += 1
-                    self._pauses.begin(self._lane.number, self._who, error.detail)
-                    await self._lane.stream.reconnect()
-                    await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
-        finally:
-            self._pauses.end(self._lane.number, self._who)
-
-    async def wake(self) -> None:
-        """Ends its blocked read."""
-        await self._reader.wake()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it is to end: to be woken then, if it is blocked."""
-        return not self._goes_on
-
-    @property
-    def _goes_on(self) -> bool:
-        return self._lane.is_open and not self._stopping.is_set()
-
-    async def _session(self) -> None:
-        """As long as a connection lasts. First what is ours already: what was read before, or with a lost reply."""
-        await self._lane.stream.probe()
-        try:
-            await self._reader.open()
-            with self._lane.in_use():
-                async for entries in self._lane.stream.claim(self._consumer, ClaimKind.OWN):
-                    await self._lane.run(Batch(self._consumer, entries, self._progress))
-            self._failures = 0
-            self._pauses.end(self._lane.number, self._who)
-            while self._goes_on:
-                await self._pass()
-        finally:
-            await self._reader.close()
-
-    async def _pass(self) -> None:
-        self._progress()
-        self._lane.processor.raise_failure(self._consumer)
-        if wait := self._brake.seconds_left():
-            await pause(self._stopping, min(wait, 1.0))
-            return
-        clock = asyncio.get_running_loop().time
-        with self._lane.in_use():
-            start = clock()
-            read = await self._reader.read([self._lane.number], beside=self._beside())
-            self._wait_seconds.inc(clock() - start)
-            for each in read:
-                await self._lane.run(Batch(self._consumer, each.entries, self._progress, contiguous=True))
-
-
-NewLaneConsumer = Callable[[Lane, Callable[[], int]], LaneConsumer]
-"""Given the lane, and what tells how many others the consumer reads now."""
+NewLaneConsumer = Callable[[Lane, Sharing], LaneConsumer]
 
 
 class SpreadConsumer:
@@ -150,6 +59,7 @@ class SpreadConsumer:
         self._failures = 0
         self._is_known = False
         """Whether the name has been ours."""
+        self._sharing = Sharing()
         self._running: dict[int, tuple[LaneConsumer, asyncio.Task[None]]] = {}
         self._waking: dict[int, asyncio.Task[None]] = {}
         self._outage = OutageLog("consumer waits for redis", consumer=consumer)
@@ -214,13 +124,10 @@ class SpreadConsumer:
                 task.result()
         for lane in self._lanes:
             if lane.is_open and lane.number not in self._running:
-                consumer = self._new_consumer(lane, self._others)
+                consumer = self._new_consumer(lane, self._sharing)
                 task = asyncio.create_task(consumer.run(), name=f"{self.name} of partition {lane.number}")
                 self._running[lane.number] = consumer, task
-
-    def _others(self) -> int:
-        """How many lanes are read beside one."""
-        return max(len(self._running) - 1, 0)
+        self._sharing.lanes = max(1, len(self._running))
 
     async def _end(self) -> None:
         """Reads are ended, never cancelled: a batch could be on the wire. A task that goes on all the same, as this one

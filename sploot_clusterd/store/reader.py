@@ -103,6 +103,7 @@ class Reader:
         """
         if self._session is None:
             raise RuntimeError("not open")
+        share = 1 + beside / len(partitions)
         count = self._count.of_each(len(partitions) + beside)
         self._reading = True
         self._reads += 1
@@ -121,7 +122,8 @@ class Reader:
         ]
         entries = [entry for each in read for entry in each.entries]
         self._deliveries.inc(len(entries))
-        self._count.was_read(len(entries), sum(sum(map(len, entry.fields.values())) for entry in entries))
+        size = sum(sum(map(len, entry.fields.values())) for entry in entries)
+        self._count.was_read(int(share * len(entries)), int(share * size))
         return read
 
     def _command(self, partitions: Sequence[int], count: int, *, waits: bool) -> tuple[str | int, ...]:

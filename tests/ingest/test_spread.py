@@ -30,8 +30,7 @@ async def test_a_lane_is_read_while_it_is_open_its_own_entries_first(side: Side)
     await side.read("me")  # and crashed
     await side.add("new", payload=image("b"))
     lane = Lane(0, side.stream, side.processor, side.due, asyncio.Event())
-    side.ingest.lanes = [lane]
-    consumer = side.ingest.spread_consumer("consumer-0", "me")
+    consumer = side.ingest.spread_consumer("consumer-0", "me", [lane])
     async with running(side, consumer):
 
         async def settled() -> bool:
@@ -64,7 +63,7 @@ async def test_a_partition_that_cannot_be_worked_on_pauses_by_its_reason(side: S
 
     monkeypatch.setattr(Stream, "probe", probe)
     await side.add("pet", payload=image("a"))
-    async with running(side, side.ingest.spread_consumer("consumer-0", "me")):
+    async with running(side, side.ingest.spread_consumer("consumer-0", "me", side.ingest.lanes)):
         await eventually(side.health.warnings, what="the pause to be told")
         assert side.health.warnings() == [f"partition 0 pauses: {AWAY.detail}"]
         assert side.health.reasons() == []
