@@ -6,15 +6,16 @@ bytes that no state tells of, finishes what another process had begun.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Final
 
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.partition import sampled_in_each
-from sploot_clusterd.store.profiles import Polled, ProfileStore, SampleSize, State
+from sploot_clusterd.store.profiles import Polled, ProfileStore, SampleSize, State, digest
 
 _NONE: Final = State(0)
 
@@ -103,22 +104,40 @@ class FleetProfiles(ProfileStore):
         return state == new and staged == profile
 
     async def _stage(self, version: str, new: State, profile: bytes) -> tuple[State, bytes]:
-        """The bytes everywhere, as the first partition has them, and the state that they are to bring."""
-        state = str(new)
-        for keys in self._partitions:
-            values = {"generation": new.generation, "state": state, "profile": profile}
-            (reply,) = await self._gateway.run_each(
-                scripts.STAGE_PROFILE, [Call(values, [keys.profile(version)], keys)]
-            )
-            state, profile = reply[0].decode(), reply[1]
-        return State.parse(state.encode()), profile
+        """The bytes everywhere, as the first partition has them, and the state that they are to bring.
+
+        The first may have lost what it had, as a replica took over: then another one's word holds.
+        """
+        state = new
+        for n, keys in enumerate(self._partitions):
+            found, there = await self._staged(keys, version, state, profile)
+            if there != profile:
+                for before in self._partitions[:n]:
+                    await self._staged(before, version, found, there, instead_of=digest(profile))
+            state, profile = found, there
+        return state, profile
+
+    async def _staged(
+        self, keys: Keys, version: str, state: State, profile: bytes, *, instead_of: str = ""
+    ) -> tuple[State, bytes]:
+        """What a partition has now: its own, but where that has the digest `instead_of`."""
+        values = {"generation": state.generation, "state": str(state), "profile": profile, "instead_of": instead_of}
+        call = Call(values, [keys.profile(version)], keys)
+        ((told, there),) = await self._gateway.run_each(scripts.STAGE_PROFILE, [call])
+        return State.parse(told), there
 
     async def _bring(self, version: str, state: State, polled: Mapping[ProfileStore, Polled]) -> None:
-        """The state to all partitions that have an older one."""
-        for each, of_partition in polled.items():
-            seen = of_partition.states.get(version)
-            if seen is None or seen < state:
-                await each.publish(version, seen, state)
+        """The state to all partitions that have an older one, and the bytes to those that have lost them."""
+        seen = {each: of_partition.states.get(version) for each, of_partition in polled.items()}
+        behind = {each: state_there for each, state_there in seen.items() if state_there is None or state_there < state}
+        if behind and state.generation:
+            with suppress(BadStateError):  # nobody has it: who needs it says so
+                profile = await self.fetch(version, state.generation)
+                for keys, each in zip(self._partitions, self._each, strict=True):
+                    if each in behind:
+                        await self._staged(keys, version, state, profile)
+        for each, state_there in behind.items():
+            await each.publish(version, state_there, state)
 
     def _size(self, version: str, polled: Collection[Polled]) -> SampleSize | None:
         """Of all samples together; None where one cannot be read."""
