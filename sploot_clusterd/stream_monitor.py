@@ -5,7 +5,7 @@ Now and then it looks at the server itself, for a Redis that is set up as a cach
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sploot_clusterd.config import StreamSettings
@@ -13,6 +13,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses, named
 from sploot_clusterd.store import Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
@@ -28,6 +29,7 @@ _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
 _SENTINELS: Final = "sentinels"
+_PLAIN: Final = "plain stream"
 
 
 class StreamMonitor:
@@ -44,6 +46,7 @@ class StreamMonitor:
         health: Health,
         stopping: asyncio.Event,
         settings: StreamSettings,
+        pauses: Pauses,
     ) -> None:
         """`due` are those of each partition."""
         self._store = store
@@ -51,6 +54,7 @@ class StreamMonitor:
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
+        self._pauses = pauses
         self._group = settings.group
         self._maxlen = -(-settings.maxlen // len(due))
         """Of a partition."""
@@ -76,14 +80,11 @@ class StreamMonitor:
                     self._report_key_faults(await self._store.inspect())
                     self._inspect_at = clock() + _INSPECT_EVERY
                 times_put_off = [each.times_put_off for each in self._due]
-                figures = await self._store.stats()
-                for due, stats, times in zip(self._due, figures, times_put_off, strict=True):
-                    due.update(stats.pending, times)
+                figures = self._there(await self._store.stats())
+                for number, stats in figures.items():
+                    self._due[number].update(stats.pending, times_put_off[number])
                 self._report_stats(figures)
-                if self._store.plain:
-                    unrouted = await self._store.plain.stats()
-                    self._metrics.unrouted.set(unrouted.unsettled)
-                    self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
+                await self._report_unrouted()
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
                 self._check_at = 0.0  # what answers next may be another server
@@ -141,34 +142,54 @@ class StreamMonitor:
                 log.warning("redis is not set up as it should be", extra={"data": {"warning": text}})
         self._warnings = warnings
 
-    def _report_stats(self, figures: Sequence[Stats]) -> None:
+    def _there(self, figures: Sequence[Stats | StoreUnavailableError]) -> dict[int, Stats]:
+        """By partition, of those whose server tells; the others pause."""
+        there: dict[int, Stats] = {}
+        for number, stats in enumerate(figures):
+            if isinstance(stats, StoreUnavailableError):
+                self._pauses.begin(number, self.name, stats.detail)
+            else:
+                self._pauses.end(number, self.name)
+                there[number] = stats
+        return there
+
+    async def _report_unrouted(self) -> None:
+        if not self._store.plain:
+            return
+        try:
+            unrouted = await self._store.plain.stats()
+        except StoreUnavailableError as error:  # of a cluster it may be the one stream whose node is away
+            self._health.set_warning(_PLAIN, f"{self._store.layout.plain.stream} is not moved on: {error.detail}")
+            return
+        self._health.clear_warning(_PLAIN)
+        self._metrics.unrouted.set(unrouted.unsettled)
+        self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
+
+    def _report_stats(self, figures: Mapping[int, Stats]) -> None:
         """Those of all partitions together, and of several each one's."""
-        unsettled = sum(stats.unsettled for stats in figures)
+        all_figures, several = figures.values(), len(self._due) > 1
+        unsettled = sum(stats.unsettled for stats in all_figures)
         self._metrics.backlog.set(unsettled)
-        self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in figures))
-        self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in figures) / 1000)
-        self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in figures) / 1000)
-        if len(figures) > 1:
-            for number, stats in enumerate(figures):
+        self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in all_figures))
+        self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in all_figures) / 1000)
+        self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in all_figures) / 1000)
+        if several:
+            for number, stats in figures.items():
                 self._metrics.partition_backlog.labels(str(number)).set(stats.unsettled)
                 self._metrics.partition_oldest.labels(str(number)).set(stats.oldest_unsettled_ms / 1000)
-        full = [number for number, stats in enumerate(figures) if stats.unsettled >= self._maxlen]
+        full = [number for number, stats in figures.items() if stats.unsettled >= self._maxlen]
         if full:
-            of_which = f" in {_partitions(full)}" if len(figures) > 1 else ""
+            of_which = f" in {named(full)}" if several else ""
             self._health.set_warning(
                 _BACKLOG, f"backlog full{of_which}: {unsettled} unsettled jobs, submits are refused"
             )
         else:
             self._health.clear_warning(_BACKLOG)
-        missing = [number for number, stats in enumerate(figures) if stats.pending < 0]
+        missing = [number for number, stats in figures.items() if stats.pending < 0]
         if missing:
-            of_which = f" in {_partitions(missing)}" if len(figures) > 1 else ""
+            of_which = f" in {named(missing)}" if several else ""
             self._health.set_warning(
                 _GROUP, f"the consumer group {self._group} is missing{of_which}: no consumer has run yet"
             )
         else:
             self._health.clear_warning(_GROUP)
-
-
-def _partitions(numbers: Sequence[int]) -> str:
-    return f"partition{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

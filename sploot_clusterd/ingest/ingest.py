@@ -15,6 +15,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
@@ -28,8 +29,10 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
+from sploot_clusterd.ingest.spread import SpreadConsumer
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
 
 _MOST_PUT_OFF: Final = 500
@@ -51,13 +54,14 @@ class Ingest:
         compute: Compute,
         metrics: Metrics,
         health: Health,
+        pauses: Pauses,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
         """`due` are those of each partition; `wanting`: what commits say of insights, where they are fetched."""
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
-        self._metrics, self._health, self._stopping = metrics, health, stopping
+        self._metrics, self._health, self._pauses, self._stopping = metrics, health, pauses, stopping
         self.name_confirmed = asyncio.Event()
         self.store = store
         self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF))
@@ -123,9 +127,17 @@ class Ingest:
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self._settings)
-        consumers = [self.consumer(f"consumer-{slot}", name) for slot, name in enumerate(names)]
+        consumers: list[Consumer | SpreadConsumer] = [
+            self.consumer(f"consumer-{slot}", name)
+            if self.store.is_one_server
+            else self.spread_consumer(f"consumer-{slot}", name, self.lanes[slot :: len(names)])
+            for slot, name in enumerate(names)
+        ]
         reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
-        loops: list[Consumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [*consumers, reclaimer]
+        loops: list[Consumer | SpreadConsumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [
+            *consumers,
+            reclaimer,
+        ]
         loops.append(self.leases)
         if self.learner:
             loops.append(self.learner)
@@ -134,7 +146,9 @@ class Ingest:
             loops.append(self._router(self.store.tenure, self.store.plain, f"{names[0]}-router"))
         yield from ((loop.name, loop.run) for loop in loops)
 
-    def _placement(self, tenure: Tenure, consumers: Sequence[Consumer], reclaimer: Reclaimer) -> Placement:
+    def _placement(
+        self, tenure: Tenure, consumers: Sequence[Consumer | SpreadConsumer], reclaimer: Reclaimer
+    ) -> Placement:
         async def reread() -> None:
             await asyncio.gather(*(consumer.reread() for consumer in consumers))
 
@@ -174,6 +188,36 @@ class Ingest:
             stopping=self._stopping,
         )
 
+    def spread_consumer(self, name: str, consumer: str, lanes: Sequence[Lane]) -> SpreadConsumer:
+        """As `consumer`, where partitions are on several servers: for these, which no other consumer here reads, as two
+        that read few of a partition at a time would have its pets wait for each other.
+        """
+
+        def of_lane(lane: Lane, sharing: Sharing) -> LaneConsumer:
+            return LaneConsumer(
+                lane,
+                consumer,
+                self.store.reader_of(consumer, lane.number),
+                sharing=sharing,
+                who=name,
+                brake=self.brake,
+                metrics=self._metrics,
+                pauses=self._pauses,
+                progress=partial(self._health.progress, name),
+                stopping=self._stopping,
+            )
+
+        return SpreadConsumer(
+            name=name,
+            consumer=consumer,
+            held_name=self.store.held_name(consumer),
+            new_consumer=of_lane,
+            lanes=lanes,
+            health=self._health,
+            name_confirmed=self.name_confirmed,
+            stopping=self._stopping,
+        )
+
     def reclaimer(self, consumer: str, living: list[str]) -> Reclaimer:
         """The reclaim loop, which is called `consumer` in the group; `living` are all names of this process."""
         return Reclaimer(
@@ -182,6 +226,7 @@ class Ingest:
             lanes=self.lanes,
             brake=self.brake,
             health=self._health,
+            pauses=self._pauses,
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,
             renew=self.leases.renew_all,

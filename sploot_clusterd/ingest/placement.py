@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -27,6 +28,8 @@ _MOVE_EVERY: Final = 1.0
 """Seconds for which nobody came or went before a partition is handed over, and between two of them."""
 _USABLE: Final = 2 / 3
 """Of a lease, from before it was asked for: then nothing is read any more that it does not cover."""
+_SEEN_WITHIN: Final = 1 / 20
+"""Of a lease: a pass waits no longer for who is there, or a server that is silent would let all leases run out."""
 _HAND_OVER: Final = 5.0
 """Seconds to finish what is in hand before the next one gets the partition all the same."""
 
@@ -63,8 +66,10 @@ class Placement:
         self._owners: Sequence[str] = [""] * len(lanes)
         """Who held each at the last pass."""
         self._members: Sequence[str] = ()
+        self._seeing: asyncio.Task[list[str]] | None = None
         self._changed_at = self._moved_at = 0.0
         self._outage = OutageLog("placement waits for redis")
+        self._members_outage = OutageLog("processes cannot be seen, partitions stay where they are")
         for lane in lanes:
             lane.shut()
         health.expect(self.name)
@@ -87,28 +92,55 @@ class Placement:
     async def look(self) -> None:
         """One pass. Raises StoreUnavailableError."""
         now = time.monotonic()
-        members = await self._tenure.beat()
-        if members != self._members:
-            self._members, self._changed_at = members, now
-            log.info("processes over these partitions", extra={"data": {"members": members}})
+        await self._see_members(now)
         ours = self._share()
         wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
-        self._owners = await self._tenure.hold(self._owned | wanted)
-        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member}
-        for n in self._owned - held:
+        told = await self._tenure.hold(self._owned | wanted)
+        unknown = {n for n, owner in enumerate(told) if owner is None}
+        self._owners = [before if owner is None else owner for before, owner in zip(self._owners, told, strict=True)]
+        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member} - unknown
+        for n in self._owned - held - unknown:
             self._lose(n)
         for n in held & self._owned - self._leaving.keys():
             self._lanes[n].open(self._usable_until(now))
-        taken = held & wanted - self._owned  # not one that was let go of meanwhile
-        for n in taken:
-            await self._take_over(self._lanes[n])
+        await self._take(held & wanted - self._owned, now)  # not one that was let go of meanwhile
+        self._part_with_one(now)
+        self._gauge.set(len(self._owned))
+
+    async def _see_members(self, now: float) -> None:
+        """Where the server that knows them is away, or silent, as it was before: nobody gives up what it has."""
+        self._seeing = self._seeing or asyncio.create_task(self._tenure.beat(), name="sees who is there")
+        await asyncio.wait({self._seeing}, timeout=self._tenure.lease_ms / 1000 * _SEEN_WITHIN)
+        if not self._seeing.done():
+            return
+        seeing, self._seeing = self._seeing, None
+        try:
+            members = seeing.result()
+        except StoreUnavailableError as error:
+            if not self._members:
+                raise
+            self._members_outage.unavailable(error)
+            return
+        self._members_outage.available()
+        if members != self._members:
+            self._members, self._changed_at = members, now
+            log.info("processes over these partitions", extra={"data": {"members": members}})
+
+    async def _take(self, numbers: Collection[int], now: float) -> None:
+        """Those whose server answers, with all that others left there."""
+        outcomes = await asyncio.gather(*(self._take_over(self._lanes[n]) for n in numbers), return_exceptions=True)
+        taken = []
+        for n, outcome in zip(numbers, outcomes, strict=True):
+            if isinstance(outcome, StoreUnavailableError):
+                continue  # its lease is ours, so that the next pass tries again
+            if isinstance(outcome, BaseException):
+                raise outcome
             self._owned.add(n)
             self._lanes[n].open(self._usable_until(now))
+            taken.append(n)
         if taken:
             log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
             await self._reread()
-        self._part_with_one(now)
-        self._gauge.set(len(self._owned))
 
     def _share(self) -> set[int]:
         """The partitions that this process had better read."""
@@ -147,11 +179,16 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
-        try:
+        if self._seeing:
+            self._seeing.cancel()
+        with suppress(StoreUnavailableError):
             await self._tenure.leave()  # first, so that others take what is let go
-            await asyncio.gather(*self._leaving.values(), *map(self._let_go, sorted(self._owned)))
-        except StoreUnavailableError as error:
-            log.info("partitions not let go, they are free soon", extra={"data": {"error": error.detail}})
+        leaving = *self._leaving.values(), *map(self._let_go, sorted(self._owned))
+        for outcome in await asyncio.gather(*leaving, return_exceptions=True):
+            if isinstance(outcome, StoreUnavailableError):
+                log.info("partitions not let go, they are free soon", extra={"data": {"error": outcome.detail}})
+            elif isinstance(outcome, BaseException):
+                raise outcome
         self._owned.clear()
 
     async def _let_go(self, n: int) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -22,10 +23,15 @@ class Erasure:
         """True if there was anything. Raises StoreUnavailableError: then ask again."""
         if not self._layout.is_one:
             await self._note_origin(pet_id)
-        gone = 0
+        gone, away = 0, list[StoreUnavailableError]()
         for keys in self._layout.partitions:
-            gone += await self._erase(pet_id, keys)
-            gone += await self._erase_letters(pet_id, keys)
+            try:
+                gone += await self._erase(pet_id, keys)
+                gone += await self._erase_letters(pet_id, keys)
+            except StoreUnavailableError as error:  # it has to be asked for again; what can go is gone by then
+                away.append(error)
+        if away:
+            raise away[0]
         return bool(gone)
 
     async def _note_origin(self, pet_id: str) -> None:

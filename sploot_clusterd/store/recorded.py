@@ -5,7 +5,7 @@ A process with another number would look for pets where they are not. So it does
 
 from typing import Final
 
-from sploot_clusterd.errors import GroupMissingError, NoPermissionError, StartError
+from sploot_clusterd.errors import GroupMissingError, NoPermissionError, StartError, StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.store.gateway import Gateway
 
@@ -21,13 +21,21 @@ class RecordedCount:
         self._key = layout.plain.partitions
         self._ours = len(layout.partitions)
         self._group = group
+        self._found = False
 
     async def look(self) -> None:
-        """Writes the number down where it is to be. Raises StartError as `check`, StoreUnavailableError."""
-        await self.check()
-        if self._ours > 1:
-            await self._gateway.command("upkeep", "SET", self._key, self._ours, "NX")
-            await self.check()  # two that start at once may not be of one mind
+        """Writes the number down where it is to be. Raises StartError as `check`; StoreUnavailableError where it was
+        never found yet.
+        """
+        try:
+            await self.check()
+            if self._ours > 1:
+                await self._gateway.command("upkeep", "SET", self._key, self._ours, "NX")
+                await self.check()  # two that start at once may not be of one mind
+        except StoreUnavailableError:
+            if not self._found:
+                raise
+        self._found = True
 
     async def check(self) -> None:
         """Raises StartError where there is another number, StoreUnavailableError."""

@@ -23,18 +23,18 @@ OF_A_CONNECTION = {"auth", "select", "role"}
 """What opens one; the first is everybody's, the others are named beside the rest."""
 
 
-def rights() -> list[str]:
-    return only_block(ROOT / "docs/operations.md", "acl").text.split()
+def rights(block: str = "acl") -> list[str]:
+    return only_block(ROOT / "docs/operations.md", block).text.split()
 
 
-def allowed() -> set[str]:
-    return {word[1:] for word in rights() if word.startswith("+")}
+def allowed(block: str = "acl") -> set[str]:
+    return {word[1:] for word in rights(block) if word.startswith("+")}
 
 
-def in_python(known: set[str]) -> set[str]:
+def in_python(known: set[str], room: Path = STORE) -> set[str]:
     """The first word in capitals of what calls, lists and tuples hold; a container's with the word behind it."""
     found = set()
-    for file in STORE.glob("*.py"):
+    for file in room.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
             texts = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
@@ -57,9 +57,11 @@ def in_lua(known: set[str]) -> set[str]:
 
 async def test_they_are_exactly_what_the_code_calls(redis: Redis):
     replies = [await redis.execute_command("COMMAND LIST"), await redis.execute_command("ACL CAT", "stream")]
+    replies.append(await redis.execute_command("COMMAND LIST", "FILTERBY", "PATTERN", "cluster|*"))
     known = {name.decode() if isinstance(name, bytes) else name for reply in replies for name in reply}
     assert {"xadd", "hget", "xgroup|create"} <= known
     assert (in_python(known) | in_lua(known)) - OF_A_CONNECTION == allowed()
+    assert in_python(known, STORE / "cluster") == allowed("acl of clusters")
 
 
 @pytest.fixture
