@@ -86,8 +86,7 @@ class Exchange:
         if route.asking:
             packed = [part for each in packed for part in (_ASKING, each)]
         try:
-            async with asyncio.timeout(self._patience):
-                replies = await self._topology.node(route.place).pool.exchange(b"".join(packed), len(packed))
+            replies = await self._replies(route.place, packed)
         except (*FAILURES, StoreUnavailableError) as error:
             self._topology.failed(route.place)
             in_time = self._patience is None or not isinstance(error, TimeoutError)
@@ -98,6 +97,13 @@ class Exchange:
         self._topology.answered(route.place)
         for n, reply in zip(these, replies[1::2] if route.asking else replies, strict=True):
             self.replies[n] = reply
+
+    async def _replies(self, place: Place, packed: Sequence[bytes]) -> list[Any]:
+        pool = self._topology.node(place).pool
+        if self._patience is None:  # without a timer, which costs as much as the rest
+            return await pool.exchange(b"".join(packed), len(packed))
+        async with asyncio.timeout(self._patience):
+            return await pool.exchange(b"".join(packed), len(packed))
 
     def _sent_on(self, routes: Mapping[Route, Sequence[int]]) -> dict[Route, list[int]]:
         """Where those go next that a node did not do, as it said, and others do not wait for."""
