@@ -32,6 +32,18 @@ _PATIENCE: Final = aiohttp.ClientTimeout(total=12)
 
 
 @dataclass
+class Loss:
+    """What Redis may lose of what it answered: of these partitions, from when its replica had all, until `ended`
+    (monotonic seconds). The images in `waiting` were in the plain stream then, and may have been moved since.
+    """
+
+    partitions: Collection[int]
+    waiting: Collection[str]
+    began: float
+    ended: float = 0.0
+
+
+@dataclass
 class Scene:
     """What harm is done to, and what has been seen of it."""
 
@@ -42,10 +54,7 @@ class Scene:
     """Seconds from the end of a harm until all works again."""
     slowest_beside: float = 0.0
     """Seconds that a job of a partition took while another shard was away."""
-    spans: list[tuple[float, float]] = field(default_factory=list)
-    """In which Redis may have lost what it answered (monotonic seconds)."""
-    waiting: set[str] = field(default_factory=set)
-    """Images of jobs that were in the plain stream when such a span began: they may have been moved in it."""
+    losses: list[Loss] = field(default_factory=list)
 
     @property
     def streams(self) -> Sequence[Keys]:
@@ -56,18 +65,21 @@ class Scene:
         """A primary with something to lose: one after the other, of each stream."""
         return await self.cluster.primary_of(self.streams[n % len(self.streams)].stream)
 
-    async def all_is_replicated(self, primary: ClusterNode) -> float:
-        """Waits until the primary's replica has whatever was answered before; when that was."""
+    async def begins_to_lose(self, primary: ClusterNode) -> Loss:
+        """Once its replica has whatever was answered before: from then on all may be lost of which it has a part."""
         plain = self.fleet.layout.plain.stream
-        entries = await self.fleet.redis.xrange(plain)
-        self.waiting |= {image for _, fields in entries for image in _images(fields[b"payload"])}
+        waiting = [image for _, fields in await self.fleet.redis.xrange(plain) for image in _images(fields[b"payload"])]
         began = time.monotonic()
-        homes = {keys.stream: await self.cluster.primary_of(keys.stream) for keys in self.streams}
-        key = next(stream for stream, home in homes.items() if home is primary)
+        homes = await self.homes()
+        there = [number for number, home in homes.items() if home is primary]
+        has_plain = await self.cluster.primary_of(plain) is primary
+        key = plain if has_plain else self.fleet.layout.several[there[0]].tag
         async with primary.client.client() as connection:
             await connection.hset(f"{{{_tag(key)}}}:probe", "probe", 1)
             assert await connection.wait(1, 5000) == 1, "the replica has all that was answered before"
-        return began
+        loss = Loss(homes.keys() if has_plain else there, waiting, began)
+        self.losses.append(loss)
+        return loss
 
     async def homes(self) -> dict[int, ClusterNode]:
         """Of each partition, its primary."""
@@ -76,11 +88,14 @@ class Scene:
     async def others_go_on(self, living: Collection[int], harm: Awaitable[object]) -> None:
         """While the harm lasts each daemon takes jobs of these partitions, and their effect is seen."""
         lasting = asyncio.ensure_future(harm)
-        while not lasting.done():
-            began = time.monotonic()
-            await works(self.fleet, living, timeout=20)
-            self.slowest_beside = max(self.slowest_beside, time.monotonic() - began)
-        await lasting
+        try:
+            while not lasting.done():
+                began = time.monotonic()
+                await works(self.fleet, living, timeout=20)
+                self.slowest_beside = max(self.slowest_beside, time.monotonic() - began)
+            await lasting
+        finally:
+            lasting.cancel()
 
     async def recovers(self) -> None:
         """Waits until each daemon takes a job of each partition, and its effect is there."""
@@ -114,7 +129,7 @@ async def over_cluster(
     arguments: Sequence[str] = (),
     over_http: float = 0.5,
 ) -> Outcome:
-    """The usual run: each accepted job has its effect once, but for what Redis lost in the scene's spans."""
+    """The usual run: each accepted job has its effect once, but for what Redis may have lost."""
     async with (
         Cluster(directory, can_be_cut=can_be_cut, arguments=arguments) as cluster,
         fleet_on(cluster, directory) as fleet,
@@ -122,20 +137,32 @@ async def over_cluster(
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, lanes=_LANES, over_http=over_http)
         scene = Scene(fleet, cluster, load)
         await harmed(load, fleet, seed, size, lambda _, n: harm(scene, n))
-        counts = await verdict(fleet, load.ledger, one_history=not scene.spans)
+        counts = await verdict(fleet, load.ledger, one_history=not scene.losses)
     outcome = Outcome(counts, size.harms, [])
     if scene.slowest:
         outcome.recovers(scene.slowest)
     if scene.slowest_beside:
         took = outcome.figures["a job of other shards takes, s"] = scene.slowest_beside
         outcome.expect(took < _BESIDE_WITHIN, f"a job of another shard took {took:.2f} s")
-    if scene.spans:
+    if scene.losses:
         counts.details += [f"lost by Redis: {image}" for image in counts.lost]
         outcome.figures["lost by Redis"] = len(counts.lost)
-    moved = set(counts.lost) & scene.waiting
-    excused = len(moved) + load.ledger.under_way(set(counts.lost) - moved, scene.spans)
-    outcome.breaches += counts.breaches(never=excused)
+    outcome.breaches += counts.breaches(never=_excused(scene, counts.lost))
     return outcome
+
+
+def _excused(scene: Scene, lost: Collection[str]) -> int:
+    """How many of these images' jobs Redis may have lost."""
+    ledger, number = scene.load.ledger, scene.fleet.layout.number
+    partitions = {image: number(pet) for pet, images in ledger.accepted.items() for image in images}
+    return sum(
+        any(
+            partitions[image] in loss.partitions
+            and (image in loss.waiting or ledger.under_way([image], [(loss.began, loss.ended)]))
+            for loss in scene.losses
+        )
+        for image in lost
+    )
 
 
 async def works(fleet: Fleet, partitions: Collection[int], *, timeout: float) -> None:

@@ -31,9 +31,9 @@ async def primary_killed(directory: Path, seed: int, size: Size) -> Outcome:
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
         replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
-        began = await scene.all_is_replicated(primary)
+        loss = await scene.begins_to_lose(primary)
         primary.kill()
-        scene.spans.append((began, time.monotonic()))
+        loss.ended = time.monotonic()
         await scene.others_go_on(living, _takes_over(replica))
         await scene.recovers()
         primary.start()
@@ -59,11 +59,11 @@ async def paused(directory: Path, seed: int, size: Size) -> Outcome:
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
         replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
-        began = await scene.all_is_replicated(primary)
+        loss = await scene.begins_to_lose(primary)
         async with scene.cluster.paused(primary):
             await scene.others_go_on(living, asyncio.gather(_takes_over(replica), wait_for_harm(_PAUSE)))
         await scene.cluster.formed(HEALS_WITHIN)
-        scene.spans.append((began, time.monotonic()))
+        loss.ended = time.monotonic()
         await scene.recovers()
 
     return await over_cluster(directory, seed, size, harm)
@@ -75,10 +75,10 @@ async def cut_off(directory: Path, seed: int, size: Size) -> Outcome:
     async def harm(scene: Scene, n: int) -> None:
         primary = await scene.victim(n)
         replica, living = await scene.cluster.replica_of(primary), await _beside(scene, primary)
-        began = await scene.all_is_replicated(primary)
+        loss = await scene.begins_to_lose(primary)
         async with scene.cluster.cut_off(primary):
             await scene.others_go_on(living, asyncio.gather(_takes_over(replica), _gives_up(primary)))
-            scene.spans.append((began, time.monotonic()))
+            loss.ended = time.monotonic()
             await scene.recovers()
         await scene.cluster.formed(HEALS_WITHIN)
 
