@@ -1,6 +1,6 @@
 """The view: the JSON that a reader gets, from the album alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, cast
@@ -38,21 +38,9 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     Where the album is up to date by other settings, those count: one version has one view, and the next job that
     changes the album brings it up to date.
     """
-    if album.serving is not None and album.serving != params.serving:
-        params = params.serving_as(album.serving)
-    ready = album.fragments if album.serving is not None else {}
     shown = [cluster for cluster in album.clusters.values() if cluster.shown]
-    parts: dict[int, bytes] = {}
-    for cluster in shown:
-        number = _number(cluster)
-        fragment = ready[number][1] if number in ready else None
-        parts[number] = fragment or cluster_fragment(album.pet_id, cluster, album.cells, params)
-    for provisional in album.provisional:
-        if provisional.last > provisional.first:
-            number = _number(provisional)
-            fragment = ready[number][1] if number in ready else None
-            parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
-    loose = _unclustered(album)
+    parts = parts_of(album, params)
+    loose = unclustered(album, album.clusters.values())
     silhouette = album.silhouette
     stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
     stamp = stamp.replace("+00:00", "Z")
@@ -76,6 +64,25 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
             unclustered=loose,
         )
     )
+
+
+def parts_of(album: Album, params: Params, numbers: Container[int] | None = None) -> dict[int, bytes]:
+    """The clusters of the view as JSON, by their numbers: those of these numbers alone, if some are given."""
+    if album.serving is not None and album.serving != params.serving:
+        params = params.serving_as(album.serving)
+    ready = album.fragments if album.serving is not None else {}
+    parts: dict[int, bytes] = {}
+    for cluster in album.clusters.values():
+        if cluster.shown and (numbers is None or cluster.number in numbers):
+            number = _number(cluster)
+            fragment = ready[number][1] if number in ready else None
+            parts[number] = fragment or cluster_fragment(album.pet_id, cluster, album.cells, params)
+    for provisional in album.provisional:
+        if provisional.last > provisional.first and (numbers is None or provisional.number in numbers):
+            number = _number(provisional)
+            fragment = ready[number][1] if number in ready else None
+            parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
+    return parts
 
 
 def around_wants(rendered: bytes) -> tuple[bytes, bytes]:
@@ -147,11 +154,11 @@ def _number(cluster: Cluster | ProvisionalCluster) -> int:
     return cluster.number
 
 
-def _unclustered(album: Album) -> list[str]:
-    """Images of clusters that are not shown, newest first."""
+def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
+    """Images of those of its clusters that are not shown, newest first."""
     members = [
         member
-        for cluster in album.clusters.values()
+        for cluster in clusters
         if not cluster.shown
         for cell_id in cluster.cells
         for member in album.cells[cell_id].members
