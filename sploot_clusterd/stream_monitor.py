@@ -13,7 +13,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Finding, KeyFault, Stats, Store
+from sploot_clusterd.store import FeedFigures, Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,8 @@ class StreamMonitor:
                 for due, stats, times in zip(self._due, figures, times_put_off, strict=True):
                     due.update(stats.pending, times)
                 self._report_stats(figures)
+                if self._store.feed:
+                    self._report_feed(await self._store.feed.figures())
                 if self._store.plain:
                     unrouted = await self._store.plain.stats()
                     self._metrics.unrouted.set(unrouted.unsettled)
@@ -92,6 +94,11 @@ class StreamMonitor:
                 self._report_outage("")
             self._health.progress(self.name)
             await pause(self._stopping, every)
+
+    def _report_feed(self, figures: Sequence[FeedFigures]) -> None:
+        self._metrics.feed_events.set(sum(each.events for each in figures))
+        self._metrics.feed_bytes.set(sum(each.bytes for each in figures))
+        self._metrics.feed_oldest.set(max(each.oldest_ms for each in figures) / 1000)
 
     def _report_outage(self, reason: str) -> None:
         """`reason` is empty while Redis answers. Logged where it changes: a daemon that only serves has nobody else who

@@ -72,7 +72,7 @@ class Ingest:
             else None
         )
         self._compute, self._wanting = compute, wanting
-        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
+        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint, feeds=settings.feed.enabled)
         self._lock, self._window = SharedLock(), CommitWindow()
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
 
@@ -185,4 +185,5 @@ class Ingest:
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,
             retry_idle_ms=self._settings.stream.retry_idle_ms,
+            feed=self.store.feed,
         )

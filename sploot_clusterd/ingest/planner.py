@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from sploot_clusterd.changes import encode_change
 from sploot_clusterd.engine import (
     Album,
     Applied,
@@ -16,6 +17,7 @@ from sploot_clusterd.engine import (
     apply,
     decode_album,
     new_album,
+    news_of,
     recluster_estimate,
     render,
     work_estimate,
@@ -108,12 +110,15 @@ class Planner:
         profiles: ProfileRegistry,
         wanting: Wanting | None = None,
         checkpoint: Callable[[], None] = lambda: None,
+        *,
+        feeds: bool = False,
     ) -> None:
-        """`checkpoint` is called between the steps of what takes long."""
+        """`checkpoint` is called between the steps of what takes long; `feeds`: commits tell the feed of changes."""
         self._params = params
         self._profiles = profiles
         self._wanting = wanting
         self._checkpoint = checkpoint
+        self._feeds = feeds
 
     def estimate(self, pet: PetJobs) -> float:
         """Seconds that `plan` will take, roughly."""
@@ -201,11 +206,16 @@ class Planner:
             view=render(applied.album, self._params, with_wants=self._wanting is not None) if needs_view else b"",
             used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
+            change=self._change(album, applied.album, results) if self._feeds and applied.changed else None,
         )
         if self._wanting is None:
             return commit
         jobs = [each.delivery.job for each in results if each.changed]
         return self._wanting.tell(commit, jobs, applied, lambda: render(album, self._params) if album.version else b"")
+
+    def _change(self, before: Album, after: Album, results: Sequence[JobResult]) -> bytes:
+        jobs = [each.delivery.job.job_id for each in results if each.changed]
+        return encode_change(news_of(before, after, jobs, self._params))
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""

@@ -13,7 +13,7 @@ from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
-from sploot_clusterd.store import ClaimKind, Entry
+from sploot_clusterd.store import ClaimKind, Entry, Feed
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,11 @@ class Reclaimer:
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
         retry_idle_ms: int,
+        feed: Feed | None = None,
     ) -> None:
         self._consumer = consumer
         self._living = living
+        self._feed = feed
         self._lanes = lanes
         self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
         """What others held of partitions that this process reads now."""
@@ -130,12 +132,14 @@ class Reclaimer:
         return await self._claim(ClaimKind.DUE, [lane for lane in self._open() if lane.due.possible])
 
     async def upkeep(self) -> int:
-        """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
+        """Forgets consumers long gone, erase marks that nothing older needs, records of nothing, and old events."""
         done = 0
         for lane in self._open():
             done += await lane.stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
             done += await lane.stream.sweep_erase_marks()
             done += await lane.stream.sweep_records()
+            if self._feed:
+                done += await self._feed.trim(lane.number)
         return done
 
     def _open(self) -> list[Lane]:
