@@ -6,17 +6,8 @@ from typing import NamedTuple
 from msgspec import structs
 
 from sploot_clusterd.changes import MOST_CLUSTERS, MOST_IMAGES, ClusterChange, ImageChange
+from sploot_clusterd.engine.fragment import Face
 from sploot_clusterd.model import cluster_id
-
-
-class Face(NamedTuple):
-    """A cluster as a view shows it; `images` are those that it lists, best first."""
-
-    label: str
-    hero: str | None
-    size: int
-    provisional: bool
-    images: Sequence[str]
 
 
 class Shown(NamedTuple):

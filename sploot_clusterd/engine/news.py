@@ -1,31 +1,13 @@
 """What a commit changes for readers, found where the new album is another than the old one: neither view is read."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
-
-import msgspec
-from msgspec import Struct
+from collections.abc import Collection, Mapping, Sequence
 
 from sploot_clusterd.changes import MOST_JOBS, Change
 from sploot_clusterd.engine.album import Album, Cluster
-from sploot_clusterd.engine.differences import Face, Shown, compare
+from sploot_clusterd.engine.differences import Shown, compare
+from sploot_clusterd.engine.fragment import Face, Fragment, decoded_face
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.render import parts_of, unclustered
-
-
-class _Member(Struct, gc=False):
-    image_id: str
-
-
-class _Fragment(Struct, gc=False):
-    label: str
-    hero_image_id: str | None
-    members: list[_Member]
-    size: int
-    provisional: bool
-
-
-_fragment: Final = msgspec.json.Decoder(_Fragment).decode
 
 
 def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) -> Change:
@@ -53,11 +35,21 @@ def _differing(before: Album, after: Album, params: Params) -> tuple[Shown, Show
     numbers = {cluster.number for cluster in (*old, *new) if cluster.shown and cluster.number is not None}
     if before.provisional != after.provisional or before.chunks != after.chunks:
         numbers |= {each.number for each in (*before.provisional, *after.provisional) if each.number is not None}
-    was, now = parts_of(before, params, numbers), parts_of(after, params, numbers)
+    was, now = _fragments(before, params, numbers), _fragments(after, params, numbers)
     return (
         Shown(_faces(was, now), unclustered(before, old)),
         Shown(_faces(now, was), unclustered(after, new)),
     )
+
+
+def _fragments(album: Album, params: Params, numbers: Collection[int]) -> dict[int, Fragment]:
+    """Of its shown clusters of these numbers; those that are not at hand are rendered."""
+    ready = album.fragments if album.serving is not None else {}
+    found = {number: ready[number] for number in numbers if number in ready}
+    if len(found) < len(numbers):
+        left = [number for number in numbers if number not in found]
+        found |= {number: Fragment("", raw) for number, raw in parts_of(album, params, left).items()}
+    return found
 
 
 def _others(album: Album, other: Album) -> list[Cluster]:
@@ -67,11 +59,10 @@ def _others(album: Album, other: Album) -> list[Cluster]:
     return [cluster for key, cluster in album.clusters.items() if other.clusters.get(key) is not cluster]
 
 
-def _faces(parts: Mapping[int, bytes], others: Mapping[int, bytes]) -> dict[int, Face]:
+def _faces(fragments: Mapping[int, Fragment], others: Mapping[int, Fragment]) -> dict[int, Face]:
     """Of the clusters that are not the same in both, byte for byte."""
-    return {number: _face(_fragment(raw)) for number, raw in parts.items() if raw != others.get(number)}
-
-
-def _face(fragment: _Fragment) -> Face:
-    images = [member.image_id for member in fragment.members]
-    return Face(fragment.label, fragment.hero_image_id, fragment.size, fragment.provisional, images)
+    return {
+        number: each.face or decoded_face(each.raw)
+        for number, each in fragments.items()
+        if number not in others or others[number].raw != each.raw
+    }

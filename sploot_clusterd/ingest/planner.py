@@ -185,6 +185,7 @@ class Planner:
             profiles=profiles,
             complete=pet.all_rows is not None or not pet.loaded.token,
             with_wants=self._wanting is not None,
+            with_faces=self._feeds,
             checkpoint=self._checkpoint,
         )
 

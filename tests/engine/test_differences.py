@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.changes import MOST_CLUSTERS, MOST_IMAGES, ClusterChange, ImageChange
-from sploot_clusterd.engine.differences import Differences, Face, Shown, compare
+from sploot_clusterd.engine.differences import Differences, Shown, compare
+from sploot_clusterd.engine.fragment import Face
 from sploot_clusterd.model import cluster_id
 from tests.support.replaying import Replayed
 

@@ -27,10 +27,10 @@ def told(pet: Pet, *jobs) -> list[tuple[str, str]]:
 
 
 @settings(deadline=None)
-@given(histories(), st.lists(st.booleans(), min_size=8, max_size=8))
-def test_replayed_it_is_what_the_view_shows(history, reloads):
+@given(histories(), st.lists(st.booleans(), min_size=8, max_size=8), st.booleans())
+def test_replayed_it_is_what_the_view_shows(history, reloads, with_faces):
     """In memory, and as it was read back."""
-    pet, known = Pet(params=SMALL), Replayed()
+    pet, known = Pet(params=SMALL, with_faces=with_faces), Replayed()
     for each, reload in zip(history, reloads, strict=False):
         if reload and pet.album.version:
             pet.reload()
