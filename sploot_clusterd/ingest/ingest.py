@@ -76,7 +76,7 @@ class Ingest:
             else None
         )
         self._compute, self._wanting = compute, wanting
-        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
+        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint, feeds=settings.feed.enabled)
         self._lock, self._window = SharedLock(), CommitWindow()
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
 
@@ -231,4 +231,5 @@ class Ingest:
             stopping=self._stopping,
             renew=self.leases.renew_all,
             retry_idle_ms=self._settings.stream.retry_idle_ms,
+            feed=self.store.feed,
         )

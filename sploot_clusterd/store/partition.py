@@ -1,6 +1,7 @@
 """One partition of the stream: its entries, the albums of its pets, and its figures."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
@@ -10,6 +11,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.albums import AlbumStore
+from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.pending import PendingEntries
 from sploot_clusterd.store.stream import Stats, Stream
@@ -29,7 +31,9 @@ class Partition(NamedTuple):
     albums: AlbumStore
 
 
-def open_partitions(gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics) -> list[Partition]:
+def open_partitions(
+    gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics, feed: Feed | None
+) -> list[Partition]:
     """All of them, over one way to Redis. Each has its share of what the settings give the stream."""
     count = len(layout.partitions)
     settings, sampled = share(settings, count), sampled_in_each(count)
@@ -38,15 +42,22 @@ def open_partitions(gateway: Gateway, layout: Layout, settings: Settings, metric
         way = gateway.at(keys)
         stream = Stream(way, settings.stream, metrics)
         pending = PendingEntries(way, settings.stream.group)
-        partitions.append(Partition(number, keys, stream, pending, AlbumStore(way, settings, most_sampled=sampled)))
+        trim = partial(feed.trim, number) if feed else None
+        albums = AlbumStore(way, settings, most_sampled=sampled, trim=trim)
+        partitions.append(Partition(number, keys, stream, pending, albums))
     return partitions
 
 
 def share(settings: Settings, count: int) -> Settings:
-    """The settings as one of so many partitions has them: its part of what jobs and dead letters may take."""
+    """The settings as one of so many partitions has them: its part of what jobs, dead letters and events may take."""
     stream = settings.stream
-    maxlen, letter_bytes = (-(-whole // count) for whole in (stream.maxlen, stream.dead_letter_bytes))
-    return replace(settings, stream=replace(stream, maxlen=maxlen, dead_letter_bytes=letter_bytes))
+    wholes = stream.maxlen, stream.dead_letter_bytes, settings.feed.bytes
+    maxlen, letter_bytes, feed_bytes = (-(-whole // count) for whole in wholes)
+    return replace(
+        settings,
+        stream=replace(stream, maxlen=maxlen, dead_letter_bytes=letter_bytes),
+        feed=replace(settings.feed, bytes=feed_bytes),
+    )
 
 
 def sampled_in_each(count: int) -> int:

@@ -9,6 +9,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
+from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
@@ -39,9 +40,12 @@ class Store:
         self._servers = Servers(gateway, in_cluster=settings.redis.cluster)
         self._agreement = Agreement(gateway.at(layout.plain), settings)
         self._recorded = RecordedCount(gateway.at(layout.plain), layout, settings.stream.group)
-        self.partitions: list[Partition] = open_partitions(gateway, layout, settings, metrics)
+        self.feed = Feed(gateway, layout, settings.feed, metrics) if settings.feed.enabled else None
+        self.partitions: list[Partition] = open_partitions(gateway, layout, settings, metrics, self.feed)
         maxlen = share(settings, len(self.partitions)).stream.maxlen
-        self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen)
+        self.views = ViewStore(
+            gateway, layout, settings.stream.group, metrics, maxlen=maxlen, feeds=settings.feed.enabled
+        )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)

@@ -49,14 +49,16 @@ class _Submit(NamedTuple):
 class ViewStore:
     """Views for readers, and the front door of the stream's partitions."""
 
-    def __init__(self, gateway: Gateway, layout: Layout, group: str, metrics: Metrics, *, maxlen: int) -> None:
-        """`maxlen` is how many unsettled entries a partition may hold."""
+    def __init__(
+        self, gateway: Gateway, layout: Layout, group: str, metrics: Metrics, *, maxlen: int, feeds: bool = False
+    ) -> None:
+        """`maxlen` is how many unsettled entries a partition may hold; `feeds` as `Erasure` takes it."""
         self._gateway = gateway
         self._layout = layout
         self._group = group
         self._maxlen = maxlen
         self._refused = metrics.backlog_refused
-        self._erasure = Erasure(gateway, layout)
+        self._erasure = Erasure(gateway, layout, feeds=feeds)
         self._views = self._shared(self._new_reads, layout.of)
         self._submits = self._shared(self._new_submits, lambda job: layout.partitions[job.partition])
 
