@@ -27,7 +27,8 @@ class PetKeys(NamedTuple):
     """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
 
 
-_OF_A_PET: Final = frozenset(PetKeys._fields)
+_OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
+"""What follows the namespace in a pet's keys, by what they are called here."""
 KINDS: Final = (
     *("album", "images", "state", "wanted", "asked", "untold"),
     *("profile", "sample", "sampled", "letters"),
@@ -151,9 +152,7 @@ class Keys:
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""
-        wanted, asked, untold = (f"{self._namespace}:{kind}:{pet_id}" for kind in ("wanted", "asked", "untold"))
-        album, images = (f"{self._namespace}:{kind}:{pet_id}" for kind in ("album", "images"))
-        return PetKeys(album, images, self.view(pet_id), wanted, asked, untold)
+        return PetKeys(*self.named(PetKeys._fields, pet_id))
 
     def of_insights(self, pet_id: str) -> list[str]:
         """What a commit writes to where insights are fetched, in the order in which its script takes them."""
@@ -173,8 +172,10 @@ class Keys:
 
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
-        pet = self.pet(pet_id)
-        return [getattr(pet if name in _OF_A_PET else self, name) for name in names]
+        return [
+            f"{self._namespace}:{_OF_A_PET[name]}:{pet_id}" if name in _OF_A_PET else getattr(self, name)
+            for name in names
+        ]
 
 
 class PartitionKeys(Keys):

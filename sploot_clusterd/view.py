@@ -18,7 +18,7 @@ Gain = Annotated[float, Meta(ge=0.0)]
 """How many photos an answer is expected to put right."""
 
 
-class Member(Struct):
+class Member(Struct, gc=False):
     image_id: Id
     score: Unit
     position: Count

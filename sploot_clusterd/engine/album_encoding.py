@@ -32,11 +32,11 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     """Fields to write and fields to delete, so that what held `old` holds `new`."""
     writes = {HEAD: _encode_head(new)}
     deletes: list[bytes] = []
-    for cell_id, cell in new.cells.items():
-        if old.cells.get(cell_id) is not cell:
-            space = new.spaces[cell.space]
-            at = bisect_left(space.ids, cell_id)
-            writes[CELL % cell_id] = _encode(_cell_record(cell, space.sums[at], float(space.weights[at])))
+    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
+        cell = new.cells[cell_id]
+        space = new.spaces[cell.space]
+        at = bisect_left(space.ids, cell_id)
+        writes[CELL % cell_id] = _encode(_cell_record(cell, space.sums[at], float(space.weights[at])))
     deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
     stored, fragments = _large(old), _large(new)
     writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}

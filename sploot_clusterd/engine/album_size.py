@@ -45,9 +45,8 @@ T = TypeVar("T")
 def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int = 0) -> int:
     """The album's size; that of the state before it, where it is known, makes this cheap."""
     old = before or Album(album.pet_id)
-    start = nbytes_before if before else _ALBUM + getsizeof(album.pet_id)
     return (
-        start
+        (nbytes_before if before else _ALBUM + getsizeof(album.pet_id))
         + _difference(old.spaces, album.spaces, _space)
         + _difference(old.cells, album.cells, _cell)
         + _difference(old.clusters, album.clusters, _cluster)
@@ -55,8 +54,8 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
         + _difference(old.fragments, album.fragments, _fragment)
         + _tables_difference(old.segments, album.segments, _segment)
         + _tables_difference(old.chunks, album.chunks, _chunk)
-        + (_provisional(album) - _provisional(old) if album.provisional is not old.provisional else 0)
-        + (_newest_job(album.job) - _newest_job(old.job) if album.job is not old.job else 0)
+        + (_provisional(album) - _provisional(old) if _labels(album) != _labels(old) else 0)
+        + _jobs_difference(old.job, album.job)
         + _SUCCESSOR * (len(album.successors) - len(old.successors))
         + _CORRECTED * (len(album.corrected.places) - len(old.corrected.places))
         + _APART * (len(album.apart) - len(old.apart))
@@ -66,27 +65,32 @@ def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int =
 
 def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], int]) -> int:
     """By how much what is in `new` is larger than what is in `old`."""
-    grown = came = 0
-    for key, value in new.items():
-        held = old.get(key)
-        if held is None:
-            came += 1
-            grown += size(value)
-        elif held is not value:
-            grown += size(value) - size(held)
-    if len(new) - came < len(old):
+    if not new and not old:
+        return 0
+    changed = [key for key, value in new.items() if old.get(key) is not value]
+    replaced = [key for key in changed if key in old]
+    grown = sum([size(new[key]) for key in changed]) - sum([size(old[key]) for key in replaced])
+    if len(new) - len(changed) + len(replaced) < len(old):
         grown -= sum([size(old[key]) for key in old.keys() - new.keys()])
     return grown
 
 
 def _tables_difference(old: Sequence[T], new: Sequence[T], size: Callable[[T], int]) -> int:
     """The same of tables, mostly all but the last of which are in both, in the same places."""
+    if not new and not old:
+        return 0
     same = 0
     for one, other in zip(old, new, strict=False):
         if one is not other:
             break
         same += 1
     return sum([size(table) for table in new[same:]]) - sum([size(table) for table in old[same:]])
+
+
+def _jobs_difference(old: NewestJob, new: NewestJob) -> int:
+    """Of what the newest job says, most of which it mostly says again."""
+    same = (old.labels, old.coverage, old.model_version) == (new.labels, new.coverage, new.model_version)
+    return 0 if same else _newest_job(new) - _newest_job(old)
 
 
 def _space(space: Space) -> int:
@@ -129,8 +133,12 @@ def _chunk(chunk: Chunk) -> int:
     return _TABLE + _ids(chunk.images, _LISTING)
 
 
+def _labels(album: Album) -> list[str | None]:
+    return [cluster.label for cluster in album.provisional]
+
+
 def _provisional(album: Album) -> int:
-    return sum([_PROVISIONAL + getsizeof(cluster.label or "") for cluster in album.provisional])
+    return sum([_PROVISIONAL + getsizeof(label or "") for label in _labels(album)])
 
 
 def _newest_job(job: NewestJob) -> int:

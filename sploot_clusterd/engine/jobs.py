@@ -136,12 +136,13 @@ def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
     Ids go on from what was `shown` before it.
     """
     follow_settings(draft)
-    rebuild_if_due(draft)
-    keep_ids(draft, shown)
-    number_strangers(draft, shown)
-    refill(draft)
-    refresh(draft)
-    relabel(draft)
+    if draft.blocks:  # else nothing has vectors
+        rebuild_if_due(draft)
+        keep_ids(draft, shown)
+        number_strangers(draft, shown)
+        refill(draft)
+        refresh(draft)
+        relabel(draft)
     if draft.provisional_changed:
         regroup(draft)
     for number in [number for number, block in draft.blocks.items() if not block.ids]:

@@ -1,6 +1,7 @@
 """What is looked at on every node, what a user may on each, and what a shard without a node takes from others."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,7 +22,27 @@ from tests.support.stores import settings
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
+LAYOUT = Layout("sploot.media.clusters", "streams:media.cluster", "streams:media.cluster.deadletter", COUNT)
 OPERATIONS = ROOT / "docs/operations.md"
+
+
+@asynccontextmanager
+async def a_shard_gone(cluster: Cluster, layout: Layout) -> AsyncIterator[list[int]]:
+    """A primary and its replica, but not those that know how many partitions there are; which partitions they have."""
+    knows = await cluster.primary_of(layout.plain.partitions)
+    primary = next(node for node in await cluster.primaries() if node is not knows)
+    replica = await cluster.replica_of(primary)
+    lost = [n for n, keys in enumerate(layout.partitions) if await cluster.primary_of(keys.stream) is primary]
+    assert 1 < len(lost) < COUNT
+    replica.kill()
+    primary.kill()
+    try:
+        yield lost
+    finally:
+        for node in (primary, replica):
+            node.start()
+            node.connect()
+        await cluster.formed()
 
 
 @asynccontextmanager
@@ -57,8 +78,7 @@ async def test_the_documented_rights_are_enough_and_no_more_are_used(cluster: Cl
             await node.ask("ACL LOG", "RESET")
     env = {"REDIS_USERNAME": "clusterd", "REDIS_PASSWORD": "the-password", "CLUSTER_PARTITIONS": str(COUNT)}
     daemon = Daemon(tmp_path, cluster.url, 0, ROOT, {**cluster.env, **env})
-    layout = Layout("sploot.media.clusters", "streams:media.cluster", "streams:media.cluster.deadletter", COUNT)
-    pets = [next(pet for n in range(1000) if layout.number(pet := f"pet_{n}") == number) for number in range(COUNT)]
+    pets = [next(pet for n in range(1000) if LAYOUT.number(pet := f"pet_{n}") == number) for number in range(COUNT)]
     try:
         await daemon.start()
         async with aiohttp.ClientSession(daemon.url, headers={"X-Internal-Token": TOKEN}) as http:
@@ -84,32 +104,47 @@ async def test_the_documented_rights_are_enough_and_no_more_are_used(cluster: Cl
 async def test_a_shard_without_a_node_takes_nothing_from_the_others(cluster: Cluster):
     """E16, E35: also from a process that starts meanwhile."""
     async with opened(cluster.url, cluster=True) as store:
-        plain = store.layout.plain
-        shared = {await cluster.primary_of(key) for key in (plain.partitions,)}
-        gone = next(node for node in await cluster.primaries() if node not in shared)
-        replica = await cluster.replica_of(gone)
-        lost = [n for n, keys in enumerate(store.layout.partitions) if await cluster.primary_of(keys.stream) is gone]
-        assert 0 < len(lost) < COUNT
         await store.look()
-        replica.kill()
-        gone.kill()
-        try:
-            async with opened_without_groups(cluster) as other:
-                assert any("does not answer" in finding.text for finding in await other.look())
-                for one in (store, other):
-                    figures = await one.stats()
-                    away = [n for n, stats in enumerate(figures) if isinstance(stats, StoreUnavailableError)]
-                    assert away == lost
-                    pets = [pet_of(one, n) for n in range(COUNT)]
-                    views = await asyncio.gather(*map(one.views.view, pets), return_exceptions=True)
-                    refused = [n for n, view in enumerate(views) if isinstance(view, StoreUnavailableError)]
-                    assert (refused, views.count(None)) == (lost, COUNT - len(lost))
-                    outcomes = await one.views.submit_all([(pet, b"p") for pet in pets])
-                    away = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, StoreUnavailableError)]
-                    assert away == lost
-        finally:
-            gone.start()
-            replica.start()
-            gone.connect()
-            replica.connect()
-            await cluster.formed()
+        async with a_shard_gone(cluster, store.layout) as lost, opened_without_groups(cluster) as other:
+            assert any("does not answer" in finding.text for finding in await other.look())
+            for one in (store, other):
+                figures = await one.stats()
+                away = [n for n, stats in enumerate(figures) if isinstance(stats, StoreUnavailableError)]
+                assert away == lost
+                pets = [pet_of(one, n) for n in range(COUNT)]
+                views = await asyncio.gather(*map(one.views.view, pets), return_exceptions=True)
+                refused = [n for n, view in enumerate(views) if isinstance(view, StoreUnavailableError)]
+                assert (refused, views.count(None)) == (lost, COUNT - len(lost))
+                outcomes = await one.views.submit_all([(pet, b"p") for pet in pets])
+                away = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, StoreUnavailableError)]
+                assert away == lost
+
+
+async def test_probes_and_metrics_name_the_partitions_that_pause(cluster: Cluster, tmp_path: Path):
+    """E16: and the daemon is ready for the others."""
+    daemon = Daemon(tmp_path, cluster.url, 0, ROOT, {**cluster.env, "CLUSTER_PARTITIONS": str(COUNT)})
+    try:
+        await daemon.start()
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{daemon.ports['metrics']}") as ops:
+
+            async def told() -> list[str]:
+                answer = await ops.get("/readyz")
+                warnings: list[str] = (await answer.json())["warnings"]
+                return [text for text in warnings if "pause" in text] if answer.status == 200 else ["not ready"]
+
+            async def named(numbers: list[int]) -> bool:
+                return " and ".join(await told()).startswith(f"partitions {', '.join(map(str, numbers))} pause: ")
+
+            async def goes_on() -> bool:
+                return await told() == []
+
+            await eventually(goes_on, what="the daemon to be ready")
+            async with a_shard_gone(cluster, LAYOUT) as lost:
+                await eventually(lambda: named(lost), what=f"{lost} to be named", timeout=20)
+                text = await (await ops.get("/metrics")).text()
+                paused = re.findall(r'^media_cluster_partition_paused\{partition="(\d+)"\} 1', text, re.MULTILINE)
+                assert sorted(map(int, paused)) == lost
+            await eventually(goes_on, what="all to go on", timeout=30)
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()

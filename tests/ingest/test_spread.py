@@ -17,7 +17,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import ClaimKind, Entry
 from sploot_clusterd.store.stream import Stream
-from tests.ingest.test_loops import running
+from tests.support.loops import running
 from tests.support.side import Side, image
 from tests.support.waiting import eventually
 
