@@ -150,6 +150,11 @@ def _newest_job(job: NewestJob) -> int:
     return labels + coverage + getsizeof(job.model_version or "")
 
 
-def _ids(by_id: Mapping[str, object], value: int) -> int:
-    """A dict whose keys are ids, which are ASCII, and whose values are of that size."""
-    return getsizeof(by_id) + len("".join(by_id)) + (_ID + value) * len(by_id)
+def _ids(by_id: dict[str, T], value: int) -> int:
+    """A dict whose keys are ids, which are ASCII, and whose values are of that size.
+
+    A pet's ids are mostly of one length: two are looked at, for to fetch each from memory after each job took a tenth
+    of its time.
+    """
+    longest = max(len(next(iter(by_id))), len(next(reversed(by_id)))) if by_id else 0
+    return getsizeof(by_id) + (_ID + longest + value) * len(by_id)
