@@ -13,6 +13,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
@@ -28,6 +29,7 @@ _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
 _SENTINELS: Final = "sentinels"
+_PARTITIONS: Final = "partitions"
 
 
 class StreamMonitor:
@@ -45,7 +47,7 @@ class StreamMonitor:
         stopping: asyncio.Event,
         settings: StreamSettings,
     ) -> None:
-        """`due` are those of each partition."""
+        """`due` are those of each partition. Where there come to be more, they are added by whoever reads them."""
         self._store = store
         self._due = due
         self._metrics = metrics
@@ -69,6 +71,8 @@ class StreamMonitor:
             every = _EVERY
             try:
                 await self._follow()
+                await self._store.follow()
+                self._report_change(self._store.layout.placing)
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -77,7 +81,7 @@ class StreamMonitor:
                     self._inspect_at = clock() + _INSPECT_EVERY
                 times_put_off = [each.times_put_off for each in self._due]
                 figures = await self._store.stats()
-                for due, stats, times in zip(self._due, figures, times_put_off, strict=True):
+                for due, stats, times in zip(self._due, figures, times_put_off, strict=False):
                     due.update(stats.pending, times)
                 self._report_stats(figures)
                 if self._store.plain:
@@ -120,6 +124,13 @@ class StreamMonitor:
             log.info("redis has another primary", extra={"data": {"before": self._primary, "now": address}})
             self._check_at = 0.0
             self._primary = address
+
+    def _report_change(self, placing: Placing) -> None:
+        """Of the number of partitions: who began it may not be there any more."""
+        if placing.target:
+            self._health.set_warning(_PARTITIONS, f"partitions are being moved: {placing.progress}")
+        else:
+            self._health.clear_warning(_PARTITIONS)
 
     def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
         faults = {f"key {fault.key}": fault.text for fault in key_faults}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
+from sploot_clusterd.errors import BadJobError, StrayJobError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Decoder
@@ -29,6 +30,7 @@ from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.wanting import Wanting
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
 
@@ -47,14 +49,16 @@ class Ingest:
         settings: Settings,
         params: Params,
         store: Store,
-        due: Sequence[DueEntries],
+        due: list[DueEntries],
         compute: Compute,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
-        """`due` are those of each partition; `wanting`: what commits say of insights, where they are fetched."""
+        """`due` are those of each partition, to which those of more are added; `wanting`: what commits say of insights,
+        where they are fetched.
+        """
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
         self._metrics, self._health, self._stopping = metrics, health, stopping
@@ -74,16 +78,25 @@ class Ingest:
         self._compute, self._wanting = compute, wanting
         self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
         self._lock, self._window = SharedLock(), CommitWindow()
+        self._due = due
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
+
+    async def follow(self) -> None:
+        """Goes by what is recorded of the partitions now: there may be more lanes. Raises StoreUnavailableError."""
+        await self.store.follow()
+        for partition in self.store.partitions[len(self.lanes) :]:
+            self._due += [DueEntries()] * (partition.number >= len(self._due))
+            lane = self._lane(partition, self._due[partition.number])
+            lane.shut()
+            self.lanes.append(lane)
 
     def _lane(self, partition: Partition, due: DueEntries) -> Lane:
         """What is kept of a partition's entries is apart from other partitions': ids may be alike there."""
         several = len(self.store.partitions) > 1
         leaving = asyncio.Event() if several else self._stopping
         stream, metrics, compute = self._settings.stream, self._metrics, self._compute
-        number_of = self.store.layout.number
-        is_misplaced = (lambda pet_id: number_of(pet_id) != partition.number) if several else None
-        decoder = Decoder(compute, self._settings.limits, is_misplaced)
+        misplaced = partial(_misplaced, self.store.layout, partition.number) if several else None
+        decoder = Decoder(compute, self._settings.limits, misplaced)
         order = Order(partition.pending, decoder, metrics, leaving)
         results = Results(
             partition.stream,
@@ -93,6 +106,7 @@ class Ingest:
             metrics=metrics,
             max_attempts=stream.max_attempts,
             wanting=self._wanting,
+            take_back=partial(self.store.plain.take_back, partition.keys) if self.store.plain else None,
         )
         attempts = Attempts(
             albums=partition.albums,
@@ -141,6 +155,8 @@ class Ingest:
         return Placement(
             tenure=tenure,
             lanes=self.lanes,
+            layout=self.store.layout,
+            follow=self.follow,
             take_over=reclaimer.take_over,
             reread=reread,
             metrics=self._metrics,
@@ -187,3 +203,13 @@ class Ingest:
             renew=self.leases.renew_all,
             retry_idle_ms=self._settings.stream.retry_idle_ms,
         )
+
+
+def _misplaced(layout: Layout, partition: int, pet_id: str) -> BadJobError | None:
+    """What is wrong with a pet's job in that partition."""
+    if layout.number(pet_id) == partition:
+        return None
+    if layout.placing.ever_placed(pet_id, partition):
+        return StrayJobError(pet_id)
+    text = f"pet_id {pet_id!r} belongs to another partition than the one that the entry was added to"
+    return BadJobError("mismatch", text)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
@@ -11,6 +11,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.assignment import assigned
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Tenure
 from sploot_clusterd.waiting import pause
@@ -41,6 +42,8 @@ class Placement:
         *,
         tenure: Tenure,
         lanes: Sequence[Lane],
+        layout: Layout,
+        follow: Callable[[], Awaitable[None]],
         take_over: Callable[[Lane], Awaitable[None]],
         reread: Callable[[], Awaitable[None]],
         metrics: Metrics,
@@ -48,9 +51,13 @@ class Placement:
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
     ) -> None:
-        """`take_over` claims what others held of a lane; `reread` has consumers read the lanes that are open now."""
+        """`follow` asks how pets are placed now, and adds lanes for partitions that are new; `take_over` claims what
+        others held of a lane; `reread` has consumers read the lanes that are open now.
+        """
         self._tenure = tenure
         self._lanes = lanes
+        self._layout = layout
+        self._follow = follow
         self._take_over = take_over
         self._reread = reread
         self._gauge = metrics.partitions_owned
@@ -86,6 +93,7 @@ class Placement:
 
     async def look(self) -> None:
         """One pass. Raises StoreUnavailableError."""
+        await self._follow()
         now = time.monotonic()
         members = await self._tenure.beat()
         if members != self._members:
@@ -93,7 +101,8 @@ class Placement:
             log.info("processes over these partitions", extra={"data": {"members": members}})
         ours = self._share()
         wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
-        self._owners = await self._tenure.hold(self._owned | wanted)
+        self._owners = (await self._tenure.hold(self._owned | wanted))[: len(self._lanes)]
+        self._close(self._owned - self._open() - self._leaving.keys())
         held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member}
         for n in self._owned - held:
             self._lose(n)
@@ -111,9 +120,20 @@ class Placement:
         self._gauge.set(len(self._owned))
 
     def _share(self) -> set[int]:
-        """The partitions that this process had better read."""
-        plan = assigned(self._owners, self._members)
-        return {n for n, member in enumerate(plan) if member == self._tenure.member}
+        """The partitions that this process had better read, of those that are open."""
+        numbers = sorted(self._open())
+        owners = [self._owners[n] if n < len(self._owners) else "" for n in numbers]
+        plan = assigned(owners, self._members)
+        return {n for n, member in zip(numbers, plan, strict=True) if member == self._tenure.member}
+
+    def _open(self) -> set[int]:
+        """Those that pets are placed in, none of them in motion."""
+        return {lane.number for lane in self._lanes if self._layout.placing.is_open(lane.number)}
+
+    def _close(self, numbers: Iterable[int]) -> None:
+        """Their pets are in motion: who moves them waits for that."""
+        for n in numbers:
+            self._leaving[n] = asyncio.create_task(self._hand_over(n), name=f"lets go of partition {n}")
 
     def _part_with_one(self, now: float) -> None:
         """Of partitions that others are to have, where there is any."""

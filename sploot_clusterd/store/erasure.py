@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sploot_clusterd.errors import PartitionMovedError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -20,12 +21,15 @@ class Erasure:
 
     async def erase(self, pet_id: str) -> bool:
         """True if there was anything. Raises StoreUnavailableError: then ask again."""
+        placing = self._layout.placing
         if not self._layout.is_one:
             await self._note_origin(pet_id)
         gone = 0
         for keys in self._layout.partitions:
             gone += await self._erase(pet_id, keys)
             gone += await self._erase_letters(pet_id, keys)
+        if self._layout.placing != placing:
+            raise PartitionMovedError("the number of partitions changed meanwhile: erase the pet again")
         return bool(gone)
 
     async def _note_origin(self, pet_id: str) -> None:

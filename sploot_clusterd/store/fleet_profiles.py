@@ -26,16 +26,19 @@ class FleetProfiles(ProfileStore):
         """`most_sampled` images make a full sample of them all."""
         super().__init__(gateway, most_sampled=most_sampled)
         self._partitions = layout.partitions
-        in_each = sampled_in_each(len(layout.partitions))
-        self._each = [ProfileStore(gateway.at(keys), most_sampled=in_each) for keys in layout.partitions]
+        self._in_each = sampled_in_each(len(layout.partitions))
+
+    @property
+    def _each(self) -> Sequence[ProfileStore]:
+        return [ProfileStore(self._gateway.at(keys), most_sampled=self._in_each) for keys in self._partitions]
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """The newest states of any partition, and the sizes of the samples together. What others lag behind with is
         finished.
         """
-        calls = [each.poll_call(samples) for each in self._each]
-        replies = await self._gateway.run_each(scripts.POLL_PROFILES, calls)
-        polled = [await each.polled(samples, reply) for each, reply in zip(self._each, replies, strict=True)]
+        stores = self._each  # there may be more meanwhile
+        replies = await self._gateway.run_each(scripts.POLL_PROFILES, [each.poll_call(samples) for each in stores])
+        polled = [await each.polled(samples, reply) for each, reply in zip(stores, replies, strict=True)]
         states = {version: _newest(version, polled) for version in dict.fromkeys(v for p in polled for v in p.states)}
         for version, newest in states.items():
             if newest != _NONE:
@@ -102,8 +105,8 @@ class FleetProfiles(ProfileStore):
         return State.parse(state.encode()), profile
 
     async def _bring(self, version: str, state: State, polled: Sequence[Polled]) -> None:
-        """The state to all partitions that have an older one."""
-        for each, of_partition in zip(self._each, polled, strict=True):
+        """The state to all partitions that have an older one; those that came meanwhile get it the next time."""
+        for each, of_partition in zip(self._each, polled, strict=False):
             seen = of_partition.states.get(version)
             if seen is None or seen < state:
                 await each.publish(version, seen, state)

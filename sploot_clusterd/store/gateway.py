@@ -195,7 +195,8 @@ class Gateway:
         return named
 
     def _packed(self, script: Script, call: Call, *, whole: bool = False) -> bytes:
-        return script.packed(self._named_keys(script, call), call.values, whole=whole)
+        fence = (call.keys or self.keys).fence
+        return script.packed(self._named_keys(script, call), call.values, whole=whole, fence=fence)
 
     async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         packed = [self._packed(script, call) for call in calls]

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.gateway import Gateway, Session, pairs
-from sploot_clusterd.store.stream import Entry, Stream, entry_id
+from sploot_clusterd.store.gateway import Gateway, Session
+from sploot_clusterd.store.stream import Entry, Stream, delivered
 
 _PROCESS: Final = secrets.token_hex(8)
 """Tells our own connections, also ones that Redis has not yet seen go, from another process's of the same name."""
@@ -121,7 +121,7 @@ class Reader:
         numbers = {self._streams[number].key.encode(): number for number in partitions}
         asked_for = self._count.of_each(len(partitions))
         read = [
-            Read(numbers[stream], [Entry(entry_id(key), pairs(flat)) for key, flat in found], len(found) >= asked_for)
+            Read(numbers[stream], [delivered(key, flat) for key, flat in found], len(found) >= asked_for)
             for stream, found in reply or ()
         ]
         entries = [entry for each in read for entry in each.entries]

@@ -5,17 +5,19 @@ from typing import Self
 from sploot_clusterd.config import Settings
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.inspection import KeyFault
+from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
 from sploot_clusterd.store.plain import PlainStream
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
-from sploot_clusterd.store.recorded import RecordedCount
+from sploot_clusterd.store.recorded import Recorded
 from sploot_clusterd.store.server import Finding, Server
 from sploot_clusterd.store.stream import Stats
 from sploot_clusterd.store.tenure import Tenure
@@ -35,10 +37,14 @@ class Store:
         self._metrics = metrics
         self._server = Server(gateway)
         self._agreement = Agreement(gateway.at(layout.plain), settings)
-        self._recorded = RecordedCount(gateway.at(layout.plain), layout, settings.stream.group)
-        self.partitions: list[Partition] = open_partitions(gateway, layout, settings, metrics)
+        self.recorded = Recorded(gateway.at(layout.plain), layout, settings.stream.group)
+        self._count = len(layout.partitions)
+        """What the settings give the stream is divided by it, until the process is started again."""
+        self.partitions = open_partitions(gateway, layout.partitions, self._count, settings, metrics)
+        """The list grows where there come to be more."""
+        self._streams = [partition.stream for partition in self.partitions]
         maxlen = share(settings, len(self.partitions)).stream.maxlen
-        self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen)
+        self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen, follow=self.follow)
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
@@ -60,20 +66,42 @@ class Store:
 
     def reader(self, consumer: str) -> Reader:
         """A connection of the consumer's own; to be closed by whom it is given to."""
-        streams = [partition.stream for partition in self.partitions]
-        return Reader(self.gateway, self.look, streams, self._settings.stream, self._metrics, consumer=consumer)
+        return Reader(self.gateway, self.look, self._streams, self._settings.stream, self._metrics, consumer=consumer)
 
     async def look(self) -> list[Finding]:
         """What is wrong with the server, and what other processes go by that differs. Raises StartError for what the
         daemon does not start with.
         """
         findings = await self._server.look()
-        await self._recorded.look()
+        self._go_by(await self.recorded.look())
         return [*findings, *await self._agreement.look()]
 
     async def check_partitions(self) -> None:
         """For who only looks or sends. Raises StartError where what is stored has another number of partitions."""
-        await self._recorded.check()
+        self._go_by(await self.recorded.check())
+
+    async def follow(self) -> None:
+        """Goes by what is recorded of the partitions now, where there are several: there may be more of them then.
+        Raises StartError, StoreUnavailableError.
+        """
+        if not self.layout.is_one:
+            self._go_by(await self.recorded.check())
+
+    def _go_by(self, placing: Placing) -> None:
+        if self.layout.is_one:
+            return
+        self.layout.follow(placing)
+        new = self.layout.partitions[len(self.partitions) :]
+        self.partitions += open_partitions(self.gateway, new, self._count, self._settings, self._metrics)
+        self._streams += [partition.stream for partition in self.partitions[len(self._streams) :]]
+
+    async def others(self) -> list[str]:
+        """Processes that work on what is stored, or did within the last minutes. Raises StoreUnavailableError."""
+        return await self._agreement.others()
+
+    def move(self, placing: Placing) -> Move:
+        """Changes the number of partitions as the record with a target says."""
+        return Move(self.gateway, self.recorded, self._settings, self._metrics, placing)
 
     async def stats(self) -> list[Stats]:
         """Each partition's figures, in one round trip. Raises StoreUnavailableError."""

@@ -18,6 +18,7 @@ _PAGE: Final = 64
 _SLACK: Final = 100
 _SWEPT_A_PAGE: Final = 200
 _RENEWED_A_CALL: Final = 100
+_LONG_NUMBER: Final = 10
 
 
 class Handling(Enum):
@@ -231,8 +232,16 @@ def entry_id(key: bytes) -> EntryId:
     return EntryId(*map(int, key.split(b"-")))
 
 
+def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
+    """An entry that is new to the group. One that came from another partition has its attempts beside."""
+    fields = pairs(flat)
+    carried = fields.get(b"attempts", b"")
+    return Entry(entry_id(key), fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
+
+
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
-    return Entry(entry_id(key), pairs(flat), attempts, Handling(handling.decode()))
+    entry = delivered(key, flat)
+    return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()))
 
 
 def _letter_fields(letter: Letter) -> list[Argument]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
-from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.errors import BadStateError, PartitionMovedError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import LIST
@@ -161,8 +161,8 @@ def _count(reply: Any) -> int:
 
 
 def _taken(pet_id: str, reply: Any) -> Taken | None:
-    """None where nothing is due, or what is stored of the pet's wants cannot be read: its jobs tell of that."""
-    if isinstance(reply, BadStateError):
+    """None where nothing is due, or the pet is in motion, or its wants cannot be read: its jobs tell of that."""
+    if isinstance(reply, BadStateError | PartitionMovedError):
         return None
     if isinstance(reply, Exception):
         raise reply

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.connection import Pool
 from tests.support.stores import settings
@@ -41,6 +42,7 @@ class Routers:
         given = settings(self._url)
         given = replace(given, stream=replace(given.stream, partitions=COUNT, maxlen=room * COUNT))
         store = Store.open(given, Metrics())
+        store.layout.follow(Placing(COUNT))
         self._stack.push_async_callback(store.close)
         return store
 
