@@ -23,6 +23,7 @@ from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
@@ -186,6 +187,7 @@ class Daemon:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
         due = [DueEntries() for _ in self._store.partitions]
+        pauses = Pauses(len(due), health, self.metrics)
         monitor = StreamMonitor(
             store=self._store,
             due=due,
@@ -193,6 +195,7 @@ class Daemon:
             health=health,
             stopping=stop,
             settings=self._settings.stream,
+            pauses=pauses,
         )
         add(monitor.name, monitor.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
@@ -206,6 +209,7 @@ class Daemon:
                 compute=Compute(self._pool, self._in_flight),
                 metrics=self.metrics,
                 health=health,
+                pauses=pauses,
                 stopping=stop,
                 wanting=self._wanting(),
             )

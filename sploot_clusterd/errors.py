@@ -71,6 +71,10 @@ class StoreRefusesError(StoreUnavailableError):
     """Redis answers and refuses writes (memory, disk, a replica): intake pauses and no attempt is used up."""
 
 
+class NotClusteredError(StoreUnavailableError):
+    """The server that was to be a node of a cluster is in none."""
+
+
 class NoPermissionError(StoreUnavailableError):
     """Redis refuses a command, or a key, to our user."""
 

@@ -138,6 +138,11 @@ class Keys:
         """What all names begin with; empty with one partition."""
         return self._tag
 
+    @property
+    def absent(self) -> str:
+        """Of a key that is never there: by it a cluster is asked whether the partition is all on one node."""
+        return f"{self.stream}:absent"
+
     @functools.cached_property
     def shared(self) -> Mapping[str, str]:
         """The types of those that are no pet's and no model version's, by their names."""

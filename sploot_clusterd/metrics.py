@@ -81,6 +81,9 @@ class Metrics:
             "Age of the oldest entry of each partition, where there are several",
             "partition",
         )
+        self.partition_paused = self._gauge(
+            "partition_paused", "1 for a partition that pauses as its server is away or it is being moved", "partition"
+        )
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")

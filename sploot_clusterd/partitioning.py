@@ -1,5 +1,6 @@
 """Which partition a pet belongs to, and the hash tags that give each partition a slot of its own."""
 
+import binascii
 import math
 import zlib
 from dataclasses import astuple, dataclass
@@ -124,10 +125,4 @@ def slot_of(key: str) -> int:
     begin = key.find("{")
     end = key.find("}", begin + 1)
     hashed = key[begin + 1 : end] if begin >= 0 and end > begin + 1 else key
-    crc = 0
-    for byte in hashed.encode():
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
-        crc &= 0xFFFF
-    return crc % SLOTS
+    return binascii.crc_hqx(hashed.encode(), 0) % SLOTS

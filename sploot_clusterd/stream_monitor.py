@@ -5,7 +5,7 @@ Now and then it looks at the server itself, for a Redis that is set up as a cach
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sploot_clusterd.config import StreamSettings
@@ -13,7 +13,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.partitioning import Placing
+from sploot_clusterd.pauses import Pauses, named
 from sploot_clusterd.store import Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
@@ -30,6 +30,7 @@ _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
 _SENTINELS: Final = "sentinels"
 _PARTITIONS: Final = "partitions"
+_PLAIN: Final = "plain stream"
 
 
 class StreamMonitor:
@@ -46,6 +47,7 @@ class StreamMonitor:
         health: Health,
         stopping: asyncio.Event,
         settings: StreamSettings,
+        pauses: Pauses,
     ) -> None:
         """`due` are those of each partition. Where there come to be more, they are added by whoever reads them."""
         self._store = store
@@ -53,6 +55,7 @@ class StreamMonitor:
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
+        self._pauses = pauses
         self._group = settings.group
         self._maxlen = -(-settings.maxlen // len(due))
         """Of a partition."""
@@ -71,8 +74,7 @@ class StreamMonitor:
             every = _EVERY
             try:
                 await self._follow()
-                await self._store.follow()
-                self._report_change(self._store.layout.placing)
+                await self._see_change()
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -80,14 +82,12 @@ class StreamMonitor:
                     self._report_key_faults(await self._store.inspect())
                     self._inspect_at = clock() + _INSPECT_EVERY
                 times_put_off = [each.times_put_off for each in self._due]
-                figures = await self._store.stats()
-                for due, stats, times in zip(self._due, figures, times_put_off, strict=False):
-                    due.update(stats.pending, times)
+                figures = self._there(await self._store.stats())
+                for number, times in enumerate(times_put_off):
+                    if number in figures:
+                        self._due[number].update(figures[number].pending, times)
                 self._report_stats(figures)
-                if self._store.plain:
-                    unrouted = await self._store.plain.stats()
-                    self._metrics.unrouted.set(unrouted.unsettled)
-                    self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
+                await self._report_unrouted()
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
                 self._check_at = 0.0  # what answers next may be another server
@@ -125,8 +125,17 @@ class StreamMonitor:
             self._check_at = 0.0
             self._primary = address
 
-    def _report_change(self, placing: Placing) -> None:
+    async def _see_change(self) -> None:
         """Of the number of partitions: who began it may not be there any more."""
+        try:
+            await self._store.follow()
+        except StoreUnavailableError as error:
+            if self._store.is_one_server:
+                raise
+            text = f"partitions stay as they are, whether their number changes is not told: {error.detail}"
+            self._health.set_warning(_PARTITIONS, text)
+            return
+        placing = self._store.layout.placing
         if placing.target:
             self._health.set_warning(_PARTITIONS, f"partitions are being moved: {placing.progress}")
         else:
@@ -152,34 +161,54 @@ class StreamMonitor:
                 log.warning("redis is not set up as it should be", extra={"data": {"warning": text}})
         self._warnings = warnings
 
-    def _report_stats(self, figures: Sequence[Stats]) -> None:
+    def _there(self, figures: Sequence[Stats | StoreUnavailableError]) -> dict[int, Stats]:
+        """By partition, of those whose server tells; the others pause."""
+        there: dict[int, Stats] = {}
+        for number, stats in enumerate(figures):
+            if isinstance(stats, StoreUnavailableError):
+                self._pauses.begin(number, self.name, stats.detail)
+            else:
+                self._pauses.end(number, self.name)
+                there[number] = stats
+        return there
+
+    async def _report_unrouted(self) -> None:
+        if not self._store.plain:
+            return
+        try:
+            unrouted = await self._store.plain.stats()
+        except StoreUnavailableError as error:  # of a cluster it may be the one stream whose node is away
+            self._health.set_warning(_PLAIN, f"{self._store.layout.plain.stream} is not moved on: {error.detail}")
+            return
+        self._health.clear_warning(_PLAIN)
+        self._metrics.unrouted.set(unrouted.unsettled)
+        self._metrics.unrouted_oldest.set(unrouted.oldest_unsettled_ms / 1000)
+
+    def _report_stats(self, figures: Mapping[int, Stats]) -> None:
         """Those of all partitions together, and of several each one's."""
-        unsettled = sum(stats.unsettled for stats in figures)
+        all_figures, several = figures.values(), len(self._due) > 1
+        unsettled = sum(stats.unsettled for stats in all_figures)
         self._metrics.backlog.set(unsettled)
-        self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in figures))
-        self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in figures) / 1000)
-        self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in figures) / 1000)
-        if len(figures) > 1:
-            for number, stats in enumerate(figures):
+        self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in all_figures))
+        self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in all_figures) / 1000)
+        self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in all_figures) / 1000)
+        if several:
+            for number, stats in figures.items():
                 self._metrics.partition_backlog.labels(str(number)).set(stats.unsettled)
                 self._metrics.partition_oldest.labels(str(number)).set(stats.oldest_unsettled_ms / 1000)
-        full = [number for number, stats in enumerate(figures) if stats.unsettled >= self._maxlen]
+        full = [number for number, stats in figures.items() if stats.unsettled >= self._maxlen]
         if full:
-            of_which = f" in {_partitions(full)}" if len(figures) > 1 else ""
+            of_which = f" in {named(full)}" if several else ""
             self._health.set_warning(
                 _BACKLOG, f"backlog full{of_which}: {unsettled} unsettled jobs, submits are refused"
             )
         else:
             self._health.clear_warning(_BACKLOG)
-        missing = [number for number, stats in enumerate(figures) if stats.pending < 0]
+        missing = [number for number, stats in figures.items() if stats.pending < 0]
         if missing:
-            of_which = f" in {_partitions(missing)}" if len(figures) > 1 else ""
+            of_which = f" in {named(missing)}" if several else ""
             self._health.set_warning(
                 _GROUP, f"the consumer group {self._group} is missing{of_which}: no consumer has run yet"
             )
         else:
             self._health.clear_warning(_GROUP)
-
-
-def _partitions(numbers: Sequence[int]) -> str:
-    return f"partition{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

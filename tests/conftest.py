@@ -1,5 +1,6 @@
 """What all tests share: a real redis-server; and skipped tests fail on CI."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
+from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
 
 
@@ -36,6 +38,31 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.config_set("maxmemory", 0)
     await client.flushall()
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def running_cluster() -> Iterator[Cluster]:
+    """One cluster for the run, for tests with the mark `cluster`."""
+    with tempfile.TemporaryDirectory(prefix="cluster-") as directory, asyncio.Runner() as runner:
+        cluster = Cluster(Path(directory))
+        try:
+            runner.run(cluster.start())
+            yield cluster
+        finally:
+            runner.run(cluster.close())
+
+
+@pytest.fixture
+async def cluster(running_cluster: Cluster) -> AsyncIterator[Cluster]:
+    """Whole and empty, with clients of this test's loop."""
+    cluster = running_cluster
+    for node in cluster.nodes:
+        node.connect()
+    await cluster.formed()
+    await cluster.empty()
+    yield cluster
+    for node in cluster.nodes:
+        await node.client.aclose()
 
 
 @pytest.fixture

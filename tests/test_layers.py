@@ -34,6 +34,7 @@ LAYERS = (
         "notify",
         "looplag",
         "health",
+        "pauses",
         "inflight",
         "waiting",
         "due",

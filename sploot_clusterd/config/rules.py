@@ -23,6 +23,7 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         return f"{key} = {shown(value_of(settings, key))} ({sources.get(key, 'default')})"
 
     yield from _of_redis(settings, named)
+    yield from _of_cluster(settings, named)
     yield from _of_keys(settings, named)
     yield from _of_insights(settings, named)
     stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
@@ -58,6 +59,35 @@ def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     for name, given in (("username", redis.sentinel_username), ("password", redis.sentinel_password)):
         if given and not redis_url.location(url).sentinels:
             yield f"{named(f'redis.sentinel_{name}')}: expected a redis+sentinel:// URL with it in redis.url"
+
+
+def _of_cluster(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    redis, url = settings.redis, settings.redis.url.reveal()
+    here, where = named("redis.cluster"), named("redis.url")
+    if not redis.cluster:
+        if redis_url.location(url).nodes:
+            yield f"{where}: expected redis.cluster = true with several hosts"
+        if redis.cluster_addresses:
+            yield f"{named('redis.cluster_addresses')}: expected redis.cluster = true with it"
+        return
+    if redis_url.location(url).sentinels or url.startswith("unix:"):
+        yield f"{here} and {where}: expected nodes of the cluster there, redis://host:port,host:port"
+    if redis_url.database(url):
+        yield f"{here} and {where}: a cluster has no database but 0"
+    if settings.stream.partitions == 1:
+        yield f"{here} and {named('stream.partitions')}: expected several, 64 say: a cluster keeps each on one node"
+    for pair in redis.cluster_addresses or ():
+        if not _is_address_pair(pair):
+            yield f"{named('redis.cluster_addresses')}: expected announced=reached, both host:port, and not {pair!r}"
+
+
+def _is_address_pair(text: str) -> bool:
+    announced, _, reached = text.partition("=")
+    try:
+        redis_url.place(announced, 0), redis_url.place(reached, 0)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_insights(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:

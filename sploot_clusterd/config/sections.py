@@ -127,6 +127,14 @@ class RedisSettings:
         redis_url.ALLOWED,
         env="REDIS_URL",
     )
+    cluster: bool = switch(
+        False, "Whether the URL names nodes of a Redis Cluster: any of them, some are enough.", env="REDIS_CLUSTER"
+    )
+    cluster_addresses: tuple[str, ...] | None = texts(
+        None,
+        "Where nodes of a cluster are reached that announce other addresses: announced=reached, both host:port.",
+        env="REDIS_CLUSTER_ADDRESSES",
+    )
     username: str | None = text(None, "The ACL user, where the URL names none.", env="REDIS_USERNAME")
     password: Secret | None = secret(None, "The password, where the URL has none.", env="REDIS_PASSWORD")
     sentinel_username: str | None = text(

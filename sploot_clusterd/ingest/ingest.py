@@ -16,6 +16,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
@@ -29,9 +30,11 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
+from sploot_clusterd.ingest.spread import SpreadConsumer
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
 
 _MOST_PUT_OFF: Final = 500
@@ -53,6 +56,7 @@ class Ingest:
         compute: Compute,
         metrics: Metrics,
         health: Health,
+        pauses: Pauses,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
@@ -61,7 +65,7 @@ class Ingest:
         """
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
-        self._metrics, self._health, self._stopping = metrics, health, stopping
+        self._metrics, self._health, self._pauses, self._stopping = metrics, health, pauses, stopping
         self.name_confirmed = asyncio.Event()
         self.store = store
         self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF))
@@ -80,6 +84,8 @@ class Ingest:
         self._lock, self._window = SharedLock(), CommitWindow()
         self._due = due
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
+        self._lanes_of_slots: list[list[Lane]] = []
+        """By consumer, those that it reads where partitions are on several servers."""
 
     async def follow(self) -> None:
         """Goes by what is recorded of the partitions now: there may be more lanes. Raises StoreUnavailableError."""
@@ -89,6 +95,8 @@ class Ingest:
             lane = self._lane(partition, self._due[partition.number])
             lane.shut()
             self.lanes.append(lane)
+            if self._lanes_of_slots:
+                self._lanes_of_slots[lane.number % len(self._lanes_of_slots)].append(lane)
 
     def _lane(self, partition: Partition, due: DueEntries) -> Lane:
         """What is kept of a partition's entries is apart from other partitions': ids may be alike there."""
@@ -137,9 +145,18 @@ class Ingest:
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self._settings)
-        consumers = [self.consumer(f"consumer-{slot}", name) for slot, name in enumerate(names)]
+        self._lanes_of_slots = [self.lanes[slot :: len(names)] for slot in range(len(names))]
+        consumers: list[Consumer | SpreadConsumer] = [
+            self.consumer(f"consumer-{slot}", name)
+            if self.store.is_one_server
+            else self.spread_consumer(f"consumer-{slot}", name, self._lanes_of_slots[slot])
+            for slot, name in enumerate(names)
+        ]
         reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
-        loops: list[Consumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [*consumers, reclaimer]
+        loops: list[Consumer | SpreadConsumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [
+            *consumers,
+            reclaimer,
+        ]
         loops.append(self.leases)
         if self.learner:
             loops.append(self.learner)
@@ -148,7 +165,9 @@ class Ingest:
             loops.append(self._router(self.store.tenure, self.store.plain, f"{names[0]}-router"))
         yield from ((loop.name, loop.run) for loop in loops)
 
-    def _placement(self, tenure: Tenure, consumers: Sequence[Consumer], reclaimer: Reclaimer) -> Placement:
+    def _placement(
+        self, tenure: Tenure, consumers: Sequence[Consumer | SpreadConsumer], reclaimer: Reclaimer
+    ) -> Placement:
         async def reread() -> None:
             await asyncio.gather(*(consumer.reread() for consumer in consumers))
 
@@ -190,6 +209,36 @@ class Ingest:
             stopping=self._stopping,
         )
 
+    def spread_consumer(self, name: str, consumer: str, lanes: Sequence[Lane]) -> SpreadConsumer:
+        """As `consumer`, where partitions are on several servers: for these, which no other consumer here reads, as two
+        that read few of a partition at a time would have its pets wait for each other.
+        """
+
+        def of_lane(lane: Lane, sharing: Sharing) -> LaneConsumer:
+            return LaneConsumer(
+                lane,
+                consumer,
+                self.store.reader_of(consumer, lane.number),
+                sharing=sharing,
+                who=name,
+                brake=self.brake,
+                metrics=self._metrics,
+                pauses=self._pauses,
+                progress=partial(self._health.progress, name),
+                stopping=self._stopping,
+            )
+
+        return SpreadConsumer(
+            name=name,
+            consumer=consumer,
+            held_name=self.store.held_name(consumer),
+            new_consumer=of_lane,
+            lanes=lanes,
+            health=self._health,
+            name_confirmed=self.name_confirmed,
+            stopping=self._stopping,
+        )
+
     def reclaimer(self, consumer: str, living: list[str]) -> Reclaimer:
         """The reclaim loop, which is called `consumer` in the group; `living` are all names of this process."""
         return Reclaimer(
@@ -198,6 +247,7 @@ class Ingest:
             lanes=self.lanes,
             brake=self.brake,
             health=self._health,
+            pauses=self._pauses,
             name_confirmed=self.name_confirmed,
             stopping=self._stopping,
             renew=self.leases.renew_all,

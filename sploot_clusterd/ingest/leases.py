@@ -89,14 +89,20 @@ class Leases:
     async def renew_all(self) -> int:
         """One pass: renews what has been in hand for a while and is not hung; how many entries that were.
 
-        A round trip for each consumer, however many leases there are: a pass that takes long comes too late.
+        A round trip for each consumer, however many leases there are: a pass that takes long comes too late. Streams
+        side by side: one whose server is away keeps none from the others. Raises StoreUnavailableError then.
         """
         now, due = time.monotonic(), dict[tuple[Stream, str], list[Lease]]()
         for lease in self._leases:
             hangs = lease.runs_since is not None and now - lease.runs_since >= self._idle * _LONGEST_RUN
             if now - lease.held_since > self._idle / 4 and not hangs:
                 due.setdefault((lease.stream, lease.consumer), []).append(lease)
-        return sum(await asyncio.gather(*(self._renew(*whose, leases) for whose, leases in due.items())))
+        renewals = (self._renew(*whose, leases) for whose, leases in due.items())
+        outcomes = await asyncio.gather(*renewals, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
     async def _renew(self, stream: Stream, consumer: str, leases: Sequence[Lease]) -> int:
         ours = await stream.renew(consumer, [*{entry for lease in leases for entry in lease.entries}])

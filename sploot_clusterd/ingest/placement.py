@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.assignment import assigned
+from sploot_clusterd.ingest.glance import Glance
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.keys import Layout
@@ -28,6 +30,10 @@ _MOVE_EVERY: Final = 1.0
 """Seconds for which nobody came or went before a partition is handed over, and between two of them."""
 _USABLE: Final = 2 / 3
 """Of a lease, from before it was asked for: then nothing is read any more that it does not cover."""
+_SEEN_WITHIN: Final = 1 / 20
+"""Of a lease: a pass waits no longer for who is there, nor for how pets are placed, or a server that is silent would
+let all leases run out.
+"""
 _HAND_OVER: Final = 5.0
 """Seconds to finish what is in hand before the next one gets the partition all the same."""
 
@@ -57,7 +63,8 @@ class Placement:
         self._tenure = tenure
         self._lanes = lanes
         self._layout = layout
-        self._follow = follow
+        self._following = Glance(follow, OutageLog("the number of partitions is not told, it stays as it was"))
+        self._seeing = Glance(tenure.beat, OutageLog("processes cannot be seen, partitions stay where they are"))
         self._take_over = take_over
         self._reread = reread
         self._gauge = metrics.partitions_owned
@@ -93,31 +100,47 @@ class Placement:
 
     async def look(self) -> None:
         """One pass. Raises StoreUnavailableError."""
-        await self._follow()
+        patience = self._tenure.lease_ms / 1000 * _SEEN_WITHIN
+        await self._following(patience)
         now = time.monotonic()
-        members = await self._tenure.beat()
-        if members != self._members:
-            self._members, self._changed_at = members, now
-            log.info("processes over these partitions", extra={"data": {"members": members}})
+        self._see(await self._seeing(patience), now)
         ours = self._share()
         wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
-        self._owners = (await self._tenure.hold(self._owned | wanted))[: len(self._lanes)]
+        told = (await self._tenure.hold(self._owned | wanted))[: len(self._lanes)]
+        unknown = {n for n, owner in enumerate(told) if owner is None}
+        before = [*self._owners, *[""] * len(told)]
+        self._owners = [was if owner is None else owner for was, owner in zip(before, told, strict=False)]
         self._close(self._owned - self._open() - self._leaving.keys())
-        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member}
-        for n in self._owned - held:
+        held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member} - unknown
+        for n in self._owned - held - unknown:
             self._lose(n)
         for n in held & self._owned - self._leaving.keys():
             self._lanes[n].open(self._usable_until(now))
-        taken = held & wanted - self._owned  # not one that was let go of meanwhile
-        for n in taken:
-            await self._take_over(self._lanes[n])
+        await self._take(held & wanted - self._owned, now)  # not one that was let go of meanwhile
+        self._part_with_one(now)
+        self._gauge.set(len(self._owned))
+
+    def _see(self, members: Sequence[str] | None, now: float) -> None:
+        """Where it is not told who is there, it is as it was before: nobody gives up what it has."""
+        if members is not None and members != self._members:
+            self._members, self._changed_at = members, now
+            log.info("processes over these partitions", extra={"data": {"members": members}})
+
+    async def _take(self, numbers: Collection[int], now: float) -> None:
+        """Those whose server answers, with all that others left there."""
+        outcomes = await asyncio.gather(*(self._take_over(self._lanes[n]) for n in numbers), return_exceptions=True)
+        taken = []
+        for n, outcome in zip(numbers, outcomes, strict=True):
+            if isinstance(outcome, StoreUnavailableError):
+                continue  # its lease is ours, so that the next pass tries again
+            if isinstance(outcome, BaseException):
+                raise outcome
             self._owned.add(n)
             self._lanes[n].open(self._usable_until(now))
+            taken.append(n)
         if taken:
             log.info("partitions taken", extra={"data": {"partitions": sorted(taken)}})
             await self._reread()
-        self._part_with_one(now)
-        self._gauge.set(len(self._owned))
 
     def _share(self) -> set[int]:
         """The partitions that this process had better read, of those that are open."""
@@ -167,11 +190,16 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
-        try:
+        for glance in (self._following, self._seeing):
+            glance.cancel()
+        with suppress(StoreUnavailableError):
             await self._tenure.leave()  # first, so that others take what is let go
-            await asyncio.gather(*self._leaving.values(), *map(self._let_go, sorted(self._owned)))
-        except StoreUnavailableError as error:
-            log.info("partitions not let go, they are free soon", extra={"data": {"error": error.detail}})
+        leaving = *self._leaving.values(), *map(self._let_go, sorted(self._owned))
+        for outcome in await asyncio.gather(*leaving, return_exceptions=True):
+            if isinstance(outcome, StoreUnavailableError):
+                log.info("partitions not let go, they are free soon", extra={"data": {"error": outcome.detail}})
+            elif isinstance(outcome, BaseException):
+                raise outcome
         self._owned.clear()
 
     async def _let_go(self, n: int) -> bool:

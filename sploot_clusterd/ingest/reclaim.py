@@ -4,15 +4,17 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
+from sploot_clusterd.errors import GroupMissingError, PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import ClaimKind, Entry
 from sploot_clusterd.waiting import pause
 
@@ -48,6 +50,7 @@ class Reclaimer:
         lanes: Sequence[Lane],
         brake: Brake,
         health: Health,
+        pauses: Pauses,
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
         renew: Callable[[], Awaitable[object]],
@@ -59,7 +62,12 @@ class Reclaimer:
         self._lanes = lanes
         self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
         """What others held of partitions that this process reads now."""
+        self._owing = set[Lane]()
+        """Lanes of which something may be its own already."""
+        self._known = set[Lane]()
+        """Lanes where that was claimed before: whatever is its own there now was delivered to this process."""
         self._brake = brake
+        self._pauses = pauses
         self._progress = partial(health.progress, self.name)
         self._name_confirmed = name_confirmed
         self._stopping = stopping
@@ -77,16 +85,15 @@ class Reclaimer:
         """Does each duty in its time until the daemon stops. Begins when a consumer has made sure of the name."""
         while not self._name_confirmed.is_set() and not await pause(self._stopping, _TICK):
             self._progress()
-        claims_own, lives = True, False
+        self._owing.update(self._open())
         clock = asyncio.get_running_loop().time
         next_at = {duty.name: clock() + random.uniform(0.0, duty.every) for duty in self._duties}  # noqa: S311
         while not self._stopping.is_set():
             self._progress()
             try:
                 self._raise_failure()
-                if claims_own and not self._brake.seconds_left():
-                    await self._claim(ClaimKind.OWN, self._open(), lives=lives)
-                    claims_own, lives = False, True
+                if self._owing and not self._brake.seconds_left():
+                    await self._claim_own()
                     self._outage.available()
                 await self._run_taken_over()
                 for duty in self._duties:
@@ -94,10 +101,10 @@ class Reclaimer:
                         await self._do(duty)
                         next_at[duty.name] = clock() + duty.every * random.uniform(0.8, 1.0)  # noqa: S311
             except GroupMissingError:
-                claims_own = True  # the consumers' readers make it again
+                self._owing.update(self._open())  # the consumers' readers make it again
             except StoreUnavailableError as error:
                 self._outage.unavailable(error)
-                claims_own = True  # what it had in hand is still its own
+                self._owing.update(self._open())  # what it had in hand is still its own
             await pause(self._stopping, _TICK if any(lane.due.possible for lane in self._open()) else _QUIET_TICK)
         for lane in self._lanes:
             await lane.processor.drained()
@@ -109,7 +116,7 @@ class Reclaimer:
     async def _run_taken_over(self) -> None:
         while self._taken_over:
             lane, entries = self._taken_over.pop(0)
-            await lane.run(Batch(self._consumer, entries, self._progress))
+            await self._of_each([lane], partial(self._run, entries=entries))
 
     async def take_over(self, lane: Lane) -> None:
         """Claims all that is pending in a partition that this process is to read from now on: who held it is gone, or
@@ -117,59 +124,92 @@ class Reclaimer:
         """
         if self._brake.seconds_left():
             return
+        self._settle(lane)
         await lane.stream.ensure_group()
         async for entries in lane.stream.claim(self._consumer, ClaimKind.IDLE, idle_ms=0):
             self._taken_over.append((lane, entries))
 
     async def claim(self, kind: ClaimKind) -> int:
         """One pass over the pending entries: claims and processes what `kind` says; how many these were."""
-        return await self._claim(kind, self._open())
+        return await self._claim(kind, self._working())
 
     async def claim_due(self) -> int:
         """As `claim`, where something may be due: on an idle stream four looks a second were a third of all its cost.
 
         What a process that died has put off is seen by the pulse, a second later at most.
         """
-        return await self._claim(ClaimKind.DUE, [lane for lane in self._open() if lane.due.possible])
+        return await self._claim(ClaimKind.DUE, [lane for lane in self._working() if lane.due.possible])
 
     async def claim_idle(self) -> int:
         """As `claim`. First this process renews what it works on: after a moment in which it was not let run, all that
         would seem to be abandoned.
         """
-        await self._renew()
+        with suppress(StoreUnavailableError):  # of one server; nothing can be claimed there either
+            await self._renew()
         return await self.claim(ClaimKind.IDLE)
 
     async def upkeep(self) -> int:
         """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
-        done = 0
-        for lane in self._open():
-            done += await lane.stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
-            done += await lane.stream.sweep_erase_marks()
-            done += await lane.stream.sweep_records()
-        return done
+        return await self._of_each(self._working(), self._upkeep_of)
+
+    async def _upkeep_of(self, lane: Lane) -> int:
+        done = await lane.stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
+        done += await lane.stream.sweep_erase_marks()
+        return done + await lane.stream.sweep_records()
 
     def _open(self) -> list[Lane]:
         return [lane for lane in self._lanes if lane.is_open]
 
-    async def _claim(self, kind: ClaimKind, lanes: Sequence[Lane], *, lives: bool = False) -> int:
-        """Of all these lanes, side by side; raises StoreUnavailableError when all have ended."""
+    def _working(self) -> list[Lane]:
+        """Those that are open and do not pause."""
+        return [lane for lane in self._open() if lane not in self._owing]
+
+    async def _claim_own(self) -> None:
+        """What was its own before an outage. A lane whose server is still away goes on owing."""
+        for lane in [lane for lane in self._owing if not lane.is_open]:
+            self._settle(lane)  # it is taken over whole when it opens again
+        await self._of_each(list(self._owing), self._claim_own_of)
+
+    async def _claim_own_of(self, lane: Lane) -> int:
+        await lane.stream.probe()
+        claimed = await self._claim_of(lane, ClaimKind.OWN, lives=lane in self._known)
+        self._known.add(lane)
+        self._settle(lane)
+        return claimed
+
+    def _settle(self, lane: Lane) -> None:
+        self._owing.discard(lane)
+        self._pauses.end(lane.number, self.name)
+
+    async def _run(self, lane: Lane, entries: Sequence[Entry]) -> int:
+        await lane.run(Batch(self._consumer, entries, self._progress))
+        self._progress()
+        return len(entries)
+
+    async def _claim(self, kind: ClaimKind, lanes: Sequence[Lane]) -> int:
         if self._brake.seconds_left():
             return 0
-        if len(lanes) == 1:
-            return await self._claim_of(lanes[0], kind, lives)
-        outcomes = await asyncio.gather(*(self._claim_of(lane, kind, lives) for lane in lanes), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        return await self._of_each(lanes, lambda lane: self._claim_of(lane, kind))
+
+    async def _of_each(self, lanes: Sequence[Lane], do: Callable[[Lane], Awaitable[int]]) -> int:
+        """Of all these lanes, side by side. One whose server is away pauses; raises StoreUnavailableError if all do."""
+        if len(self._lanes) == 1:
+            return sum([await do(lane) for lane in lanes])
+        outcomes = await asyncio.gather(*(do(lane) for lane in lanes), return_exceptions=True)
+        failed = {lane: each for lane, each in zip(lanes, outcomes, strict=True) if isinstance(each, BaseException)}
+        for lane, error in failed.items():
+            if not isinstance(error, StoreUnavailableError) or len(failed) >= len(self._open()):
+                raise error
+            self._owing.add(lane)
+            if not isinstance(error, PartitionMovedError):  # else its server is there, and its lane is to close
+                self._pauses.begin(lane.number, self.name, error.detail)
         return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
-    async def _claim_of(self, lane: Lane, kind: ClaimKind, lives: bool) -> int:
+    async def _claim_of(self, lane: Lane, kind: ClaimKind, *, lives: bool = False) -> int:
         claimed = 0
         with lane.in_use():
             async for entries in lane.stream.claim(self._consumer, kind, lives=lives):
-                await lane.run(Batch(self._consumer, entries, self._progress))
-                self._progress()
-                claimed += len(entries)
+                claimed += await self._run(lane, entries)
                 if self._stopping.is_set() or not lane.is_open:
                     break
         return claimed

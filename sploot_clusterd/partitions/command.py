@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.partitioning import slot_of
 from sploot_clusterd.partitions.code import code
 from sploot_clusterd.partitions.moving import move, plan
-from sploot_clusterd.store import Store, session
+from sploot_clusterd.store import Stats, Store, session
 
 _COLUMNS: Final = (("partition", 9), ("slot", 5), ("waiting", 7), ("pending", 7), ("oldest", 7))
 
@@ -61,9 +62,7 @@ async def _partitions(store: Store) -> Iterator[dict[str, Any]]:
         {
             "partition": partition.number,
             "slot": slot_of(partition.keys.stream),
-            "waiting": stats.unsettled,
-            "pending": max(stats.pending, 0),
-            "oldest_seconds": round(stats.oldest_unsettled_ms / 1000, 1),
+            **_figures(stats),
             "stream": partition.keys.stream,
             "reader": owner or None,
         }
@@ -71,7 +70,20 @@ async def _partitions(store: Store) -> Iterator[dict[str, Any]]:
     )
 
 
+def _figures(stats: Stats | StoreUnavailableError) -> dict[str, Any]:
+    """None each where the partition's server does not tell."""
+    if isinstance(stats, StoreUnavailableError):
+        return {"waiting": None, "pending": None, "oldest_seconds": None}
+    return {
+        "waiting": stats.unsettled,
+        "pending": max(stats.pending, 0),
+        "oldest_seconds": round(stats.oldest_unsettled_ms / 1000, 1),
+    }
+
+
 def _row(about: dict[str, Any], pet_id: str) -> str:
     *figures, stream, reader = about.values()
-    cells = " ".join(f"{cell!s:<{width}}" for cell, (_, width) in zip(figures, _COLUMNS, strict=True))
+    cells = " ".join(
+        f"{'?' if cell is None else cell!s:<{width}}" for cell, (_, width) in zip(figures, _COLUMNS, strict=True)
+    )
     return " ".join(filter(None, (cells, stream, reader, pet_id)))

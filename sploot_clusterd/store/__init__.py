@@ -10,6 +10,7 @@ from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
 from sploot_clusterd.store.move import GroupMoved, Move
+from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
 from sploot_clusterd.store.plain import Moving, PlainStream
@@ -37,6 +38,7 @@ __all__ = [
     "FleetLetters",
     "GroupMoved",
     "Handling",
+    "HeldName",
     "InsightNews",
     "KeyFault",
     "Letter",

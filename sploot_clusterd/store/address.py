@@ -3,17 +3,26 @@
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sploot_clusterd.config import RedisSettings, redis_url
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
-from sploot_clusterd.store.reasons import of_login, of_reply, of_select
+from sploot_clusterd.store.reasons import of_failure, of_login, of_reply, of_select
 
-_PORT: Final = 6379
 _LAST_WORDS_SECONDS: Final = 1.0
 _NO: Final = ("0", "no", "false")
 _REQUIREMENTS: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+class Place(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +54,10 @@ class Address:
             connection.abort()
             raise
         return connection
+
+    def explained(self, error: Exception) -> Exception:
+        """The daemon's error for what a connection came to: an error reply, or what it raised."""
+        return of_failure(error)
 
     async def open(self, patience: float) -> Connection:
         """One that is not logged in. Raises what the connection raises."""
@@ -103,9 +116,9 @@ def address_of(settings: RedisSettings) -> Address:
     is_path = parts.scheme == "unix"
     return Address(
         host=unquote(parts.hostname or "localhost"),
-        port=parts.port or _PORT,
+        port=parts.port or redis_url.PORT,
         path=unquote(parts.path) if is_path else "",
-        database=int(options.get("db") or ("" if is_path else parts.path.strip("/")) or 0),
+        database=redis_url.database(settings.url.reveal()),
         username=unquote(parts.username or "") or options.get("username") or settings.username or "",
         password=unquote(parts.password or "") or options.get("password") or password,
         tls={"ssl_ca_certs": settings.ssl_ca_certs or ""} | options if secure and not is_path else None,

@@ -8,7 +8,9 @@ else differs is a warning.
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -49,8 +51,7 @@ class Agreement:
         try:
             findings = [*await self._compare()]
         except NoPermissionError as error:
-            text = f"settings of processes cannot be compared: {error.detail}"
-            return [Finding("agreement", False, text)]
+            return [_not_compared(error)]
         fatal = [finding.text for finding in findings if finding.fatal]
         if fatal and not self._accepted:
             await self.leave()
@@ -60,7 +61,7 @@ class Agreement:
 
     async def others(self) -> list[str]:
         """Processes that share the stream, or the namespace, and were there lately. Raises StoreUnavailableError."""
-        seconds, micros = await self._gateway.ask_server(self._keys.stream, "TIME")
+        seconds, micros = await self._gateway.ask_server("", "TIME")
         since = int(seconds) * 1000 + int(micros) // 1000 - LIVES_MS
         found: dict[bytes, bytes] = {}
         for key in self._registers:
@@ -71,11 +72,9 @@ class Agreement:
 
     async def leave(self) -> None:
         """Nobody has to agree with this process any more. What goes wrong is left: it is forgotten by itself."""
-        try:
-            for key in self._registers:
+        for key in self._registers:
+            with suppress(StoreUnavailableError):
                 await self._gateway.command("upkeep", "HDEL", key, self._member)
-        except StoreUnavailableError:
-            pass
 
     @property
     def _registers(self) -> Sequence[str]:
@@ -84,16 +83,21 @@ class Agreement:
     async def _compare(self) -> Iterator[Finding]:
         values = {"member": self._member, "document": self._document, "lives": LIVES_MS}
         calls = [Call(values, [register]) for register in self._registers]  # one each: in a cluster they lie apart
-        (of_stream,), (of_namespace,) = await self._gateway.run_each(scripts.AGREE, calls)
-        others = {**_documents(of_stream), **_documents(of_namespace)}
-        neighbours = [name for name in _overlapping(self._namespace) if await self._is_lived_in(name)]
-        return self._findings(others, neighbours)
+        others: dict[str, dict[str, Any]] = {}
+        unseen: list[Finding] = []
+        for reply in await self._gateway.run_each(scripts.AGREE, calls):
+            if isinstance(reply, StoreUnavailableError):
+                unseen.append(_not_compared(reply))
+            else:
+                others |= _documents(reply[0])
+        neighbours = await self._lived_in(list(_overlapping(self._namespace)))
+        return chain(unseen, self._findings(others, neighbours))
 
-    async def _is_lived_in(self, namespace: str) -> bool:
-        try:
-            return bool(await self._gateway.read("upkeep", "EXISTS", namespace_agreement(namespace)))
-        except NoPermissionError:
-            return False
+    async def _lived_in(self, namespaces: Sequence[str]) -> list[str]:
+        """Those of them that somebody uses, as far as we may and can see."""
+        commands = [(self._keys, ("EXISTS", namespace_agreement(name))) for name in namespaces]
+        replies = await self._gateway.read_each("upkeep", commands)
+        return [name for name, reply in zip(namespaces, replies, strict=True) if reply == 1]
 
     def _findings(self, others: Mapping[str, Mapping[str, Any]], neighbours: Sequence[str]) -> Iterator[Finding]:
         for namespace in neighbours:
@@ -132,6 +136,10 @@ class Agreement:
             more = f" and {len(texts) - _MOST_TOLD} more" if len(texts) > _MOST_TOLD else ""
             text = f"processes disagree: {'; '.join(texts[:_MOST_TOLD])}{more}; set them alike"
             yield Finding("settings", False, text)
+
+
+def _not_compared(error: StoreUnavailableError) -> Finding:
+    return Finding("agreement", False, f"settings of processes cannot be compared: {error.detail}")
 
 
 def _compared(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a backfill needs: which pets are known here, and how far an earlier run of it has come."""
 
 import re
+from collections.abc import AsyncIterator
 
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.store.gateway import Gateway
@@ -19,19 +20,26 @@ class Backfills:
         self._key = gateway.keys.backfills
 
     async def known_pets(self) -> set[str]:
-        """All that have an album. It goes through all keys of the database, some at a time."""
+        """All that have an album. It goes through all keys of each server, some at a time."""
         prefix, tags = self._layout.plain.pet("").album, {keys.tag for keys in self._layout.partitions}
         pattern = ("" if self._layout.is_one else "{*}:") + _SPECIAL.sub(r"\\\1", prefix) + "*"
         found: set[str] = set()
-        cursor: bytes = b"0"
-        while True:
-            cursor, keys = await self._gateway.ask_server(
-                prefix, "SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_A_PAGE
-            )
+        async for keys in self._all_keys(pattern):
             named = (key.decode(errors="replace").partition(prefix) for key in keys)
             found.update(pet_id for tag, _, pet_id in named if tag in tags)
-            if cursor == b"0":
-                return found
+        return found
+
+    async def _all_keys(self, pattern: str) -> AsyncIterator[list[bytes]]:
+        """Pages of those that are there all the time, and on one server."""
+        for server in await self._gateway.servers(primaries=True):
+            cursor: bytes = b"0"
+            while True:
+                cursor, keys = await self._gateway.ask_server(
+                    server, "SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_A_PAGE
+                )
+                yield keys
+                if cursor == b"0":
+                    break
 
     async def reached(self, name: str) -> str:
         """The mark up to which the backfill of that name is done; empty if it was not begun."""

@@ -6,10 +6,12 @@ from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+Ask = Callable[[Q], Awaitable[A]]
 
 
 class Coalescer(Generic[Q, A]):
-    """Gathers single questions into batches for `ask`, which answers each in order or raises for all.
+    """Gathers single questions into batches for `ask`, which answers each in order or raises for all. An answer that is
+    an error is raised to whom it answers.
 
     `weigh` and `heaviest` bound a batch by more than its number of questions, `most`. `lanes` batches may be under way
     at a time. A caller that is cancelled does not disturb the others: its question is asked all the same.
@@ -17,7 +19,7 @@ class Coalescer(Generic[Q, A]):
 
     def __init__(
         self,
-        ask: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        ask: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]],
         *,
         most: int,
         lanes: int = 2,
@@ -60,7 +62,11 @@ class Coalescer(Generic[Q, A]):
                         waiting.set_exception(error)
             else:
                 for (_, waiting), answer in zip(batch, answers, strict=True):
-                    if not waiting.done():
+                    if waiting.done():
+                        continue
+                    if isinstance(answer, Exception):
+                        waiting.set_exception(answer)
+                    else:
                         waiting.set_result(answer)
 
     def _next_batch(self) -> list[tuple[Q, asyncio.Future[A]]]:
@@ -72,3 +78,19 @@ class Coalescer(Generic[Q, A]):
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return batch
+
+
+class CoalescerEach(Generic[Q, A]):
+    """One for each place that questions go to, so that a slow place keeps none from another."""
+
+    def __init__(self, new: Callable[[], Coalescer[Q, A]], place: Callable[[Q], str]) -> None:
+        self._new = new
+        self._place = place
+        self._each: dict[str, Coalescer[Q, A]] = {}
+
+    async def __call__(self, question: Q) -> A:
+        """Raises as a Coalescer."""
+        place = self._place(question)
+        if place not in self._each:
+            self._each[place] = self._new()
+        return await self._each[place](question)

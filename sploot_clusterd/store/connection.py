@@ -183,6 +183,11 @@ class Pool:
         finally:
             self._room.release()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether something is asked for over one of them now."""
+        return bool(self._busy)
+
     def forget_idle(self) -> list[Connection]:
         """Closes the idle connections: commands to come open new ones."""
         idle, self._idle = self._idle, []

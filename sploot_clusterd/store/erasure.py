@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sploot_clusterd.errors import PartitionMovedError
+from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -24,10 +24,15 @@ class Erasure:
         placing = self._layout.placing
         if not self._layout.is_one:
             await self._note_origin(pet_id)
-        gone = 0
+        gone, away = 0, list[StoreUnavailableError]()
         for keys in self._layout.partitions:
-            gone += await self._erase(pet_id, keys)
-            gone += await self._erase_letters(pet_id, keys)
+            try:
+                gone += await self._erase(pet_id, keys)
+                gone += await self._erase_letters(pet_id, keys)
+            except StoreUnavailableError as error:  # it has to be asked for again; what can go is gone by then
+                away.append(error)
+        if away:
+            raise away[0]
         if self._layout.placing != placing:
             raise PartitionMovedError("the number of partitions changed meanwhile: erase the pet again")
         return bool(gone)

@@ -5,16 +5,17 @@ word holds if two publish at once, and then to the others; only then do the stat
 bytes that no state tells of, finishes what another process had begun.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
-from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.partition import sampled_in_each
-from sploot_clusterd.store.profiles import Polled, ProfileStore, SampleSize, State
+from sploot_clusterd.store.profiles import Polled, ProfileStore, SampleSize, State, digest
 
 _NONE: Final = State(0)
 
@@ -27,23 +28,33 @@ class FleetProfiles(ProfileStore):
         super().__init__(gateway, most_sampled=most_sampled)
         self._partitions = layout.partitions
         self._in_each = sampled_in_each(len(layout.partitions))
+        self._stores: list[ProfileStore] = []
 
     @property
     def _each(self) -> Sequence[ProfileStore]:
-        return [ProfileStore(self._gateway.at(keys), most_sampled=self._in_each) for keys in self._partitions]
+        """That of each partition there is now: there may come to be more."""
+        new = self._partitions[len(self._stores) :]
+        self._stores += [ProfileStore(self._gateway.at(keys), most_sampled=self._in_each) for keys in new]
+        return tuple(self._stores)
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """The newest states of any partition, and the sizes of the samples together. What others lag behind with is
-        finished.
+        finished; one whose server is away is passed over, and its samples are missing then.
         """
         stores = self._each  # there may be more meanwhile
         replies = await self._gateway.run_each(scripts.POLL_PROFILES, [each.poll_call(samples) for each in stores])
-        polled = [await each.polled(samples, reply) for each, reply in zip(stores, replies, strict=True)]
+        there = {
+            each: await each.polled(samples, reply)
+            for each, reply in zip(stores, replies, strict=True)
+            if not isinstance(reply, Exception)
+        }
+        polled = list(there.values())
         states = {version: _newest(version, polled) for version in dict.fromkeys(v for p in polled for v in p.states)}
         for version, newest in states.items():
             if newest != _NONE:
-                await self._bring(version, newest, polled)
-        sizes = {version: self._size(version, polled) for version in samples}
+                await self._bring(version, newest, there)
+        all_there = len(there) == len(stores)
+        sizes = {version: self._size(version, polled) if all_there else None for version in samples}
         return Polled(
             states,
             {version: size for version, size in sizes.items() if size is not None},
@@ -52,12 +63,18 @@ class FleetProfiles(ProfileStore):
 
     async def fetch(self, model_version: str, generation: int) -> bytes:
         """A published profile, from whichever partition has it. Raises BadStateError if none has."""
-        for each in self._each[:-1]:
+        away: dict[str, StoreUnavailableError] = {}
+        missing: BadStateError | None = None
+        for keys, each in zip(self._partitions, self._each, strict=True):
+            if (place := self._gateway.place(keys)) in away:
+                continue
             try:
                 return await each.fetch(model_version, generation)
-            except BadStateError:
-                continue
-        return await self._each[-1].fetch(model_version, generation)
+            except BadStateError as error:
+                missing = error
+            except StoreUnavailableError as error:
+                away[place] = error
+        raise next(iter(away.values()), None) or missing or StoreUnavailableError
 
     async def sample(self, model_version: str) -> dict[str, bytes]:
         """The sampled images of all by slot: those of lowest priority, as one sample of them all would hold them."""
@@ -90,26 +107,44 @@ class FleetProfiles(ProfileStore):
         state, staged = new, profile
         if profile:
             state, staged = await self._stage(model_version, new, profile)
-        await self._bring(model_version, state, [await each.poll() for each in self._each])
+        await self._bring(model_version, state, {each: await each.poll() for each in self._each})
         return state == new and staged == profile
 
     async def _stage(self, version: str, new: State, profile: bytes) -> tuple[State, bytes]:
-        """The bytes everywhere, as the first partition has them, and the state that they are to bring."""
-        state = str(new)
-        for keys in self._partitions:
-            values = {"generation": new.generation, "state": state, "profile": profile}
-            (reply,) = await self._gateway.run_each(
-                scripts.STAGE_PROFILE, [Call(values, [keys.profile(version)], keys)]
-            )
-            state, profile = reply[0].decode(), reply[1]
-        return State.parse(state.encode()), profile
+        """The bytes everywhere, as the first partition has them, and the state that they are to bring.
 
-    async def _bring(self, version: str, state: State, polled: Sequence[Polled]) -> None:
-        """The state to all partitions that have an older one; those that came meanwhile get it the next time."""
-        for each, of_partition in zip(self._each, polled, strict=False):
-            seen = of_partition.states.get(version)
-            if seen is None or seen < state:
-                await each.publish(version, seen, state)
+        The first may have lost what it had, as a replica took over: then another one's word holds.
+        """
+        state = new
+        for n, keys in enumerate(self._partitions):
+            found, there = await self._staged(keys, version, state, profile)
+            if there != profile:
+                for before in self._partitions[:n]:
+                    await self._staged(before, version, found, there, instead_of=digest(profile))
+            state, profile = found, there
+        return state, profile
+
+    async def _staged(
+        self, keys: Keys, version: str, state: State, profile: bytes, *, instead_of: str = ""
+    ) -> tuple[State, bytes]:
+        """What a partition has now: its own, but where that has the digest `instead_of`."""
+        values = {"generation": state.generation, "state": str(state), "profile": profile, "instead_of": instead_of}
+        call = Call(values, [keys.profile(version)], keys)
+        ((told, there),) = await self._gateway.run_each(scripts.STAGE_PROFILE, [call])
+        return State.parse(told), there
+
+    async def _bring(self, version: str, state: State, polled: Mapping[ProfileStore, Polled]) -> None:
+        """The state to all partitions that have an older one, and the bytes to those that have lost them."""
+        seen = {each: of_partition.states.get(version) for each, of_partition in polled.items()}
+        behind = {each: state_there for each, state_there in seen.items() if state_there is None or state_there < state}
+        if behind and state.generation:
+            with suppress(BadStateError):  # nobody has it: who needs it says so
+                profile = await self.fetch(version, state.generation)
+                for keys, each in zip(self._partitions, self._each, strict=True):
+                    if each in behind:
+                        await self._staged(keys, version, state, profile)
+        for each, state_there in behind.items():
+            await each.publish(version, state_there, state)
 
     def _size(self, version: str, polled: Collection[Polled]) -> SampleSize | None:
         """Of all samples together; None where one cannot be read."""

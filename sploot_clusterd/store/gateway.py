@@ -6,7 +6,7 @@ which ones may happen twice. Each call names the key or the pet that it is about
 """
 
 import copy
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self, get_args
 
@@ -14,18 +14,18 @@ from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.connection import Argument, Connection, Pool, ReplyError, pack
+from sploot_clusterd.store.cluster.cluster import Cluster
+from sploot_clusterd.store.connection import Argument, Connection, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
-from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_failure, of_reply, of_stored
+from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
-from sploot_clusterd.store.whereabouts import Server, whereabouts_of
+from sploot_clusterd.store.way import COMMAND_TIMEOUT, OneServer, Request, Way, command_timeout
+from sploot_clusterd.store.whereabouts import Server
 
-_COMMAND_TIMEOUT: Final = 5.0
-"""Seconds for a command where the settings give none: longer than any script, shorter than a caller's patience."""
 _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
-_POOL_WAIT: Final = 2.0
-"""Seconds to wait for a free connection before the answer is 503."""
+_PATIENCE: Final = 1.0
+"""Seconds for which one server may keep what others replied waiting, in calls about all partitions."""
 
 
 class Call(NamedTuple):
@@ -42,16 +42,9 @@ class Gateway:
 
     def __init__(self, settings: RedisSettings, keys: Keys, metrics: Metrics) -> None:
         self.keys = keys
-        self._whereabouts = whereabouts_of(settings, metrics)
-        self._timeout = settings.socket_timeout or _COMMAND_TIMEOUT
-        self._repeats = settings.retry_on_timeout
+        self._way: Way = Cluster(settings) if settings.cluster else OneServer(settings, metrics)
+        self._timeout = command_timeout(settings)
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in get_args(Kind)}
-        self._pool = Pool(
-            self._connection,
-            most=settings.pool_max_connections,
-            patience=_POOL_WAIT,
-            trusted_seconds=settings.healthcheck_interval,
-        )
 
     def at(self, keys: Keys) -> Self:
         """The same way to Redis, for calls about another partition."""
@@ -63,29 +56,43 @@ class Gateway:
         """A script's reply. Raises TypeError for values that it does not take."""
         call = Call(values, more_keys)
         (reply,) = await self._replies(script, [call])
-        if isinstance(reply, ReplyError):
+        if isinstance(reply, Exception):
             raise await self._call_error(script, call, reply, of_reply)
         return reply
 
-    async def run_each(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        """Many calls in one round trip, each about a partition or what one has: replies in order.
+    async def run_each(self, script: Script, calls: Sequence[Call], *, patience: float | None = _PATIENCE) -> list[Any]:
+        """Many calls in one round trip, each about a partition or what one has: replies in order, of a call that was
+        not done the error.
 
-        Raises the first one's error where Redis refused one: others may have happened.
+        Raises the first one's error where none was done. `patience`: seconds for which a server may keep what others
+        replied waiting; what it was asked may happen yet.
         """
-        replies = await self._replies(script, calls) if calls else []
-        for call, reply in zip(calls, replies, strict=True):
-            if isinstance(reply, ReplyError):
-                raise await self._call_error(script, call, reply, of_reply)
+        replies = await self._replies(script, calls, patience) if calls else []
+        replies = [
+            await self._call_error(script, call, reply, of_reply) if isinstance(reply, Exception) else reply
+            for call, reply in zip(calls, replies, strict=True)
+        ]
+        if replies and all(isinstance(reply, Exception) for reply in replies):
+            raise replies[0]
+        return replies
+
+    async def run_all(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        """As `run_each`, where only all of them will do: raises the first one's error where any was not done."""
+        replies = await self.run_each(script, calls, patience=None)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
         return replies
 
     async def run_for_pets(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        """Many calls in one round trip, each about a pet: replies in order, of a call that was refused the error.
+        """Many calls in one round trip, each about a pet: replies in order, of a call that was not done the error.
 
-        Raises only what ends all of them: then any of them may or may not have happened.
+        Raises only what ends all of them: then any of them may or may not have happened, and so may one whose error is
+        a StoreUnavailableError.
         """
         replies = await self._replies(script, calls) if calls else []
         return [
-            await self._call_error(script, call, reply, of_stored) if isinstance(reply, ReplyError) else reply
+            await self._call_error(script, call, reply, of_stored) if isinstance(reply, Exception) else reply
             for call, reply in zip(calls, replies, strict=True)
         ]
 
@@ -94,8 +101,9 @@ class Gateway:
 
         `again`: it may happen twice, and is sent again at once if the connection broke.
         """
-        (reply,) = await self._exchange(kind, pack((*name.split(), key, *arguments)), again=again)
-        if isinstance(reply, ReplyError):
+        request = key, pack((*name.split(), key, *arguments))
+        (reply,) = await self._exchange(kind, [request], again=again)
+        if isinstance(reply, Exception):
             raise await self._error(reply, [key], of_reply)
         return reply
 
@@ -104,21 +112,23 @@ class Gateway:
 
         Raises BadStateError, too, where something else is stored under the key.
         """
-        (reply,) = await self._exchange(kind, pack((name, key, *arguments)), again=True)
-        if isinstance(reply, ReplyError):
+        (reply,) = await self._exchange(kind, [(key, pack((name, key, *arguments)))], again=True)
+        if isinstance(reply, Exception):
             raise await self._error(reply, [key], of_stored)
         return reply
 
-    async def read_each(self, kind: Kind, commands: Sequence[tuple[Keys, tuple[Argument, ...]]]) -> list[Any]:
-        """As `read`, many in one round trip: each with its partition's keys, and with name, key and arguments. Raises
-        the first one's error.
+    async def read_each(
+        self, kind: Kind, commands: Sequence[tuple[Keys, tuple[Argument, ...]]], *, patience: float | None = None
+    ) -> list[Any]:
+        """As `read`, many in one round trip: each with its partition's keys, and with name, key and arguments. Of one
+        that was not done the error; raises only what ends all of them. `patience` as of `run_each`.
         """
-        packed = b"".join([pack(command) for _, command in commands])
-        replies = await self._exchange(kind, packed, len(commands), again=True)
-        for (keys, command), reply in zip(commands, replies, strict=True):
-            if isinstance(reply, ReplyError):
-                raise await self._error(reply, [str(command[1])], of_stored, keys)
-        return replies
+        requests = [(str(command[1]), pack(command)) for _, command in commands]
+        replies = await self._exchange(kind, requests, again=True, patience=patience)
+        return [
+            await self._error(reply, [str(command[1])], of_stored, keys) if isinstance(reply, Exception) else reply
+            for (keys, command), reply in zip(commands, replies, strict=True)
+        ]
 
     async def inspect(self, names: Sequence[str]) -> list[KeyFault]:
         """What is wrong with these keys of ours. Raises StoreUnavailableError."""
@@ -134,50 +144,67 @@ class Gateway:
             if cursor == b"0":
                 return
 
-    async def ask_server(self, _key: str, *command: Argument) -> Any:
-        """The reply to a command that is about the server that holds the key, and not about any key."""
-        (reply,) = await self._exchange("upkeep", pack(command))
+    async def servers(self, *, primaries: bool = False) -> list[str]:
+        """What the servers are called that `ask_server` can ask; with `primaries`, without replicas."""
+        return await self._way.servers(primaries=primaries)
+
+    async def ask_server(self, server: str, *command: Argument) -> Any:
+        """The reply to a command that is about a server and not about any key; '' stands for any of them."""
+        self._round_trips["upkeep"].inc()
+        reply = await self._way.ask(server, pack(command))
         if isinstance(reply, ReplyError):
-            raise await self._error(reply, [], of_reply)
+            raise await self._error(reply, [""], of_reply)
         return reply
 
     async def session(self, block_ms: int) -> "Session":
-        """A connection apart, for reads that block up to `block_ms`."""
+        """A connection apart to the server of the stream, for reads that block up to `block_ms`."""
         seconds = block_ms / 1000 + max(self._timeout, _READ_MARGIN)
+        server = await self._way.server(self.keys.stream)
         try:
-            server = await self._whereabouts.primary()
-            return Session(server, await server.connect(seconds), self._round_trips)
+            connection = await server.connect(seconds)
         except FAILURES as error:
-            raise of_failure(error) from error
+            raise server.explained(error) from error
+        return Session(server, connection, self._round_trips)
+
+    @property
+    def is_one_server(self) -> bool:
+        """Whether all keys are on one."""
+        return self._way.is_one
+
+    def place(self, keys: Keys) -> str:
+        """What is alike for partitions of one server: what is asked of these goes well together."""
+        return self._way.place(keys.stream)
 
     async def followed_primary(self) -> str:
         """Leaves a server that is the primary no more. Host and port of the one of now, if Sentinels know."""
-        return await self._whereabouts.followed()
+        return await self._way.followed()
 
     def forget_connections(self) -> None:
         """Lets the next commands open new connections: the old ones may lead nowhere, or to a demoted server, which
         refuses writes for ever.
         """
-        self._pool.forget_idle()
+        self._way.suspect(self.keys.stream)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._way.close()
 
     async def _call_error(
-        self, script: Script, call: Call, reply: ReplyError, of: Callable[[ReplyError], Exception]
+        self, script: Script, call: Call, reply: Exception, of: Callable[[ReplyError], Exception]
     ) -> Exception:
         return await self._error(reply, self._named_keys(script, call), of, call.keys)
 
     async def _error(
         self,
-        reply: ReplyError,
+        reply: Exception,
         names: Sequence[str],
         of: Callable[[ReplyError], Exception],
         keys: Keys | None = None,
     ) -> Exception:
         """The daemon's error, by what is under the keys of the call where that tells more than the reply."""
+        if not isinstance(reply, ReplyError):
+            return reply
         if leads_elsewhere(reply):
-            self.forget_connections()
+            self._way.suspect(names[0])
         if not is_symptom(reply):
             return of(reply)
         try:
@@ -190,39 +217,37 @@ class Gateway:
         """What the script finds in KEYS. Raises ValueError for keys of two partitions: a cluster would refuse them."""
         keys = call.keys or self.keys
         named = script.named_keys(keys, call.more_keys, call.values)
+        if not named:
+            raise ValueError(f"{script.name}.lua: a call names no key, by which its server is found")
         if keys.tag and len(named) > 1 and not all(key.startswith(keys.tag) for key in named):
             raise ValueError(f"{script.name}.lua: not all keys begin with {keys.tag!r}: {named}")
         return named
 
-    def _packed(self, script: Script, call: Call, *, whole: bool = False) -> bytes:
-        fence = (call.keys or self.keys).fence
-        return script.packed(self._named_keys(script, call), call.values, whole=whole, fence=fence)
+    def _request(self, script: Script, call: Call, *, whole: bool = False) -> Request:
+        named, fence = self._named_keys(script, call), (call.keys or self.keys).fence
+        return named[0], script.packed(named, call.values, whole=whole, fence=fence)
 
-    async def _replies(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        packed = [self._packed(script, call) for call in calls]
-        replies = await self._exchange(script.kind, b"".join(packed), len(calls), again=script.repeatable)
+    async def _replies(self, script: Script, calls: Sequence[Call], patience: float | None = None) -> list[Any]:
+        requests = [self._request(script, call) for call in calls]
+        replies = await self._exchange(script.kind, requests, again=script.repeatable, patience=patience)
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, ReplyError) and _is_unknown(reply)]
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
-            packed = [self._packed(script, calls[n], whole=True) for n in unknown]
-            again = await self._exchange(script.kind, b"".join(packed), len(unknown))
+            taught = set[str]()
+            for n in unknown:  # the text once to each server: it takes the calls in their order
+                place = self._way.place(requests[n][0])
+                if place not in taught:
+                    requests[n] = self._request(script, calls[n], whole=True)
+                    taught.add(place)
+            again = await self._exchange(script.kind, [requests[n] for n in unknown], patience=patience)
             for n, reply in zip(unknown, again, strict=True):
                 replies[n] = reply
         return replies
 
-    async def _connection(self) -> Connection:
-        return await (await self._whereabouts.primary()).connect(self._timeout)
-
-    async def _exchange(self, kind: Kind, packed: bytes, count: int = 1, *, again: bool = False) -> list[Any]:
+    async def _exchange(
+        self, kind: Kind, requests: Sequence[Request], *, again: bool = False, patience: float | None = None
+    ) -> list[Any]:
         self._round_trips[kind].inc()
-        try:
-            return await self._pool.exchange(packed, count)
-        except FAILURES as error:
-            if not (again and self._repeats):
-                raise of_failure(error) from error
-        try:
-            return await self._pool.exchange(packed, count)
-        except FAILURES as error:
-            raise of_failure(error) from error
+        return await self._way.exchange(requests, again=again, patience=patience)
 
 
 class Session:
@@ -237,17 +262,20 @@ class Session:
         """The reply. Raises StoreUnavailableError, or one of its kinds."""
         self._round_trips[kind].inc()
         try:
-            return _reply(await self._connection.exchange(pack(command)))
+            (reply,) = await self._connection.exchange(pack(command))
         except FAILURES as error:
-            raise of_failure(error) from error
+            raise self._server.explained(error) from error
+        if isinstance(reply, ReplyError):
+            raise self._server.explained(reply)
+        return reply
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator["Session"]:
         """Another connection to the same server, by which this one's can be seen and woken."""
         try:
-            connection = await self._server.connect(_COMMAND_TIMEOUT)
+            connection = await self._server.connect(COMMAND_TIMEOUT)
         except FAILURES as error:
-            raise of_failure(error) from error
+            raise self._server.explained(error) from error
         other = Session(self._server, connection, self._round_trips)
         try:
             yield other
@@ -263,13 +291,6 @@ class Session:
 def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:
     """What Redis sends as name, value, name, value."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _reply(replies: Iterable[Any]) -> Any:
-    (reply,) = replies
-    if isinstance(reply, ReplyError):
-        raise of_reply(reply)
-    return reply
 
 
 def _is_unknown(reply: ReplyError) -> bool:

@@ -9,11 +9,12 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import ClusterdError, GroupMissingError
+from sploot_clusterd.errors import ClusterdError, GroupMissingError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout, PartitionKeys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
@@ -106,8 +107,10 @@ class Move:
         return str(reply[0].decode(errors="replace"))
 
     async def let_go(self) -> None:
+        """Others may do it now; where that cannot be said, a little later."""
         first = self._layout.several[0]
-        await self._gateway.run_each(scripts.LET_GO, [Call({"member": self._member}, [first.mover], first)])
+        with suppress(StoreUnavailableError):
+            await self._gateway.run_each(scripts.LET_GO, [Call({"member": self._member}, [first.mover], first)])
 
     async def begin(self) -> None:
         """Makes the partitions that are new, and writes down that the number changes. Nothing is changed yet for any
@@ -176,7 +179,7 @@ class Move:
         while time.monotonic() < late:
             await asyncio.sleep(_LOOK_EVERY)
             owners = await tenure.owners()
-            if time.monotonic() > heard and not any(owners[keys.partition] for keys in members):
+            if time.monotonic() > heard and all(owners[keys.partition] == "" for keys in members):
                 return
 
     async def _settle_routed(self, members: Sequence[PartitionKeys]) -> None:

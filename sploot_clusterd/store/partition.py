@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import SAMPLE_LIMIT
@@ -59,7 +60,10 @@ def sampled_in_each(count: int) -> int:
     return min(SAMPLE_LIMIT, max(_LEAST_SAMPLED, -(-_SAMPLED_ABOVE_SHARE * SAMPLE_LIMIT // count)))
 
 
-async def stats_of(gateway: Gateway, layout: Layout, group: str) -> list[Stats]:
-    """Each partition's figures, in one round trip. Raises StoreUnavailableError."""
+async def stats_of(gateway: Gateway, layout: Layout, group: str) -> list[Stats | StoreUnavailableError]:
+    """Each partition's figures, in one round trip, and of one whose server does not give them why. Raises
+    StoreUnavailableError where none does.
+    """
     calls = [Call({"group": group}, keys=keys) for keys in layout.partitions]
-    return [Stats(*reply) for reply in await gateway.run_each(scripts.STATS, calls)]
+    replies = await gateway.run_each(scripts.STATS, calls)
+    return [reply if isinstance(reply, StoreUnavailableError) else Stats(*reply) for reply in replies]

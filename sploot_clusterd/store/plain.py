@@ -6,10 +6,11 @@ their order, and what others have taken is taken from them first.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import PartitionMovedError
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import EntryId
@@ -17,11 +18,12 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
 from sploot_clusterd.store.partition import share
-from sploot_clusterd.store.stream import ClaimKind, Entry, Stats, Stream, entry_id
+from sploot_clusterd.store.stream import Entry, Stats, Stream, entry_id
 from sploot_clusterd.wire import first_place
 
 _BLOCK_MS: Final = 500
 _ENTRIES_A_READ: Final = 256
+_TAKEN_A_PAGE: Final = 64
 _SWEPT_A_PAGE: Final = 200
 MOST_FIELDS: Final = 1000
 """Of an entry that is moved: no job has as many, and a script cannot add more."""
@@ -74,7 +76,7 @@ class PlainStream:
             raise RuntimeError("not open")
         who = ("GROUP", self._group, consumer, "COUNT", _ENTRIES_A_READ, "BLOCK", _BLOCK_MS)
         reply = await self._session.command("read", "XREADGROUP", *who, "STREAMS", self._stream.key, ">")
-        return [Entry(entry_id(key), pairs(flat)) for key, flat in (reply[0][1] if reply else ())]
+        return _entries(reply[0][1] if reply else ())
 
     async def is_others(self, consumer: str) -> bool:
         """Whether anybody else has entries of it."""
@@ -83,19 +85,30 @@ class PlainStream:
 
     async def take_all(self, consumer: str) -> AsyncIterator[list[Entry]]:
         """All that was read and not settled, in its order, pages of it, whoever had it."""
-        async for entries in self._stream.claim(consumer, ClaimKind.IDLE, idle_ms=0):
-            yield entries
+        begin = b"-"
+        while True:
+            asked = (self._stream.key, self._group, begin, "+", _TAKEN_A_PAGE)
+            pending = [key for key, *_ in await self._plain.command("order", "XPENDING", *asked, again=True)]
+            if pending:
+                taken = (self._stream.key, self._group, consumer, 0, *pending)
+                yield _entries(await self._plain.command("claim", "XCLAIM", *taken))
+            if len(pending) < _TAKEN_A_PAGE:
+                return
+            begin = b"(" + pending[-1]
 
     async def again(self, keys: Sequence[bytes]) -> list[Mapping[bytes, bytes]]:
         """What entries hold; nothing where they are gone."""
         commands = [(self._layout.plain, ("XRANGE", self._stream.key, key, key)) for key in keys]
         replies = await self._plain.read_each("submit", commands) if commands else []
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
         return [pairs(found[0][1]) if found else {} for found in replies]
 
     async def route(self, router: int, moving: Mapping[int, Sequence[Moving]]) -> dict[int, int]:
         """Moves entries to their partitions, in one round trip. Of each partition how many of them, the first ones,
-        need not be moved any more; -1 where a later router was. None of one that is in motion, and of none where this
-        is stale.
+        need not be moved any more; -1 where a later router was. None of those whose server is away, or that are in
+        motion, and of none where this is stale.
         """
         if self.is_stale:
             return dict.fromkeys(moving, 0)
@@ -106,8 +119,11 @@ class PlainStream:
             )
             for number, some in moving.items()
         ]
-        replies = await self._gateway.run_for_pets(scripts.ROUTE, calls)
-        return {number: _count(reply) for number, reply in zip(moving, replies, strict=True)}
+        try:
+            replies = await self._gateway.run_each(scripts.ROUTE, calls)
+        except StoreUnavailableError:
+            return dict.fromkeys(moving, 0)
+        return {n: 0 if isinstance(reply, Exception) else int(reply) for n, reply in zip(moving, replies, strict=True)}
 
     async def settle(self, keys: Sequence[bytes]) -> None:
         """These were moved: they are acknowledged and deleted here."""
@@ -138,13 +154,21 @@ class PlainStream:
         oldest: list[Any] = await self._plain.command("upkeep", "XRANGE", self._stream.key, "-", "+", "COUNT", 1)
         first: bytes = oldest[0][0] if oldest else b""
         for keys in self._layout.partitions:
-            cursor: bytes = b"0"
-            while True:
-                cursor, _ = await self._gateway.at(keys).run(
-                    scripts.SWEEP_ORIGINS, first=first, cursor=cursor, page_size=_SWEPT_A_PAGE
-                )
-                if cursor == b"0":
-                    break
+            with suppress(StoreUnavailableError):  # another time; the others' are swept now
+                await self._sweep(keys, first)
+
+    async def _sweep(self, keys: Keys, first: bytes) -> None:
+        cursor: bytes = b"0"
+        while True:
+            cursor, _ = await self._gateway.at(keys).run(
+                scripts.SWEEP_ORIGINS, first=first, cursor=cursor, page_size=_SWEPT_A_PAGE
+            )
+            if cursor == b"0":
+                return
+
+
+def _entries(told: Sequence[Any]) -> list[Entry]:
+    return [Entry(entry_id(key), pairs(flat)) for key, flat in told]
 
 
 def _is_erased(mark: bytes | None, place: EntryId) -> bool:
@@ -153,14 +177,6 @@ def _is_erased(mark: bytes | None, place: EntryId) -> bool:
         return mark is not None and place <= EntryId.parse(mark.decode())
     except ValueError:
         return False
-
-
-def _count(reply: Any) -> int:
-    if isinstance(reply, PartitionMovedError):
-        return 0
-    if isinstance(reply, Exception):
-        raise reply
-    return int(reply)
 
 
 def _flat(moving: Moving) -> list[Argument]:

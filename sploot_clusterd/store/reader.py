@@ -1,23 +1,17 @@
-"""A consumer's own connection: it holds the name, reads new entries, and can be woken from a blocked read."""
+"""A consumer's own connection: it reads new entries, and can be woken from a blocked read."""
 
 import asyncio
-import re
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
-from sploot_clusterd.errors import ConsumerNameTakenError, GroupMissingError
+from sploot_clusterd.errors import GroupMissingError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.gateway import Gateway, Session
+from sploot_clusterd.store.naming import ConsumerName
 from sploot_clusterd.store.stream import Entry, Stream, delivered
 
-_PROCESS: Final = secrets.token_hex(8)
-"""Tells our own connections, also ones that Redis has not yet seen go, from another process's of the same name."""
-_NAME_PATIENCE: Final = 3.0
-"""Seconds to wait for a name: a process that just crashed still seems connected until Redis has seen it go."""
-_ASK_AGAIN: Final = 0.1
+_WAKE_AGAIN: Final = 0.01
 _READ_BYTES: Final = 4 * 2**20
 _FIRST_COUNT: Final = 8
 _LEAST_OF_EACH: Final = 8
@@ -60,15 +54,20 @@ class Reader:
     def __init__(
         self,
         gateway: Gateway,
-        look: Callable[[], Awaitable[object]],
-        streams: Sequence[Stream],
+        streams: Mapping[int, Stream],
         settings: StreamSettings,
         metrics: Metrics,
         *,
         consumer: str,
+        look: Callable[[], Awaitable[object]] | None = None,
+        name: ConsumerName | None = None,
     ) -> None:
+        """`streams` are those of the partitions, by their numbers, all on the server that the gateway's keys are on.
+        Where another connection has the consumer's `name`, it is None, and so is `look`.
+        """
         self._gateway = gateway
         self._look = look
+        self._name = name
         self._streams = streams
         self._group = settings.group
         self._block_ms = settings.read_timeout_ms
@@ -81,37 +80,35 @@ class Reader:
         self._reads = 0
 
     async def open(self) -> None:
-        """Connects, takes the consumer's name and sees to the groups.
+        """Connects, takes the consumer's name if it is to, and sees to the groups.
 
         Raises ConsumerNameTakenError if another live process consumes under this name; StartError as `look`;
         StoreUnavailableError.
         """
-        await self._look()  # the pulse tells what it finds; here nothing begins on a server that will not do
+        if self._look:  # the pulse tells what it finds; here nothing begins on a server that will not do
+            await self._look()
         await self.close()
         self._session = await self._gateway.session(self._block_ms)
-        deadline = time.monotonic() + _NAME_PATIENCE
-        while not await self._take_name(self._session):
-            if time.monotonic() > deadline:
-                raise ConsumerNameTakenError(
-                    f"another process consumes as {self.consumer}: give each process on this host a service.instance "
-                    f"(CLUSTERD_INSTANCE) of its own, or a stream.consumer_name"
-                )
-            await asyncio.sleep(_ASK_AGAIN)
-        for stream in self._streams:
+        self._client_id = int(await self._session.command("upkeep", "CLIENT", "ID"))
+        if self._name:
+            await self._name.take(self._session, self._client_id)
+        for stream in self._streams.values():
             await stream.ensure_group()
 
-    async def read(self, partitions: Sequence[int] = (0,), *, waits: bool = True) -> list[Read]:
+    async def read(self, partitions: Sequence[int] = (0,), *, waits: bool = True, beside: int = 0) -> list[Read]:
         """New entries of these partitions, as soon as there are some; none after the block time, or when woken, or at
-        once where it does not wait.
+        once where it does not wait. `beside`: partitions that others read meanwhile, for the same batch.
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
         if self._session is None:
             raise RuntimeError("not open")
+        share = 1 + beside / len(partitions)
+        count = self._count.of_each(len(partitions) + beside)
         self._reading = True
         self._reads += 1
         try:
-            reply = await self._session.command("read", *self._command(partitions, waits=waits))
+            reply = await self._session.command("read", *self._command(partitions, count, waits=waits))
         except GroupMissingError:
             for number in partitions:  # flushed or deleted: what comes in from now on is still ours to do
                 await self._streams[number].ensure_group()
@@ -119,19 +116,19 @@ class Reader:
         finally:
             self._reading = False
         numbers = {self._streams[number].key.encode(): number for number in partitions}
-        asked_for = self._count.of_each(len(partitions))
         read = [
-            Read(numbers[stream], [delivered(key, flat) for key, flat in found], len(found) >= asked_for)
+            Read(numbers[stream], [delivered(key, flat) for key, flat in found], len(found) >= count)
             for stream, found in reply or ()
         ]
         entries = [entry for each in read for entry in each.entries]
         self._deliveries.inc(len(entries))
-        self._count.was_read(len(entries), sum(sum(map(len, entry.fields.values())) for entry in entries))
+        size = sum(sum(map(len, entry.fields.values())) for entry in entries)
+        self._count.was_read(int(share * len(entries)), int(share * size))
         return read
 
-    def _command(self, partitions: Sequence[int], *, waits: bool) -> tuple[str | int, ...]:
+    def _command(self, partitions: Sequence[int], count: int, *, waits: bool) -> tuple[str | int, ...]:
         who, streams = ("GROUP", self._group, self.consumer), [self._streams[number].key for number in partitions]
-        how = ("COUNT", self._count.of_each(len(streams)), *(("BLOCK", self._block_ms) if waits else ()))
+        how = ("COUNT", count, *(("BLOCK", self._block_ms) if waits else ()))
         return ("XREADGROUP", *who, *how, "STREAMS", *streams, *[">"] * len(streams))
 
     async def wake(self) -> None:
@@ -142,27 +139,8 @@ class Reader:
         async with self._session.beside() as beside:
             while self._reading and self._reads == this_one:
                 await beside.command("upkeep", "CLIENT", "UNBLOCK", self._client_id)
-                await asyncio.sleep(_ASK_AGAIN / 10)
+                await asyncio.sleep(_WAKE_AGAIN)
 
     async def close(self) -> None:
         if self._session:
             await self._session.close()
-
-    async def _take_name(self, session: Session) -> bool:
-        """Marks our connection with the name, and sees whether an older connection of another process bears it.
-
-        Anybody who gets into Redis may call a connection so. Only who does it as our own user is one of us.
-        """
-        mark = f"clusterd|{self._group}|{self.consumer}|"
-        self._client_id = int(await session.command("upkeep", "CLIENT", "ID"))
-        await session.command("upkeep", "CLIENT", "SETNAME", mark + _PROCESS)
-        listed = await session.command("upkeep", "CLIENT", "LIST", "TYPE", "normal")
-        clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
-        ours = next((client.get("user") for client in clients if client["id"] == str(self._client_id)), None)
-        others = [
-            int(client["id"])
-            for client in clients
-            if client["name"].startswith(mark) and not client["name"].endswith(_PROCESS) and client.get("user") == ours
-        ]
-        # Of two that start at one moment, the one that connected first keeps the name.
-        return not any(other < self._client_id for other in others)

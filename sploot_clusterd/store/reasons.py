@@ -65,7 +65,7 @@ MEANINGS: Final = (
     Meaning(("BUSY ", "TRYAGAIN", "UNKILLABLE"), "redis cannot answer now: {}"),
     Meaning(
         ("MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT"),
-        "redis.url leads to a Redis Cluster, name a server that is in none: {}",
+        "redis.url leads to a Redis Cluster: set redis.cluster = true, or name a server that is in none: {}",
     ),
     Meaning(
         (
@@ -79,6 +79,13 @@ MEANINGS: Final = (
     Meaning(("WRONGTYPE",), "redis holds something else under a key of ours, move that away: {}"),
 )
 """What Redis replies, and what is to be done about it."""
+CLUSTER_MEANINGS: Final = (
+    Meaning(("TRYAGAIN",), "the slot is being moved to another node, and is served again when it is there: {}"),
+    Meaning(("CLUSTERDOWN",), "the cluster does not serve the slot: {}"),
+    Meaning(("MOVED", "ASK"), "the cluster's nodes do not agree yet on who serves the slot: {}"),
+    Meaning(("CROSSSLOT",), "a cluster refuses keys of several slots in one call, report it: {}"),
+)
+"""As MEANINGS, of what only nodes of a cluster reply, with redis.cluster."""
 _NO_PRIMARY: Final = ("UNBLOCKED", "READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS")
 """What a server replies that is not the primary, not yet, or not for long: it is to be looked for."""
 _FAILED_SCRIPT: Final = "user_script"

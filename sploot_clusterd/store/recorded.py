@@ -6,12 +6,20 @@ before the last change, or that of a change under way: then it goes by what is r
 
 from typing import Final
 
-from sploot_clusterd.errors import ClusterdError, GroupMissingError, NoPermissionError, StartError
+from sploot_clusterd.errors import (
+    ClusterdError,
+    GroupMissingError,
+    NoPermissionError,
+    StartError,
+    StoreUnavailableError,
+)
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 
+_PATIENCE: Final = 1.0
+"""Seconds that one of several servers has to tell: every process asks again and again."""
 _ADVICE: Final = "set stream.partitions (CLUSTER_PARTITIONS) to {}"
 
 
@@ -26,9 +34,21 @@ class Recorded:
         """As it is set."""
         self._group = group
         self._accepted = False
+        self._found: Placing | None = None
+        """As it was last."""
 
     async def look(self) -> Placing:
-        """As `check`, for who works on it; writes the number down where it is to be."""
+        """As `check`, for who works on it; writes the number down where it is to be. Where that cannot be asked for, it
+        is as it was last.
+        """
+        try:
+            return await self._look()
+        except StoreUnavailableError:
+            if self._found is None:
+                raise
+            return self._found
+
+    async def _look(self) -> Placing:
         found = await self.check()
         if _leaves_one(found):
             raise StartError(f"partitions are being moved: {found.progress}")
@@ -41,6 +61,10 @@ class Recorded:
         """What pets are placed by. Raises StartError for another number than is set, unless this process was there
         before it changed; StoreUnavailableError.
         """
+        self._found = await self._check()
+        return self._found
+
+    async def _check(self) -> Placing:
         try:
             found = await self.placing()
         except NoPermissionError:
@@ -59,7 +83,11 @@ class Recorded:
 
     async def placing(self) -> Placing | None:
         """What is recorded; None where nothing is. Raises StartError for what is no record, StoreUnavailableError."""
-        (recorded,) = await self._gateway.read("upkeep", "MGET", self._key)
+        command = self._gateway.keys, ("MGET", self._key)
+        (reply,) = await self._gateway.read_each("upkeep", [command], patience=_PATIENCE)
+        if isinstance(reply, Exception):
+            raise reply
+        (recorded,) = reply
         if recorded is None:
             return None
         try:

@@ -225,7 +225,7 @@ POLL_PROFILES: Final = Script(
 PUBLISH_PROFILE: Final = Script(
     "publish_profile", "profiles", "profiles", "model_version seen generation:int settled:int profile:bytes"
 )
-STAGE_PROFILE: Final = Script("stage_profile", "profiles", "", "generation:int state profile:bytes")
+STAGE_PROFILE: Final = Script("stage_profile", "profiles", "", "generation:int state profile:bytes instead_of")
 DROP_SAMPLE: Final = Script("drop_sample", "profiles", "profiles", "model_version")
 WANT_LISTS: Final = Script("want_lists", "insights", "wanted asked wants", "pet_id", fenced=True)
 DUE_PETS: Final = Script("due_pets", "insights", "", "most:int", writes=False, repeatable=True)

@@ -8,11 +8,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 from weakref import WeakSet
 
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.store.address import Address
+from sploot_clusterd.store.address import Address, Place
 from sploot_clusterd.store.connection import Connection, ReplyError, pack
 from sploot_clusterd.store.reasons import FAILURES, of_failure, of_reply, of_sentinel
 
@@ -22,14 +22,6 @@ _ROLE_PATIENCE: Final = 1.0
 """Seconds that the named server has to say that it is the primary: it may be away, and another one chosen meanwhile."""
 _ANSWER_LIVES: Final = 0.1
 """Seconds for which an answer serves all who open connections: else thousands of callers would ask in an outage."""
-
-
-class Place(NamedTuple):
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +80,9 @@ class Primary:
             raise ConnectionResetError("another server is the primary by now")
         self._connections.add(connection)
         return connection
+
+    def explained(self, error: Exception) -> Exception:
+        return self.address.explained(error)
 
     def leave(self) -> None:
         """Closes all that was opened to it, also what waits for a reply."""

@@ -3,22 +3,25 @@
 from typing import Self
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.partitioning import Placing
+from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
-from sploot_clusterd.store.gateway import Gateway
-from sploot_clusterd.store.inspection import KeyFault
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.inspection import KeyFault, faults
 from sploot_clusterd.store.move import Move
+from sploot_clusterd.store.naming import ConsumerName, HeldName
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
 from sploot_clusterd.store.plain import PlainStream
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.recorded import Recorded
-from sploot_clusterd.store.server import Finding, Server
+from sploot_clusterd.store.server import Finding, Servers
 from sploot_clusterd.store.stream import Stats
 from sploot_clusterd.store.tenure import Tenure
 from sploot_clusterd.store.untold import Untold
@@ -35,14 +38,14 @@ class Store:
         self.layout = layout
         self._settings = settings
         self._metrics = metrics
-        self._server = Server(gateway)
+        self._servers = Servers(gateway, in_cluster=settings.redis.cluster)
         self._agreement = Agreement(gateway.at(layout.plain), settings)
         self.recorded = Recorded(gateway.at(layout.plain), layout, settings.stream.group)
         self._count = len(layout.partitions)
         """What the settings give the stream is divided by it, until the process is started again."""
         self.partitions = open_partitions(gateway, layout.partitions, self._count, settings, metrics)
         """The list grows where there come to be more."""
-        self._streams = [partition.stream for partition in self.partitions]
+        self._streams = {partition.number: partition.stream for partition in self.partitions}
         maxlen = share(settings, len(self.partitions)).stream.maxlen
         self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen, follow=self.follow)
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
@@ -64,15 +67,33 @@ class Store:
         """The pet's partition."""
         return self.partitions[self.layout.number(pet_id)]
 
+    @property
+    def is_one_server(self) -> bool:
+        """Whether all partitions are on one, so that they can be read together."""
+        return self.gateway.is_one_server
+
     def reader(self, consumer: str) -> Reader:
-        """A connection of the consumer's own; to be closed by whom it is given to."""
-        return Reader(self.gateway, self.look, self._streams, self._settings.stream, self._metrics, consumer=consumer)
+        """A connection of the consumer's own, for all partitions; to be closed by whom it is given to."""
+        name = ConsumerName(self._settings.stream.group, consumer)
+        settings, metrics = self._settings.stream, self._metrics
+        return Reader(self.gateway, self._streams, settings, metrics, consumer=consumer, look=self.look, name=name)
+
+    def reader_of(self, consumer: str, number: int) -> Reader:
+        """As `reader`, for one partition, where they may be on several servers. The consumer's name is held apart."""
+        partition = self.partitions[number]
+        way, streams = self.gateway.at(partition.keys), {number: partition.stream}
+        return Reader(way, streams, self._settings.stream, self._metrics, consumer=consumer)
+
+    def held_name(self, consumer: str) -> HeldName:
+        """The consumer's name, for those that read with `reader_of`; to be closed by whom it is given to."""
+        ways = [self.gateway.at(partition.keys) for partition in self.partitions]
+        return HeldName(ways, self.look, ConsumerName(self._settings.stream.group, consumer))
 
     async def look(self) -> list[Finding]:
-        """What is wrong with the server, and what other processes go by that differs. Raises StartError for what the
+        """What is wrong with the servers, and what other processes go by that differs. Raises StartError for what the
         daemon does not start with.
         """
-        findings = await self._server.look()
+        findings = await self._servers.look()
         self._go_by(await self.recorded.look())
         return [*findings, *await self._agreement.look()]
 
@@ -93,7 +114,7 @@ class Store:
         self.layout.follow(placing)
         new = self.layout.partitions[len(self.partitions) :]
         self.partitions += open_partitions(self.gateway, new, self._count, self._settings, self._metrics)
-        self._streams += [partition.stream for partition in self.partitions[len(self._streams) :]]
+        self._streams |= {partition.number: partition.stream for partition in self.partitions}
 
     async def others(self) -> list[str]:
         """Processes that work on what is stored, or did within the last minutes. Raises StoreUnavailableError."""
@@ -103,8 +124,10 @@ class Store:
         """Changes the number of partitions as the record with a target says."""
         return Move(self.gateway, self.recorded, self._settings, self._metrics, placing)
 
-    async def stats(self) -> list[Stats]:
-        """Each partition's figures, in one round trip. Raises StoreUnavailableError."""
+    async def stats(self) -> list[Stats | StoreUnavailableError]:
+        """Each partition's figures, in one round trip, and of one whose server does not give them why. Raises
+        StoreUnavailableError where none does.
+        """
         return await stats_of(self.gateway, self.layout, self._settings.stream.group)
 
     async def followed_primary(self) -> str:
@@ -121,16 +144,27 @@ class Store:
         """What is wrong with the keys that pets share; a stream that is full of its ids is made anew where it is empty.
         Raises StoreUnavailableError.
         """
-        return [fault for partition in self.partitions for fault in await self._inspect(partition)]
+        partitions = tuple(self.partitions)  # there may be more meanwhile
+        names = [_inspected(partition.keys) for partition in partitions]
+        calls = [Call({}, each, partition.keys) for each, partition in zip(names, partitions, strict=True)]
+        states = await self.gateway.run_each(scripts.INSPECT, calls)
+        found: list[KeyFault] = []
+        for partition, each, state in zip(partitions, names, states, strict=True):
+            if not isinstance(state, Exception):  # of one that is away its figures tell
+                found += await self._mended(partition, [*faults(partition.keys, each, state)])
+        return found
 
-    async def _inspect(self, partition: Partition) -> list[KeyFault]:
+    async def _mended(self, partition: Partition, found: list[KeyFault]) -> list[KeyFault]:
+        """What is left to be mended by others."""
         keys = partition.keys
-        way = self.gateway.at(keys)
-        names = [key for key in keys.shared if key != keys.learning]  # which no job needs: the learner tells of it
-        faults = await way.inspect(names)
-        if any(fault.key == keys.stream for fault in faults) and await partition.stream.remake():
-            return await way.inspect(names)
-        return faults
+        if any(fault.key == keys.stream for fault in found) and await partition.stream.remake():
+            return await self.gateway.at(keys).inspect(_inspected(keys))
+        return found
 
     async def close(self) -> None:
         await self.gateway.close()
+
+
+def _inspected(keys: Keys) -> list[str]:
+    """What all pets of a partition share, but for what no job needs: the learner tells of that."""
+    return [key for key in keys.shared if key != keys.learning]

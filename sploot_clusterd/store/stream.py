@@ -11,6 +11,7 @@ from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.scripts import Script
 
@@ -109,6 +110,12 @@ class Stream:
         """Lets the next commands open new connections: the old ones led nowhere, or to a node that refuses writes."""
         self._gateway.forget_connections()
 
+    async def probe(self) -> None:
+        """Raises StoreUnavailableError where nothing can be committed now, as the stream's slot is on its way: to claim
+        entries all the same would look like failed runs.
+        """
+        await probe(self._gateway)
+
     async def ensure_group(self) -> None:
         """Creates stream and group if they are missing: always from the first entry, or earlier jobs were skipped."""
         stream = self._gateway.keys.stream
@@ -158,11 +165,15 @@ class Stream:
 
     async def renew(self, consumer: str, entries: Sequence[bytes]) -> Collection[bytes]:
         """Resets the idle time of those that are still the consumer's, and names them. That others were in its hands so
-        long and ended no process is written down.
+        long and ended no process is written down. Raises StoreUnavailableError.
         """
         pages = [entries[at : at + _RENEWED_A_CALL] for at in range(0, len(entries), _RENEWED_A_CALL)]
         calls = [Call({"group": self.group, "consumer": consumer, "entries": page}) for page in pages]
-        return {entry for ours in await self._gateway.run_each(scripts.RENEW, calls) for entry in ours}
+        replies = await self._gateway.run_each(scripts.RENEW, calls)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return {entry for ours in replies for entry in ours}
 
     async def retry(self, consumer: str, retries: Sequence[Retry]) -> int:
         """Records failures; the entries stay pending until they are due. How many were still the consumer's."""

@@ -7,7 +7,7 @@ an entry is, and which album a commit rests on.
 import secrets
 import socket
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.keys import Layout
@@ -15,6 +15,8 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway
 
 LONGEST_LEASE_MS = 5000
+_TOLD_WITHIN: Final = 1 / 6
+"""Of a lease: so long a server may keep those of others from being known."""
 
 
 class Router(NamedTuple):
@@ -39,16 +41,19 @@ class Tenure:
         members = await self._gateway.run(scripts.BEAT, member=self.member, lives=self.lease_ms)
         return sorted(member.decode(errors="replace") for member in members)
 
-    async def hold(self, wanted: Collection[int]) -> list[str]:
-        """Keeps these partitions' leases, or takes those that nobody has. Each partition's holder, '' for none."""
+    async def hold(self, wanted: Collection[int]) -> list[str | None]:
+        """Keeps these partitions' leases, or takes those that nobody has. Each partition's holder, '' for none; None
+        where that is not known, as its server does not tell.
+        """
         calls = [
             Call({"member": self.member, "lives": self.lease_ms if number in wanted else 0}, [keys.owner], keys)
             for number, keys in enumerate(self._partitions)
         ]
-        return [holder.decode(errors="replace") for holder, _ in await self._gateway.run_each(scripts.HOLD, calls)]
+        replies = await self._gateway.run_each(scripts.HOLD, calls, patience=self.lease_ms / 1000 * _TOLD_WITHIN)
+        return [None if isinstance(reply, Exception) else reply[0].decode(errors="replace") for reply in replies]
 
-    async def owners(self) -> list[str]:
-        """Each partition's holder."""
+    async def owners(self) -> list[str | None]:
+        """As `hold` tells, and nothing is held."""
         return await self.hold(())
 
     async def let_go(self, numbers: Sequence[int]) -> None:

@@ -4,7 +4,6 @@ For who alone may touch the partitions: nobody else's scripts run there meanwhil
 one which was broken off is begun again. A pet is in its new place before it is gone from the old one.
 """
 
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sploot_clusterd.errors import PartitionMovedError
-from sploot_clusterd.keys import Keys, PartitionKeys, PetKeys
+from sploot_clusterd.keys import Keys, PartitionKeys
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.pets_of import pets_of
 from sploot_clusterd.store.plain import MOST_FIELDS
 from sploot_clusterd.store.stream import entry_id
 from sploot_clusterd.wire import first_place, named_ids
@@ -27,9 +27,6 @@ PETS_A_CALL: Final = 32
 _READ_TO_SEE: Final = 160
 _ENTRIES_A_PAGE: Final = 32
 _MARKS_A_PAGE: Final = 500
-_KEYS_A_PAGE: Final = 1000
-_SPECIAL: Final = re.compile(r"([*?\[\]\\^])")
-"""In a pattern of Redis'."""
 _FIRST: Final = "(0-0"
 
 
@@ -81,7 +78,7 @@ class Transfer:
         with suppress(PartitionMovedError):
             for at in range(0, min(len(leave), _READ_TO_SEE), PETS_A_CALL):
                 calls = [Call({"pet_id": pet_id}, keys=source) for pet_id in leave[at : at + PETS_A_CALL]]
-                held.read += len(await self._gateway.run_each(scripts.TAKE_PET, calls))
+                held.read += len(await self._gateway.run_all(scripts.TAKE_PET, calls))
         held.seconds += time.perf_counter() - began
 
     async def marks(self, source: Keys) -> None:
@@ -138,13 +135,13 @@ class Transfer:
                 yield await self._some_pets(source, leaving[at : at + PETS_A_CALL])
 
     async def _some_pets(self, source: Keys, pet_ids: Sequence[str]) -> int:
-        taken = await self._gateway.run_each(
+        taken = await self._gateway.run_all(
             scripts.TAKE_PET, [Call({"pet_id": pet_id}, keys=source) for pet_id in pet_ids]
         )
         there = [(pet_id, reply) for pet_id, reply in zip(pet_ids, taken, strict=True) if any(reply[::2])]
         puts = [Call({"pet_id": pet_id, "taken": reply}, keys=self._place(pet_id, source)) for pet_id, reply in there]
-        await self._gateway.run_each(scripts.PUT_PET, puts)
-        await self._gateway.run_each(scripts.LEAVE_PET, [Call({"pet_id": pet_id}, keys=source) for pet_id, _ in there])
+        await self._gateway.run_all(scripts.PUT_PET, puts)
+        await self._gateway.run_all(scripts.LEAVE_PET, [Call({"pet_id": pet_id}, keys=source) for pet_id, _ in there])
         self.carried.pets += len(there)
         return len(there)
 
@@ -211,21 +208,6 @@ class Transfer:
                 return
             yield [(entry, pairs(flat)) for entry, flat in found]
             begin = b"(" + found[-1][0]
-
-
-async def pets_of(gateway: Gateway, source: Keys) -> AsyncIterator[set[str]]:
-    """The pets of which something is kept in a partition, some at a time, some more than once."""
-    prefix = source.view("").removesuffix("state:")
-    pattern = _SPECIAL.sub(r"\\\1", prefix) + "*"
-    kinds = {getattr(source.pet(""), name).removeprefix(prefix): name for name in PetKeys._fields}
-    cursor: bytes = b"0"
-    while True:
-        way = gateway.at(source)
-        cursor, keys = await way.ask_server(source.stream, "SCAN", cursor, "MATCH", pattern, "COUNT", _KEYS_A_PAGE)
-        named = (key.decode(errors="replace").removeprefix(prefix).partition(":") for key in keys)
-        yield {pet_id for kind, colon, pet_id in named if kind + colon in kinds and pet_id}
-        if cursor == b"0":
-            return
 
 
 def _attempts(record: bytes) -> dict[bytes, bytes]:

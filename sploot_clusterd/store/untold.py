@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sploot_clusterd.errors import BadStateError, PartitionMovedError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
@@ -29,10 +29,8 @@ class Untold:
         replies = await self._gateway.run_for_pets(scripts.TAKE_UNTOLD, calls)
         found: dict[str, Mapping[str, bytes]] = {}
         for pet_id, reply in zip(pet_ids, replies, strict=True):
-            if isinstance(reply, BadStateError | PartitionMovedError):
+            if isinstance(reply, (BadStateError, StoreUnavailableError)):
                 continue
-            if isinstance(reply, Exception):
-                raise reply
             found[pet_id] = {image.decode(errors="replace"): what for image, what in pairs(reply).items()}
         return found
 

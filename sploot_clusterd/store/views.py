@@ -1,25 +1,30 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from itertools import islice, repeat
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from sploot_clusterd.errors import BacklogFullError, BadStateError, PartitionMovedError, StoreUnavailableError
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.coalesce import Coalescer
+from sploot_clusterd.store.coalesce import Ask, Coalescer, CoalescerEach
 from sploot_clusterd.store.erasure import Erasure
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.partition import stats_of
+from sploot_clusterd.store.pet_reads import PetReads
 
 _VIEWS_A_READ: Final = 128
 _JOBS_A_SUBMIT: Final = 64
 _BYTES_A_SUBMIT: Final = 2**20
 """A script call holds up every other client of Redis: what takes longer than a few ms is cut into several."""
+
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 
 class _Owned(msgspec.Struct):
@@ -65,8 +70,9 @@ class ViewStore:
         self._follow = follow
         self._refused = metrics.backlog_refused
         self._erasure = Erasure(gateway, layout)
-        self._views = Coalescer(self._read_views, most=_VIEWS_A_READ)
-        self._submits = Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=_Submit.weight, heaviest=_BYTES_A_SUBMIT)
+        self._reads = PetReads(gateway, layout, follow)
+        self._views = self._shared(self._new_reads, layout.of)
+        self._submits = self._shared(self._new_submits, lambda job: layout.of(job.pet_id))
 
     async def view(self, pet_id: str) -> bytes | None:
         """The stored view, or None. Raises StoreUnavailableError, BadStateError if a text is there that is no view."""
@@ -84,12 +90,16 @@ class ViewStore:
         Raises BacklogFullError or PartitionMovedError, having added nothing, or StoreUnavailableError: then the job may
         or may not have been accepted, and submitting it again is harmless.
         """
-        reply = await self._submits(_Submit(pet_id, payload))
-        if isinstance(reply, PartitionMovedError) and await self._is_placed_anew():
-            reply = await self._submits(_Submit(pet_id, payload))
-        if refused := self._refusal(pet_id, reply):
-            self._refused.inc(isinstance(refused, BacklogFullError))
-            raise refused
+        job = _Submit(pet_id, payload)
+        try:
+            entry = await self._submits(job)
+        except PartitionMovedError:
+            if not await self._is_placed_anew():
+                raise
+            entry = await self._submits(job)
+        if not entry:
+            self._refused.inc()
+            raise self._full(self._layout.number(pet_id))
 
     async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
         """Adds envelopes of pets in their order, many in a round trip. For each None, or the error that `submit` would
@@ -98,34 +108,46 @@ class ViewStore:
         After the first that a partition does not take it takes none: a later job must not come before an earlier one
         of its pet that is sent again.
         """
-        await self._know()
+        try:
+            await self._know()
+        except StoreUnavailableError as unknown:
+            return [unknown] * len(jobs)
         asked = [_Submit(*job) for job in jobs]
-        closed: dict[int, Exception] = {}
+        placed = iter([self._layout.number(pet_id) for pet_id, _ in jobs])  # as they were placed when this began
+        refused: dict[int, Exception] = {}
         outcomes: list[Exception | None] = []
         for batch in _batches(asked):
-            partitions = [self._layout.number(pet_id) for pet_id, _ in batch]
-            shut = {*closed}
-            sent = [each for each, partition in zip(batch, partitions, strict=True) if partition not in shut]
-            try:
-                entries = iter(await self._submit(sent) if sent else ())
-            except StoreUnavailableError as error:
-                rest = asked[len(outcomes) :]
-                outcomes += [closed.get(self._layout.number(pet_id), error) for pet_id, _ in rest]
-                break
-            for each, partition in zip(batch, partitions, strict=True):
-                if partition not in shut and (refused := self._refusal(each.pet_id, next(entries))):
-                    closed.setdefault(partition, refused)
-                outcomes.append(closed.get(partition))
+            partitions, closed = [*islice(placed, len(batch))], {*refused}
+            sent = [job for job, partition in zip(batch, partitions, strict=True) if partition not in closed]
+            answers = iter(await self._answers(sent))
+            for partition in partitions:
+                answer = refused[partition] if partition in closed else next(answers)
+                if isinstance(answer, Exception) or not answer:
+                    error = answer if isinstance(answer, Exception) else self._full(partition)
+                    outcomes.append(refused.setdefault(partition, error))
+                else:
+                    outcomes.append(None)
+            self._close_servers(refused)
         self._refused.inc(sum(isinstance(outcome, BacklogFullError) for outcome in outcomes))
         return outcomes
 
+    async def _answers(self, jobs: Sequence[_Submit]) -> Sequence[bytes | Exception]:
+        try:
+            return await self._submit(jobs) if jobs else ()
+        except StoreUnavailableError as error:
+            return [error] * len(jobs)
+
+    def _close_servers(self, refused: dict[int, Exception]) -> None:
+        """Nothing more is sent to one that is away, for any of its partitions."""
+        places = [self._gateway.place(keys) for keys in self._layout.partitions]
+        away = {places[n]: error for n, error in refused.items() if _is_away(error)}
+        for n, place in enumerate(places):
+            if place in away:
+                refused.setdefault(n, away[place])
+
     async def has_album(self, pet_id: str) -> bool:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
-        await self._follow()
-        for keys in self._layout.places(pet_id):
-            if await self._gateway.at(keys).read("view", "EXISTS", keys.pet(pet_id).album):
-                return True
-        return False
+        return await self._reads.has_album(pet_id)
 
     async def invalidate(self, pet_id: str) -> bool:
         """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
@@ -145,10 +167,12 @@ class ViewStore:
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""
         began = time.perf_counter()
-        await self._gateway.ask_server(self._gateway.keys.stream, "PING")
+        await self._gateway.ask_server("", "PING")
         took = (time.perf_counter() - began) * 1000
         figures = await stats_of(self._gateway, self._layout, self._group)
-        for keys, stats in zip(self._layout.partitions, figures, strict=False):
+        for keys, stats in zip(self._layout.partitions, figures, strict=False):  # there may be more meanwhile
+            if isinstance(stats, StoreUnavailableError):
+                continue
             if stats.pending < 0:
                 raise StoreUnavailableError(
                     f"the consumer group {self._group} is missing on {keys.stream}: is a consumer running?"
@@ -159,28 +183,17 @@ class ViewStore:
         where = "" if self._layout.is_one else f" of partition {partition}"
         return BacklogFullError(f"the backlog{where} is full: {self._maxlen} jobs are waiting")
 
-    async def _read_views(self, pet_ids: Sequence[str]) -> Sequence[bytes | None]:
-        if self._layout.is_one:
-            return list(await self._gateway.read("view", "MGET", *map(self._gateway.keys.view, pet_ids)))
-        keys = [self._layout.several[self._layout.number(pet_id)] for pet_id in pet_ids]
-        commands = [
-            (each, ("MGET", each.view(pet_id), each.layout)) for each, pet_id in zip(keys, pet_ids, strict=True)
-        ]
-        expected = [each.goes_by.encode() for each in keys]
-        replies = await self._gateway.read_each("view", commands)
-        return [
-            stored if stored is not None or (number or b"1") == goes_by else await self._moved_view(pet_id)
-            for pet_id, goes_by, (stored, number) in zip(pet_ids, expected, replies, strict=True)
-        ]
+    def _shared(self, new: Callable[[], Coalescer[Q, A]], keys_of: Callable[[Q], Keys]) -> Ask[Q, A]:
+        """Where there are several servers, what is asked of one does not wait for what is asked of another."""
+        if self._gateway.is_one_server:
+            return new()
+        return CoalescerEach(new, lambda question: self._gateway.place(keys_of(question)))
 
-    async def _moved_view(self, pet_id: str) -> bytes | None:
-        """Of a pet that is in motion, or was: it is put into its new place before it is taken from the old one."""
-        await self._follow()
-        for keys in self._layout.places(pet_id):
-            (stored,) = await self._gateway.at(keys).read("view", "MGET", keys.view(pet_id))
-            if stored is not None:
-                return bytes(stored)
-        return None
+    def _new_reads(self) -> Coalescer[str, bytes | None]:
+        return Coalescer(self._reads.views, most=_VIEWS_A_READ)
+
+    def _new_submits(self) -> Coalescer[_Submit, bytes]:
+        return Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=_Submit.weight, heaviest=_BYTES_A_SUBMIT)
 
     async def _submit(self, jobs: Sequence[_Submit]) -> Sequence[bytes | Exception]:
         """Per job its entry's id, empty where its partition was full; or why that did not take it."""
@@ -193,12 +206,9 @@ class ViewStore:
             Call({"most": self._maxlen, "payloads": each}, keys=self._layout.partitions[partition])
             for partition, each in payloads.items()
         ]
-        replies = await self._gateway.run_for_pets(scripts.SUBMIT, calls)
-        for reply in replies:
-            if isinstance(reply, Exception) and not isinstance(reply, PartitionMovedError):
-                raise reply
+        replies = await self._gateway.run_each(scripts.SUBMIT, calls, patience=None)
         ids = {
-            partition: itertools.repeat(reply) if isinstance(reply, Exception) else iter(reply)
+            partition: repeat(reply) if isinstance(reply, Exception) else iter(reply)
             for partition, reply in zip(payloads, replies, strict=True)
         }
         return [next(ids[partition]) for partition in partitions]
@@ -214,12 +224,6 @@ class ViewStore:
         await self._follow()
         return self._layout.placing != before
 
-    def _refusal(self, pet_id: str, reply: bytes | Exception) -> Exception | None:
-        """Why a job was not taken; None if it was."""
-        if isinstance(reply, Exception):
-            return reply
-        return None if reply else self._full(self._layout.number(pet_id))
-
 
 def _batches(jobs: Sequence[_Submit]) -> Iterator[Sequence[_Submit]]:
     """Cuts them as submits that meet are cut."""
@@ -233,6 +237,11 @@ def _batches(jobs: Sequence[_Submit]) -> Iterator[Sequence[_Submit]]:
         weight += job.weight()
     if batch:
         yield batch
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a server is, and not a partition in motion."""
+    return isinstance(error, StoreUnavailableError) and not isinstance(error, PartitionMovedError)
 
 
 def _is_of(pet_id: str, stored: bytes) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
-from sploot_clusterd.errors import BadStateError, PartitionMovedError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import LIST
@@ -99,7 +99,10 @@ async def due_pets(gateway: Gateway, queues: Sequence[tuple[Keys, str]], most: i
     """
     calls = [Call({"most": most}, [queue], keys) for keys, queue in queues]
     pets, overdue_ms, due = 0, 0, list[Sequence[bytes]]()
-    for count, overdue, *some in await gateway.run_each(scripts.DUE_PETS, calls):
+    for reply in await gateway.run_each(scripts.DUE_PETS, calls):
+        if isinstance(reply, Exception):
+            continue  # its server is away: others' pets have their turns
+        count, overdue, *some = reply
         pets, overdue_ms = pets + count, max(overdue_ms, overdue)
         due.append(some)
     in_turn = [pet for round_ in zip_longest(*due) for pet in round_ if pet is not None]
@@ -161,11 +164,11 @@ def _count(reply: Any) -> int:
 
 
 def _taken(pet_id: str, reply: Any) -> Taken | None:
-    """None where nothing is due, or the pet is in motion, or its wants cannot be read: its jobs tell of that."""
-    if isinstance(reply, BadStateError | PartitionMovedError):
+    """None where nothing is due, the pet is in motion, its server is away, or what is stored of its wants cannot be
+    read: its jobs tell of that.
+    """
+    if isinstance(reply, (BadStateError, StoreUnavailableError)):
         return None
-    if isinstance(reply, Exception):
-        raise reply
     lease, *images = reply
     if not images:
         return None

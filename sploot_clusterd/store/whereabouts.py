@@ -5,9 +5,9 @@ from typing import Protocol
 
 from sploot_clusterd.config import RedisSettings, redis_url
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.address import Address, address_of
+from sploot_clusterd.store.address import Address, Place, address_of
 from sploot_clusterd.store.connection import Connection
-from sploot_clusterd.store.sentinel import Place, Sentinel, Sentinels
+from sploot_clusterd.store.sentinel import Sentinel, Sentinels
 
 
 class Server(Protocol):
@@ -18,6 +18,10 @@ class Server(Protocol):
 
         Raises StoreUnavailableError where the server does not let us in, and what the connection raises.
         """
+        ...
+
+    def explained(self, error: Exception) -> Exception:
+        """The daemon's error for what a connection came to: an error reply, or what it raised."""
         ...
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from sploot_clusterd.daemon import GARBAGE_THRESHOLDS
 from tests.bench.backlog import backlog
+from tests.bench.cluster import cluster
 from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size
 from tests.bench.growth import growth
@@ -46,6 +47,7 @@ MEASURES: dict[str, Measure] = {
     "memory": memory,
     "growth": growth,
     "rivals": rivals,
+    "cluster": cluster,
     "process": process,
     "insights": insights,
     "queueing": queueing,

@@ -35,15 +35,19 @@ def test_settings_that_are_commented_out_are_the_ones_without_a_default(tmp_path
     whole = re.sub(r"\ntokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
     whole = whole.replace("redis://127.0.0.1:6379/0", "redis+sentinel://127.0.0.1/mymaster")
     whole = re.sub(r"/etc/ssl/\w+-ca.pem", __file__, whole)
-    (tmp_path / "whole.toml").write_text(whole)
     token = tmp_path / "token"
     token.write_text("a-token-of-some-length\n")
     services = ("INTERNAL", "WORKER_METRICS", "STORAGE_SERVICE")
     environ = {f"{service}_TOKEN_FILE": str(token) for service in services}
-    settings = load(tmp_path / "whole.toml", environ=environ)
+    (tmp_path / "whole.toml").write_text(re.sub(r"\ncluster_addresses = .*", "", whole))
+    over_sentinels = load(tmp_path / "whole.toml", environ=environ)
+    in_cluster = re.sub(r"\nsentinel_\w+ = .*", "", whole).replace("redis+sentinel://127.0.0.1/mymaster", "redis://a,b")
+    in_cluster = in_cluster.replace("cluster = false", "cluster = true").replace("partitions = 1", "partitions = 64")
+    (tmp_path / "whole.toml").write_text(in_cluster)
+    in_cluster = load(tmp_path / "whole.toml", environ=environ)
     unset = [key for key in SCHEMA if value_of(Settings(), key) is None]
     assert len(UNSET.findall(text)) == len(unset) > 0
-    assert all(value_of(settings, key) is not None for key in unset)
+    assert all({value_of(over_sentinels, key), value_of(in_cluster, key)} != {None} for key in unset)
 
 
 def test_each_key_is_explained_as_in_the_code():

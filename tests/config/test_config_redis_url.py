@@ -137,3 +137,27 @@ def test_what_the_url_names_is_decoded_as_it_is_for_redis(tmp_path):
     settings = load(environ={"REDIS_URL": url, "REDIS_PASSWORD": "other"}, directory=tmp_path).redis
     assert settings.password == Secret("other")
     assert address_of(settings).password == "a b&c"
+
+
+@pytest.mark.parametrize(
+    ("url", "nodes", "rest"),
+    [
+        ("redis://a,b:7001,[::1]:7002/0", (("a", 6379), ("b", 7001), ("::1", 7002)), "redis://a/0"),
+        ("rediss://u:p,@w@a:1,b:2?ssl_cert_reqs=none", (("a", 1), ("b", 2)), "rediss://u:p,@w@a:1?ssl_cert_reqs=none"),
+        ("redis://a:1", (), "redis://a:1"),
+        ("redis://u:p,q@a:1/0", (), "redis://u:p,q@a:1/0"),
+    ],
+)
+def test_nodes_of_a_cluster_are_taken_out_of_the_url(tmp_path, url, nodes, rest):
+    assert is_allowed(url)
+    found = location(url)
+    assert (found.nodes, found.url, found.sentinels) == (nodes, rest, ())
+    environ = {"REDIS_URL": url, "REDIS_CLUSTER": "true", "CLUSTER_PARTITIONS": "8"}
+    address = address_of(load(environ=environ, directory=tmp_path).redis)
+    assert (address.host, address.password in ("", "p,@w", "p,q")) == ("a", True)
+
+
+@pytest.mark.parametrize("hosts", ["a,", ",a", "a,,b", "a:0,b", "a,b:x", "a,b:99999", "a b,c", "[a],b"])
+def test_nodes_that_cannot_be_asked_are_refused(tmp_path, hosts):
+    with pytest.raises(ConfigError, match="several nodes: host:6379,host:6379"):
+        load(environ={"REDIS_URL": f"redis://{hosts}/0", "REDIS_CLUSTER": "true"}, directory=tmp_path)

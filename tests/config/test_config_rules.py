@@ -235,3 +235,37 @@ def test_several_tokens_in_toml_are_meant(tmp_path):
     settings = load(file, environ={}, directory=tmp_path)
 
     assert (len(settings.http.tokens), settings.warnings) == (2, ())
+
+
+IN_CLUSTER = {"REDIS_CLUSTER": "true", "CLUSTER_PARTITIONS": "64", "REDIS_URL": "redis://a:1,b:2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "names", "expected"),
+    [
+        ({"CLUSTER_PARTITIONS": "1"}, ("redis.cluster", "stream.partitions"), "expected several, 64 say"),
+        ({"REDIS_URL": "redis://a:1,b:2/3"}, ("redis.cluster", "redis.url"), "no database but 0"),
+        ({"REDIS_URL": "redis://a?db=1"}, ("redis.cluster", "redis.url"), "no database but 0"),
+        ({"REDIS_URL": "unix:///s"}, ("redis.cluster", "redis.url"), "expected nodes of the cluster"),
+        ({"REDIS_URL": "redis+sentinel://a/s"}, ("redis.cluster", "redis.url"), "expected nodes of the cluster"),
+        ({"REDIS_CLUSTER": "false"}, ("redis.url",), "expected redis.cluster = true with several hosts"),
+        ({"REDIS_CLUSTER_ADDRESSES": "a:1"}, ("redis.cluster_addresses",), "expected announced=reached"),
+        ({"REDIS_CLUSTER_ADDRESSES": "a=b:1"}, ("redis.cluster_addresses",), "expected announced=reached"),
+        (
+            {"REDIS_CLUSTER": "false", "REDIS_URL": "redis://a", "REDIS_CLUSTER_ADDRESSES": "a:1=b:1"},
+            ("redis.cluster_addresses",),
+            "expected redis.cluster = true with it",
+        ),
+    ],
+)
+def test_what_a_cluster_cannot_be_is_refused_by_its_settings(tmp_path, change, names, expected):
+    text = refusal(tmp_path, **{**IN_CLUSTER, **change})
+    assert all(f"{name} = " in text for name in names)
+    assert expected in text
+
+
+def test_what_a_cluster_can_be_is_accepted(tmp_path):
+    addresses = "10.0.0.1:1=127.0.0.1:2,[::1]:1=h:2"
+    settings = load(environ={**IN_CLUSTER, "REDIS_CLUSTER_ADDRESSES": addresses}, directory=tmp_path)
+    assert settings.redis.cluster_addresses == tuple(addresses.split(","))
+    load(environ={**IN_CLUSTER, "REDIS_URL": "rediss://a/0"}, directory=tmp_path)

@@ -30,6 +30,8 @@ NAMES = {
     "limits.vector_length": "CLUSTERD_LIMITS_VECTOR_LENGTH",
     "limits.id_length": "CLUSTERD_LIMITS_ID_LENGTH",
     "redis.url": "REDIS_URL",
+    "redis.cluster": "REDIS_CLUSTER",
+    "redis.cluster_addresses": "REDIS_CLUSTER_ADDRESSES",
     "redis.sentinel_username": "REDIS_SENTINEL_USERNAME",
     "redis.sentinel_password": "REDIS_SENTINEL_PASSWORD",
     "redis.username": "REDIS_USERNAME",

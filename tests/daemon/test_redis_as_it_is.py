@@ -13,6 +13,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.probe import check
 from sploot_clusterd.store import Finding, KeyFault, Stats
 from sploot_clusterd.stream_monitor import StreamMonitor
@@ -64,13 +65,15 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     """With a monitor that asks quickly and looks at the server once, but for what the test changes."""
     monkeypatch.setattr(stream_monitor, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
+    metrics = Metrics()
     monitor = StreamMonitor(
         store=server,
         due=[DueEntries()],
-        metrics=Metrics(),
+        metrics=metrics,
         health=health,
         stopping=stopping,
         settings=StreamSettings(maxlen=10),
+        pauses=Pauses(1, health, metrics),
     )
     task = asyncio.create_task(monitor.run())
     yield server

@@ -17,7 +17,7 @@ from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import Reason, StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.reasons import MEANINGS
+from sploot_clusterd.store.reasons import CLUSTER_MEANINGS, MEANINGS
 from sploot_clusterd.store.server import findings
 from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, anchors, links, table_rows
@@ -112,7 +112,9 @@ def texts_of(*callees: str) -> Iterator[str]:
 def texts_of_findings() -> set[str]:
     """What is held against a server with everything wrong, each once."""
     bad = {"redis_version": "7.0.0", "maxmemory_policy": "volatile-lru", "aof_enabled": 0}
-    return {finding.text for info in (bad, {"maxmemory_policy": "allkeys-lru"}) for finding in findings(info)}
+    found = {finding.text for info in (bad, {"maxmemory_policy": "allkeys-lru"}) for finding in findings(info)}
+    found |= {finding.text for finding in findings({"cluster_enabled": 1})}
+    return found | {finding.text for finding in findings({"redis_version": "7.2.0"}, in_cluster=True)}
 
 
 def first_words(text: str, count: int) -> str:
@@ -122,7 +124,9 @@ def first_words(text: str, count: int) -> str:
 def test_every_reason_to_be_unready_is_explained():
     # An error's detail becomes a reason; that of a missing group is told by /internal/health/redis only.
     reasons = {*texts_of("set_fault"), *texts_of("StoreUnavailableError", "StoreRefusesError")}
-    reasons |= {meaning.reason for meaning in MEANINGS if issubclass(meaning.error, StoreUnavailableError)}
+    reasons |= {
+        meaning.reason for meaning in (*MEANINGS, *CLUSTER_MEANINGS) if issubclass(meaning.error, StoreUnavailableError)
+    }
     reasons -= {"is a consumer running?", "{}"}
     explained = " ".join(cells[0] for cells in table_rows(OPERATIONS, "Readiness reasons"))
     assert len(reasons) >= 6

@@ -23,23 +23,18 @@ OF_A_CONNECTION = {"auth", "select", "role"}
 """What opens one; the first is everybody's, the others are named beside the rest."""
 
 
-def rights() -> list[str]:
-    return only_block(ROOT / "docs/operations.md", "acl").text.split()
+def rights(block: str = "acl") -> list[str]:
+    return only_block(ROOT / "docs/operations.md", block).text.split()
 
 
-def more_rights(name: str) -> list[str]:
-    return only_block(ROOT / "docs/operations.md", name).text.split()
+def allowed(*blocks: str) -> set[str]:
+    return {word[1:] for block in blocks for word in rights(block) if word.startswith("+")}
 
 
-def allowed() -> set[str]:
-    """What the daemon's user may, and that of a move."""
-    return {word[1:] for word in (*rights(), *more_rights("acl of a move")) if word.startswith("+")}
-
-
-def in_python(known: set[str]) -> set[str]:
+def in_python(known: set[str], room: Path = STORE) -> set[str]:
     """The first word in capitals of what calls, lists and tuples hold; a container's with the word behind it."""
     found = set()
-    for file in STORE.glob("*.py"):
+    for file in room.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
             texts = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
@@ -62,9 +57,11 @@ def in_lua(known: set[str]) -> set[str]:
 
 async def test_they_are_exactly_what_the_code_calls(redis: Redis):
     replies = [await redis.execute_command("COMMAND LIST"), await redis.execute_command("ACL CAT", "stream")]
+    replies.append(await redis.execute_command("COMMAND LIST", "FILTERBY", "PATTERN", "cluster|*"))
     known = {name.decode() if isinstance(name, bytes) else name for reply in replies for name in reply}
     assert {"xadd", "hget", "xgroup|create"} <= known
-    assert (in_python(known) | in_lua(known)) - OF_A_CONNECTION == allowed()
+    assert (in_python(known) | in_lua(known)) - OF_A_CONNECTION == allowed("acl", "acl of a move")
+    assert in_python(known, STORE / "cluster") == allowed("acl of clusters")
 
 
 @pytest.fixture
@@ -104,7 +101,7 @@ async def test_they_are_enough(daemon: Daemon, redis: Redis):
 
 async def test_more_keys_are_enough_for_partitions(redis: Redis, redis_url: str, tmp_path: Path):
     await redis.execute_command(*rights())
-    await redis.execute_command(*more_rights("acl of partitions"))
+    await redis.execute_command(*rights("acl of partitions"))
     await redis.execute_command("ACL", "LOG", "RESET")
     env = {"REDIS_USERNAME": "clusterd", "REDIS_PASSWORD": "the-password", "CLUSTER_PARTITIONS": "2"}
     daemon = Daemon(tmp_path, redis_url, 0, ROOT, env)

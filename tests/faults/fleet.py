@@ -203,10 +203,8 @@ class Fleet:
         return time.monotonic() - began
 
     async def is_empty(self) -> bool:
-        pipe = self.redis.pipeline(transaction=False)
-        for keys in {self.layout.plain, *self.layout.partitions}:
-            pipe.xlen(keys.stream)
-        return not any(await pipe.execute())
+        streams = {keys.stream for keys in (self.layout.plain, *self.layout.partitions)}
+        return not any(await asyncio.gather(*map(self.redis.xlen, streams)))
 
     async def letters(self) -> list[dict[bytes, bytes]]:
         """Those of all partitions."""

@@ -108,7 +108,7 @@ async def joined(directory: Path, seed: int, size: Size) -> Outcome:
 
 async def _read_by(fleet: Fleet, daemon: Daemon) -> list[int]:
     """The partitions that the daemon reads."""
-    owners = await fleet.redis.mget([keys.owner for keys in fleet.layout.several])
+    owners = await asyncio.gather(*(fleet.redis.get(keys.owner) for keys in fleet.layout.several))
     names = [(owner or b"").decode().partition(" ")[0] for owner in owners]
     return [n for n, name in enumerate(names) if name.endswith(f"-{daemon.instance}")]
 

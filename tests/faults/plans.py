@@ -18,7 +18,9 @@ from tests.faults import (
     overload,
     partitions,
     poison,
+    reshards,
     sentinels,
+    shards,
     slow_clients,
     soak,
 )
@@ -31,7 +33,7 @@ class Plan(NamedTuple):
     small: Size | None
     """None: it runs in full only."""
     full: Size
-    needs: Literal["", "root", "faketime"] = ""
+    needs: Literal["", "root", "faketime", "cluster"] = ""
     takes_an_hour: bool = False
     """In full it runs only where it is asked for by name."""
 
@@ -89,6 +91,18 @@ _REDIS = (
     Plan("clock of Redis jumps", clock.clock_of_redis, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
     Plan("clock of the daemons jumps", clock.clock_of_daemons, Size(500, 200, 2), Size(3000, 200, 8), "faketime"),
 )
+_CLUSTER = (
+    Plan("cluster: kill -9 of a daemon", shards.kill_storm, None, Size(4000, 100, 20), "cluster"),
+    Plan("cluster: jobs that show their order", reshards.in_order, None, Size(4000, 100, 18), "cluster"),
+    Plan("cluster: kill -9 of a primary", shards.primary_killed, Size(200, 60, 1), Size(2000, 60, 9), "cluster"),
+    Plan("cluster: CLUSTER FAILOVER", shards.handed_over, None, Size(3000, 100, 18), "cluster"),
+    Plan("cluster: SIGSTOP of a primary", shards.paused, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a primary cut off", shards.cut_off, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a shard dead", shards.shard_lost, None, Size(2000, 60, 9), "cluster"),
+    Plan("cluster: a slot away and back", reshards.away_and_back, Size(200, 60, 1), Size(2000, 60, 9), "cluster"),
+    Plan("cluster: slots always on their way", reshards.redirected, None, Size(2000, 60, 10), "cluster"),
+    Plan("cluster: kill -9 of the router", reshards.router_killed, None, Size(4000, 200, 10), "cluster"),
+)
 _NETWORK = (
     Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50)),
     Plan("reply lost, to a commit", network.lost_commits, Size(300, 300, 10), Size(5000, 300, 50)),
@@ -128,4 +142,4 @@ _INSIGHTS = (
     Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(1500, 100, 10)),
     Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(1500, 100, 6)),
 )
-PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)
+PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_CLUSTER, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)

@@ -17,6 +17,7 @@ from tests.faults.plans import PLANS
 from tests.faults.table import Row, refreshed
 
 pytestmark = pytest.mark.timeout(180)
+_MARKS = {"faketime": pytest.mark.system, "cluster": pytest.mark.cluster}
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def small_runs() -> Iterator[object]:
         if plan.small is None:
             continue
         marks = [pytest.mark.skipif(bool(plan.missing()), reason=plan.missing() or "nothing is missing")]
-        if plan.needs == "faketime":
-            marks.append(pytest.mark.system)
+        if plan.needs in _MARKS:
+            marks.append(_MARKS[plan.needs])
         yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks)
 
 

@@ -5,8 +5,6 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from sploot_clusterd.ingest import reclaim as reclaim_module
 from sploot_clusterd.ingest.consumer import Consumer
 from sploot_clusterd.ingest.reclaim import Reclaimer
 from sploot_clusterd.store import Retry
+from tests.support.loops import running
 from tests.support.side import Side, image
 from tests.support.waiting import eventually
 
@@ -31,19 +30,6 @@ def consumer(side: Side, name: str = "me") -> Consumer:
 
 def reclaimer(side: Side) -> Reclaimer:
     return side.ingest.reclaimer("reclaim", ["me", "reclaim"])
-
-
-@asynccontextmanager
-async def running(side: Side, *loops: object) -> AsyncIterator[None]:
-    """Runs the loops, and stops them as the daemon would: all must end by themselves."""
-    tasks = [asyncio.create_task(loop.run()) for loop in loops]
-    try:
-        yield
-        assert not any(task.done() for task in tasks)
-    finally:
-        side.stopping.set()
-        async with asyncio.timeout(10):
-            await asyncio.gather(*tasks)
 
 
 async def test_a_consumer_finishes_its_own_entries_first_and_stops_from_a_blocked_read(side: Side):

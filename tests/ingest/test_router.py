@@ -1,93 +1,22 @@
 """Entries of producers who know no partitions get to their pets' partitions: once each, in order, whoever dies."""
 
 import asyncio
-import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.health import Health
+from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest.router import Router
-from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Store
-from sploot_clusterd.store.connection import Pool
-from tests.support.stores import settings
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.scripts import ROUTE, Script
+from tests.support.routers import PETS, Routers, until
 from tests.support.waiting import eventually
 
 COUNT = 4
-PETS = [f"pet-{n}" for n in range(12)]
-ROOM = 1000
-
-
-class DiedError(Exception):
-    """The process that ran the router is gone."""
-
-
-class Routers:
-    """Processes over one Redis that may be the router."""
-
-    def __init__(self, redis: Redis, url: str, stack: AsyncExitStack) -> None:
-        self.redis = redis
-        self._url = url
-        self._stack = stack
-        self.stopping = asyncio.Event()
-
-    def store(self, room: int = ROOM) -> Store:
-        given = settings(self._url)
-        given = replace(given, stream=replace(given.stream, partitions=COUNT, maxlen=room * COUNT))
-        store = Store.open(given, Metrics())
-        store.layout.follow(Placing(COUNT))
-        self._stack.push_async_callback(store.close)
-        return store
-
-    def router(self, store: Store, consumer: str) -> Router:
-        assert store.tenure is not None
-        assert store.plain is not None
-        self._stack.push_async_callback(store.plain.close)
-        confirmed = asyncio.Event()
-        confirmed.set()
-        return Router(
-            plain=store.plain,
-            tenure=store.tenure,
-            consumer=consumer,
-            metrics=Metrics(),
-            health=Health(60.0),
-            name_confirmed=confirmed,
-            stopping=self.stopping,
-        )
-
-    async def produce(self, jobs: int) -> list[bytes]:
-        payloads = [b'{"pet_id": "%s", "n": %d}' % (PETS[n % len(PETS)].encode(), n) for n in range(jobs)]
-        pipe = self.redis.pipeline(transaction=False)
-        for payload in payloads:
-            pipe.xadd("jobs", {"payload": payload})
-        await pipe.execute()
-        return payloads
-
-    async def moved(self, store: Store) -> list[list[bytes]]:
-        entries = [await self.redis.xrange(keys.stream) for keys in store.layout.partitions]
-        return [[fields[b"payload"] for _, fields in each] for each in entries]
-
-    async def expect(self, store: Store, payloads: list[bytes]) -> None:
-        """Each is in its partition once, in order, and nothing else is."""
-        wanted: list[list[bytes]] = [[] for _ in range(COUNT)]
-        for n, payload in enumerate(payloads):
-            wanted[store.layout.number(PETS[n % len(PETS)])].append(payload)
-        assert await self.moved(store) == wanted
-        assert await self.redis.xlen("jobs") == 0
-
-    async def is_empty(self) -> bool:
-        return not await self.redis.xlen("jobs")
-
-    async def forget_lease(self, store: Store) -> None:
-        """As time does."""
-        await self.redis.delete(store.layout.several[0].router)
 
 
 @pytest.fixture
@@ -95,14 +24,7 @@ async def routers(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("sploot_clusterd.store.plain._BLOCK_MS", 10)
     monkeypatch.setattr("sploot_clusterd.ingest.router._EVERY", 0.01)
     async with AsyncExitStack() as stack:
-        yield Routers(redis, redis_url, stack)
-
-
-async def until(done: Callable[[], Awaitable[bool]], *routers: Router) -> None:
-    async with asyncio.timeout(20):
-        while not await done():
-            for router in routers:
-                await router.step()
+        yield Routers(redis, redis_url, stack, partitions=COUNT)
 
 
 async def test_each_entry_is_moved_once_and_in_order(routers: Routers):
@@ -118,34 +40,8 @@ async def test_a_router_that_dies_at_any_of_its_commands_loses_and_repeats_nothi
     routers: Routers, monkeypatch: pytest.MonkeyPatch, before: bool
 ):
     payloads = await routers.produce(150)
-    deaths = 0
-    while await routers.redis.xlen("jobs"):
-        store = routers.store()
-        monkeypatch.setattr(Pool, "exchange", dies_at(deaths + 1, before=before))
-        try:
-            await until(routers.is_empty, routers.router(store, f"router-{deaths}"))
-        except DiedError:
-            deaths += 1
-        monkeypatch.undo()
-        await routers.forget_lease(store)
-    assert deaths >= 4
+    assert await routers.die_at_each_command(monkeypatch, before=before) >= 4
     await routers.expect(routers.store(), payloads)
-
-
-def dies_at(number: int, *, before: bool) -> Callable[..., Awaitable[list[Any]]]:
-    """In place of an exchange with Redis: before or after the one of that number the process ends."""
-    exchange, numbers = Pool.exchange, itertools.count(1)
-
-    async def dies(*args: Any) -> list[Any]:
-        this = next(numbers)
-        if this == number and before:
-            raise DiedError
-        replies = await exchange(*args)
-        if this == number:
-            raise DiedError
-        return replies
-
-    return dies
 
 
 async def test_two_routers_at_once_lose_and_repeat_nothing(routers: Routers):
@@ -189,6 +85,28 @@ async def test_a_full_partition_keeps_its_entries_waiting_and_no_others(routers:
         if not (await routers.moved(store))[crowded]:
             break
     assert done == [p for n, p in enumerate(payloads) if store.layout.number(PETS[n % len(PETS)]) == crowded]
+
+
+async def test_what_it_has_in_hand_waits_for_servers_that_are_away(routers: Routers, monkeypatch: pytest.MonkeyPatch):
+    store = routers.store()
+    router = routers.router(store, "a")
+    payloads = await routers.produce(60)
+    run_each, asked = Gateway.run_each, 0
+
+    async def away(gateway: Gateway, script: Script, calls: Sequence[Call], **more: float) -> list[object]:
+        nonlocal asked
+        if script is not ROUTE:
+            return await run_each(gateway, script, calls, **more)
+        asked += 1
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateway, "run_each", away)
+        for _ in range(2):
+            await router.step()
+    assert asked == 2
+    await until(routers.is_empty, router)
+    await routers.expect(store, payloads)
 
 
 async def test_what_was_there_before_a_delete_does_not_come(routers: Routers):

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.store import gateway as module
+from sploot_clusterd.store import way
 from sploot_clusterd.store.connection import Connection, Pool, ReplyError, pack
 from sploot_clusterd.store.gateway import Gateway
 from tests.faults.proxy import Proxy
@@ -115,7 +115,7 @@ async def test_who_finds_no_free_connection_waits_for_one(redis_server: Embedded
     async with opened(url, pool_max_connections=2) as store:
         assert await asyncio.gather(*(ping(store.gateway) for _ in range(20))) == [b"PONG"] * 20
 
-    monkeypatch.setattr(module, "_POOL_WAIT", 0.05)
+    monkeypatch.setattr(way, "POOL_WAIT", 0.05)
     async with opened(url, pool_max_connections=1) as store:
         blocked = asyncio.create_task(store.gateway.command("upkeep", "BLPOP", "nothing", "0.5"))
         await asyncio.sleep(0)

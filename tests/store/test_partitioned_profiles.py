@@ -12,6 +12,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import State, Store
 from sploot_clusterd.store.connection import Pool
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
+from sploot_clusterd.store.profiles import digest
 from tests.support.stores import settings
 
 COUNT = 4
@@ -114,3 +115,21 @@ async def test_forgetting_a_model_version_is_done_in_all(store: Store, redis: Re
     assert await store.profiles.publish("v", None, State(1, settled=True), b"p")
     assert await store.profiles.start_again("v", State(1, settled=True), State(2), b"q")
     assert {await redis.hget(keys.profiles, "v") for keys in store.layout.several} == {b"2"}
+
+
+async def test_what_a_replica_had_not_got_when_it_took_over_is_brought_to_it(store: Store, redis: Redis):
+    assert await store.profiles.publish("m{1}", None, NEXT, b"one")
+    lost = store.layout.several[2]
+    await redis.delete(lost.profiles, lost.profile("m{1}"))
+    assert (await store.profiles.poll()).states == {"m{1}": NEXT}
+    ((state, raw, _),) = await everywhere(redis, store.layout)
+    assert (state, raw) == (b"1", b"one")
+
+
+async def test_what_others_have_holds_where_the_first_partition_has_lost_it(store: Store, redis: Redis):
+    """A replica took over in the middle of a publication, and another process begins one."""
+    for keys in store.layout.several[1:3]:
+        await redis.hset(keys.profile("m{1}"), mapping={"1": b"one", "1:sha1": digest(b"one"), "1:state": "1"})
+    assert not await store.profiles.publish("m{1}", None, NEXT, b"other")
+    ((state, raw, found),) = await everywhere(redis, store.layout)
+    assert (state, raw, found) == (b"1", b"one", digest(b"one").encode())

@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import ConsumerNameTakenError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Reader, Stream
-from sploot_clusterd.store import reader as reader_module
+from sploot_clusterd.store import Reader, Stream, naming
 from sploot_clusterd.store.gateway import Gateway
-from sploot_clusterd.store.server import Server
+from sploot_clusterd.store.naming import ConsumerName
+from sploot_clusterd.store.server import Servers
 from tests.support.producer import Producer
 from tests.support.stores import GROUP, settings
 from tests.support.waiting import eventually
@@ -21,7 +21,8 @@ from tests.support.waiting import eventually
 def new_reader(gateway: Gateway, stream: Stream, redis_url: str, metrics: Metrics):
     def new(consumer: str = "me", block_ms: int = 5000) -> Reader:
         of_stream = replace(settings(redis_url).stream, read_timeout_ms=block_ms)
-        return Reader(gateway, Server(gateway).look, [stream], of_stream, metrics, consumer=consumer)
+        look, name = Servers(gateway, in_cluster=False).look, ConsumerName(of_stream.group, consumer)
+        return Reader(gateway, {0: stream}, of_stream, metrics, consumer=consumer, look=look, name=name)
 
     return new
 
@@ -79,10 +80,10 @@ async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
 
 @pytest.mark.parametrize("name", ["me", "a=b"])
 async def test_a_name_in_use_by_another_process_is_refused(new_reader, redis: Redis, monkeypatch, name: str):
-    monkeypatch.setattr(reader_module, "_NAME_PATIENCE", 0.1)
+    monkeypatch.setattr(naming, "_PATIENCE", 0.1)
     first = new_reader(name)
     await first.open()
-    monkeypatch.setattr(reader_module, "_PROCESS", "another")
+    monkeypatch.setattr(naming, "_PROCESS", "another")
     second = new_reader(name)
     with pytest.raises(ConsumerNameTakenError, match=rf"consumes as {name}: give .*CLUSTERD_INSTANCE"):
         await second.open()

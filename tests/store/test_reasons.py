@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.config import Secret
 from sploot_clusterd.embedded import EmbeddedRedis
-from sploot_clusterd.errors import BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import BadStateError, StartError, StoreUnavailableError
 from sploot_clusterd.store import Store, Stream
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.scripts import STATS
@@ -193,8 +193,10 @@ async def test_a_node_of_a_cluster_is_told():
     arguments = ("--bind", "127.0.0.1", "--port", port, "--cluster-port", bus, "--cluster-enabled", "yes")
     async with served(*arguments) as server:
         async with opened(f"unix://{server.socket}") as store:
-            found = await reasons(store)
-            assert found["stats"].startswith("redis.url leads to a Redis Cluster, name a server that is in none")
+            with pytest.raises(StartError, match=r"node of a Redis Cluster: set redis.cluster"):
+                await store.look()
+            with pytest.raises(StoreUnavailableError, match=r"leads to a Redis Cluster: set redis.cluster = true"):
+                await store.stats()
         async with opened(f"unix://{server.socket}?db=1") as store:
             assert "redis has no database 1" in (await reasons(store))["stats"]
 

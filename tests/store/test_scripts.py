@@ -65,6 +65,6 @@ async def test_what_a_script_does_not_take_is_refused_by_its_name_before_it_is_s
     def sent(*_: object) -> None:
         raise AssertionError("it was sent")
 
-    monkeypatch.setattr(gateway._pool, "exchange", sent)
+    monkeypatch.setattr(gateway._way, "exchange", sent)
     with pytest.raises(TypeError, match=f"^{re.escape(says)}$"):
         await gateway.run(script, **values)

@@ -16,6 +16,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Reader, Store
 from sploot_clusterd.store import sentinel as module
 from sploot_clusterd.store.gateway import Gateway
@@ -247,6 +248,7 @@ async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node
             health=health,
             stopping=stopping,
             settings=StreamSettings(maxlen=9),
+            pauses=Pauses(1, health, metrics),
         )
         running = asyncio.create_task(monitor.run())
         await eventually(lambda: not health.reasons(), what="readiness")
@@ -296,8 +298,4 @@ async def _blocked(redis: Redis) -> int:
 def slow_reader(store: Store) -> Reader:
     """Blocks for longer than a test may take."""
     of_stream = replace(settings("unix:///s").stream, read_timeout_ms=600_000)
-
-    async def look() -> None:
-        """Nothing is held against the server."""
-
-    return Reader(store.gateway, look, [store.partitions[0].stream], of_stream, Metrics(), consumer="me")
+    return Reader(store.gateway, {0: store.partitions[0].stream}, of_stream, Metrics(), consumer="me")

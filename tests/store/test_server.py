@@ -1,6 +1,8 @@
 """What is held against a Redis server, by its own account."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -9,6 +11,7 @@ from sploot_clusterd.config import Secret
 from sploot_clusterd.errors import StartError, StoreUnavailableError
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.server import findings
+from tests.support.nodes import Node
 from tests.support.stores import opened
 
 GOOD = {"redis_version": "8.2.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
@@ -124,3 +127,42 @@ async def test_a_wrong_password_is_told_however_it_is_connected(
                     await store.look()
         finally:
             await redis.execute_command("ACL", "SETUSER", "default", "nopass")
+
+
+@pytest.mark.parametrize(
+    ("info", "mended"),
+    [
+        ({"redis_version": "7.2.6"}, "7.2.7"),
+        ({"redis_version": "7.2.14"}, ""),
+        ({"redis_version": "7.0.15"}, ""),
+        ({"redis_version": "8.2.2"}, ""),
+        ({"redis_version": "7.2.4", "valkey_version": "7.2.5"}, "7.2.6"),
+        ({"redis_version": "7.2.4", "valkey_version": "7.2.6"}, ""),
+        ({"redis_version": "7.2.4", "valkey_version": "9.0.0"}, ""),
+    ],
+)
+def test_versions_that_do_not_live_through_the_move_of_a_slot(info: dict[str, str], mended: str):
+    """E13."""
+    found = [finding for finding in findings({**GOOD, **info}, in_cluster=True) if finding.name == "moves"]
+    assert [(finding.fatal, f"upgrade it to {mended}" in finding.text) for finding in found] == [(False, True)] * bool(
+        mended
+    )
+    assert not [finding for finding in findings({**GOOD, **info}) if finding.name == "moves"]
+
+
+def test_a_cluster_that_nobody_told_of_will_not_do():
+    (finding,) = findings({**GOOD, "cluster_enabled": 1})
+    assert (finding.fatal, "set redis.cluster (REDIS_CLUSTER) to true" in finding.text) == (True, True)
+    assert findings({**GOOD, "cluster_enabled": 0}) == []
+    assert findings({**GOOD, "cluster_enabled": 1}, in_cluster=True) == []
+
+
+async def test_a_server_that_is_in_no_cluster_is_told():
+    with tempfile.TemporaryDirectory(prefix="clusterd-") as directory:
+        node = Node(Path(directory))
+        try:
+            async with opened(f"redis://127.0.0.1:{node.port}", cluster=True) as store:
+                with pytest.raises(StartError, match=r"is in no Redis Cluster: set redis.cluster to false"):
+                    await store.look()
+        finally:
+            await node.close()

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,13 +28,17 @@ _QUICK = ("info-period", 200, "publish-period", 1000, "ping-period", 100)
 four times the second one makes it a replica again: so not too quick, or a busy machine is too slow.
 """
 _ASK_SECONDS = 1.0
+_LEAST_PORT = 10_000
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """None that the kernel gives to who connects, or somebody would have it while a killed server is away."""
+    least = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(_LEAST_PORT, max(least, 2 * _LEAST_PORT))
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class Node:
@@ -56,7 +61,7 @@ class Node:
 
     def connect(self) -> None:
         """Gives it a new client, for another event loop."""
-        self.client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
+        self.client = self._client()
 
     def start(self, *more: str) -> None:
         self.redis = EmbeddedRedis(self._directory, *self._arguments, *more)
@@ -73,13 +78,15 @@ class Node:
 
     async def tells(self, *command: str) -> Any:
         """Its reply, on a connection of its own, for servers close all when roles change; None if it gives none."""
-        client = Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
         try:
-            return await client.execute_command(*command)
+            return await self.ask(*command)
         except RedisError:
             return None
-        finally:
-            await client.aclose()
+
+    async def ask(self, *command: str | int) -> Any:
+        """As `tells`. Raises RedisError."""
+        async with self._client() as client:
+            return await client.execute_command(*command)
 
     async def is_primary(self) -> bool:
         info = await self.tells("INFO", "replication")
@@ -98,6 +105,9 @@ class Node:
     async def close(self) -> None:
         await self.client.aclose()
         self.kill()
+
+    def _client(self) -> Redis:
+        return Redis.from_url(f"unix://{self.redis.socket}", protocol=2)
 
 
 class SentinelProcess:

@@ -24,6 +24,7 @@ from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import ClaimKind, Entry, ProfileStore, Retry, Store, Stream
 from tests.support import stores
 from tests.support.producer import count_pending, read_new
@@ -114,6 +115,7 @@ async def opened_side(
             compute=Compute(pool, InFlight()),
             metrics=metrics,
             health=health,
+            pauses=Pauses(1, health, metrics),
             stopping=stopping,
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
