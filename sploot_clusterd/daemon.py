@@ -17,6 +17,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.following import Follower
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
@@ -235,7 +236,11 @@ class Daemon:
     def _new_http(self) -> HttpServer:
         settings = self._settings
         app = build_app(
-            Behind(self._store.views, Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params)),
+            Behind(
+                self._store.views,
+                Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
+                Follower(self._store.feed, self.stopping) if self._store.feed else None,
+            ),
             self._tokens,
             settings,
             self.metrics,

@@ -106,6 +106,10 @@ class Keys:
         """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
         self.learning = f"{namespace}:learning"
         """STRING, set when a process begins to learn a profile. Expires after 10 s: nobody has to live to free it."""
+        self.feed = f"{namespace}:feed"
+        """STREAM of changes, for other services. Trimmed by bytes and age; expires when its last event is too old."""
+        self.feed_index = f"{namespace}:feed:index"
+        """HASH pet id -> its last event's id, gone with that; `*`: the very last one's id, and the bytes of all."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
         self._settings: tuple[tuple[str, str, str], ...] = (
@@ -117,6 +121,8 @@ class Keys:
             ("clusters.namespace", self.erased, "hash"),
             ("clusters.namespace", self.profiles, "hash"),
             ("clusters.namespace", self.learning, "string"),
+            ("clusters.namespace", self.feed, "stream"),
+            ("clusters.namespace", self.feed_index, "hash"),
             ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),

@@ -71,6 +71,14 @@ class Metrics:
         self.routed = self._counter(
             "routed_total", "Entries of the plain stream moved to their partitions by this process"
         )
+        self.feed_events = self._gauge("feed_events", "Events in the change feed")
+        self.feed_bytes = self._gauge("feed_bytes", "Bytes that they take, as feed.bytes counts them")
+        self.feed_oldest = self._gauge("feed_oldest_seconds", "Age of the oldest event, of any partition")
+        self.feed_trimmed = self._counter(
+            "feed_trimmed_total",
+            "Events that this process dropped from the feed, as it was too large, or they too old",
+            "why",
+        )
         self.unrouted = self._gauge("unrouted_jobs", "Entries of the plain stream that are to be moved to partitions")
         self.unrouted_oldest = self._gauge("unrouted_oldest_seconds", "Age of the oldest entry of the plain stream")
         self.partition_backlog = self._gauge(

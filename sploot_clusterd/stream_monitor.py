@@ -14,7 +14,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses, named
-from sploot_clusterd.store import Finding, KeyFault, Stats, Store
+from sploot_clusterd.store import FeedFigures, Finding, KeyFault, Stats, Store
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,8 @@ class StreamMonitor:
                         self._due[number].update(figures[number].pending, times)
                 self._report_stats(figures)
                 await self._report_unrouted()
+                if self._store.feed:
+                    self._report_feed(await self._store.feed.figures())
             except StoreUnavailableError as error:
                 self._report_outage(error.detail)
                 self._check_at = 0.0  # what answers next may be another server
@@ -96,6 +98,11 @@ class StreamMonitor:
                 self._report_outage("")
             self._health.progress(self.name)
             await pause(self._stopping, every)
+
+    def _report_feed(self, figures: Sequence[FeedFigures]) -> None:
+        self._metrics.feed_events.set(sum(each.events for each in figures))
+        self._metrics.feed_bytes.set(sum(each.bytes for each in figures))
+        self._metrics.feed_oldest.set(max(each.oldest_ms for each in figures) / 1000)
 
     def _report_outage(self, reason: str) -> None:
         """`reason` is empty while Redis answers. Logged where it changes: a daemon that only serves has nobody else who

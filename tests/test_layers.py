@@ -27,7 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
-    {"ingest", "web", "insights", "stream_monitor", "suggestions"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
     {"store", "engine"},
     {
         "supervisor",
@@ -52,6 +52,7 @@ LAYERS = (
         "partitioning",
         "model",
         "view",
+        "changes",
         "wire",
         "metrics",
         "histogram",
@@ -62,7 +63,7 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions"}, {"store", "engine"}, {"daemon", "probe"})
+APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}

@@ -5,6 +5,7 @@ settings.stream.read_count
 """
 
 from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsSettings
+from sploot_clusterd.config.feed import FeedSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
 from sploot_clusterd.config.load import Settings, load, read, reload
@@ -25,6 +26,7 @@ __all__ = [
     "AlbumsSettings",
     "ClustersSettings",
     "EngineSettings",
+    "FeedSettings",
     "Given",
     "HeroSettings",
     "HttpSettings",

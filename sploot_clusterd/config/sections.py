@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.engine import EngineSettings
+from sploot_clusterd.config.feed import FeedSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import (
     Secret,
@@ -310,5 +311,6 @@ class Sections:
     stream: StreamSettings = field(default_factory=StreamSettings)
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
     insights: InsightsSettings = field(default_factory=InsightsSettings)
+    feed: FeedSettings = field(default_factory=FeedSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)

@@ -16,6 +16,7 @@ from sploot_clusterd.engine.estimate import recluster_estimate, work_estimate
 from sploot_clusterd.engine.fold import images_named
 from sploot_clusterd.engine.jobs import JobStatus, Outcome
 from sploot_clusterd.engine.learning import learn, other_lengths, worth_learning
+from sploot_clusterd.engine.news import news_of
 from sploot_clusterd.engine.params import HeroWeights, KindWeights, Params
 from sploot_clusterd.engine.profile import (
     NO_PROFILES,
@@ -68,6 +69,7 @@ __all__ = [
     "learn",
     "load_algorithm",
     "new_album",
+    "news_of",
     "other_lengths",
     "pet_of",
     "recluster_estimate",

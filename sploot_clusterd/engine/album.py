@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Pin, Stamp
@@ -233,8 +234,8 @@ class Album:
     provisional: tuple[ProvisionalCluster, ...] = ()
     serving: Serving | None = None
     """The settings by which every cluster is up to date; None if that is not known."""
-    fragments: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
-    """Their labels and their JSON, by number."""
+    fragments: Mapping[int, Fragment] = field(default_factory=dict)
+    """By number."""
 
     @property
     def shown_clusters(self) -> int:

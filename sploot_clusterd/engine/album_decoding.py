@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Listing, Pair, Segment, Space
+from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.records import (
@@ -182,12 +183,12 @@ def _space(record: SpaceRecord, cells: Mapping[int, CellRecord]) -> Space:
     )
 
 
-def _fragments(pet_id: str, head: Head, fields: Mapping[bytes, bytes]) -> dict[int, tuple[str, bytes]]:
+def _fragments(pet_id: str, head: Head, fields: Mapping[bytes, bytes]) -> dict[int, Fragment]:
     """The large clusters as they were rendered; none where they would be rendered otherwise now."""
-    fragments: dict[int, tuple[str, bytes]] = {}
+    fragments: dict[int, Fragment] = {}
     for cluster in head.clusters if head.rendering == RENDERING else ():
         name = FRAGMENT % (-1 if cluster.number is None else cluster.number)
         if name in fields and cluster.number is not None and is_large(cluster, head.serving):
             _read(partial(check_fragment, pet_id, cluster.number), name, fields[name])
-            fragments[cluster.number] = (label_of(cluster), fields[name])
+            fragments[cluster.number] = Fragment(label_of(cluster), fields[name])
     return fragments

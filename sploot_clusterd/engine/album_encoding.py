@@ -72,7 +72,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
 def _large(album: Album) -> dict[int, bytes]:
     """What is rendered of large clusters, by number."""
     large = {cluster.number for cluster in album.clusters.values() if is_large(cluster, album.serving)}
-    return {number: raw for number, (_, raw) in album.fragments.items() if number in large} if large else {}
+    return {number: each.raw for number, each in album.fragments.items() if number in large} if large else {}
 
 
 def _encode_head(album: Album) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, NewestJob, Segment, Space
+from sploot_clusterd.engine.fragment import Fragment
 
 _ALBUM: Final = 2500
 _SPACE: Final = 1000
@@ -27,7 +28,9 @@ _CORRECTED: Final = 320
 _APART: Final = 130
 """A pair of anchors."""
 _DIGEST: Final = 40
-_FRAGMENT: Final = 180
+_FRAGMENT: Final = 190
+_FACE: Final = 160
+"""Without its images, whose names are those of members or listings."""
 _TABLE: Final = 150
 """A segment or a chunk, without its dict."""
 _ENTRY_ID: Final = 130
@@ -120,9 +123,9 @@ def _anchor(anchor: Anchor) -> int:
     return _ANCHOR + getsizeof(anchor.label or "")
 
 
-def _fragment(fragment: tuple[str, bytes]) -> int:
-    label, raw = fragment
-    return _FRAGMENT + getsizeof(label) + getsizeof(raw)
+def _fragment(fragment: Fragment) -> int:
+    face = _FACE + 8 * len(fragment.face.images) if fragment.face else 0
+    return _FRAGMENT + getsizeof(fragment.label) + getsizeof(fragment.raw) + face
 
 
 def _segment(segment: Segment) -> int:

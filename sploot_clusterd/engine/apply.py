@@ -11,11 +11,12 @@ from sploot_clusterd.engine.album_encoding import encode_changes
 from sploot_clusterd.engine.algorithm import load_algorithm
 from sploot_clusterd.engine.draft import Changes, Draft
 from sploot_clusterd.engine.fold import images_named
+from sploot_clusterd.engine.fragment import Fragment, fragment_of
 from sploot_clusterd.engine.jobs import JobStatus, Outcome, apply_jobs
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
-from sploot_clusterd.engine.render import cluster_fragment, provisional_fragment, provisional_label, render
+from sploot_clusterd.engine.render import cluster_view, provisional_view, render
 from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.model import Job
@@ -58,11 +59,13 @@ def apply(
     profiles: Profiles = NO_PROFILES,
     complete: bool = False,
     with_wants: bool = False,
+    with_faces: bool = False,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
 
-    `with_wants`: it is to be told which images want vectors.
+    `with_wants`: it is to be told which images want vectors; `with_faces`: the album is to be asked for its `news_of`,
+    which is quicker then.
 
     A job's corrections are of the album as it was shown: what groups images anew for the job comes after them.
 
@@ -82,7 +85,7 @@ def apply(
     if draft.counters.tombstones > params.most_tombstones:
         draft.need_all_rows()
     expired = _expired(draft) if complete else set()
-    updated = _freeze(draft, album, now_ms)
+    updated = _freeze(draft, album, now_ms, with_faces=with_faces)
     if album.version and not draft.revision:
         updated = _as_it_was(album, updated, params)
     writes, deletes = encode_changes(album, updated)
@@ -122,7 +125,7 @@ def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
     return same if render(same, params) == render(album, params) else updated
 
 
-def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
+def _freeze(draft: Draft, album: Album, now_ms: int, *, with_faces: bool) -> Album:
     return Album(
         album.pet_id,
         version=album.version + 1,
@@ -143,31 +146,30 @@ def _freeze(draft: Draft, album: Album, now_ms: int) -> Album:
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,
         serving=draft.serving,
-        fragments=_fragments(draft, album),
+        fragments=_fragments(draft, album, with_faces=with_faces),
     )
 
 
-def _fragments(draft: Draft, old: Album) -> dict[int, tuple[str, bytes]]:
+def _fragments(draft: Draft, old: Album, *, with_faces: bool) -> dict[int, Fragment]:
     """Every shown cluster as JSON, by number; those of the old album where neither cluster nor label changed."""
     params = draft.params
     ready = old.fragments if old.serving == params.serving else {}
-    fragments: dict[int, tuple[str, bytes]] = {}
+    fragments: dict[int, Fragment] = {}
     for key, cluster in draft.clusters.items():
         if not cluster.shown or cluster.number is None:
             continue
         label = label_of(cluster)
         held = ready.get(cluster.number)
-        if held is None or held[0] != label or old.clusters.get(key) is not cluster:
-            raw = cluster_fragment(old.pet_id, cluster, draft.cells, params, draft.served.get(key))
-            held = (label, raw)
+        if held is None or held.label != label or old.clusters.get(key) is not cluster:
+            shown = cluster_view(old.pet_id, cluster, draft.cells, params, draft.served.get(key))
+            held = fragment_of(shown, with_face=with_faces)
         fragments[cluster.number] = held
     for provisional in draft.provisional:
         if provisional.last == provisional.first or provisional.number is None:
             continue
         held = ready.get(provisional.number)
         if held is None or draft.provisional_changed:
-            raw = provisional_fragment(old.pet_id, provisional, draft.chunks, params)
-            held = (provisional_label(provisional), raw)
+            held = fragment_of(provisional_view(old.pet_id, provisional, draft.chunks, params), with_face=with_faces)
         fragments[provisional.number] = held
     return fragments
 

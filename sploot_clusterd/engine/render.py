@@ -1,6 +1,6 @@
 """The view: the JSON that a reader gets, from the album alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, cast
@@ -38,21 +38,9 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     Where the album is up to date by other settings, those count: one version has one view, and the next job that
     changes the album brings it up to date.
     """
-    if album.serving is not None and album.serving != params.serving:
-        params = params.serving_as(album.serving)
-    ready = album.fragments if album.serving is not None else {}
     shown = [cluster for cluster in album.clusters.values() if cluster.shown]
-    parts: dict[int, bytes] = {}
-    for cluster in shown:
-        number = _number(cluster)
-        fragment = ready[number][1] if number in ready else None
-        parts[number] = fragment or cluster_fragment(album.pet_id, cluster, album.cells, params)
-    for provisional in album.provisional:
-        if provisional.last > provisional.first:
-            number = _number(provisional)
-            fragment = ready[number][1] if number in ready else None
-            parts[number] = fragment or provisional_fragment(album.pet_id, provisional, album.chunks, params)
-    loose = _unclustered(album)
+    parts = parts_of(album, params)
+    loose = unclustered(album, album.clusters.values())
     silhouette = album.silhouette
     stamp = datetime.fromtimestamp(album.updated_ms / 1000, UTC).isoformat(timespec="milliseconds")
     stamp = stamp.replace("+00:00", "Z")
@@ -78,37 +66,56 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     )
 
 
+def parts_of(album: Album, params: Params, numbers: Container[int] | None = None) -> dict[int, bytes]:
+    """The clusters of the view as JSON, by their numbers: those of these numbers alone, if some are given."""
+    if album.serving is not None and album.serving != params.serving:
+        params = params.serving_as(album.serving)
+    ready = album.fragments if album.serving is not None else {}
+    parts: dict[int, bytes] = {}
+    for cluster in album.clusters.values():
+        if cluster.shown and (numbers is None or cluster.number in numbers):
+            number = _number(cluster)
+            held = ready.get(number)
+            parts[number] = held.raw if held else _encode(cluster_view(album.pet_id, cluster, album.cells, params))
+    for provisional in album.provisional:
+        if provisional.last > provisional.first and (numbers is None or provisional.number in numbers):
+            number = _number(provisional)
+            if held := ready.get(number):
+                parts[number] = held.raw
+            else:
+                parts[number] = _encode(provisional_view(album.pet_id, provisional, album.chunks, params))
+    return parts
+
+
 def around_wants(rendered: bytes) -> tuple[bytes, bytes]:
     """What is before and behind the number of wants in a view that has it."""
     at = rendered.index(_WANTED) + len(_WANTED)
     return rendered[:at], rendered[at + 1 :]
 
 
-def cluster_fragment(
+def cluster_view(
     pet_id: str,
     cluster: Cluster,
     cells: Mapping[int, Cell],
     params: Params,
     served: Sequence[tuple[float, Member]] | None = None,
-) -> bytes:
-    """One shown cluster as JSON. `served` are its best members where they are known already."""
+) -> view.Cluster:
+    """One shown cluster. `served` are its best members where they are known already."""
     if served is None:
         served = best_members(cluster, cells, params)
     total = sum(cells[cell_id].quality_sum for cell_id in cluster.cells)
     count = sum(cells[cell_id].quality_count for cell_id in cluster.cells)
-    return _encode(
-        view.Cluster(
-            id=cluster_id(pet_id, cluster.number),
-            label=label_of(cluster),
-            hero_image_id=choose_hero(cluster.hero, served, params.hero.margin),
-            members=[
-                view.Member(member.image_id, round(score, _DIGITS), position, member.quality)
-                for position, (score, member) in enumerate(served)
-            ],
-            quality_score=round(total / count, _DIGITS) if count else None,
-            size=cluster.size,
-            provisional=False,
-        )
+    return view.Cluster(
+        id=cluster_id(pet_id, cluster.number),
+        label=label_of(cluster),
+        hero_image_id=choose_hero(cluster.hero, served, params.hero.margin),
+        members=[
+            view.Member(member.image_id, round(score, _DIGITS), position, member.quality)
+            for position, (score, member) in enumerate(served)
+        ],
+        quality_score=round(total / count, _DIGITS) if count else None,
+        size=cluster.size,
+        provisional=False,
     )
 
 
@@ -118,22 +125,20 @@ def check_fragment(pet_id: str, number: int, raw: bytes) -> None:
         raise ValueError("it is of another cluster")
 
 
-def provisional_fragment(pet_id: str, cluster: ProvisionalCluster, chunks: Sequence[Chunk], params: Params) -> bytes:
-    """One provisional cluster as JSON; a member's score is its quality."""
+def provisional_view(pet_id: str, cluster: ProvisionalCluster, chunks: Sequence[Chunk], params: Params) -> view.Cluster:
+    """One provisional cluster; a member's score is its quality."""
     best, qualities = best_images(chunks, cluster, params.max_cluster_size)
-    return _encode(
-        view.Cluster(
-            id=cluster_id(pet_id, cluster.number),
-            label=provisional_label(cluster),
-            hero_image_id=best[0][0],
-            members=[
-                view.Member(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
-                for position, (image_id, quality) in enumerate(best)
-            ],
-            quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,
-            size=cluster.last - cluster.first,
-            provisional=True,
-        )
+    return view.Cluster(
+        id=cluster_id(pet_id, cluster.number),
+        label=provisional_label(cluster),
+        hero_image_id=best[0][0],
+        members=[
+            view.Member(image_id, round(quality, _DIGITS) if quality else 0.0, position, quality)
+            for position, (image_id, quality) in enumerate(best)
+        ],
+        quality_score=round(sum(qualities) / len(qualities), _DIGITS) if qualities else None,
+        size=cluster.last - cluster.first,
+        provisional=True,
     )
 
 
@@ -147,11 +152,11 @@ def _number(cluster: Cluster | ProvisionalCluster) -> int:
     return cluster.number
 
 
-def _unclustered(album: Album) -> list[str]:
-    """Images of clusters that are not shown, newest first."""
+def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
+    """Images of those of its clusters that are not shown, newest first."""
     members = [
         member
-        for cluster in album.clusters.values()
+        for cluster in clusters
         if not cluster.shown
         for cell_id in cluster.cells
         for member in album.cells[cell_id].members

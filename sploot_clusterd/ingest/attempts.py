@@ -11,7 +11,8 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, JobsByPet
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.order import Order
-from sploot_clusterd.ingest.planner import NeedsProfile, NeedsRows, Overtaken, PetJobs, Planner, Ready
+from sploot_clusterd.ingest.plan import NeedsProfile, NeedsRows, Overtaken, PetJobs, Ready
+from sploot_clusterd.ingest.planner import Planner
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.retry import conflict_pause

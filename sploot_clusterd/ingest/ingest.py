@@ -80,7 +80,7 @@ class Ingest:
             else None
         )
         self._compute, self._wanting = compute, wanting
-        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint)
+        self._planner = Planner(params, self.profiles, wanting, compute.checkpoint, feeds=settings.feed.enabled)
         self._lock, self._window = SharedLock(), CommitWindow()
         self._due = due
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
@@ -252,6 +252,7 @@ class Ingest:
             stopping=self._stopping,
             renew=self.leases.renew_all,
             retry_idle_ms=self._settings.stream.retry_idle_ms,
+            feed=self.store.feed,
         )
 
 

@@ -64,6 +64,8 @@ class LaneConsumer:
         self._progress = progress
         self._stopping = stopping
         self._failures = 0
+        self._known = False
+        """Whether it claimed what was its own before: whatever is its own now was delivered to this process."""
 
     async def run(self) -> None:
         """Until the lane closes or the daemon stops."""
@@ -99,8 +101,9 @@ class LaneConsumer:
         try:
             await self._reader.open()
             with self._lane.in_use():
-                async for entries in self._lane.stream.claim(self._consumer, ClaimKind.OWN):
+                async for entries in self._lane.stream.claim(self._consumer, ClaimKind.OWN, lives=self._known):
                     await self._lane.run(Batch(self._consumer, entries, self._progress))
+            self._known = True
             self._failures = 0
             self._pauses.end(self._lane.number, self._who)
             while self._goes_on:

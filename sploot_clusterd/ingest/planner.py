@@ -1,13 +1,12 @@
 """One pet's jobs and its stored state in, one commit out: pure computation, on the loop or in the pool."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
+from sploot_clusterd.changes import encode_change
 from sploot_clusterd.engine import (
     Album,
     Applied,
-    Changes,
     JobStatus,
     NeedsAllRowsError,
     NeedsProfileError,
@@ -16,87 +15,24 @@ from sploot_clusterd.engine import (
     apply,
     decode_album,
     new_album,
+    news_of,
     recluster_estimate,
     render,
     work_estimate,
 )
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.ingest.batch import Delivery, Failure
+from sploot_clusterd.ingest.plan import JobResult, NeedsProfile, NeedsRows, PetJobs, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
 from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.model import EntryId
-from sploot_clusterd.store import Commit, InsightNews, Loaded
+from sploot_clusterd.store import Commit, InsightNews
 
 _SECONDS_A_BYTE = 1e-9
 """What decoding an album costs, roughly: a gigabyte a second."""
 _SECONDS_A_BYTE_AGAIN = 4e-7
 """What clustering an album again costs, by its size without rows: 0.4 s a megabyte."""
-
-
-class PetJobs(NamedTuple):
-    """A pet's jobs, and the state that they meet. `album` is the one in memory if it is current; `all_rows` holds every
-    row, where the planner asked for them.
-    """
-
-    pet_id: str
-    jobs: Sequence[Delivery]
-    loaded: Loaded
-    album: Album | None
-    all_rows: Mapping[str, bytes] | None = None
-
-
-class JobResult(NamedTuple):
-    """`changed` is False of a repetition, and of a job that was accepted before the pet was erased.
-
-    `says_otherwise`: the album remembers another job under its id.
-    """
-
-    delivery: Delivery
-    changed: bool
-    says_otherwise: bool = False
-
-
-class Ready(NamedTuple):
-    """A commit, and what it makes of each of its jobs; nothing to commit where it has none.
-
-    `album` is the state after it, None where the pet has none, `changes` what is new in it, if anything, and `moved`
-    whether it moved to a newer profile.
-    """
-
-    commit: Commit
-    jobs: Sequence[JobResult] = ()
-    album: Album | None = None
-    changes: Changes | None = None
-    moved: bool = False
-    failures: Sequence[Failure] = ()
-
-
-class NeedsRows(NamedTuple):
-    """Every row of the pet is to be loaded, to plan `rest` again: the jobs that have not failed."""
-
-    rest: PetJobs
-    failures: Sequence[Failure] = ()
-
-
-class NeedsProfile(NamedTuple):
-    """A profile is to be fetched, to plan `rest` again."""
-
-    rest: PetJobs
-    model_version: str
-    generation: int
-    failures: Sequence[Failure] = ()
-
-
-class Overtaken(NamedTuple):
-    """The album moved on meanwhile: the pet is to be loaded, and `rest` applied, anew."""
-
-    rest: PetJobs
-    failures: Sequence[Failure] = ()
-
-
-Plan = Ready | NeedsRows | NeedsProfile | Overtaken
-"""`failures` are those of jobs that are neither in the commit nor in the `rest`."""
 
 
 class Planner:
@@ -108,12 +44,15 @@ class Planner:
         profiles: ProfileRegistry,
         wanting: Wanting | None = None,
         checkpoint: Callable[[], None] = lambda: None,
+        *,
+        feeds: bool = False,
     ) -> None:
-        """`checkpoint` is called between the steps of what takes long."""
+        """`checkpoint` is called between the steps of what takes long; `feeds`: commits tell the feed of changes."""
         self._params = params
         self._profiles = profiles
         self._wanting = wanting
         self._checkpoint = checkpoint
+        self._feeds = feeds
 
     def estimate(self, pet: PetJobs) -> float:
         """Seconds that `plan` will take, roughly."""
@@ -180,6 +119,7 @@ class Planner:
             profiles=profiles,
             complete=pet.all_rows is not None or not pet.loaded.token,
             with_wants=self._wanting is not None,
+            with_faces=self._feeds,
             checkpoint=self._checkpoint,
         )
 
@@ -212,7 +152,12 @@ class Planner:
             used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
             insights=insights,
+            change=self._change(album, applied.album, results) if self._feeds and applied.changed else None,
         )
+
+    def _change(self, before: Album, after: Album, results: Sequence[JobResult]) -> bytes:
+        jobs = [each.delivery.job.job_id for each in results if each.changed]
+        return encode_change(news_of(before, after, jobs, self._params))
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""

@@ -15,7 +15,7 @@ from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
 from sploot_clusterd.pauses import Pauses
-from sploot_clusterd.store import ClaimKind, Entry
+from sploot_clusterd.store import ClaimKind, Entry, Feed
 from sploot_clusterd.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,12 @@ class Reclaimer:
         stopping: asyncio.Event,
         renew: Callable[[], Awaitable[object]],
         retry_idle_ms: int,
+        feed: Feed | None = None,
     ) -> None:
         """`renew` keeps what this process has in hand from being taken over."""
         self._consumer = consumer
         self._living = living
+        self._feed = feed
         self._lanes = lanes
         self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
         """What others held of partitions that this process reads now."""
@@ -149,13 +151,14 @@ class Reclaimer:
         return await self.claim(ClaimKind.IDLE)
 
     async def upkeep(self) -> int:
-        """Forgets consumers of processes long gone, erase marks that nothing older needs, and records of nothing."""
+        """Forgets consumers long gone, erase marks that nothing older needs, records of nothing, and old events."""
         return await self._of_each(self._working(), self._upkeep_of)
 
     async def _upkeep_of(self, lane: Lane) -> int:
         done = await lane.stream.forget_idle_consumers(_IDLE_CONSUMER_MS, self._living)
         done += await lane.stream.sweep_erase_marks()
-        return done + await lane.stream.sweep_records()
+        done += await lane.stream.sweep_records()
+        return done + (await self._feed.trim(lane.number) if self._feed else 0)
 
     def _open(self) -> list[Lane]:
         return [lane for lane in self._lanes if lane.is_open]

@@ -15,7 +15,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import ClusterdError, Reason, StrayJobError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.planner import Ready
+from sploot_clusterd.ingest.plan import Ready
 from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting

@@ -6,6 +6,7 @@ bytes mean, and when to do what.
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
+from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
@@ -34,6 +35,8 @@ __all__ = [
     "CommitOutcome",
     "Committed",
     "Entry",
+    "Feed",
+    "FeedFigures",
     "Finding",
     "FleetLetters",
     "GroupMoved",

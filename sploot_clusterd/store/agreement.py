@@ -145,7 +145,7 @@ def _not_compared(error: StoreUnavailableError) -> Finding:
 def _compared(settings: Settings) -> dict[str, Any]:
     """What has to be alike, by the settings' names."""
     values: dict[str, Any] = {}
-    for section in ("clusters", "albums", "limits", "stream", "profiles", "engine"):
+    for section in ("clusters", "albums", "limits", "stream", "profiles", "feed", "engine"):
         values |= dict(_flat(section, asdict(getattr(settings, section))))
     return {name: value for name, value in values.items() if name not in _OWN_AFFAIR}
 

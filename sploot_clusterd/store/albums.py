@@ -4,11 +4,12 @@ The store moves bytes. What they mean is the engine's. Rows of images live in a 
 small state can be read whole without its vectors.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.model import SAMPLE_LIMIT, EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import Commit, CommitOutcome, CommitSettings, Committed, call, next_tokens
@@ -44,11 +45,20 @@ class Loaded(NamedTuple):
 class AlbumStore:
     """Loads and commits albums of one consumer group."""
 
-    def __init__(self, gateway: Gateway, settings: Settings, *, most_sampled: int = SAMPLE_LIMIT) -> None:
-        """`most_sampled` images make a full sample of the fleet."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        settings: Settings,
+        *,
+        most_sampled: int = SAMPLE_LIMIT,
+        trim: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """`most_sampled` images make a full sample of the fleet; `trim` is called where the feed is too large."""
         self._gateway = gateway
         life = settings.albums.ttl_seconds or 0
         self._settings = CommitSettings(settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled)
+        self._most_feed_bytes = settings.feed.bytes
+        self._trim = trim
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
         """All of them in one round trip, in order. Raises StoreUnavailableError."""
@@ -78,7 +88,12 @@ class AlbumStore:
             for each, token in zip(commits, tokens, strict=True)
         ]
         replies = await self._gateway.run_for_pets(scripts.COMMIT, calls)
-        return [_committed(reply, token) for reply, token in zip(replies, tokens, strict=True)]
+        outcomes = [_committed(reply, token) for reply, token in zip(replies, tokens, strict=True)]
+        fed = max([each.feed_bytes for each in outcomes if isinstance(each, Committed)], default=0)
+        if self._trim and fed > self._most_feed_bytes:
+            with suppress(StoreUnavailableError):  # the next commit tries again
+                await self._trim()
+        return outcomes
 
 
 def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
@@ -107,5 +122,7 @@ def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
 def _committed(reply: Any, token: bytes) -> Committed | Exception:
     if isinstance(reply, Exception):
         return reply
-    what, *ours = reply
-    return Committed(CommitOutcome(what.decode()), token, ours)
+    what, *rest = reply
+    if what == b"ok":
+        return Committed(CommitOutcome.COMMITTED, token, feed_bytes=int(rest[0]))
+    return Committed(CommitOutcome(what.decode()), token, rest)

@@ -1,6 +1,7 @@
 """A commit as the script takes it: a pet's new state, what it rests on, and the entries that it settles."""
 
 import secrets
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
@@ -51,6 +52,8 @@ class Commit(NamedTuple):
     used_profiles: Collection[UsedProfile] = ()
     offers: Collection[Offer] = ()
     insights: InsightNews | None = None
+    change: bytes | None = None
+    """What the feed is told, as JSON; None where changes are not fed."""
 
 
 _NO_NEWS: Final = InsightNews()
@@ -70,6 +73,8 @@ class Committed(NamedTuple):
     outcome: CommitOutcome
     token: bytes
     ours: Collection[bytes] = ()
+    feed_bytes: int = 0
+    """What the feed takes with this one's event."""
 
 
 class CommitSettings(NamedTuple):
@@ -101,6 +106,10 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
     if commit.insights is not None:
         insights_at = len(COMMIT.keys) + len(more_keys) + 1
         more_keys += keys.of_insights(commit.pet_id)
+    fed: Sequence[Argument] = ()
+    if commit.change is not None:
+        more_keys += [keys.feed, keys.feed_index]
+        fed = commit.change, int(time.time() * 1000)
     news = commit.insights or _NO_NEWS
     return Call(
         {
@@ -130,6 +139,7 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "new_wants": news.new_wants,
             "old_wants": news.old_wants,
             "untold": _flat(news.untold.items()),
+            "fed": fed,
         },
         more_keys,
     )

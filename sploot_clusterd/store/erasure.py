@@ -1,4 +1,4 @@
-"""Forgetting a pet: its album, its view, what it is wanted or told of, its images in samples, its dead letters."""
+"""Forgetting a pet: its album, its view, what it is wanted or told of, images in samples, dead letters, events."""
 
 from typing import Final
 
@@ -9,12 +9,15 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway
 
 _LETTERS_A_PAGE: Final = 100
+_EVENTS_A_PAGE: Final = 500
 
 
 class Erasure:
     """Where there are several partitions, all are gone through: a dead letter that names two pets lies with one."""
 
-    def __init__(self, gateway: Gateway, layout: Layout) -> None:
+    def __init__(self, gateway: Gateway, layout: Layout, *, feeds: bool) -> None:
+        """`feeds`: the change feed is told of erasures."""
+        self._feeds = feeds
         self._gateway = gateway
         self._layout = layout
         self._models: list[bytes] = []
@@ -55,13 +58,32 @@ class Erasure:
         while True:
             models = self._models
             # No sample of ours has a name that is no UTF-8.
+            is_its_own = keys is self._layout.of(pet_id)
             samples = [key for model in models for key in keys.sample(model.decode(errors="replace"))]
             what, *told = await self._gateway.at(keys).run(
-                scripts.ERASE, more_keys=samples, pet_id=pet_id, slots=slots(pet_id), models=models
+                scripts.ERASE,
+                more_keys=samples,
+                pet_id=pet_id,
+                tells=int(self._feeds and is_its_own),
+                slots=slots(pet_id),
+                models=models,
             )
             if what == b"ok":
+                await self._erase_events(pet_id, keys, told[1])
                 return int(told[0])
             (self._models,) = told
+
+    async def _erase_events(self, pet_id: str, keys: Keys, last: bytes) -> None:
+        """Those up to the last one that was there at the erasure, the oldest first: each leads to the one before it, so
+        that what is left by an erasure that breaks off is found by the next.
+        """
+        way, ids = self._gateway.at(keys), list[bytes]()
+        while last:
+            last, page = await way.run(scripts.PET_EVENTS, pet_id=pet_id, from_id=last, most=_EVENTS_A_PAGE)
+            ids += page
+        ids.reverse()
+        for first in range(0, len(ids), _EVENTS_A_PAGE):
+            await way.run(scripts.DROP_EVENTS, ids=ids[first : first + _EVENTS_A_PAGE])
 
     async def _erase_letters(self, pet_id: str, keys: Keys) -> int:
         gone = 0

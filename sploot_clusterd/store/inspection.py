@@ -44,7 +44,7 @@ def faults(keys: Keys, names: Sequence[str], states: Sequence[tuple[bytes, bytes
                 f"RENAME it or DEL it there, or mend clusters.namespace and stream.key",
                 key in keys.shared,
             )
-        elif last_id == str(HIGHEST_ID):
+        elif last_id == str(HIGHEST_ID) and key != keys.feed:  # which the next commit begins anew
             yield KeyFault(key, _exhausted(keys, key), shared=True)
 
 

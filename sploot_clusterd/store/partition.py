@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
@@ -11,6 +12,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.albums import AlbumStore
+from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.pending import PendingEntries
 from sploot_clusterd.store.stream import Stats, Stream
@@ -31,7 +33,7 @@ class Partition(NamedTuple):
 
 
 def open_partitions(
-    gateway: Gateway, of: Sequence[Keys], count: int, settings: Settings, metrics: Metrics
+    gateway: Gateway, of: Sequence[Keys], count: int, settings: Settings, metrics: Metrics, *, feed: Feed | None
 ) -> list[Partition]:
     """Those with these keys, over one way to Redis. Each has its share, of `count`, of what the settings give the
     stream.
@@ -42,17 +44,22 @@ def open_partitions(
         way = gateway.at(keys)
         stream = Stream(way, settings.stream, metrics)
         pending = PendingEntries(way, settings.stream.group)
-        partitions.append(
-            Partition(keys.partition, keys, stream, pending, AlbumStore(way, settings, most_sampled=sampled))
-        )
+        trim = partial(feed.trim, keys.partition) if feed else None
+        albums = AlbumStore(way, settings, most_sampled=sampled, trim=trim)
+        partitions.append(Partition(keys.partition, keys, stream, pending, albums))
     return partitions
 
 
 def share(settings: Settings, count: int) -> Settings:
-    """The settings as one of so many partitions has them: its part of what jobs and dead letters may take."""
+    """The settings as one of so many partitions has them: its part of what jobs, dead letters and events may take."""
     stream = settings.stream
-    maxlen, letter_bytes = (-(-whole // count) for whole in (stream.maxlen, stream.dead_letter_bytes))
-    return replace(settings, stream=replace(stream, maxlen=maxlen, dead_letter_bytes=letter_bytes))
+    wholes = stream.maxlen, stream.dead_letter_bytes, settings.feed.bytes
+    maxlen, letter_bytes, feed_bytes = (-(-whole // count) for whole in wholes)
+    return replace(
+        settings,
+        stream=replace(stream, maxlen=maxlen, dead_letter_bytes=letter_bytes),
+        feed=replace(settings.feed, bytes=feed_bytes),
+    )
 
 
 def sampled_in_each(count: int) -> int:

@@ -13,6 +13,7 @@ Kind = Literal[
     "claim",
     "commit",
     "erase",
+    "feed",
     "insights",
     "load",
     "order",
@@ -32,7 +33,7 @@ _LUA: Final = resources.files(__package__) / "lua"
 _TYPES: Final = {"": str, "bytes": bytes, "int": int}
 _PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
 _FENCE: Final = (_LUA / "_fence.lua").read_text()
-_PARTS: Final = tuple((_LUA / f"{name}.lua").read_text() for name in ("_ids", "_letters", "_due"))
+_PARTS: Final = tuple((_LUA / f"{name}.lua").read_text() for name in ("_ids", "_letters", "_due", "_feed", "_events"))
 """What some scripts share; each may use what is in those before it."""
 
 
@@ -166,7 +167,7 @@ COMMIT: Final = Script(
     "stream attempts album images view erased profiles",
     "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes rest_of_view:bytes view_life:int "
     "album_life:int most_sampled:int most_models:int insights_at:int",
-    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold",
+    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold fed",
     fenced=True,
 )
 RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
@@ -207,8 +208,8 @@ DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_size
 ERASE: Final = Script(
     "erase",
     "erase",
-    "stream album images view erased dead_letters profiles wanted asked untold wants tellings",
-    "pet_id",
+    "stream album images view erased dead_letters profiles wanted asked untold wants tellings feed feed_index",
+    "pet_id tells:int",
     "slots models",
     fenced=True,
 )
@@ -242,6 +243,15 @@ TAKE_UNTOLD: Final = Script("take_untold", "insights", "untold tellings", "pet_i
 SETTLE_UNTOLD: Final = Script(
     "settle_untold", "insights", "untold tellings", "pet_id delay_ms:int", "told", fenced=True
 )
+READ_FEED: Final = Script(
+    "read_feed", "feed", "feed feed_index", "place most:int most_bytes:int", writes=False, repeatable=True
+)
+PET_EVENTS: Final = Script(
+    "pet_events", "erase", "feed", "pet_id from_id:bytes most:int", writes=False, repeatable=True
+)
+DROP_EVENTS: Final = Script("drop_events", "erase", "feed feed_index", "", "ids", repeatable=True)
+TRIM_FEED: Final = Script("trim_feed", "upkeep", "feed feed_index", "life:int most_bytes:int page_size:int")
+FEED_FIGURES: Final = Script("feed_figures", "upkeep", "feed feed_index", "", writes=False, repeatable=True)
 BEAT: Final = Script("beat", "upkeep", "members", "member lives:int")
 HOLD: Final = Script("hold", "upkeep", "", "member lives:int")
 LET_GO: Final = Script("let_go", "upkeep", "", "member")

@@ -1,5 +1,6 @@
 """The store as the rooms above open it: one way to Redis, and what it is used for."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from sploot_clusterd.config import Settings
@@ -10,6 +11,7 @@ from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
+from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
@@ -41,13 +43,19 @@ class Store:
         self._servers = Servers(gateway, in_cluster=settings.redis.cluster)
         self._agreement = Agreement(gateway.at(layout.plain), settings)
         self.recorded = Recorded(gateway.at(layout.plain), layout, settings.stream.group)
+        self.feed = Feed(gateway, layout, settings.feed, metrics) if settings.feed.enabled else None
         self._count = len(layout.partitions)
         """What the settings give the stream is divided by it, until the process is started again."""
-        self.partitions = open_partitions(gateway, layout.partitions, self._count, settings, metrics)
+        self.partitions = self._opened(layout.partitions)
         """The list grows where there come to be more."""
         self._streams = {partition.number: partition.stream for partition in self.partitions}
         maxlen = share(settings, len(self.partitions)).stream.maxlen
-        self.views = ViewStore(gateway, layout, settings.stream.group, metrics, maxlen=maxlen, follow=self.follow)
+        self.views = ViewStore(
+            *(gateway, layout, settings.stream.group, metrics),
+            maxlen=maxlen,
+            follow=self.follow,
+            feeds=settings.feed.enabled,
+        )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
@@ -113,8 +121,11 @@ class Store:
             return
         self.layout.follow(placing)
         new = self.layout.partitions[len(self.partitions) :]
-        self.partitions += open_partitions(self.gateway, new, self._count, self._settings, self._metrics)
+        self.partitions += self._opened(new)
         self._streams |= {partition.number: partition.stream for partition in self.partitions}
+
+    def _opened(self, of: Sequence[Keys]) -> list[Partition]:
+        return open_partitions(self.gateway, of, self._count, self._settings, self._metrics, feed=self.feed)
 
     async def others(self) -> list[str]:
         """Processes that work on what is stored, or did within the last minutes. Raises StoreUnavailableError."""

@@ -196,7 +196,7 @@ class Transfer:
         versions = [version.decode(errors="replace") for version in states[::2]]
         keys = [key for version in versions for key in (source.profile(version), *source.sample(version))]
         keys += [source.attempts, source.wants, source.tellings, source.erased, source.profiles, source.learning]
-        keys += [source.dead_letters, source.letter_sizes, source.letter_pets]
+        keys += [source.dead_letters, source.letter_sizes, source.letter_pets, source.feed, source.feed_index]
         for key in keys:
             await self._gateway.at(source).command("upkeep", "UNLINK", key)
 

@@ -59,9 +59,10 @@ class ViewStore:
         *,
         maxlen: int,
         follow: Callable[[], Awaitable[None]],
+        feeds: bool = False,
     ) -> None:
         """`maxlen` is how many unsettled entries a partition may hold; `follow` has the layout go by what is recorded
-        of it.
+        of it; `feeds` as `Erasure` takes it.
         """
         self._gateway = gateway
         self._layout = layout
@@ -69,7 +70,7 @@ class ViewStore:
         self._maxlen = maxlen
         self._follow = follow
         self._refused = metrics.backlog_refused
-        self._erasure = Erasure(gateway, layout)
+        self._erasure = Erasure(gateway, layout, feeds=feeds)
         self._reads = PetReads(gateway, layout, follow)
         self._views = self._shared(self._new_reads, layout.of)
         self._submits = self._shared(self._new_submits, lambda job: layout.of(job.pet_id))

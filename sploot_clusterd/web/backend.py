@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from sploot_clusterd.changes import Events
+
 
 class Questions(Protocol):
     """What to ask users."""
@@ -40,8 +42,24 @@ class Backend(Protocol):
         """Milliseconds of a round trip."""
 
 
+class Changes(Protocol):
+    """The change feed. Every method may raise StoreUnavailableError."""
+
+    @property
+    def partitions(self) -> int:
+        """How many there are, each with a feed: that may change."""
+
+    async def read(self, partition: int, place: str, most: int) -> Events:
+        """At most so many events behind a place: an event's id, its sequence, or "" before all."""
+
+    async def wait_beyond(self, partition: int, newest: str, seconds: float) -> None:
+        """Until there is an event behind the newest one, or for so long."""
+
+
 class Behind(NamedTuple):
     """What stands behind the routes."""
 
     store: Backend
     questions: Questions
+    changes: Changes | None = None
+    """None where they are not fed."""

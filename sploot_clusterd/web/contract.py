@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
 from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
 
@@ -70,6 +71,43 @@ class RedisHealth(Struct):
     ping_ms: Annotated[float, Meta(ge=0.0)]
 
 
+class FeedGone(Struct):
+    """`newest` is the place from which to go on, after all views were read."""
+
+    detail: str
+    newest: str
+
+
+FED: Final = Page(
+    0,
+    [
+        Event(
+            "2-1764210000123",
+            2,
+            "2025-11-27T02:20:00.123Z",
+            "1-1764209990017",
+            "changed",
+            "pet_123",
+            "5f0c6d2ab81e4973",
+            "5f0c6d2ab81e4973.1",
+            "c03d5ee9a7714b02.2",
+            Change(
+                2,
+                ["job_457"],
+                2,
+                9,
+                1,
+                [
+                    ClusterChange("pet_123-cluster-0", "changed", size=5, images_in=["img_009"]),
+                    ClusterChange("pet_123-cluster-2", "merged", successor="pet_123-cluster-0", images_out=["img_004"]),
+                ],
+                ImageChange(images_out=["img_004"]),
+            ),
+        )
+    ],
+    "2-1764210000123",
+    "2-1764210000123",
+)
 JOB: Final = {
     "pet_id": "pet_123",
     "job_id": "job_456",

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sploot_clusterd.model import CorrectionsRequest, JobRequest
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
+from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
@@ -163,6 +164,27 @@ QUESTIONS: Final = (
     ),
 )
 
+FEED: Final = (
+    Route(
+        "GET",
+        "/internal/feed",
+        Feeding.feed,
+        "Read what changed for readers, event by event; with `wait` as soon as something did.",
+        {
+            200: Answer("Events behind the place `after`, in their order.", contract.FED),
+            410: Answer(
+                "Events after this place are not here any more, or it is none of this feed's.",
+                contract.FeedGone("events after 17 are not here any more", "85-1764210000123"),
+            ),
+            422: refused(
+                "A parameter breaks its rule, or there is no such partition.", "partition: expected `int` <= 0"
+            ),
+            501: refused("The feed is off.", "the feed is off: set feed.enabled (FEED_ENABLED) in every process"),
+        },
+        query=After,
+    ),
+)
+
 METRICS: Final = (
     Route(
         "GET",
@@ -180,4 +202,4 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *FEED, *METRICS)

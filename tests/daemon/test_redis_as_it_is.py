@@ -31,7 +31,7 @@ class Server:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
         self.looks = self.asked = 0
-        self.plain = None
+        self.plain = self.feed = None
 
     async def look(self) -> list[Finding]:
         self.looks += 1

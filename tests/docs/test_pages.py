@@ -175,7 +175,11 @@ def test_every_status_is_explained():
         given |= {int(status) for status in re.findall(r"RefusedError\((\d{3})", file.read_text())}
     explained = {
         cells[0]
-        for page, section in ((PRODUCERS, "Answers"), (ROOT / "docs/readers.md", "When there is no view"))
+        for page, section in (
+            (PRODUCERS, "Answers"),
+            (ROOT / "docs/readers.md", "When there is no view"),
+            (ROOT / "docs/feed.md", "Over HTTP"),
+        )
         for cells in table_rows(page, section)
     }
     assert len(given) >= 10

@@ -70,9 +70,10 @@ class Pet:
     fields: dict[bytes, bytes] = field(default_factory=dict)
     loaded_all: int = 0
     profiles: Profiles = NO_PROFILES
+    with_faces: bool = False
 
     def apply(self, *jobs: Job, now_ms: int = START_MS, with_wants: bool = False) -> Applied:
-        how = {"profiles": self.profiles, "with_wants": with_wants}
+        how = {"profiles": self.profiles, "with_wants": with_wants, "with_faces": self.with_faces}
         rows = self.rows(images_named(jobs))
         try:
             applied = apply(self.album, jobs, rows, self.params, now_ms, **how)

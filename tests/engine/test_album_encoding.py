@@ -7,7 +7,7 @@ import pytest
 
 from sploot_clusterd.engine import Params, apply, decode_album, render
 from sploot_clusterd.engine.album import Cell, Cluster, Member
-from sploot_clusterd.engine.render import RENDERING, cluster_fragment
+from sploot_clusterd.engine.render import RENDERING, cluster_view
 from sploot_clusterd.errors import BadStateError
 from tests.engine.pet import Pet, job, photos
 
@@ -202,7 +202,7 @@ def test_whoever_changes_how_clusters_are_rendered_raises_the_constant():
     cells = {0: Cell(0, quality_sum=0.5, quality_count=2)}
     served = [(0.123456, Member("a", (1, 0), 0, None, 1.0, 0)), (0.1, Member("b", (1, 0), 1, 0.5, 1.0, 0))]
 
-    raw = cluster_fragment("pet_123", cluster, cells, Params(), served)
+    raw = msgspec.json.encode(cluster_view("pet_123", cluster, cells, Params(), served))
 
     assert RENDERING == 2
     assert raw == (

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sploot_clusterd.engine import decode_album
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.errors import BadStateError
+from tests.faults.fed import feed_breaches
 from tests.faults.fleet import Fleet
 from tests.faults.load import Ledger
 
@@ -26,6 +27,8 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     """Images of accepted jobs that are not there."""
     details: list[str] = field(default_factory=list)
+    unfed: list[str] = field(default_factory=list)
+    """Where the change feed tells something else than what happened."""
 
     def breaches(self, *, never: int = 0, dead_letters: int = 0) -> list[str]:
         """What speaks against "each job had its effect exactly once", but for what has to be excused."""
@@ -33,7 +36,7 @@ class Verdict:
         breaches = [f"{count} {what}" for what, count in found.items() if count]
         if self.dead_letters != dead_letters:
             breaches.append(f"{self.dead_letters} dead letters, not {dead_letters}")
-        return breaches
+        return breaches + self.unfed
 
 
 async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> Verdict:
@@ -45,6 +48,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
     result = Verdict(dead_letters=len(await fleet.letters()))
     if one_history:
         result.twice += sum(times > 1 for times in _commits(fleet).values())
+        result.unfed += await feed_breaches(fleet)
     for pet in sorted({*ledger.accepted, *ledger.unsure}):
         accepted, unsure = set(ledger.accepted.get(pet, ())), ledger.unsure.get(pet, set())
         try:

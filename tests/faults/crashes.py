@@ -1,5 +1,6 @@
 """Daemons that die at a named point: just before Redis is asked for something, or just after it has done it."""
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +46,9 @@ _ERASE = (
     Point("erase", after=False),
     Point("erase", after=True),
     Point("erase_letters", after=False),
+    Point("drop_events", after=False),
     Point("erase_letters", after=True),
+    Point("drop_events", after=True),
 )
 
 
@@ -106,7 +109,7 @@ async def while_suspecting(directory: Path, seed: int, size: Size) -> Outcome:
 
 
 async def while_erasing(directory: Path, seed: int, size: Size) -> Outcome:
-    """Around both scripts of DELETE. Its caller asks again, and then nothing is left of the pet, or comes back."""
+    """Around the scripts of DELETE. Its caller asks again, and then nothing is left of the pet, or comes back."""
     erased: list[str] = []
     left: list[str] = []
 
@@ -197,6 +200,8 @@ async def _left_of(fleet: Fleet, pets: Sequence[str], left: list[str]) -> None:
     keys = [f"{NAMESPACE}:{kind}:{pet}" for pet in pets for kind in ("album", "images", "state")]
     left += [key for key in keys if await fleet.redis.exists(key)]
     left += sorted(await _pets_of_letters(fleet) & set(pets))
+    events = [json.loads(fields[b"event"]) for _, fields in await fleet.redis.xrange(f"{NAMESPACE}:feed")]
+    left += [f"an event of {each['pet_id']}" for each in events if each["kind"] != "erased" and each["pet_id"] in pets]
 
 
 async def _pets_of_letters(fleet: Fleet) -> set[str]:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from tests.faults.checker import verdict_of_removals
+from tests.faults.fed import FED
 from tests.faults.fleet import RETRY_IDLE_MS, Fleet
 from tests.faults.harm import (
     GROUP,
@@ -28,7 +29,7 @@ _RECLAIM_MS = 2000
 
 async def kill_storm(directory: Path, seed: int, size: Size, code: Path | None = None) -> Outcome:
     """Kill -9 of a daemon, again and again."""
-    async with Fleet(directory, **({"code": code} if code else {})) as fleet:
+    async with Fleet(directory, env=FED, **({"code": code} if code else {})) as fleet:
         return await applied_once(fleet, seed, size, kill)
 
 

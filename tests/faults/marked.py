@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from sploot_clusterd.cli import main
 from sploot_clusterd.engine import Album, Applied, Profiles
 from sploot_clusterd.ingest.batch import Delivery
-from sploot_clusterd.ingest.planner import PetJobs, Planner
+from sploot_clusterd.ingest.plan import PetJobs
+from sploot_clusterd.ingest.planner import Planner
 
 FAILS_ONCE = "fails-once"
 """Its first run raises, its second does not."""

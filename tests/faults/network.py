@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.checker import verdict
+from tests.faults.fed import FED
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, SOON, Outcome, Size, applied_once, recovered, wait_for_harm
 from tests.faults.load import Load
@@ -32,7 +33,7 @@ async def behind_proxies(
             proxy = Proxy(directory / f"p{number}.sock", fleet.server.socket, rule)
             proxies.append(await open_proxies.enter_async_context(proxy))
             url = f"unix://{proxy.path}"
-            await fleet.add_daemon({"REDIS_URL": url}, "tests.faults.marked").start()
+            await fleet.add_daemon({"REDIS_URL": url, **FED}, "tests.faults.marked").start()
         yield fleet, proxies
         for daemon in fleet.daemons:  # before their proxies go, or they would see one more harm
             daemon.kill()

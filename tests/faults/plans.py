@@ -142,4 +142,6 @@ _INSIGHTS = (
     Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(1500, 100, 10)),
     Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(1500, 100, 6)),
 )
+KILLS_AND_LOSSES = frozenset({*_KILLS, *_NETWORK})
+"""The heart of it, which the README's test command runs in small; the others wait for `pytest -m faults`."""
 PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_CLUSTER, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)

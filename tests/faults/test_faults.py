@@ -13,7 +13,7 @@ import pytest
 from tests.faults import kills, order
 from tests.faults.fleet import Fleet
 from tests.faults.harm import Outcome, Size
-from tests.faults.plans import PLANS
+from tests.faults.plans import KILLS_AND_LOSSES, PLANS
 from tests.faults.table import Row, refreshed
 
 pytestmark = pytest.mark.timeout(180)
@@ -34,6 +34,8 @@ def small_runs() -> Iterator[object]:
         marks = [pytest.mark.skipif(bool(plan.missing()), reason=plan.missing() or "nothing is missing")]
         if plan.needs in _MARKS:
             marks.append(_MARKS[plan.needs])
+        elif plan not in KILLS_AND_LOSSES:
+            marks.append(pytest.mark.faults)
         yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks)
 
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.ingest import apart, attempts, shares
-from sploot_clusterd.ingest.planner import PetJobs, Planner
+from sploot_clusterd.ingest.plan import PetJobs
+from sploot_clusterd.ingest.planner import Planner
 from tests.ingest.any_jobs import PET, jobs
 from tests.support.side import Side, image
 from tests.support.waiting import eventually

@@ -32,6 +32,9 @@ async def test_all_that_lies_with_a_pet_goes_along(opens: Opens, redis: Redis, c
             await redis.hgetall(keys.profile("m")) == {b"1": b"bytes", b"1:sha1": b"digest"} or keys.partition < count
         )
         assert await redis.hget(keys.routed, "last") is None
+    for keys in store.layout.several:
+        is_left = count > keys.partition and target > keys.partition
+        assert await redis.exists(keys.feed, keys.feed_index) == 2 * is_left, "events stay, and go with their partition"
 
 
 @pytest.mark.parametrize("before_it", [True, False], ids=["before", "after"])

@@ -103,6 +103,9 @@ async def sow(redis: Redis, store: Store) -> None:
             await redis.hset(store.layout.several[store.layout.number(pet)].origins, pet, "9-9")
     for n, pet in enumerate(PETS):
         await redis.xadd(store.layout.of(pet).stream, {"pet_id": pet, "image_ids": f'["second-{n}"]'})
+    for keys in store.layout.partitions:
+        await redis.xadd(keys.feed, {"event": "{}"}, "1-1")
+        await redis.hset(keys.feed_index, "*", "1-1 202")
     await redis.hset(store.layout.partitions[0].profiles, "m", "1")
     await redis.hset(store.layout.partitions[0].profile("m"), mapping={"1": "bytes", "1:sha1": "digest"})
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from redis.asyncio import Redis
 
-from sploot_clusterd.config import ProfilesSettings, Settings
+from sploot_clusterd.config import FeedSettings, ProfilesSettings, Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
 from sploot_clusterd.health import Health
@@ -99,10 +99,16 @@ def image(name: str, *vector: float) -> dict:
 
 @asynccontextmanager
 async def opened_side(
-    url: str, params: Params, *, moves_per_second: float = 5.0, health: Health | None = None
+    url: str,
+    params: Params,
+    *,
+    moves_per_second: float = 5.0,
+    health: Health | None = None,
+    feeds: bool = False,
 ) -> AsyncIterator[Side]:
     """A side over the Redis at the URL."""
     settings, metrics, stopping = _settings(url, moves_per_second), Metrics(), asyncio.Event()
+    settings = replace(settings, feed=FeedSettings(enabled=feeds))
     health = health or Health(60.0)
     store, redis = Store.open(settings, metrics), Redis.from_url(url, protocol=2)
     await store.partitions[0].stream.ensure_group()

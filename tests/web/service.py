@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
@@ -29,6 +30,9 @@ JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
 
 
+EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
+
+
 GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
 """Method and path of each route that wants a token."""
 
@@ -40,7 +44,7 @@ def body_for(path: str) -> bytes:
 
 @dataclass
 class FakeStore:
-    """The web's half of the store, and who works out questions.
+    """The web's half of the store, who works out questions, and who knows what changed.
 
     `error` is raised by whatever is called next; a batch has `room` before it.
     """
@@ -49,6 +53,10 @@ class FakeStore:
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
     room: int = 0
+    partitions: int = 2
+    events: list[Event] = field(default_factory=lambda: [EVENT])
+    waited: list[tuple[int, str, float]] = field(default_factory=list)
+    at_wait: Callable[[], None] = lambda: None
 
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
@@ -57,6 +65,18 @@ class FakeStore:
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
         return SUGGESTED[limit > 1] if pet_id in self.views else None
+
+    async def read(self, partition: int, place: str, most: int) -> Events:
+        """Its events are those of partition 1."""
+        self._fail()
+        events = self.events if partition == 1 else []
+        places = ["", *(event.id for event in events)]
+        found = events[places.index(place) :] if place in places else []
+        return Events(found[:most], places[-1], place in places)
+
+    async def wait_beyond(self, partition: int, newest: str, seconds: float) -> None:
+        self.waited.append((partition, newest, seconds))
+        self.at_wait()
 
     async def submit(self, _pet_id: str, payload: bytes) -> None:
         self._fail()

@@ -82,6 +82,7 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
 SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
+FEED = "GET /internal/feed"
 FULL = BacklogFullError("full")
 
 
@@ -116,6 +117,10 @@ ANSWERS = [
     Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
     Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
     Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
+    Case(FEED, 200, asked(f"{FEED}?partition=1")),
+    Case(FEED, 410, asked(f"{FEED}?after=17-1")),
+    Case(FEED, 422, asked(f"{FEED}?partition=2")),
+    Case(FEED, 422, asked(f"{FEED}?after=x")),
     Case(INVALIDATE, 202, asked(INVALIDATE)),
     Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
     Case(ERASE, 200, asked(ERASE)),
@@ -176,7 +181,7 @@ def test_every_documented_answer_was_seen(document: dict[str, Any]):
     assert seen <= documented
     left = {(name, status) for name, status in documented - seen if name != "GET /metrics"}
     probes = ("GET /healthz", "GET /readyz", "GET /openapi.json")
-    assert left == {(BATCH, 503), *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
+    assert left == {(BATCH, 503), (FEED, 501), *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
 
 
 async def test_it_is_served_without_a_token(service: Service, client: ClientSession, document: dict[str, Any]):

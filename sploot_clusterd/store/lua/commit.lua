@@ -1,7 +1,7 @@
 -- Write one pet's new state and settle the entries that led to it: all of it, or nothing.
 -- KEYS  stream, attempts, album, images, view, erased, profiles; then the profiles of each model version that the state
 --       was computed with; then images and slots of each sample that is offered something; then, where insights are
---       fetched, wanted, asked, untold, wants and tellings
+--       fetched, wanted, asked, untold, wants and tellings; at last, where changes are fed, feed and feed_index
 -- ARGV  group, consumer, pet_id; token: what the state was computed from ('' for a new album); new_token ('' if the album
 --       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); rest_of_view, before which
 --       the number of insights belongs that the pet wants ('': nowhere); view_life and album_life
@@ -10,14 +10,14 @@
 --       entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
 --       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
 --       image; new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of it, ''
---       if nothing any more
--- Reply {'ok'}; {'conflict'} if the album or the erase mark moved on; {'lost', ids that are still ours...};
---       {'profile_changed'} if one of the profiles is not the one that is stored
+--       if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms
+-- Reply {'ok', bytes that the feed takes, 0 where it is not told}; {'conflict'} if the album or the erase mark moved on;
+--       {'lost', ids that are still ours...}; {'profile_changed'} if one of the profiles is not the one that is stored
 local stream, attempts, album, images, view, erased, profiles = unpack(KEYS, 1, 7)
 local group, consumer, pet_id, token, new_token, mark, new_view, rest_of_view, view_life, album_life, most_sampled,
   most_models, insights_at = unpack(ARGV, 1, 13)
-local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold =
-  lists_after(13, 10)
+local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold, fed =
+  lists_after(13, 11)
 local first_profile = 8
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.
@@ -157,6 +157,13 @@ end
 if offers.to >= offers.from then redis.call('HLEN', profiles) end
 if new_view ~= '' and is_no_text(view) then return redis.error_reply(WRONG_TYPE) end
 local count = count_wants()
+-- Of a commit that leaves the album as it is the feed is not told.
+local feed, feed_index, feed_length, known, life
+if any(fed) and new_token ~= '' then
+  feed, feed_index = unpack(KEYS, #KEYS - 1)
+  feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
+  life = redis.call('HGET', album, 'incarnation')
+end
 write('HDEL', attempts, entries)
 if new_token ~= '' then
   write('HSET', images, rows)
@@ -178,8 +185,19 @@ for i = offers.from, offers.to, 5 do
     offer(KEYS[key], KEYS[key + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
   end
 end
+local bytes = 0
+if feed then
+  -- A life of the pet bears the nonce of its first commit, or of the first one of which the feed was told.
+  if not life then
+    life = string.match(new_token, '^[^.]*')
+    redis.call('HSET', album, 'incarnation', life)
+  end
+  local change, now = unpack(ARGV, fed.from, fed.to)
+  bytes = add_event(feed, feed_index, feed_length, known, pet_id, now, '"kind":"changed","incarnation":"' .. life ..
+    '","before":"' .. token .. '","after":"' .. new_token .. '","change":' .. change .. '}')
+end
 for i = entries.from, entries.to do
   redis.call('XACK', stream, group, ARGV[i])
   redis.call('XDEL', stream, ARGV[i])
 end
-return {'ok'}
+return {'ok', bytes}

@@ -1,12 +1,14 @@
 -- Forget a pet, and keep what was accepted before now from bringing it back.
--- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings; then images
---       and slots of the sample of each model version
--- ARGV  pet_id; the lists slots, that it may have in a sample, and models
--- Reply {'ok', how much there was of the pet}; or, with nothing changed, {'models', all there are}
-local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings =
-  unpack(KEYS, 1, 12)
-local pet_id = unpack(ARGV, 1, 1)
-local slots, models = lists_after(1, 2)
+-- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings, feed,
+--       feed_index; then images and slots of the sample of each model version
+-- ARGV  pet_id; tells: 1 if the feed is told of it, else 0; the lists slots, that it may have
+--       in a sample, and models
+-- Reply {'ok', how much there was of the pet, the id of its last event in the feed or ''}; or, with nothing changed,
+--       {'models', all there are}
+local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings, feed,
+  feed_index = unpack(KEYS, 1, 14)
+local pet_id, tells = unpack(ARGV, 1, 2)
+local slots, models = lists_after(2, 2)
 
 local stored, given = redis.call('HKEYS', profiles), {}
 for i = models.from, models.to do given[ARGV[i]] = true end
@@ -18,10 +20,12 @@ end
 local older = redis.call('XLEN', stream) > 0 or redis.call('XLEN', dead_letters) > 0
 redis.call('HLEN', erased)
 for _, key in ipairs({wants, tellings}) do redis.call('ZCARD', key) end
+local feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
+local held = redis.call('HMGET', album, 'token', 'incarnation')
 
 local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold)
 for _, key in ipairs({wants, tellings}) do redis.call('ZREM', key, pet_id) end
-for key = 13, #KEYS, 2 do
+for key = 15, #KEYS, 2 do
   -- A key of another type holds no slot.
   local deleted = redis.pcall('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
   gone = gone + (type(deleted) == 'number' and deleted or 0)
@@ -35,4 +39,9 @@ if older and redis.call('EXISTS', stream) == 1 then
 else
   redis.call('HDEL', erased, pet_id)
 end
-return {'ok', gone}
+if tonumber(tells) > 0 then
+  local now, life, before = string.format('%.0f', now_ms()), held[2] or '', held[1] or ''
+  add_event(feed, feed_index, feed_length, known, pet_id, now, '"kind":"erased","incarnation":"' .. life ..
+    '","before":"' .. before .. '","after":"","change":null}')
+end
+return {'ok', gone, known[2] or ''}

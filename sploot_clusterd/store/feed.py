@@ -1,0 +1,134 @@
+"""The change feed: its events, what they take, and keeping that within bounds. Commits and erasures add to it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from sploot_clusterd.changes import Change, Event, Events, Kind
+from sploot_clusterd.config import FeedSettings
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.keys import Layout
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import scripts
+from sploot_clusterd.store.coalesce import Coalescer
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
+
+_MOST_BYTES: Final = 2**20
+_TRIMMED_A_PAGE: Final = 100
+_TOTAL: Final = "*"
+
+
+class FeedFigures(NamedTuple):
+    """What a partition's feed holds."""
+
+    events: int
+    bytes: int
+    oldest_ms: int
+    """Age of the oldest event."""
+
+
+class Feed:
+    """The feeds of all partitions. Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway, layout: Layout, settings: FeedSettings, metrics: Metrics) -> None:
+        self._gateway = gateway
+        self._layout = layout
+        self._life = settings.seconds
+        self._most_bytes = -(-settings.bytes // len(layout.partitions))
+        self._too_old, self._too_much = map(metrics.feed_trimmed.labels, ("age", "bytes"))
+        self._newest = Coalescer(self._read_newest, most=128)
+
+    @property
+    def partitions(self) -> int:
+        """How many there are pets in now, each with a feed."""
+        return self._layout.placing.total
+
+    async def read(self, partition: int, place: str, most: int) -> Events:
+        """At most so many events behind the place: an event's id, or its sequence alone; "" is before all there are.
+        Of large ones fewer: a megabyte. Raises BadStateError for what another hand added.
+        """
+        way = self._gateway.at(self._layout.partitions[partition])
+        entries, newest, is_whole = await way.run(scripts.READ_FEED, place=place, most=most, most_bytes=_MOST_BYTES)
+        try:
+            events = [_event(key.decode(), pairs(flat)[b"event"]) for key, flat in entries]
+        except (KeyError, ValueError) as error:
+            key = self._layout.partitions[partition].feed
+            raise BadStateError(f"{key} holds what is no event of ours: UNLINK it, and it begins anew") from error
+        return Events(events, newest.decode(), bool(is_whole))
+
+    async def newest(self, partition: int) -> str:
+        """The id of its last event. Those who ask at one moment share a round trip."""
+        return await self._newest(partition)
+
+    async def figures(self) -> list[FeedFigures]:
+        """Each partition's, in one round trip; of a cluster without those whose server is away."""
+        calls = [Call({}, keys=keys) for keys in self._layout.partitions]
+        replies = await self._gateway.run_each(scripts.FEED_FIGURES, calls)
+        return [FeedFigures(*reply) for reply in replies if not isinstance(reply, Exception)]
+
+    async def _read_newest(self, partitions: Sequence[int]) -> list[str | Exception]:
+        several = [*dict.fromkeys(partitions)]
+        keys = [self._layout.partitions[number] for number in several]
+        replies = await self._gateway.read_each("feed", [(each, ("HGET", each.feed_index, _TOTAL)) for each in keys])
+        known = {
+            number: reply if isinstance(reply, Exception) else _place(reply)
+            for number, reply in zip(several, replies, strict=True)
+        }
+        return [known[number] for number in partitions]
+
+    async def trim(self, partition: int) -> int:
+        """Drops events that are too old, and the oldest where all take too much; how many."""
+        way, dropped = self._gateway.at(self._layout.partitions[partition]), 0
+        bounds: Any = {"life": self._life, "most_bytes": self._most_bytes, "page_size": _TRIMMED_A_PAGE}
+        while True:
+            old, much = map(int, await way.run(scripts.TRIM_FEED, **bounds))
+            self._too_old.inc(old)
+            self._too_much.inc(much)
+            dropped += old + much
+            if old + much < _TRIMMED_A_PAGE:
+                return dropped
+
+
+class _Stored(Struct):
+    """What of an event is in its entry."""
+
+    pet_id: str
+    previous: str
+    kind: Kind
+    incarnation: str
+    before: str
+    after: str
+    change: Raw
+
+
+_stored: Final = msgspec.json.Decoder(_Stored).decode
+
+
+def _event(event_id: str, raw: bytes) -> Event:
+    """Raises ValueError for what another hand added."""
+    stored = _stored(raw)
+    change = cast("Change", stored.change) if stored.kind == "changed" else None  # encoded already
+    sequence, ms = map(int, event_id.split("-"))
+    return Event(
+        event_id,
+        sequence,
+        _stamp(ms),
+        stored.previous,
+        stored.kind,
+        stored.pet_id,
+        stored.incarnation,
+        stored.before,
+        stored.after,
+        change,
+    )
+
+
+def _place(total: bytes | None) -> str:
+    return (total or b"").decode().partition(" ")[0]
+
+
+def _stamp(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
