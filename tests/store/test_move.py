@@ -1,9 +1,5 @@
 """Another number of partitions: all that lies with a pet goes along, byte for byte, and whoever is killed."""
 
-import itertools
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 from redis.asyncio import Redis
 
@@ -11,7 +7,7 @@ from sploot_clusterd.errors import StartError
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import ClaimKind, Entry, Moving, entry_id
 from sploot_clusterd.store.connection import Pool
-from tests.support.moves import FAILED, PETS, DiedError, Opens, begun, goes_to, move, pet_of, stored
+from tests.support.moves import FAILED, PETS, DiedError, Opens, begun, dies_at, goes_to, move, pet_of, stored
 
 
 @pytest.mark.parametrize(("count", "target"), [(4, 8), (2, 3), (6, 4), (3, 2)])
@@ -56,22 +52,6 @@ async def test_a_move_that_dies_at_any_of_its_exchanges_goes_on_where_it_was(
     new = opens(4)
     await new.check_partitions()
     goes_to(redis, before, await stored(redis, new.layout))
-
-
-def dies_at(number: int, *, before: bool) -> Callable[..., Awaitable[list[Any]]]:
-    """In place of an exchange with Redis: before or after the one of that number the process ends."""
-    exchange, numbers = Pool.exchange, itertools.count(1)
-
-    async def dies(*args: Any) -> list[Any]:
-        this = next(numbers)
-        if this == number and before:
-            raise DiedError
-        replies = await exchange(*args)
-        if this == number:
-            raise DiedError
-        return replies
-
-    return dies
 
 
 async def test_what_was_moved_from_the_plain_stream_and_not_settled_is_not_moved_again(opens: Opens, redis: Redis):

@@ -1,5 +1,7 @@
 """Pets of whom something of each kind is kept, and their move to another number of partitions."""
 
+import itertools
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -9,6 +11,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Carried, Entry, Letter, Store
+from sploot_clusterd.store.connection import Pool
 from tests.support.stores import GROUP, settings
 
 PETS = [f"pet:{n}" for n in range(30)]
@@ -24,14 +27,15 @@ class DiedError(Exception):
 
 
 class Opens:
-    """Opens stores of any number of partitions over one Redis."""
+    """Opens stores of any number of partitions over one Redis, or a cluster."""
 
-    def __init__(self, url: str, stack: AsyncExitStack) -> None:
-        self._url = url
+    def __init__(self, url: str, stack: AsyncExitStack, **redis: object) -> None:
+        """Keywords change the settings of connections."""
+        self._settings = settings(url, **redis)
         self._stack = stack
 
     def __call__(self, count: int) -> Store:
-        given = settings(self._url)
+        given = self._settings
         store = Store.open(replace(given, stream=replace(given.stream, partitions=count, maxlen=1000)), Metrics())
         self._stack.push_async_callback(store.close)
         return store
@@ -161,3 +165,19 @@ async def begun(opens: Opens, redis: Redis, count: int) -> tuple[Store, Stored]:
 
 def pet_of(entry: Entry) -> str:
     return entry.fields[b"pet_id"].decode()
+
+
+def dies_at(number: int, *, before: bool) -> Callable[..., Awaitable[list[Any]]]:
+    """In place of an exchange with Redis: before or after the one of that number the process ends."""
+    exchange, numbers = Pool.exchange, itertools.count(1)
+
+    async def dies(*args: Any) -> list[Any]:
+        this = next(numbers)
+        if this == number and before:
+            raise DiedError
+        replies = await exchange(*args)
+        if this == number:
+            raise DiedError
+        return replies
+
+    return dies
