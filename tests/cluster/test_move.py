@@ -1,18 +1,26 @@
 """Another number of partitions, on a cluster's nodes: nothing is lost, whatever becomes of the move or of a node."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
 
+import aiohttp
 import pytest
 
+from sploot_clusterd.cli import main
 from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.partitioning import Placing, slot_of
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.connection import Pool
 from sploot_clusterd.store.transfer import Transfer
+from tests.docs.pages import ROOT
+from tests.faults.fleet import TOKEN, Daemon
 from tests.support.cluster import Cluster
 from tests.support.cluster_client import ClusterClient
 from tests.support.moves import PETS, DiedError, Opens, begun, dies_at, goes_to, move, stored
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -141,3 +149,53 @@ async def test_a_node_that_goes_away_stops_a_move_which_goes_on_when_its_replica
     assert stale.layout.placing == Placing(2, 1, 0, 4, 0, True)
     await move(opens(2), 4)
     goes_to(client, before, await stored(client, (await arrived(opens, client, 4)).layout))
+
+
+async def test_a_daemon_reads_partitions_that_come_and_none_pauses(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    env = {**cluster.env, "CLUSTER_PARTITIONS": "2"}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    daemon = Daemon(tmp_path, cluster.url, 0, ROOT, env)
+    try:
+        await daemon.start()
+        async with aiohttp.ClientSession(daemon.url, headers={"X-Internal-Token": TOKEN}) as http:
+
+            async def images(pet: str) -> int:
+                answer = await http.get(f"/internal/pets/{pet}/clusters")
+                return (await answer.json())["metrics"]["num_images"] if answer.status == 200 else 0
+
+            async def is_taken(job: object) -> bool:
+                answer = await http.post("/internal/cluster-jobs", json=job)
+                assert answer.status in (202, 503)
+                return answer.status == 202
+
+            async def submit(n: int) -> None:
+                """Each pet's image, again and again while its group is in motion."""
+                for pet in PETS[:12]:
+                    payload = {"images": [{"image_id": f"img-{n}", "embedding": [1.0, n / 100], "quality": 0.9}]}
+                    job = {"pet_id": pet, "job_id": f"{pet}-{n}", "payload": payload}
+                    await eventually(partial(is_taken, job), what="the job to be taken", timeout=20)
+
+            await submit(0)
+            moving = asyncio.create_task(asyncio.to_thread(main, ["partitions", "move", "4"]))
+            for n in range(1, 6):
+                await submit(n)
+                await asyncio.sleep(0.3)
+            assert await moving == 0
+            await submit(6)
+
+            async def all_applied() -> bool:
+                return [await images(pet) for pet in PETS[:12]] == [7] * 12
+
+            await eventually(all_applied, what="all jobs to be applied", timeout=20)
+            metrics = await (await http.get(f"{daemon.ops_url}/metrics")).text()
+            letters = [line for line in metrics.splitlines() if "_dead_letters_total{" in line]
+            assert letters
+            assert all(line.endswith(" 0.0") for line in letters)
+            assert 'partition_backlog_jobs{partition="3"}' in metrics
+        assert daemon.stop() == 0
+        assert "partition pauses" not in daemon.output()
+    finally:
+        daemon.kill()

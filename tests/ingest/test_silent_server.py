@@ -72,14 +72,19 @@ def lanes_of(side: Side) -> list[Lane]:
     return [Lane(n, side.stream, side.processor, side.due, asyncio.Event()) for n in range(2)]
 
 
-async def test_leases_are_kept_while_nobody_tells_who_is_there(side: Side):
+async def test_leases_are_kept_while_nobody_tells_who_is_there_nor_how_pets_are_placed(side: Side):
     lanes, tenure, stopping, confirmed = lanes_of(side), SilentTenure(), asyncio.Event(), asyncio.Event()
     confirmed.set()
+
+    async def follow() -> None:
+        if tenure.is_silent:
+            await asyncio.Event().wait()
+
     placement = Placement(
         tenure=tenure,
         lanes=lanes,
         layout=Layout("ns", "jobs", "dead", len(lanes)),
-        follow=lambda: asyncio.sleep(0),
+        follow=follow,
         take_over=lambda _: asyncio.sleep(0),
         reread=lambda: asyncio.sleep(0),
         metrics=Metrics(),

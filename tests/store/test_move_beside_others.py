@@ -49,6 +49,9 @@ async def test_who_has_not_heard_of_it_changes_nothing_and_readers_find_the_view
     assert (await redis.xlen(keys.stream), await redis.exists(*keys.pet(pet))) == (length, 0)
     outcomes = await stale.views.submit_all([(pet, b"{}"), (other, b"{}"), (pet, b"{}")])
     assert [type(each) for each in outcomes] == [PartitionMovedError, type(None), PartitionMovedError]
+    *refused, taken = await stale.views.submit_all([*[(pet, b"{}")] * 64, (other, b"{}")])
+    assert {type(each) for each in refused} == {PartitionMovedError}
+    assert taken is None, "its server is not away"
     assert await stale.views.view(pet) == b'{"pet_id":"%s","clusters":[]}' % pet.encode()
     assert await stale.views.has_album(pet)
     assert await stale.views.view("nobody") is None
