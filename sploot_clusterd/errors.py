@@ -45,6 +45,16 @@ class BadJobError(ClusterdError):
         self.detail = detail
 
 
+class StrayJobError(BadJobError):
+    """The pet has left the partition that its job was added to, or is to come: the producer goes by another number of
+    partitions than there are now.
+    """
+
+    def __init__(self, pet_id: str) -> None:
+        super().__init__("mismatch", f"pet_id {pet_id!r} belongs to another partition since their number changed")
+        self.pet_id = pet_id
+
+
 class BadStateError(ClusterdError):
     """What is stored of an album cannot be read. It is kept for inspection."""
 
@@ -71,6 +81,10 @@ class NoPermissionError(StoreUnavailableError):
 
 class GroupMissingError(StoreUnavailableError):
     """The consumer group, or its whole stream, was deleted: it has to be made again, from the first entry."""
+
+
+class PartitionMovedError(StoreUnavailableError):
+    """The number of partitions changes, and this one's pets are in motion, or were: nothing was done."""
 
 
 class BacklogFullError(ClusterdError):

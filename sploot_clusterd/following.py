@@ -17,7 +17,11 @@ class Follower:
     def __init__(self, feed: Feed, stopping: asyncio.Event) -> None:
         self._feed = feed
         self._stopping = stopping
-        self.partitions = feed.partitions
+
+    @property
+    def partitions(self) -> int:
+        """How many feeds there are now."""
+        return self._feed.partitions
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """At most so many events behind the place. Raises StoreUnavailableError."""

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sploot_clusterd.partitioning import partition_of, tag_of
+from sploot_clusterd.partitioning import Placing, partition_of, tag_of
 
 
 class PetKeys(NamedTuple):
@@ -65,12 +65,15 @@ class Keys:
 
     def __init__(self, namespace: str, stream: str, dead_letters: str) -> None:
         self._name(namespace, stream, dead_letters, tag="")
+        self._partition = 0
         self.stream_agreement = f"{stream}:agreement"
         """HASH process -> the settings that it goes by, and when it said so. A field goes 150 s after the process."""
         self.namespace_agreement = namespace_agreement(namespace)
         """HASH as that of the stream."""
         self.partitions = f"{namespace}:partitions"
-        """STRING, how many partitions there are, where there are several. Never expires: who starts has to know."""
+        """STRING, how many partitions there are, where there are several, and how that changes (`Placing`). Never
+        expires: who starts has to know.
+        """
         self._settings += (
             ("stream.key", self.stream_agreement, "hash"),
             ("clusters.namespace", self.namespace_agreement, "hash"),
@@ -125,6 +128,16 @@ class Keys:
             ("clusters.namespace", self.tellings, "zset"),
         )
         """By which setting each key that all pets share is named, and its type."""
+
+    @property
+    def fence(self) -> tuple[str, str] | None:
+        """The key with the number of the layout, and the one that is gone by here; None with one partition."""
+        return None
+
+    @property
+    def partition(self) -> int:
+        """Its number."""
+        return self._partition
 
     @property
     def tag(self) -> str:
@@ -185,9 +198,10 @@ class Keys:
 
 
 class PartitionKeys(Keys):
-    """The names of one of several partitions."""
+    """The names of one of several partitions, and the number of the layout that is gone by there."""
 
     def __init__(self, partition: int, namespace: str, stream: str, dead_letters: str) -> None:
+        self._partition = partition
         tag = tag_of(partition)
         self._name(namespace, stream, dead_letters, tag=tag)
         self.owner = f"{tag}{stream}:owner"
@@ -202,35 +216,75 @@ class PartitionKeys(Keys):
         """Of the first partition. ZSET process -> when it last said that it is there (ms). A member goes 5 s later."""
         self.router = f"{tag}{stream}:router"
         """Of the first partition. STRING, the process that moves entries of the plain stream. Expires as `owner`."""
+        self.mover = f"{tag}{stream}:mover"
+        """Of the first partition. STRING, who changes the number of partitions. Expires soon after it is gone."""
+        self.layout = f"{tag}{namespace}:layout"
+        """STRING, the number of the layout that the partition's pets are placed by; without it, 1. Never expires."""
+        self.goes_by = ""
+        """The number of the layout that this process goes by, '' until it has asked; scripts refuse another one than is
+        stored.
+        """
         self._settings += (
             ("stream.key", self.members, "zset"),
             ("stream.key", self.router, "string"),
+            ("stream.key", self.mover, "string"),
+            ("clusters.namespace", self.layout, "string"),
             ("stream.key", self.owner, "string"),
             ("stream.key", self.routed, "hash"),
             ("clusters.namespace", self.origins, "hash"),
         )
 
+    @property
+    def fence(self) -> tuple[str, str]:
+        return self.layout, self.goes_by
+
 
 class Layout:
-    """Whose keys are where: one partition without a tag, or several with one each."""
+    """Whose keys are where: one partition without a tag, or several with one each. These may become more, and pets may
+    move among them, by what is recorded in Redis.
+    """
 
     def __init__(self, namespace: str, stream: str, dead_letters: str, partitions: int) -> None:
-        self.plain = Keys(namespace, stream, dead_letters)
+        self._names = namespace, stream, dead_letters
+        self.plain = Keys(*self._names)
         """What all partitions share, and where producers add to that know of none; with one partition, all there is."""
-        self.several = [
-            PartitionKeys(n, namespace, stream, dead_letters) for n in range(partitions if partitions > 1 else 0)
-        ]
-        """Those of each partition; empty where there is one."""
-        self.partitions: Sequence[Keys] = self.several or [self.plain]
+        self.placing = Placing(partitions)
+        """By which pets are placed now."""
+        self.several = list[PartitionKeys]()
+        """Those of each partition; empty where there is one. The list grows, and never shrinks."""
+        self.partitions: Sequence[Keys] = self.several if partitions > 1 else [self.plain]
+        if partitions > 1:
+            self._name_all(partitions)
 
     @property
     def is_one(self) -> bool:
         return not self.several
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is what is recorded, and not only what is set."""
+        return self.is_one or self.several[0].goes_by != ""
+
+    def follow(self, placing: Placing) -> None:
+        """Goes by this from now on, where there are several partitions."""
+        self.placing = placing
+        self._name_all(placing.total)
+        for n, keys in enumerate(self.several):
+            keys.goes_by = str(placing.number_of(n))
+
+    def _name_all(self, count: int) -> None:
+        self.several += [PartitionKeys(n, *self._names) for n in range(len(self.several), count)]
+
     def number(self, pet_id: str) -> int:
         """The pet's partition."""
-        return 0 if self.is_one else partition_of(pet_id, len(self.partitions))
+        return 0 if self.is_one else self.placing.place(pet_id)
 
     def of(self, pet_id: str) -> Keys:
         """The keys of the pet's partition."""
         return self.partitions[self.number(pet_id)]
+
+    def places(self, pet_id: str) -> Sequence[Keys]:
+        """Where the pet may be while its group is in motion: first where it was, then where it will be."""
+        if not self.placing.target:
+            return [self.of(pet_id)]
+        return [self.partitions[partition_of(pet_id, count)] for count in (self.placing.count, self.placing.target)]

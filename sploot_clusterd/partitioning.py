@@ -1,8 +1,10 @@
 """Which partition a pet belongs to, and the hash tags that give each partition a slot of its own."""
 
 import binascii
+import math
 import zlib
-from typing import Final
+from dataclasses import astuple, dataclass
+from typing import Final, Self
 
 MOST_PARTITIONS: Final = 256
 SLOTS: Final = 16_384
@@ -25,8 +27,92 @@ so on lie evenly in the range of slots, and a partition keeps its tag whatever t
 
 
 def partition_of(pet_id: str, count: int) -> int:
-    """CRC-32 (ISO 3309, as in zlib and PNG) of the id in UTF-8, modulo the count. Never to change: jobs rely on it."""
-    return zlib.crc32(pet_id.encode()) % count
+    """The pet's hash, modulo the count."""
+    return hash_of(pet_id) % count
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How pets are spread over partitions, also while their number changes: what is recorded in Redis.
+
+    Partitions fall into groups, by their numbers modulo what both counts can be divided by. A pet's group is the same
+    by either count, so groups are moved one after the other.
+    """
+
+    count: int
+    number: int = 1
+    """Of the layout: each change of the count is followed by the next one."""
+    former: int = 0
+    """The count before the last change; 0 where there was none."""
+    target: int = 0
+    """The count to come; 0 where it does not change."""
+    moved: int = 0
+    """How many groups go by the target already."""
+    moving: bool = False
+    """Whether the next one is in motion."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for what is no record."""
+        count, number, former, target, moved, moving = (*map(int, text.split(" ")), *(1, 0, 0, 0, 0))[:6]
+        placing = cls(count, number, former, target, moved, bool(moving))
+        if not (0 < count <= MOST_PARTITIONS and 0 <= target <= MOST_PARTITIONS) or str(placing) != text:
+            raise ValueError(text)
+        return placing
+
+    def __str__(self) -> str:
+        """The count alone where it never changed."""
+        if self == Placing(self.count):
+            return str(self.count)
+        return " ".join(str(int(part)) for part in astuple(self))
+
+    @property
+    def groups(self) -> int:
+        return math.gcd(self.count, self.target) if self.target else 1
+
+    @property
+    def total(self) -> int:
+        """How many partitions there may be pets in."""
+        return max(self.count, self.target)
+
+    @property
+    def progress(self) -> str:
+        """How far a change has come, for people."""
+        moving = ", the next one is in motion" if self.moving else ""
+        return (
+            f"their number changes from {self.count} to {self.target}, {self.moved} of {self.groups} groups have moved"
+            f"{moving}: if nobody is at it, run clusterd partitions move {self.target} again"
+        )
+
+    def place(self, pet_id: str) -> int:
+        """The pet's partition. One of a group in motion is said to be where it was."""
+        if not self.target:
+            return partition_of(pet_id, self.count)
+        hashed = hash_of(pet_id)
+        return hashed % (self.target if hashed % self.groups < self.moved else self.count)
+
+    def ever_placed(self, pet_id: str, partition: int) -> bool:
+        """Whether the pet is, was last or will be in that partition."""
+        counts = filter(None, (self.count, self.former, self.target))
+        return partition in (partition_of(pet_id, count) for count in counts)
+
+    def number_of(self, partition: int) -> int:
+        """The number of the layout that the partition's pets are placed by."""
+        return self.number + (self.target > 0 and partition % self.groups < self.moved)
+
+    def is_open(self, partition: int) -> bool:
+        """Whether there may be pets in it that are not in motion."""
+        if not self.target:
+            return partition < self.count
+        group = partition % self.groups
+        if self.moving and group == self.moved:
+            return False
+        return partition < (self.target if group < self.moved else self.count)
+
+
+def hash_of(pet_id: str) -> int:
+    """CRC-32 (ISO 3309, as in zlib and PNG) of the id in UTF-8. Never to change: jobs rely on it."""
+    return zlib.crc32(pet_id.encode())
 
 
 def tag_of(partition: int) -> str:

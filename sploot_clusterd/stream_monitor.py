@@ -29,6 +29,7 @@ _REDIS: Final = "redis"
 _BACKLOG: Final = "backlog"
 _GROUP: Final = "group"
 _SENTINELS: Final = "sentinels"
+_PARTITIONS: Final = "partitions"
 _PLAIN: Final = "plain stream"
 
 
@@ -48,7 +49,7 @@ class StreamMonitor:
         settings: StreamSettings,
         pauses: Pauses,
     ) -> None:
-        """`due` are those of each partition."""
+        """`due` are those of each partition. Where there come to be more, they are added by whoever reads them."""
         self._store = store
         self._due = due
         self._metrics = metrics
@@ -73,6 +74,7 @@ class StreamMonitor:
             every = _EVERY
             try:
                 await self._follow()
+                await self._see_change()
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -81,8 +83,9 @@ class StreamMonitor:
                     self._inspect_at = clock() + _INSPECT_EVERY
                 times_put_off = [each.times_put_off for each in self._due]
                 figures = self._there(await self._store.stats())
-                for number, stats in figures.items():
-                    self._due[number].update(stats.pending, times_put_off[number])
+                for number, times in enumerate(times_put_off):
+                    if number in figures:
+                        self._due[number].update(figures[number].pending, times)
                 self._report_stats(figures)
                 await self._report_unrouted()
                 if self._store.feed:
@@ -128,6 +131,22 @@ class StreamMonitor:
             log.info("redis has another primary", extra={"data": {"before": self._primary, "now": address}})
             self._check_at = 0.0
             self._primary = address
+
+    async def _see_change(self) -> None:
+        """Of the number of partitions: who began it may not be there any more."""
+        try:
+            await self._store.follow()
+        except StoreUnavailableError as error:
+            if self._store.is_one_server:
+                raise
+            text = f"partitions stay as they are, whether their number changes is not told: {error.detail}"
+            self._health.set_warning(_PARTITIONS, text)
+            return
+        placing = self._store.layout.placing
+        if placing.target:
+            self._health.set_warning(_PARTITIONS, f"partitions are being moved: {placing.progress}")
+        else:
+            self._health.clear_warning(_PARTITIONS)
 
     def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
         faults = {f"key {fault.key}": fault.text for fault in key_faults}

@@ -256,7 +256,7 @@ class StreamSettings:
     consumers: int = whole(2, "Consumers of this process; 0 makes it serve HTTP only.", 0, 256, env="CLUSTER_CONSUMERS")
     partitions: int = whole(
         1,
-        "Parts of the stream, by pets, each with all it needs; fixed once there are several. Powers of two lie evenly.",
+        "Parts of the stream, by pets; `clusterd partitions move` changes their number. Powers of two lie evenly.",
         1,
         MOST_PARTITIONS,
         env="CLUSTER_PARTITIONS",

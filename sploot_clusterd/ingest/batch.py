@@ -74,12 +74,12 @@ class Decoder:
     """Entries in, jobs by pet out, within the limits of a job; what can never be a job fails at once."""
 
     def __init__(
-        self, compute: Compute, limits: LimitsSettings, is_misplaced: Callable[[str], bool] | None = None
+        self, compute: Compute, limits: LimitsSettings, misplaced: Callable[[str], BadJobError | None] | None = None
     ) -> None:
-        """`is_misplaced` tells of a pet whether its jobs belong to another partition than is read here."""
+        """`misplaced` tells of a pet what is wrong where its jobs belong to another partition than is read here."""
         self._compute = compute
         self._limits = limits
-        self._is_misplaced = is_misplaced
+        self._misplaced = misplaced
 
     async def decode(self, entries: Sequence[Entry]) -> tuple[JobsByPet, list[Failure]]:
         ordered = sorted(entries, key=attrgetter("id"))
@@ -99,7 +99,6 @@ class Decoder:
             job = decode_entry(entry.id, entry.fields, self._limits)
         except BadJobError as error:
             return Failure(entry, None, error)
-        if self._is_misplaced and self._is_misplaced(job.pet_id):
-            text = f"pet_id {job.pet_id!r} belongs to another partition than the one that the entry was added to"
-            return Failure(entry, None, BadJobError("mismatch", text))
+        if self._misplaced and (wrong := self._misplaced(job.pet_id)):
+            return Failure(entry, None, wrong)
         return Delivery(entry, job)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
+from sploot_clusterd.errors import BadJobError, StrayJobError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Decoder
@@ -31,6 +32,7 @@ from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.spread import SpreadConsumer
 from sploot_clusterd.ingest.wanting import Wanting
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
@@ -50,7 +52,7 @@ class Ingest:
         settings: Settings,
         params: Params,
         store: Store,
-        due: Sequence[DueEntries],
+        due: list[DueEntries],
         compute: Compute,
         metrics: Metrics,
         health: Health,
@@ -58,7 +60,9 @@ class Ingest:
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
-        """`due` are those of each partition; `wanting`: what commits say of insights, where they are fetched."""
+        """`due` are those of each partition, to which those of more are added; `wanting`: what commits say of insights,
+        where they are fetched.
+        """
         stream, sampling = settings.stream, settings.profiles.enabled
         self._settings = settings
         self._metrics, self._health, self._pauses, self._stopping = metrics, health, pauses, stopping
@@ -78,16 +82,29 @@ class Ingest:
         self._compute, self._wanting = compute, wanting
         self._planner = Planner(params, self.profiles, wanting, compute.checkpoint, feeds=settings.feed.enabled)
         self._lock, self._window = SharedLock(), CommitWindow()
+        self._due = due
         self.lanes = [self._lane(partition, due[partition.number]) for partition in store.partitions]
+        self._lanes_of_slots: list[list[Lane]] = []
+        """By consumer, those that it reads where partitions are on several servers."""
+
+    async def follow(self) -> None:
+        """Goes by what is recorded of the partitions now: there may be more lanes. Raises StoreUnavailableError."""
+        await self.store.follow()
+        for partition in self.store.partitions[len(self.lanes) :]:
+            self._due += [DueEntries()] * (partition.number >= len(self._due))
+            lane = self._lane(partition, self._due[partition.number])
+            lane.shut()
+            self.lanes.append(lane)
+            if self._lanes_of_slots:
+                self._lanes_of_slots[lane.number % len(self._lanes_of_slots)].append(lane)
 
     def _lane(self, partition: Partition, due: DueEntries) -> Lane:
         """What is kept of a partition's entries is apart from other partitions': ids may be alike there."""
         several = len(self.store.partitions) > 1
         leaving = asyncio.Event() if several else self._stopping
         stream, metrics, compute = self._settings.stream, self._metrics, self._compute
-        number_of = self.store.layout.number
-        is_misplaced = (lambda pet_id: number_of(pet_id) != partition.number) if several else None
-        decoder = Decoder(compute, self._settings.limits, is_misplaced)
+        misplaced = partial(_misplaced, self.store.layout, partition.number) if several else None
+        decoder = Decoder(compute, self._settings.limits, misplaced)
         order = Order(partition.pending, decoder, metrics, leaving)
         results = Results(
             partition.stream,
@@ -97,6 +114,7 @@ class Ingest:
             metrics=metrics,
             max_attempts=stream.max_attempts,
             wanting=self._wanting,
+            take_back=partial(self.store.plain.take_back, partition.keys) if self.store.plain else None,
         )
         attempts = Attempts(
             albums=partition.albums,
@@ -127,10 +145,11 @@ class Ingest:
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
         *names, reclaim_name = consumer_names(self._settings)
+        self._lanes_of_slots = [self.lanes[slot :: len(names)] for slot in range(len(names))]
         consumers: list[Consumer | SpreadConsumer] = [
             self.consumer(f"consumer-{slot}", name)
             if self.store.is_one_server
-            else self.spread_consumer(f"consumer-{slot}", name, self.lanes[slot :: len(names)])
+            else self.spread_consumer(f"consumer-{slot}", name, self._lanes_of_slots[slot])
             for slot, name in enumerate(names)
         ]
         reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
@@ -155,6 +174,8 @@ class Ingest:
         return Placement(
             tenure=tenure,
             lanes=self.lanes,
+            layout=self.store.layout,
+            follow=self.follow,
             take_over=reclaimer.take_over,
             reread=reread,
             metrics=self._metrics,
@@ -233,3 +254,13 @@ class Ingest:
             retry_idle_ms=self._settings.stream.retry_idle_ms,
             feed=self.store.feed,
         )
+
+
+def _misplaced(layout: Layout, partition: int, pet_id: str) -> BadJobError | None:
+    """What is wrong with a pet's job in that partition."""
+    if layout.number(pet_id) == partition:
+        return None
+    if layout.placing.ever_placed(pet_id, partition):
+        return StrayJobError(pet_id)
+    text = f"pet_id {pet_id!r} belongs to another partition than the one that the entry was added to"
+    return BadJobError("mismatch", text)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.lanes import Lane
@@ -75,8 +75,9 @@ class LaneConsumer:
                     await self._session()
                 except StoreUnavailableError as error:
                     self._failures += 1
-                    self._pauses.begin(self._lane.number, self._who, error.detail)
-                    await self._lane.stream.reconnect()
+                    if not isinstance(error, PartitionMovedError):  # else its server is there, and its lane is to close
+                        self._pauses.begin(self._lane.number, self._who, error.detail)
+                        await self._lane.stream.reconnect()
                     await pause(self._stopping, backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
         finally:
             self._pauses.end(self._lane.number, self._who)

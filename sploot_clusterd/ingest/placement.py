@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.assignment import assigned
+from sploot_clusterd.ingest.glance import Glance
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.retry import OutageLog
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Tenure
 from sploot_clusterd.waiting import pause
@@ -29,7 +31,9 @@ _MOVE_EVERY: Final = 1.0
 _USABLE: Final = 2 / 3
 """Of a lease, from before it was asked for: then nothing is read any more that it does not cover."""
 _SEEN_WITHIN: Final = 1 / 20
-"""Of a lease: a pass waits no longer for who is there, or a server that is silent would let all leases run out."""
+"""Of a lease: a pass waits no longer for who is there, nor for how pets are placed, or a server that is silent would
+let all leases run out.
+"""
 _HAND_OVER: Final = 5.0
 """Seconds to finish what is in hand before the next one gets the partition all the same."""
 
@@ -44,6 +48,8 @@ class Placement:
         *,
         tenure: Tenure,
         lanes: Sequence[Lane],
+        layout: Layout,
+        follow: Callable[[], Awaitable[None]],
         take_over: Callable[[Lane], Awaitable[None]],
         reread: Callable[[], Awaitable[None]],
         metrics: Metrics,
@@ -51,9 +57,14 @@ class Placement:
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
     ) -> None:
-        """`take_over` claims what others held of a lane; `reread` has consumers read the lanes that are open now."""
+        """`follow` asks how pets are placed now, and adds lanes for partitions that are new; `take_over` claims what
+        others held of a lane; `reread` has consumers read the lanes that are open now.
+        """
         self._tenure = tenure
         self._lanes = lanes
+        self._layout = layout
+        self._following = Glance(follow, OutageLog("the number of partitions is not told, it stays as it was"))
+        self._seeing = Glance(tenure.beat, OutageLog("processes cannot be seen, partitions stay where they are"))
         self._take_over = take_over
         self._reread = reread
         self._gauge = metrics.partitions_owned
@@ -66,10 +77,8 @@ class Placement:
         self._owners: Sequence[str] = [""] * len(lanes)
         """Who held each at the last pass."""
         self._members: Sequence[str] = ()
-        self._seeing: asyncio.Task[list[str]] | None = None
         self._changed_at = self._moved_at = 0.0
         self._outage = OutageLog("placement waits for redis")
-        self._members_outage = OutageLog("processes cannot be seen, partitions stay where they are")
         for lane in lanes:
             lane.shut()
         health.expect(self.name)
@@ -91,13 +100,17 @@ class Placement:
 
     async def look(self) -> None:
         """One pass. Raises StoreUnavailableError."""
+        patience = self._tenure.lease_ms / 1000 * _SEEN_WITHIN
+        await self._following(patience)
         now = time.monotonic()
-        await self._see_members(now)
+        self._see(await self._seeing(patience), now)
         ours = self._share()
         wanted = ours if now - self._changed_at >= _FIRST_LOOK or any(self._owners) else set[int]()
-        told = await self._tenure.hold(self._owned | wanted)
+        told = (await self._tenure.hold(self._owned | wanted))[: len(self._lanes)]
         unknown = {n for n, owner in enumerate(told) if owner is None}
-        self._owners = [before if owner is None else owner for before, owner in zip(self._owners, told, strict=True)]
+        before = [*self._owners, *[""] * len(told)]
+        self._owners = [was if owner is None else owner for was, owner in zip(before, told, strict=False)]
+        self._close(self._owned - self._open() - self._leaving.keys())
         held = {n for n, owner in enumerate(self._owners) if owner == self._tenure.member} - unknown
         for n in self._owned - held - unknown:
             self._lose(n)
@@ -107,22 +120,9 @@ class Placement:
         self._part_with_one(now)
         self._gauge.set(len(self._owned))
 
-    async def _see_members(self, now: float) -> None:
-        """Where the server that knows them is away, or silent, as it was before: nobody gives up what it has."""
-        self._seeing = self._seeing or asyncio.create_task(self._tenure.beat(), name="sees who is there")
-        await asyncio.wait({self._seeing}, timeout=self._tenure.lease_ms / 1000 * _SEEN_WITHIN)
-        if not self._seeing.done():
-            return
-        seeing, self._seeing = self._seeing, None
-        try:
-            members = seeing.result()
-        except StoreUnavailableError as error:
-            if not self._members:
-                raise
-            self._members_outage.unavailable(error)
-            return
-        self._members_outage.available()
-        if members != self._members:
+    def _see(self, members: Sequence[str] | None, now: float) -> None:
+        """Where it is not told who is there, it is as it was before: nobody gives up what it has."""
+        if members is not None and members != self._members:
             self._members, self._changed_at = members, now
             log.info("processes over these partitions", extra={"data": {"members": members}})
 
@@ -143,9 +143,20 @@ class Placement:
             await self._reread()
 
     def _share(self) -> set[int]:
-        """The partitions that this process had better read."""
-        plan = assigned(self._owners, self._members)
-        return {n for n, member in enumerate(plan) if member == self._tenure.member}
+        """The partitions that this process had better read, of those that are open."""
+        numbers = sorted(self._open())
+        owners = [self._owners[n] if n < len(self._owners) else "" for n in numbers]
+        plan = assigned(owners, self._members)
+        return {n for n, member in zip(numbers, plan, strict=True) if member == self._tenure.member}
+
+    def _open(self) -> set[int]:
+        """Those that pets are placed in, none of them in motion."""
+        return {lane.number for lane in self._lanes if self._layout.placing.is_open(lane.number)}
+
+    def _close(self, numbers: Iterable[int]) -> None:
+        """Their pets are in motion: who moves them waits for that."""
+        for n in numbers:
+            self._leaving[n] = asyncio.create_task(self._hand_over(n), name=f"lets go of partition {n}")
 
     def _part_with_one(self, now: float) -> None:
         """Of partitions that others are to have, where there is any."""
@@ -179,8 +190,8 @@ class Placement:
     async def _leave(self) -> None:
         for lane in self._lanes:
             lane.shut()
-        if self._seeing:
-            self._seeing.cancel()
+        for glance in (self._following, self._seeing):
+            glance.cancel()
         with suppress(StoreUnavailableError):
             await self._tenure.leave()  # first, so that others take what is let go
         leaving = *self._leaving.values(), *map(self._let_go, sorted(self._owned))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from sploot_clusterd.errors import GroupMissingError, StoreUnavailableError
+from sploot_clusterd.errors import GroupMissingError, PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
@@ -204,7 +204,8 @@ class Reclaimer:
             if not isinstance(error, StoreUnavailableError) or len(failed) >= len(self._open()):
                 raise error
             self._owing.add(lane)
-            self._pauses.begin(lane.number, self.name, error.detail)
+            if not isinstance(error, PartitionMovedError):  # else its server is there, and its lane is to close
+                self._pauses.begin(lane.number, self.name, error.detail)
         return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
     async def _claim_of(self, lane: Lane, kind: ClaimKind, *, lives: bool = False) -> int:

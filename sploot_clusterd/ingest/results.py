@@ -5,14 +5,14 @@ the interpreter's lock.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
 from sploot_clusterd import logs
 from sploot_clusterd.due import DueEntries
-from sploot_clusterd.errors import ClusterdError, Reason
+from sploot_clusterd.errors import ClusterdError, Reason, StrayJobError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.plan import Ready
@@ -49,7 +49,9 @@ class Results:
         metrics: Metrics,
         max_attempts: int,
         wanting: Wanting | None = None,
+        take_back: Callable[[Entry, str], Awaitable[None]] | None = None,
     ) -> None:
+        """`take_back` takes entries of pets that have left the partition, where there are several."""
         self._stream = stream
         self._brake = brake
         self._due = due
@@ -58,6 +60,7 @@ class Results:
         self._processed = metrics.jobs_processed
         self._max_attempts = max_attempts
         self._wanting = wanting
+        self._take_back = take_back
         self._success, self._skipped = (metrics.jobs_processed.labels(name) for name in ("success", "skipped"))
 
     async def committed(self, batch: Batch, plans: Sequence[Ready]) -> None:
@@ -92,6 +95,10 @@ class Results:
         retries, put_off = [], dict[str, int]()
         for failure in failures:
             entry = failure.entry
+            if self._take_back and isinstance(failure.error, StrayJobError):
+                await self._take_back(entry, failure.error.pet_id)
+                log.info("job moved on, its pet has left the partition", extra={"data": log_fields(entry, None)})
+                continue
             decision = after_failure(failure.error, entry.attempts, self._max_attempts)
             if isinstance(decision, TryAgain):
                 self._count_retry(failure, decision)

@@ -88,7 +88,7 @@ class Router:
             await self._plain.close()
             await pause(self._stopping, _EVERY)
             return
-        if number != self._number:
+        if number != self._number or self._plain.is_stale:
             await self._begin(number)
         if sum(map(len, self._waiting.values())) < _MOST_HELD:
             self._add(await self._plain.read(self._consumer))

@@ -12,6 +12,7 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.partitioning import slot_of
 from sploot_clusterd.partitions.code import code
+from sploot_clusterd.partitions.moving import move, plan
 from sploot_clusterd.store import Stats, Store, session
 
 _COLUMNS: Final = (("partition", 9), ("slot", 5), ("waiting", 7), ("pending", 7), ("oldest", 7))
@@ -26,7 +27,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         return 0
 
     async def work(store: Store) -> int:
-        await _show(store, args.pets, as_json=args.json)
+        if args.action == "show":
+            await _show(store, args.pets, as_json=args.json)
+        elif args.action == "plan" or args.dry_run:
+            await plan(store, args.count, as_json=args.json)
+        else:
+            await move(store, args.count, as_json=args.json)
         return 0
 
     return session.run(settings, work)
@@ -42,6 +48,8 @@ async def _show(store: Store, pets: Sequence[str], *, as_json: bool) -> None:
     for pet_id, number in meant:
         whose = {"pet_id": pet_id} if pet_id else {}
         print(json.dumps({**whose, **about[number]}) if as_json else _row(about[number], pet_id))
+    if store.layout.placing.target and not (as_json or pets):
+        print(store.layout.placing.progress)
     if store.tenure and store.plain and not (as_json or pets):
         router, unrouted = await store.tenure.hold_router(see=True), await store.plain.stats()
         print(f"{store.layout.plain.stream}: {unrouted.unsettled} to be moved, by {router.holder or 'nobody'}")

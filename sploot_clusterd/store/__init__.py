@@ -10,6 +10,7 @@ from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
@@ -20,6 +21,7 @@ from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
 from sploot_clusterd.store.tenure import Tenure
+from sploot_clusterd.store.transfer import Carried
 from sploot_clusterd.store.untold import Untold
 from sploot_clusterd.store.views import ViewStore
 from sploot_clusterd.store.wants import Queue, Settled, Settlement, Taken, TakenImage, Wants
@@ -27,6 +29,7 @@ from sploot_clusterd.store.wants import Queue, Settled, Settlement, Taken, Taken
 __all__ = [
     "LIST",
     "AlbumStore",
+    "Carried",
     "ClaimKind",
     "Commit",
     "CommitOutcome",
@@ -36,6 +39,7 @@ __all__ = [
     "FeedFigures",
     "Finding",
     "FleetLetters",
+    "GroupMoved",
     "Handling",
     "HeldName",
     "InsightNews",
@@ -45,6 +49,7 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "Move",
     "Moving",
     "Offer",
     "Partition",

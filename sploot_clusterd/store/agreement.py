@@ -59,6 +59,17 @@ class Agreement:
         self._accepted = True
         return findings
 
+    async def others(self) -> list[str]:
+        """Processes that share the stream, or the namespace, and were there lately. Raises StoreUnavailableError."""
+        seconds, micros = await self._gateway.ask_server("", "TIME")
+        since = int(seconds) * 1000 + int(micros) // 1000 - LIVES_MS
+        found: dict[bytes, bytes] = {}
+        for key in self._registers:
+            found |= pairs(await self._gateway.read("upkeep", "HGETALL", key))
+        at = {member: int(told.partition(b" ")[0]) for member, told in found.items() if told[:1].isdigit()}
+        names = (member.decode(errors="replace") for member in sorted(at) if at[member] > since)
+        return [name.partition(" ")[0] for name in names if name != self._member]
+
     async def leave(self) -> None:
         """Nobody has to agree with this process any more. What goes wrong is left: it is forgotten by itself."""
         for key in self._registers:
@@ -110,14 +121,17 @@ class Agreement:
                 f"{differences['clusters.namespace']}, over one stream: a pet would be split in two; give one of them "
                 "another stream.key, or both the same clusters.namespace",
             )
-        if any(each.get("stream.partitions") != self._settings["stream.partitions"] for each in same_stream):
+        counts = {each.get("stream.partitions") for each in same_stream} | {self._settings["stream.partitions"]}
+        is_split = len(counts) > 1 and 1 in counts  # of several, all go by what is recorded
+        if is_split:
             yield Finding(
                 "partitions",
                 True,
                 f"{differences['stream.partitions']}, over one stream: pets would be looked for in two places; set "
                 "stream.partitions (CLUSTER_PARTITIONS) alike",
             )
-        texts = [text for name, text in differences.items() if name not in ("clusters.namespace", "stream.partitions")]
+        told = {"clusters.namespace", *(["stream.partitions"] if is_split else [])}
+        texts = [text for name, text in differences.items() if name not in told]
         if texts:
             more = f" and {len(texts) - _MOST_TOLD} more" if len(texts) > _MOST_TOLD else ""
             text = f"processes disagree: {'; '.join(texts[:_MOST_TOLD])}{more}; set them alike"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
@@ -24,6 +24,7 @@ class Erasure:
 
     async def erase(self, pet_id: str) -> bool:
         """True if there was anything. Raises StoreUnavailableError: then ask again."""
+        placing = self._layout.placing
         if not self._layout.is_one:
             await self._note_origin(pet_id)
         gone, away = 0, list[StoreUnavailableError]()
@@ -35,6 +36,8 @@ class Erasure:
                 away.append(error)
         if away:
             raise away[0]
+        if self._layout.placing != placing:
+            raise PartitionMovedError("the number of partitions changed meanwhile: erase the pet again")
         return bool(gone)
 
     async def _note_origin(self, pet_id: str) -> None:

@@ -43,7 +43,8 @@ class Feed:
 
     @property
     def partitions(self) -> int:
-        return len(self._layout.partitions)
+        """How many there are pets in now, each with a feed."""
+        return self._layout.placing.total
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """At most so many events behind the place: an event's id, or its sequence alone; "" is before all there are.

@@ -18,7 +18,11 @@ class FleetLetters:
 
     def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int) -> None:
         """`most_jobs` is how many unsettled entries a partition may hold."""
-        self._each = [Letters(gateway.at(keys), most_jobs=most_jobs) for keys in layout.partitions]
+        self._gateway, self._layout, self._most_jobs = gateway, layout, most_jobs
+
+    @property
+    def _each(self) -> Sequence[Letters]:
+        return [Letters(self._gateway.at(keys), most_jobs=self._most_jobs) for keys in self._layout.partitions]
 
     async def pages(
         self, since_ms: int | None = None, until_ms: int | None = None

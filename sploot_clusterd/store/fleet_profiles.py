@@ -5,7 +5,7 @@ word holds if two publish at once, and then to the others; only then do the stat
 bytes that no state tells of, finishes what another process had begun.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -27,18 +27,25 @@ class FleetProfiles(ProfileStore):
         """`most_sampled` images make a full sample of them all."""
         super().__init__(gateway, most_sampled=most_sampled)
         self._partitions = layout.partitions
-        in_each = sampled_in_each(len(layout.partitions))
-        self._each = [ProfileStore(gateway.at(keys), most_sampled=in_each) for keys in layout.partitions]
+        self._in_each = sampled_in_each(len(layout.partitions))
+        self._stores: list[ProfileStore] = []
+
+    @property
+    def _each(self) -> Sequence[ProfileStore]:
+        """That of each partition there is now: there may come to be more."""
+        new = self._partitions[len(self._stores) :]
+        self._stores += [ProfileStore(self._gateway.at(keys), most_sampled=self._in_each) for keys in new]
+        return tuple(self._stores)
 
     async def poll(self, samples: Collection[str] = ()) -> Polled:
         """The newest states of any partition, and the sizes of the samples together. What others lag behind with is
         finished; one whose server is away is passed over, and its samples are missing then.
         """
-        calls = [each.poll_call(samples) for each in self._each]
-        replies = await self._gateway.run_each(scripts.POLL_PROFILES, calls)
+        stores = self._each  # there may be more meanwhile
+        replies = await self._gateway.run_each(scripts.POLL_PROFILES, [each.poll_call(samples) for each in stores])
         there = {
             each: await each.polled(samples, reply)
-            for each, reply in zip(self._each, replies, strict=True)
+            for each, reply in zip(stores, replies, strict=True)
             if not isinstance(reply, Exception)
         }
         polled = list(there.values())
@@ -46,7 +53,7 @@ class FleetProfiles(ProfileStore):
         for version, newest in states.items():
             if newest != _NONE:
                 await self._bring(version, newest, there)
-        all_there = len(there) == len(self._each)
+        all_there = len(there) == len(stores)
         sizes = {version: self._size(version, polled) if all_there else None for version in samples}
         return Polled(
             states,

@@ -76,6 +76,14 @@ class Gateway:
             raise replies[0]
         return replies
 
+    async def run_all(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        """As `run_each`, where only all of them will do: raises the first one's error where any was not done."""
+        replies = await self.run_each(script, calls, patience=None)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
     async def run_for_pets(self, script: Script, calls: Sequence[Call]) -> list[Any]:
         """Many calls in one round trip, each about a pet: replies in order, of a call that was not done the error.
 
@@ -109,12 +117,14 @@ class Gateway:
             raise await self._error(reply, [key], of_stored)
         return reply
 
-    async def read_each(self, kind: Kind, commands: Sequence[tuple[Keys, tuple[Argument, ...]]]) -> list[Any]:
+    async def read_each(
+        self, kind: Kind, commands: Sequence[tuple[Keys, tuple[Argument, ...]]], *, patience: float | None = None
+    ) -> list[Any]:
         """As `read`, many in one round trip: each with its partition's keys, and with name, key and arguments. Of one
-        that was not done the error; raises only what ends all of them.
+        that was not done the error; raises only what ends all of them. `patience` as of `run_each`.
         """
         requests = [(str(command[1]), pack(command)) for _, command in commands]
-        replies = await self._exchange(kind, requests, again=True)
+        replies = await self._exchange(kind, requests, again=True, patience=patience)
         return [
             await self._error(reply, [str(command[1])], of_stored, keys) if isinstance(reply, Exception) else reply
             for (keys, command), reply in zip(commands, replies, strict=True)
@@ -214,8 +224,8 @@ class Gateway:
         return named
 
     def _request(self, script: Script, call: Call, *, whole: bool = False) -> Request:
-        named = self._named_keys(script, call)
-        return named[0], script.packed(named, call.values, whole=whole)
+        named, fence = self._named_keys(script, call), (call.keys or self.keys).fence
+        return named[0], script.packed(named, call.values, whole=whole, fence=fence)
 
     async def _replies(self, script: Script, calls: Sequence[Call], patience: float | None = None) -> list[Any]:
         requests = [self._request(script, call) for call in calls]

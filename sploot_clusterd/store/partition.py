@@ -1,5 +1,6 @@
 """One partition of the stream: its entries, the albums of its pets, and its figures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -32,19 +33,20 @@ class Partition(NamedTuple):
 
 
 def open_partitions(
-    gateway: Gateway, layout: Layout, settings: Settings, metrics: Metrics, feed: Feed | None
+    gateway: Gateway, of: Sequence[Keys], count: int, settings: Settings, metrics: Metrics, *, feed: Feed | None
 ) -> list[Partition]:
-    """All of them, over one way to Redis. Each has its share of what the settings give the stream."""
-    count = len(layout.partitions)
+    """Those with these keys, over one way to Redis. Each has its share, of `count`, of what the settings give the
+    stream.
+    """
     settings, sampled = share(settings, count), sampled_in_each(count)
     partitions = []
-    for number, keys in enumerate(layout.partitions):
+    for keys in of:
         way = gateway.at(keys)
         stream = Stream(way, settings.stream, metrics)
         pending = PendingEntries(way, settings.stream.group)
-        trim = partial(feed.trim, number) if feed else None
+        trim = partial(feed.trim, keys.partition) if feed else None
         albums = AlbumStore(way, settings, most_sampled=sampled, trim=trim)
-        partitions.append(Partition(number, keys, stream, pending, albums))
+        partitions.append(Partition(keys.partition, keys, stream, pending, albums))
     return partitions
 
 

@@ -13,17 +13,19 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
 from sploot_clusterd.store.partition import share
 from sploot_clusterd.store.stream import Entry, Stats, Stream, entry_id
+from sploot_clusterd.wire import first_place
 
 _BLOCK_MS: Final = 500
 _ENTRIES_A_READ: Final = 256
 _TAKEN_A_PAGE: Final = 64
 _SWEPT_A_PAGE: Final = 200
-_MOST_FIELDS: Final = 1000
+MOST_FIELDS: Final = 1000
 """Of an entry that is moved: no job has as many, and a script cannot add more."""
 
 
@@ -46,6 +48,12 @@ class PlainStream:
         self._maxlen = share(settings, len(layout.partitions)).stream.maxlen
         self._stream = Stream(self._plain, settings.stream, metrics)
         self._session: Session | None = None
+        self._placing = layout.placing
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether pets are placed otherwise than when it was opened: then it is to be opened again."""
+        return self._placing != self._layout.placing
 
     def partition_of(self, pet_id: str) -> int:
         return self._layout.number(pet_id)
@@ -53,6 +61,7 @@ class PlainStream:
     async def open(self) -> None:
         """Connects, and sees to the group."""
         await self.close()
+        self._placing = self._layout.placing
         self._session = await self._plain.session(_BLOCK_MS)
         await self._stream.ensure_group()
 
@@ -98,8 +107,11 @@ class PlainStream:
 
     async def route(self, router: int, moving: Mapping[int, Sequence[Moving]]) -> dict[int, int]:
         """Moves entries to their partitions, in one round trip. Of each partition how many of them, the first ones,
-        need not be moved any more; -1 where a later router was. None of those whose server is away.
+        need not be moved any more; -1 where a later router was. None of those whose server is away, or that are in
+        motion, and of none where this is stale.
         """
+        if self.is_stale:
+            return dict.fromkeys(moving, 0)
         calls = [
             Call(
                 {"router": router, "most": self._maxlen, "entries": [part for each in some for part in _flat(each)]},
@@ -116,6 +128,20 @@ class PlainStream:
     async def settle(self, keys: Sequence[bytes]) -> None:
         """These were moved: they are acknowledged and deleted here."""
         await self._plain.run(scripts.SETTLE_ROUTED, group=self._group, entries=keys)
+
+    async def take_back(self, partition: Keys, entry: Entry, pet_id: str) -> None:
+        """An entry that was added to a partition which its pet has left: from here it is moved on as others are.
+
+        Where that was broken off it is done again, and the second one is told from the first by its place.
+        """
+        way, place = self._gateway.at(partition), first_place(entry.id, entry.fields)
+        mark = await way.read("submit", "HGET", partition.erased, pet_id)
+        if not _is_erased(mark, place):
+            fields: dict[bytes, Argument] = {b"first_id": str(place), **entry.fields}
+            flat = [part for pair in fields.items() for part in pair]
+            await self._plain.command("submit", "XADD", self._stream.key, "*", *flat)
+        await way.command("submit", "HDEL", partition.attempts, entry.key)
+        await way.run(scripts.SETTLE_ROUTED, group=self._group, entries=[entry.key])
 
     async def stats(self) -> Stats:
         """What is still to be moved."""
@@ -145,6 +171,14 @@ def _entries(told: Sequence[Any]) -> list[Entry]:
     return [Entry(entry_id(key), pairs(flat)) for key, flat in told]
 
 
+def _is_erased(mark: bytes | None, place: EntryId) -> bool:
+    """Of a mark that cannot be read the pet's jobs tell, where they are."""
+    try:
+        return mark is not None and place <= EntryId.parse(mark.decode())
+    except ValueError:
+        return False
+
+
 def _flat(moving: Moving) -> list[Argument]:
-    fields = list(moving.fields.items())[:_MOST_FIELDS]
+    fields = list(moving.fields.items())[:MOST_FIELDS]
     return [moving.key, moving.pet_id, 2 * len(fields), *(part for pair in fields for part in pair)]

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import GroupMissingError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.gateway import Gateway, Session, pairs
+from sploot_clusterd.store.gateway import Gateway, Session
 from sploot_clusterd.store.naming import ConsumerName
-from sploot_clusterd.store.stream import Entry, Stream, entry_id
+from sploot_clusterd.store.stream import Entry, Stream, delivered
 
 _WAKE_AGAIN: Final = 0.01
 _READ_BYTES: Final = 4 * 2**20
@@ -117,7 +117,7 @@ class Reader:
             self._reading = False
         numbers = {self._streams[number].key.encode(): number for number in partitions}
         read = [
-            Read(numbers[stream], [Entry(entry_id(key), pairs(flat)) for key, flat in found], len(found) >= count)
+            Read(numbers[stream], [delivered(key, flat) for key, flat in found], len(found) >= count)
             for stream, found in reply or ()
         ]
         entries = [entry for each in read for entry in each.entries]

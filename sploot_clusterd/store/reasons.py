@@ -13,6 +13,7 @@ from sploot_clusterd.errors import (
     BadStateError,
     GroupMissingError,
     NoPermissionError,
+    PartitionMovedError,
     StoreRefusesError,
     StoreUnavailableError,
 )
@@ -41,6 +42,11 @@ class Meaning(NamedTuple):
 MEANINGS: Final = (
     Meaning(("BUSYGROUP",), "{}", GroupExistsError),
     Meaning(("NOGROUP", "ERR no such key"), "{}", GroupMissingError),
+    Meaning(
+        ("LAYOUT",),
+        "the number of partitions changes, and this pet's partition is in motion: try again",
+        PartitionMovedError,
+    ),
     Meaning(("UNBLOCKED",), "redis ended a read, as it or the stream is not what it was: {}"),
     Meaning(("MISCONF", "NOREPLICAS", "OOM", "READONLY", "MASTERDOWN"), "redis refuses writes: {}", StoreRefusesError),
     Meaning(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from sploot_clusterd import running
 from sploot_clusterd.config import Settings
-from sploot_clusterd.errors import ClusterdError, StoreRefusesError, StoreUnavailableError
+from sploot_clusterd.errors import ClusterdError, PartitionMovedError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.store import Store
 
@@ -22,7 +22,7 @@ def run(settings: Settings, work: Callable[[Store], Awaitable[int]]) -> int:
 
     try:
         return running.run(connected())
-    except StoreRefusesError:
+    except (StoreRefusesError, PartitionMovedError):
         raise  # it says what is wrong: nothing is wrong with where we asked
     except StoreUnavailableError as error:
         where = f"redis.url is {settings.redis.url!r}, from {settings.sources.get('redis.url', 'the default')}"

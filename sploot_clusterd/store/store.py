@@ -1,11 +1,13 @@
 """The store as the rooms above open it: one way to Redis, and what it is used for."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
@@ -14,12 +16,13 @@ from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
+from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
 from sploot_clusterd.store.plain import PlainStream
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
-from sploot_clusterd.store.recorded import RecordedCount
+from sploot_clusterd.store.recorded import Recorded
 from sploot_clusterd.store.server import Finding, Servers
 from sploot_clusterd.store.stream import Stats
 from sploot_clusterd.store.tenure import Tenure
@@ -39,12 +42,19 @@ class Store:
         self._metrics = metrics
         self._servers = Servers(gateway, in_cluster=settings.redis.cluster)
         self._agreement = Agreement(gateway.at(layout.plain), settings)
-        self._recorded = RecordedCount(gateway.at(layout.plain), layout, settings.stream.group)
+        self.recorded = Recorded(gateway.at(layout.plain), layout, settings.stream.group)
         self.feed = Feed(gateway, layout, settings.feed, metrics) if settings.feed.enabled else None
-        self.partitions: list[Partition] = open_partitions(gateway, layout, settings, metrics, self.feed)
+        self._count = len(layout.partitions)
+        """What the settings give the stream is divided by it, until the process is started again."""
+        self.partitions = self._opened(layout.partitions)
+        """The list grows where there come to be more."""
+        self._streams = {partition.number: partition.stream for partition in self.partitions}
         maxlen = share(settings, len(self.partitions)).stream.maxlen
         self.views = ViewStore(
-            gateway, layout, settings.stream.group, metrics, maxlen=maxlen, feeds=settings.feed.enabled
+            *(gateway, layout, settings.stream.group, metrics),
+            maxlen=maxlen,
+            follow=self.follow,
+            feeds=settings.feed.enabled,
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
@@ -72,10 +82,9 @@ class Store:
 
     def reader(self, consumer: str) -> Reader:
         """A connection of the consumer's own, for all partitions; to be closed by whom it is given to."""
-        streams = {partition.number: partition.stream for partition in self.partitions}
         name = ConsumerName(self._settings.stream.group, consumer)
         settings, metrics = self._settings.stream, self._metrics
-        return Reader(self.gateway, streams, settings, metrics, consumer=consumer, look=self.look, name=name)
+        return Reader(self.gateway, self._streams, settings, metrics, consumer=consumer, look=self.look, name=name)
 
     def reader_of(self, consumer: str, number: int) -> Reader:
         """As `reader`, for one partition, where they may be on several servers. The consumer's name is held apart."""
@@ -93,12 +102,38 @@ class Store:
         daemon does not start with.
         """
         findings = await self._servers.look()
-        await self._recorded.look()
+        self._go_by(await self.recorded.look())
         return [*findings, *await self._agreement.look()]
 
     async def check_partitions(self) -> None:
         """For who only looks or sends. Raises StartError where what is stored has another number of partitions."""
-        await self._recorded.check()
+        self._go_by(await self.recorded.check())
+
+    async def follow(self) -> None:
+        """Goes by what is recorded of the partitions now, where there are several: there may be more of them then.
+        Raises StartError, StoreUnavailableError.
+        """
+        if not self.layout.is_one:
+            self._go_by(await self.recorded.check())
+
+    def _go_by(self, placing: Placing) -> None:
+        if self.layout.is_one:
+            return
+        self.layout.follow(placing)
+        new = self.layout.partitions[len(self.partitions) :]
+        self.partitions += self._opened(new)
+        self._streams |= {partition.number: partition.stream for partition in self.partitions}
+
+    def _opened(self, of: Sequence[Keys]) -> list[Partition]:
+        return open_partitions(self.gateway, of, self._count, self._settings, self._metrics, feed=self.feed)
+
+    async def others(self) -> list[str]:
+        """Processes that work on what is stored, or did within the last minutes. Raises StoreUnavailableError."""
+        return await self._agreement.others()
+
+    def move(self, placing: Placing) -> Move:
+        """Changes the number of partitions as the record with a target says."""
+        return Move(self.gateway, self.recorded, self._settings, self._metrics, placing)
 
     async def stats(self) -> list[Stats | StoreUnavailableError]:
         """Each partition's figures, in one round trip, and of one whose server does not give them why. Raises
@@ -120,11 +155,12 @@ class Store:
         """What is wrong with the keys that pets share; a stream that is full of its ids is made anew where it is empty.
         Raises StoreUnavailableError.
         """
-        names = [_inspected(partition.keys) for partition in self.partitions]
-        calls = [Call({}, each, partition.keys) for each, partition in zip(names, self.partitions, strict=True)]
+        partitions = tuple(self.partitions)  # there may be more meanwhile
+        names = [_inspected(partition.keys) for partition in partitions]
+        calls = [Call({}, each, partition.keys) for each, partition in zip(names, partitions, strict=True)]
         states = await self.gateway.run_each(scripts.INSPECT, calls)
         found: list[KeyFault] = []
-        for partition, each, state in zip(self.partitions, names, states, strict=True):
+        for partition, each, state in zip(partitions, names, states, strict=True):
             if not isinstance(state, Exception):  # of one that is away its figures tell
                 found += await self._mended(partition, [*faults(partition.keys, each, state)])
         return found

@@ -11,6 +11,7 @@ from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.scripts import Script
 
@@ -18,6 +19,7 @@ _PAGE: Final = 64
 _SLACK: Final = 100
 _SWEPT_A_PAGE: Final = 200
 _RENEWED_A_CALL: Final = 100
+_LONG_NUMBER: Final = 10
 
 
 class Handling(Enum):
@@ -109,12 +111,10 @@ class Stream:
         self._gateway.forget_connections()
 
     async def probe(self) -> None:
-        """Raises StoreUnavailableError where nothing can be committed now: in a cluster a call that names a key which
-        is not there is refused while its slot is on its way. To claim entries all the same would look like failed runs.
+        """Raises StoreUnavailableError where nothing can be committed now, as the stream's slot is on its way: to claim
+        entries all the same would look like failed runs.
         """
-        if not self._gateway.is_one_server:
-            keys = self._gateway.keys
-            await self._gateway.run(scripts.INSPECT, more_keys=[keys.stream, keys.absent])
+        await probe(self._gateway)
 
     async def ensure_group(self) -> None:
         """Creates stream and group if they are missing: always from the first entry, or earlier jobs were skipped."""
@@ -243,8 +243,16 @@ def entry_id(key: bytes) -> EntryId:
     return EntryId(*map(int, key.split(b"-")))
 
 
+def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
+    """An entry that is new to the group. One that came from another partition has its attempts beside."""
+    fields = pairs(flat)
+    carried = fields.get(b"attempts", b"")
+    return Entry(entry_id(key), fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
+
+
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
-    return Entry(entry_id(key), pairs(flat), attempts, Handling(handling.decode()))
+    entry = delivered(key, flat)
+    return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()))
 
 
 def _letter_fields(letter: Letter) -> list[Argument]:

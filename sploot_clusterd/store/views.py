@@ -1,13 +1,13 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice, repeat
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from sploot_clusterd.errors import BacklogFullError, BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadStateError, PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
@@ -15,6 +15,7 @@ from sploot_clusterd.store.coalesce import Ask, Coalescer, CoalescerEach
 from sploot_clusterd.store.erasure import Erasure
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.partition import stats_of
+from sploot_clusterd.store.pet_reads import PetReads
 
 _VIEWS_A_READ: Final = 128
 _JOBS_A_SUBMIT: Final = 64
@@ -37,9 +38,9 @@ _owned: Final = msgspec.json.Decoder(_Owned)
 
 
 class _Submit(NamedTuple):
-    """A job's envelope, and the partition that it goes to."""
+    """A job's envelope. To which partition it goes is told when it is sent: that may change while it waits."""
 
-    partition: int
+    pet_id: str
     payload: bytes
 
     def weight(self) -> int:
@@ -50,17 +51,29 @@ class ViewStore:
     """Views for readers, and the front door of the stream's partitions."""
 
     def __init__(
-        self, gateway: Gateway, layout: Layout, group: str, metrics: Metrics, *, maxlen: int, feeds: bool = False
+        self,
+        gateway: Gateway,
+        layout: Layout,
+        group: str,
+        metrics: Metrics,
+        *,
+        maxlen: int,
+        follow: Callable[[], Awaitable[None]],
+        feeds: bool = False,
     ) -> None:
-        """`maxlen` is how many unsettled entries a partition may hold; `feeds` as `Erasure` takes it."""
+        """`maxlen` is how many unsettled entries a partition may hold; `follow` has the layout go by what is recorded
+        of it; `feeds` as `Erasure` takes it.
+        """
         self._gateway = gateway
         self._layout = layout
         self._group = group
         self._maxlen = maxlen
+        self._follow = follow
         self._refused = metrics.backlog_refused
         self._erasure = Erasure(gateway, layout, feeds=feeds)
+        self._reads = PetReads(gateway, layout, follow)
         self._views = self._shared(self._new_reads, layout.of)
-        self._submits = self._shared(self._new_submits, lambda job: layout.partitions[job.partition])
+        self._submits = self._shared(self._new_submits, lambda job: layout.of(job.pet_id))
 
     async def view(self, pet_id: str) -> bytes | None:
         """The stored view, or None. Raises StoreUnavailableError, BadStateError if a text is there that is no view."""
@@ -75,13 +88,19 @@ class ViewStore:
     async def submit(self, pet_id: str, payload: bytes) -> None:
         """Adds a job's envelope to the pet's partition.
 
-        Raises BacklogFullError, having added nothing, or StoreUnavailableError: then the job may or may not have been
-        accepted, and submitting it again is harmless.
+        Raises BacklogFullError or PartitionMovedError, having added nothing, or StoreUnavailableError: then the job may
+        or may not have been accepted, and submitting it again is harmless.
         """
-        partition = self._layout.number(pet_id)
-        if not await self._submits(_Submit(partition, payload)):
+        job = _Submit(pet_id, payload)
+        try:
+            entry = await self._submits(job)
+        except PartitionMovedError:
+            if not await self._is_placed_anew():
+                raise
+            entry = await self._submits(job)
+        if not entry:
             self._refused.inc()
-            raise self._full(partition)
+            raise self._full(self._layout.number(pet_id))
 
     async def submit_all(self, jobs: Sequence[tuple[str, bytes]]) -> Sequence[Exception | None]:
         """Adds envelopes of pets in their order, many in a round trip. For each None, or the error that `submit` would
@@ -90,13 +109,19 @@ class ViewStore:
         After the first that a partition does not take it takes none: a later job must not come before an earlier one
         of its pet that is sent again.
         """
-        asked = [_Submit(self._layout.number(pet_id), payload) for pet_id, payload in jobs]
+        try:
+            await self._know()
+        except StoreUnavailableError as unknown:
+            return [unknown] * len(jobs)
+        asked = [_Submit(*job) for job in jobs]
+        placed = iter([self._layout.number(pet_id) for pet_id, _ in jobs])  # as they were placed when this began
         refused: dict[int, Exception] = {}
         outcomes: list[Exception | None] = []
         for batch in _batches(asked):
-            closed = {*refused}
-            answers = iter(await self._answers([each for each in batch if each.partition not in closed]))
-            for partition, _ in batch:
+            partitions, closed = [*islice(placed, len(batch))], {*refused}
+            sent = [job for job, partition in zip(batch, partitions, strict=True) if partition not in closed]
+            answers = iter(await self._answers(sent))
+            for partition in partitions:
                 answer = refused[partition] if partition in closed else next(answers)
                 if isinstance(answer, Exception) or not answer:
                     error = answer if isinstance(answer, Exception) else self._full(partition)
@@ -116,26 +141,28 @@ class ViewStore:
     def _close_servers(self, refused: dict[int, Exception]) -> None:
         """Nothing more is sent to one that is away, for any of its partitions."""
         places = [self._gateway.place(keys) for keys in self._layout.partitions]
-        away = {places[n]: error for n, error in refused.items() if isinstance(error, StoreUnavailableError)}
+        away = {places[n]: error for n, error in refused.items() if _is_away(error)}
         for n, place in enumerate(places):
             if place in away:
                 refused.setdefault(n, away[place])
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
-        keys = self._layout.of(pet_id)
-        return bool(await self._gateway.at(keys).read("view", "EXISTS", keys.pet(pet_id).album))
+        return await self._reads.has_album(pet_id)
 
     async def invalidate(self, pet_id: str) -> bool:
         """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
-        keys = self._layout.of(pet_id)
-        return bool(await self._gateway.at(keys).command("view", "UNLINK", keys.view(pet_id)))
+        if self._layout.is_one:
+            return bool(await self._gateway.command("view", "UNLINK", self._gateway.keys.view(pet_id)))
+        await self._know()
+        return bool(await self._gateway.at(self._layout.of(pet_id)).run(scripts.DROP_VIEW, pet_id=pet_id))
 
     async def erase(self, pet_id: str) -> bool:
         """Removes all that is kept of a pet, its dead letters too; True if there was anything.
 
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
+        await self._know()
         return await self._erasure.erase(pet_id)
 
     async def ping(self) -> float:
@@ -144,7 +171,7 @@ class ViewStore:
         await self._gateway.ask_server("", "PING")
         took = (time.perf_counter() - began) * 1000
         figures = await stats_of(self._gateway, self._layout, self._group)
-        for keys, stats in zip(self._layout.partitions, figures, strict=True):
+        for keys, stats in zip(self._layout.partitions, figures, strict=False):  # there may be more meanwhile
             if isinstance(stats, StoreUnavailableError):
                 continue
             if stats.pending < 0:
@@ -164,23 +191,17 @@ class ViewStore:
         return CoalescerEach(new, lambda question: self._gateway.place(keys_of(question)))
 
     def _new_reads(self) -> Coalescer[str, bytes | None]:
-        return Coalescer(self._read_views, most=_VIEWS_A_READ)
+        return Coalescer(self._reads.views, most=_VIEWS_A_READ)
 
     def _new_submits(self) -> Coalescer[_Submit, bytes]:
         return Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=_Submit.weight, heaviest=_BYTES_A_SUBMIT)
 
-    async def _read_views(self, pet_ids: Sequence[str]) -> Sequence[bytes | Exception | None]:
-        if self._layout.is_one:
-            return list(await self._gateway.read("view", "MGET", *map(self._gateway.keys.view, pet_ids)))
-        keys = list(map(self._layout.of, pet_ids))
-        commands = [(of_pet, ("MGET", of_pet.view(pet_id))) for of_pet, pet_id in zip(keys, pet_ids, strict=True)]
-        replies = await self._gateway.read_each("view", commands)
-        return [reply if isinstance(reply, Exception) else reply[0] for reply in replies]
-
     async def _submit(self, jobs: Sequence[_Submit]) -> Sequence[bytes | Exception]:
-        """Per job its entry's id, empty where its partition was full."""
+        """Per job its entry's id, empty where its partition was full; or why that did not take it."""
+        await self._know()
+        partitions = [self._layout.number(pet_id) for pet_id, _ in jobs]
         payloads: dict[int, list[bytes]] = {}
-        for partition, payload in jobs:
+        for partition, (_, payload) in zip(partitions, jobs, strict=True):
             payloads.setdefault(partition, []).append(payload)
         calls = [
             Call({"most": self._maxlen, "payloads": each}, keys=self._layout.partitions[partition])
@@ -191,7 +212,18 @@ class ViewStore:
             partition: repeat(reply) if isinstance(reply, Exception) else iter(reply)
             for partition, reply in zip(payloads, replies, strict=True)
         }
-        return [next(ids[partition]) for partition, _ in jobs]
+        return [next(ids[partition]) for partition in partitions]
+
+    async def _know(self) -> None:
+        """Nothing is sent by a number of partitions that is only set."""
+        if not self._layout.is_known:
+            await self._follow()
+
+    async def _is_placed_anew(self) -> bool:
+        """Whether pets are placed otherwise than we knew."""
+        before = self._layout.placing
+        await self._follow()
+        return self._layout.placing != before
 
 
 def _batches(jobs: Sequence[_Submit]) -> Iterator[Sequence[_Submit]]:
@@ -206,6 +238,11 @@ def _batches(jobs: Sequence[_Submit]) -> Iterator[Sequence[_Submit]]:
         weight += job.weight()
     if batch:
         yield batch
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a server is, and not a partition in motion."""
+    return isinstance(error, StoreUnavailableError) and not isinstance(error, PartitionMovedError)
 
 
 def _is_of(pet_id: str, stored: bytes) -> bool:

@@ -164,8 +164,8 @@ def _count(reply: Any) -> int:
 
 
 def _taken(pet_id: str, reply: Any) -> Taken | None:
-    """None where nothing is due, its server is away, or what is stored of the pet's wants cannot be read: its jobs tell
-    of that.
+    """None where nothing is due, the pet is in motion, its server is away, or what is stored of its wants cannot be
+    read: its jobs tell of that.
     """
     if isinstance(reply, (BadStateError, StoreUnavailableError)):
         return None

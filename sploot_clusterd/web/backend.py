@@ -45,7 +45,9 @@ class Backend(Protocol):
 class Changes(Protocol):
     """The change feed. Every method may raise StoreUnavailableError."""
 
-    partitions: int
+    @property
+    def partitions(self) -> int:
+        """How many there are, each with a feed: that may change."""
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """At most so many events behind a place: an event's id, its sequence, or "" before all."""

@@ -26,6 +26,7 @@ async def opened(url: str, **redis: object) -> AsyncIterator[Store]:
     given = settings(url, **redis)
     stream = replace(given.stream, partitions=COUNT, maxlen=ROOM * COUNT)
     store = Store.open(replace(given, stream=stream), Metrics())
+    await store.follow()
     for partition in store.partitions:
         await partition.stream.ensure_group()
     yield store

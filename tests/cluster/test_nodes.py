@@ -27,10 +27,10 @@ OPERATIONS = ROOT / "docs/operations.md"
 
 
 @asynccontextmanager
-async def a_shard_gone(cluster: Cluster, layout: Layout) -> AsyncIterator[list[int]]:
-    """A primary and its replica, but not those that know how many partitions there are; which partitions they have."""
-    knows = await cluster.primary_of(layout.plain.partitions)
-    primary = next(node for node in await cluster.primaries() if node is not knows)
+async def a_shard_gone(cluster: Cluster, layout: Layout, *, knows: bool = False) -> AsyncIterator[list[int]]:
+    """A primary and its replica, and which partitions they have; `knows`: those that know how many there are."""
+    knowing = await cluster.primary_of(layout.plain.partitions)
+    primary = next(node for node in await cluster.primaries() if (node is knowing) == knows)
     replica = await cluster.replica_of(primary)
     lost = [n for n, keys in enumerate(layout.partitions) if await cluster.primary_of(keys.stream) is primary]
     assert 1 < len(lost) < COUNT
@@ -120,8 +120,9 @@ async def test_a_shard_without_a_node_takes_nothing_from_the_others(cluster: Clu
                 assert away == lost
 
 
-async def test_probes_and_metrics_name_the_partitions_that_pause(cluster: Cluster, tmp_path: Path):
-    """E16: and the daemon is ready for the others."""
+@pytest.mark.parametrize("knows", [False, True], ids=["any", "the-one-with-the-number"])
+async def test_probes_and_metrics_name_the_partitions_that_pause(cluster: Cluster, tmp_path: Path, knows: bool):
+    """E16: and the daemon is ready for the others, also where it is not told how many partitions there are."""
     daemon = Daemon(tmp_path, cluster.url, 0, ROOT, {**cluster.env, "CLUSTER_PARTITIONS": str(COUNT)})
     try:
         await daemon.start()
@@ -138,12 +139,17 @@ async def test_probes_and_metrics_name_the_partitions_that_pause(cluster: Cluste
             async def goes_on() -> bool:
                 return await told() == []
 
+            async def owns_all() -> bool:
+                return f"media_cluster_partitions_owned {COUNT}.0" in await (await ops.get("/metrics")).text()
+
             await eventually(goes_on, what="the daemon to be ready")
-            async with a_shard_gone(cluster, LAYOUT) as lost:
+            await eventually(owns_all, what="all partitions to be taken")
+            async with a_shard_gone(cluster, LAYOUT, knows=knows) as lost:
                 await eventually(lambda: named(lost), what=f"{lost} to be named", timeout=20)
                 text = await (await ops.get("/metrics")).text()
                 paused = re.findall(r'^media_cluster_partition_paused\{partition="(\d+)"\} 1', text, re.MULTILINE)
                 assert sorted(map(int, paused)) == lost
+                assert await owns_all(), "nothing is given up"
             await eventually(goes_on, what="all to go on", timeout=30)
         assert daemon.stop() == 0
     finally:

@@ -12,6 +12,7 @@ from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.probe import check
@@ -32,6 +33,10 @@ class Server:
         self.error: StoreUnavailableError | None = None
         self.looks = self.asked = 0
         self.plain = self.feed = None
+        self.layout = Layout("ns", "jobs", "jobs:dead", 1)
+
+    async def follow(self) -> None:
+        """There is one partition."""
 
     async def look(self) -> list[Finding]:
         self.looks += 1

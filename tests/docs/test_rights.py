@@ -27,8 +27,8 @@ def rights(block: str = "acl") -> list[str]:
     return only_block(ROOT / "docs/operations.md", block).text.split()
 
 
-def allowed(block: str = "acl") -> set[str]:
-    return {word[1:] for word in rights(block) if word.startswith("+")}
+def allowed(*blocks: str) -> set[str]:
+    return {word[1:] for block in blocks for word in rights(block) if word.startswith("+")}
 
 
 def in_python(known: set[str], room: Path = STORE) -> set[str]:
@@ -60,7 +60,7 @@ async def test_they_are_exactly_what_the_code_calls(redis: Redis):
     replies.append(await redis.execute_command("COMMAND LIST", "FILTERBY", "PATTERN", "cluster|*"))
     known = {name.decode() if isinstance(name, bytes) else name for reply in replies for name in reply}
     assert {"xadd", "hget", "xgroup|create"} <= known
-    assert (in_python(known) | in_lua(known)) - OF_A_CONNECTION == allowed()
+    assert (in_python(known) | in_lua(known)) - OF_A_CONNECTION == allowed("acl", "acl of a move")
     assert in_python(known, STORE / "cluster") == allowed("acl of clusters")
 
 
@@ -101,7 +101,7 @@ async def test_they_are_enough(daemon: Daemon, redis: Redis):
 
 async def test_more_keys_are_enough_for_partitions(redis: Redis, redis_url: str, tmp_path: Path):
     await redis.execute_command(*rights())
-    await redis.execute_command(*only_block(ROOT / "docs/operations.md", "acl of partitions").text.split())
+    await redis.execute_command(*rights("acl of partitions"))
     await redis.execute_command("ACL", "LOG", "RESET")
     env = {"REDIS_USERNAME": "clusterd", "REDIS_PASSWORD": "the-password", "CLUSTER_PARTITIONS": "2"}
     daemon = Daemon(tmp_path, redis_url, 0, ROOT, env)

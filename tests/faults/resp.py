@@ -8,7 +8,7 @@ _SCRIPTS = {
     word.encode(): script.name
     for script in vars(scripts).values()
     if isinstance(script, scripts.Script)
-    for word in (script.sha, script.text)
+    for word in script.words
 }
 
 

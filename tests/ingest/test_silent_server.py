@@ -9,6 +9,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.placement import Placement
 from sploot_clusterd.ingest.spread import SpreadConsumer
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from tests.support.side import Side
 from tests.support.waiting import eventually
@@ -71,12 +72,19 @@ def lanes_of(side: Side) -> list[Lane]:
     return [Lane(n, side.stream, side.processor, side.due, asyncio.Event()) for n in range(2)]
 
 
-async def test_leases_are_kept_while_nobody_tells_who_is_there(side: Side):
+async def test_leases_are_kept_while_nobody_tells_who_is_there_nor_how_pets_are_placed(side: Side):
     lanes, tenure, stopping, confirmed = lanes_of(side), SilentTenure(), asyncio.Event(), asyncio.Event()
     confirmed.set()
+
+    async def follow() -> None:
+        if tenure.is_silent:
+            await asyncio.Event().wait()
+
     placement = Placement(
         tenure=tenure,
         lanes=lanes,
+        layout=Layout("ns", "jobs", "dead", len(lanes)),
+        follow=follow,
         take_over=lambda _: asyncio.sleep(0),
         reread=lambda: asyncio.sleep(0),
         metrics=Metrics(),

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.ingest.placement import Placement
 from sploot_clusterd.ingest.reclaim import Reclaimer
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import ClaimKind, Entry
@@ -51,6 +52,25 @@ async def test_a_lane_is_read_while_it_is_open_its_own_entries_first(side: Side)
         await eventually(settled, what="the lane to be read again")
         await eventually(lambda: blocked(1), what="the next read")
     assert await side.pending() == 0
+
+
+async def test_a_partition_in_motion_is_none_that_pauses(side: Side, monkeypatch: pytest.MonkeyPatch):
+    told = []
+
+    async def probe(_: Stream) -> None:
+        if len(told) < 4:
+            told.append(side.health.warnings())
+            raise PartitionMovedError
+
+    monkeypatch.setattr(Stream, "probe", probe)
+    await side.add("pet", payload=image("a"))
+    async with running(side, side.ingest.spread_consumer("consumer-0", "me", side.ingest.lanes)):
+
+        async def settled() -> bool:
+            return not await side.redis.xlen("jobs")
+
+        await eventually(settled, what="it to be read when it has arrived")
+    assert told == [[]] * 4
 
 
 async def test_a_partition_that_cannot_be_worked_on_pauses_by_its_reason(side: Side, monkeypatch: pytest.MonkeyPatch):
@@ -173,6 +193,8 @@ async def test_leases_that_are_not_known_change_nothing_and_others_go_on():
     placement = Placement(
         tenure=tenure,
         lanes=lanes,
+        layout=Layout("ns", "jobs", "dead", len(lanes)),
+        follow=lambda: asyncio.sleep(0),
         take_over=take_over,
         reread=reread,
         metrics=Metrics(),

@@ -291,9 +291,9 @@ async def test_nodes_are_reached_where_the_settings_say():
 
 async def test_who_reads_from_a_node_that_hangs_keeps_no_other_reader_waiting():
     one, other = halves()
-    one.answer, other.answer = (lambda _: (_ for _ in ()).throw(Hangs)), (lambda _: [None])
+    one.answer, other.answer = (lambda _: (_ for _ in ()).throw(Hangs)), (lambda _: [None, "1"])
     async with opened(one, other, socket_timeout=30.0) as gateway:
-        views = ViewStore(gateway, LAYOUT, "g", Metrics(), maxlen=9)
+        views = ViewStore(gateway, LAYOUT, "g", Metrics(), maxlen=9, follow=lambda: asyncio.sleep(0))
         low, high = (next(p for n in range(99) if LAYOUT.number(p := f"p{n}") == number) for number in (0, 1))
         await gateway.servers()
         waiting = [asyncio.create_task(views.view(low)) for _ in range(5)]

@@ -362,6 +362,7 @@ async def test_each_partition_has_its_own(redis: Redis, redis_url: str, metrics:
     given = settings(redis_url)
     given = replace(given, stream=replace(given.stream, partitions=4), feed=FeedSettings(enabled=True))
     store = Store.open(given, metrics)
+    await store.follow()
     assert store.feed is not None
     pets = [f"pet-{number}" for number in range(12)]
     for pet in pets:

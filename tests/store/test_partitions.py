@@ -41,6 +41,7 @@ async def opens(redis: Redis, redis_url: str) -> AsyncIterator[Opens]:
 @pytest.fixture
 async def store(opens: Opens) -> Store:
     store = opens(COUNT)
+    await store.check_partitions()
     for partition in store.partitions:
         await partition.stream.ensure_group()
     return store

@@ -1,6 +1,6 @@
 """A client of a Redis Cluster for the tests' own producers and checkers."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -37,6 +37,12 @@ class ClusterClient(Redis):
                 self._homes.pop(slot, None)
                 raise
         raise ConnectionError(f"slot {slot} is moved without end")
+
+    async def scan_iter(self, match: Any = None, **options: Any) -> AsyncIterator[Any]:
+        """Of all primaries; keys that move meanwhile may be missed."""
+        for node in await self._cluster.primaries():
+            async for key in node.client.scan_iter(match, **options):
+                yield key
 
     async def _look_up(self, slot: int) -> ClusterNode:
         try:

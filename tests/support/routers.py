@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.connection import Connection
 from tests.support.stores import settings
@@ -40,6 +41,7 @@ class Routers:
         """Another process's, whose partitions have that room each."""
         stream = replace(self._settings.stream, partitions=self._partitions, maxlen=room * self._partitions)
         store = Store.open(replace(self._settings, stream=stream), Metrics())
+        store.layout.follow(Placing(self._partitions))
         self._stack.push_async_callback(store.close)
         return store
 

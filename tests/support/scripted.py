@@ -17,6 +17,7 @@ from sploot_clusterd.store.gateway import Gateway
 
 Words = tuple[str, ...]
 LAYOUT = Layout("ns", "jobs", "jobs:dead", 8)
+LAYOUT.follow(LAYOUT.placing)
 LOW, HIGH = LAYOUT.partitions[0], LAYOUT.partitions[1]
 """Partitions in the lower and the upper half of the slots."""
 

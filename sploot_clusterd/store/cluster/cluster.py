@@ -73,6 +73,8 @@ class Cluster:
     async def ask(self, server: str, packed: bytes) -> Any:
         nodes = (await self._topology.current()).nodes
         place = next((place for place in nodes if str(place) == server), None)
+        if server and place is None:
+            raise StoreUnavailableError(f"redis node {server}: is in the cluster no more")
         node = self._topology.node(place) if place else self._topology.any_node()
         try:
             async with asyncio.timeout(_ASK_PATIENCE):

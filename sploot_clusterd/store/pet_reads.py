@@ -1,0 +1,78 @@
+"""Reads of what lies with a pet, wherever: its partition may be in motion, or go by another layout than we knew."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from sploot_clusterd.errors import ClusterdError
+from sploot_clusterd.keys import Layout
+from sploot_clusterd.store.gateway import Gateway
+
+_FIRST_LAYOUT: Final = b"1"
+"""The number of a partition's layout where none is stored."""
+
+
+class PetReads:
+    """With one partition these are plain reads. Else each asks for the number of the partition's layout, too: what is
+    missing is looked for elsewhere where that is not the one that we go by.
+    """
+
+    def __init__(self, gateway: Gateway, layout: Layout, follow: Callable[[], Awaitable[None]]) -> None:
+        """`follow` has the layout go by what is recorded of it."""
+        self._gateway = gateway
+        self._layout = layout
+        self._follow = follow
+
+    async def views(self, pet_ids: Sequence[str]) -> Sequence[bytes | Exception | None]:
+        """Of each pet its view, None where there is none, or why it cannot be read. Raises StoreUnavailableError where
+        none can.
+        """
+        if self._layout.is_one:
+            return list(await self._gateway.read("view", "MGET", *map(self._gateway.keys.view, pet_ids)))
+        keys = [self._layout.several[self._layout.number(pet_id)] for pet_id in pet_ids]
+        commands = [
+            (each, ("MGET", each.view(pet_id), each.layout)) for each, pet_id in zip(keys, pet_ids, strict=True)
+        ]
+        expected = [each.goes_by.encode() for each in keys]
+        replies = await self._gateway.read_each("view", commands)
+        views: list[bytes | Exception | None] = []
+        for pet_id, goes_by, reply in zip(pet_ids, expected, replies, strict=True):
+            if isinstance(reply, Exception):
+                views.append(reply)
+                continue
+            stored, number = reply
+            is_there = stored is not None or (number or _FIRST_LAYOUT) == goes_by
+            views.append(stored if is_there else await self._moved_view(pet_id))
+        return views
+
+    async def has_album(self, pet_id: str) -> bool:
+        """Whether there is an album of the pet. Raises StoreUnavailableError."""
+        if self._layout.is_one:
+            return bool(await self._gateway.read("view", "EXISTS", self._gateway.keys.pet(pet_id).album))
+        keys = self._layout.several[self._layout.number(pet_id)]
+        expected = keys.goes_by.encode()
+        commands = [(keys, ("EXISTS", keys.pet(pet_id).album)), (keys, ("MGET", keys.layout))]
+        replies = await self._gateway.read_each("view", commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        there, (number,) = replies
+        return bool(there) or ((number or _FIRST_LAYOUT) != expected and await self._has_moved_album(pet_id))
+
+    async def _moved_view(self, pet_id: str) -> bytes | Exception | None:
+        """Of a pet that is in motion, or was: it is put into its new place before it is taken from the old one."""
+        try:
+            await self._follow()
+            for keys in self._layout.places(pet_id):
+                (stored,) = await self._gateway.at(keys).read("view", "MGET", keys.view(pet_id))
+                if stored is not None:
+                    return bytes(stored)
+        except ClusterdError as error:
+            return error
+        return None
+
+    async def _has_moved_album(self, pet_id: str) -> bool:
+        await self._follow()
+        for keys in self._layout.places(pet_id):
+            if await self._gateway.at(keys).read("view", "EXISTS", keys.pet(pet_id).album):
+                return True
+        return False
