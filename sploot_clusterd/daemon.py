@@ -72,7 +72,7 @@ class Daemon:
     """One process's parts. `run` may be called once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._tokens = Tokens(settings.http.tokens)
+        self._tokens = Tokens(settings.http.tokens, settings.http.grants)
         self._scrapers = Tokens(settings.metrics.tokens or ())
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
@@ -174,14 +174,16 @@ class Daemon:
         except ConfigError as error:
             log.error("not reloaded", extra={"data": {"error": str(error)}})  # noqa: TRY400 - the text says it all
         else:
-            self._tokens.replace(settings.http.tokens)
+            self._tokens.replace(settings.http.tokens, settings.http.grants)
             self._scrapers.replace(settings.metrics.tokens or ())
             if self._insights:
                 self._insights.replace_token(settings.insights.token)
             logs.set_level(settings.service.log_level)
             for warning in settings.warnings:  # who was told of a file at the start may have changed another one
                 log.warning(warning)
-            log.info("reloaded", extra={"data": {"tokens": len(settings.http.tokens)}})
+            log.info(
+                "reloaded", extra={"data": {"tokens": len(settings.http.tokens), "grants": len(settings.http.grants)}}
+            )
         self._notifier.ready(f"running {__version__}")
 
     def _add_root_tasks(self) -> None:

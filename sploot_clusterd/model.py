@@ -151,6 +151,11 @@ class JobRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     payload: JobPayload | None = None
     metadata: dict[str, Any] | None = None
 
+    @property
+    def corrects(self) -> bool:
+        """Whether it has a user's corrections."""
+        return bool(self.payload and self.payload.corrections)
+
 
 class CorrectionsRequest(Struct, frozen=True, gc=False):
     """The body of POST /internal/pets/{pet_id}/corrections."""

@@ -4,15 +4,16 @@ settings = load(Path("config.toml"))
 settings.stream.read_count
 """
 
+from sploot_clusterd.config.access import ALL_SCOPES, SCOPES, Grant, Scope
 from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsSettings
 from sploot_clusterd.config.feed import FeedSettings
+from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
 from sploot_clusterd.config.load import Settings, load, read, reload
 from sploot_clusterd.config.sections import (
     AlbumsSettings,
     ClustersSettings,
-    HttpSettings,
     LimitsSettings,
     MetricsSettings,
     ProfilesSettings,
@@ -23,11 +24,14 @@ from sploot_clusterd.config.sections import (
 from sploot_clusterd.config.sources import Given
 
 __all__ = [
+    "ALL_SCOPES",
+    "SCOPES",
     "AlbumsSettings",
     "ClustersSettings",
     "EngineSettings",
     "FeedSettings",
     "Given",
+    "Grant",
     "HeroSettings",
     "HttpSettings",
     "InsightsSettings",
@@ -35,6 +39,7 @@ __all__ = [
     "MetricsSettings",
     "ProfilesSettings",
     "RedisSettings",
+    "Scope",
     "Secret",
     "SecretUrl",
     "ServiceSettings",

@@ -6,7 +6,7 @@ Each factory (`whole`, `text`, ...) declares one field of a section: default, ex
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -53,6 +53,14 @@ class SecretUrl(Secret):
 
     def __repr__(self) -> str:
         return re.sub(_IN_URL, lambda match: MASK if match[1] is None else f"{match[1]}:{MASK}@", self._text)
+
+
+class PartsError(ValueError):
+    """What is not allowed within a setting that has parts of its own: where, with the value, and what is expected."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.problems = problems
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,6 +164,19 @@ def texts(default: T, explanation: str, *, env: str = "") -> T:
     return _declare(default, explanation, "a list of one or more texts", from_text=_split, check=check, env=env)
 
 
+def networks(default: T, explanation: str, *, env: str = "") -> T:
+    """A list of IP addresses and networks; in the environment, separated by commas."""
+
+    def check(value: object) -> object:
+        import ipaddress  # noqa: PLC0415 - a probe never needs it
+
+        texts = _list_of_texts(value)
+        return tuple(_wanted(text, ipaddress.ip_network(text).prefixlen > 0) for text in texts)
+
+    allowed = "a list of one or more addresses and networks, as 10.0.0.7 and 10.1.0.0/16"
+    return _declare(default, explanation, allowed, from_text=_split, check=check, env=env)
+
+
 def secrets(default: T, explanation: str, *, env: str = "") -> T:
     """A list of secrets; in the environment, separated by commas."""
 
@@ -167,9 +188,17 @@ def secrets(default: T, explanation: str, *, env: str = "") -> T:
     )
 
 
+def secret_tables(default: T, explanation: str, read: Callable[[object], object], allowed: str) -> T:
+    """A list of tables that `read` makes something of, or raises PartsError; in the environment, as JSON."""
+    return _declare(default, explanation, allowed, from_text=json.loads, check=read, env="", is_secret=True)
+
+
 def shown(value: object) -> str:
     """A setting's value as TOML would write it, secrets masked."""
-    if isinstance(value, tuple):
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return "{" + ", ".join(f"{name} = {shown(each)}" for name, each in fields.items() if each is not None) + "}"
+    if isinstance(value, (tuple, list)):
         return "[" + ", ".join(map(shown, value)) + "]"
     if isinstance(value, Secret):
         return json.dumps(repr(value), ensure_ascii=False)

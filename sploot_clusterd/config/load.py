@@ -2,24 +2,19 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final
 
-from sploot_clusterd.config import insights, redis_url, rules, sources
+from sploot_clusterd.config import grants, redis_url, rules, sources, tokens
 from sploot_clusterd.config.dotenv import read_dotenv
-from sploot_clusterd.config.files import read_named, warnings_of, without_mark
-from sploot_clusterd.config.insights import InsightsSettings
-from sploot_clusterd.config.kinds import Secret
+from sploot_clusterd.config.files import without_mark
 from sploot_clusterd.config.schema import build
-from sploot_clusterd.config.sections import HttpSettings, MetricsSettings, Sections
+from sploot_clusterd.config.sections import Sections
 from sploot_clusterd.config.sources import Given
 from sploot_clusterd.errors import ConfigError
-
-S = TypeVar("S", HttpSettings, MetricsSettings)
 
 _NOTHING: Final[Mapping[str, Given]] = MappingProxyType({})
 
@@ -38,7 +33,10 @@ class Settings(Sections):
 
     def without_tokens(self) -> "Settings":
         """The same, for who keeps it: tokens are kept as digests, or by who sends them, only."""
-        http, metrics = dataclasses.replace(self.http, tokens=()), dataclasses.replace(self.metrics, tokens=None)
+        http = dataclasses.replace(
+            self.http, tokens=(), reader_tokens=None, producer_tokens=None, access=None, grants=()
+        )
+        metrics = dataclasses.replace(self.metrics, tokens=None)
         asked = dataclasses.replace(self.insights, token=None)
         return dataclasses.replace(self, http=http, metrics=metrics, insights=asked)
 
@@ -61,13 +59,14 @@ def load(
     warnings = [*settings.warnings, *rules.unverified_tls(settings, settings.sources)]
     settings = dataclasses.replace(
         settings,
-        http=_with_token_files(settings.http, "http", warnings),
-        metrics=_with_token_files(settings.metrics, "metrics", warnings),
-        insights=_with_token_file(settings.insights, warnings),
+        http=tokens.of_http(settings.http, warnings),
+        metrics=tokens.of_metrics(settings.metrics, warnings),
+        insights=tokens.of_insights(settings.insights, warnings),
     )
     warnings += rules.no_token(settings, settings.sources)
     problem, warning = rules.weak_tokens(settings, settings.sources)
-    _raise([each for each in (problem, rules.weak_metrics_tokens(settings, settings.sources)) if each])
+    of_metrics = rules.weak_metrics_tokens(settings, settings.sources)
+    _raise([*filter(None, (problem, of_metrics)), *grants.problems(settings)])
     return dataclasses.replace(settings, warnings=(*warnings, *([warning] if warning else ())))
 
 
@@ -125,39 +124,6 @@ def _unreadable(settings: Sections) -> Iterator[str]:
             yield f"{key}: {file} cannot be read: {error.strerror}"
         except ConfigError as error:
             yield f"{key}: {error}"
-
-
-def _with_token_files(section: S, name: str, warnings: list[str]) -> S:
-    if not section.token_files:
-        return section
-    tokens = [token for file in section.token_files for token in _tokens_in(file, f"{name}.token_files", warnings)]
-    return dataclasses.replace(section, tokens=tuple(tokens))
-
-
-def _with_token_file(section: InsightsSettings, warnings: list[str]) -> InsightsSettings:
-    key, file = "insights.token_file", section.token_file
-    if file is None:
-        return section
-    tokens = _tokens_in(file, key, warnings)
-    if len(tokens) > 1:
-        raise ConfigError(f"{key}: {file} has {len(tokens)} lines; expected one token")
-    if not re.fullmatch(insights.TOKEN_PATTERN, tokens[0].reveal()):
-        raise ConfigError(f"{key}: the token in {file}: expected {insights.TOKEN_ALLOWED}")
-    return dataclasses.replace(section, token=tokens[0])
-
-
-def _tokens_in(file: str, key: str, warnings: list[str]) -> list[Secret]:
-    try:
-        text, info = read_named(Path(file), "surrogateescape")
-    except OSError as error:
-        raise ConfigError(f"{key}: {file} cannot be read: {error.strerror}") from None
-    except ConfigError as error:
-        raise ConfigError(f"{key}: {error}") from None
-    warnings += (f"{key}: {warning}" for warning in warnings_of(Path(file), info, is_secret=True))
-    tokens = [Secret(line.strip()) for line in text.splitlines() if line.strip()]
-    if not tokens:
-        raise ConfigError(f"{key}: {file} is empty; expected a token a line")
-    return tokens
 
 
 def _raise(problems: list[str]) -> None:

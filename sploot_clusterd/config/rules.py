@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from sploot_clusterd.config import redis_url
+from sploot_clusterd.config.http import DEFAULT_TOKEN, HttpSettings
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
-from sploot_clusterd.config.sections import DEFAULT_TOKEN, HttpSettings, Sections
+from sploot_clusterd.config.sections import Sections
 from sploot_clusterd.keys import Keys
 
-_SHORTEST_TOKEN: Final = 16
+SHORTEST_TOKEN: Final = 16
 _SERIOUS: Final = ("staging", "production")
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - these are looked for, not bound
 
@@ -26,6 +27,7 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
     yield from _of_cluster(settings, named)
     yield from _of_keys(settings, named)
     yield from _of_insights(settings, named)
+    yield from _of_proxies(settings, named)
     stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
     if not settings.http.enabled and stream.consumers == 0:
         yield f"{named('http.enabled')} and {named('stream.consumers')}: such a process has nothing to do"
@@ -37,12 +39,15 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
         yield f"{named('engine.hero.quality')}, as closeness and recency: expected at least one weight above 0"
     if _ports_clash(settings):
         yield f"{named('metrics.port')} and {named('http.port')}: expected two different ports"
-    for section, of_section, default in (
-        ("http", settings.http, HttpSettings().tokens),
-        ("metrics", settings.metrics, None),
+    http, metrics = settings.http, settings.metrics
+    for of, tokens, files in (
+        ("http.", http.tokens if http.tokens != HttpSettings().tokens else None, http.token_files),
+        ("http.reader_", http.reader_tokens, http.reader_token_files),
+        ("http.producer_", http.producer_tokens, http.producer_token_files),
+        ("metrics.", metrics.tokens, metrics.token_files),
     ):
-        if of_section.token_files and of_section.tokens != default:
-            yield f"{named(f'{section}.tokens')} and {named(f'{section}.token_files')}: expected only one of the two"
+        if tokens and files:
+            yield f"{named(f'{of}tokens')} and {named(f'{of}token_files')}: expected only one of the two"
 
 
 def _of_redis(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
@@ -98,6 +103,15 @@ def _of_insights(settings: Sections, named: Callable[[str], str]) -> Iterator[st
         yield f"{named('insights.ca_file')} and {named('insights.url')}: expected an https:// URL with it"
 
 
+def _of_proxies(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    http = settings.http
+    if http.identity_header and not http.trusted_proxies:
+        yield f"{named('http.identity_header')}: expected http.trusted_proxies with it, or anybody could be anyone"
+    for n, access in enumerate(http.access or ()):
+        if access.identities and not http.identity_header:
+            yield f"http.access[{n}].identities: expected http.identity_header, where they are named, with them"
+
+
 def _of_keys(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
     keys = Keys(settings.clusters.namespace, settings.stream.key, settings.stream.dead_letter)
     for key, one, other in keys.used_twice():
@@ -131,10 +145,10 @@ def no_token(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
 def weak_tokens(settings: Sections, sources: Mapping[str, str]) -> tuple[str | None, str | None]:
     """(problem, warning) about tokens that can be guessed: at most one of the two."""
     http = settings.http
-    if not http.enabled or not any(map(_is_weak, http.tokens)):
+    if not http.enabled or not any(map(is_weak, http.tokens)):
         return None, None
     source = sources.get("http.token_files") or sources.get("http.tokens", "default")
-    weak = f"http.tokens ({source}): the default token, and any of fewer than {_SHORTEST_TOKEN} bytes, is"
+    weak = f"http.tokens ({source}): the default token, and any of fewer than {SHORTEST_TOKEN} bytes, is"
     if settings.service.environment in _SERIOUS:
         return f"{weak} refused in {settings.service.environment}", None
     if not is_loopback(http.host):
@@ -147,22 +161,27 @@ def tokens_with_commas(settings: Sections, sources: Mapping[str, str], texts: Ma
 
     `texts`: what the variables hold, by the setting that they give.
     """
-    for section, tokens in (("http", settings.http.tokens), ("metrics", settings.metrics.tokens or ())):
-        key = f"{section}.tokens"
-        if "," in texts.get(key, ""):
+    http = settings.http
+    for key, tokens, rest in (
+        ("http.tokens", http.tokens, "http.token_files"),
+        ("http.reader_tokens", http.reader_tokens, "http.reader_token_files"),
+        ("http.producer_tokens", http.producer_tokens, "http.producer_token_files"),
+        ("metrics.tokens", settings.metrics.tokens, "metrics.token_files"),
+    ):
+        if tokens and "," in texts.get(key, ""):
             count = f"{len(tokens)} tokens" if len(tokens) != 1 else "1 token"
             yield (
                 f"{sources[key]} has a comma and so gives {count} ({key}), each of which is let in; a token that holds "
-                f"a comma itself goes to a file ({section}.token_files)"
+                f"a comma itself goes to a file ({rest})"
             )
 
 
 def weak_metrics_tokens(settings: Sections, sources: Mapping[str, str]) -> str | None:
     """The problem with a token that can be guessed. None has to be set, so there is no place for a weak one."""
-    if not any(map(_is_weak, settings.metrics.tokens or ())):
+    if not any(map(is_weak, settings.metrics.tokens or ())):
         return None
     source = sources.get("metrics.token_files") or sources.get("metrics.tokens", "default")
-    return f"metrics.tokens ({source}): expected tokens of at least {_SHORTEST_TOKEN} bytes"
+    return f"metrics.tokens ({source}): expected tokens of at least {SHORTEST_TOKEN} bytes"
 
 
 def is_loopback(host: str) -> bool:
@@ -175,9 +194,10 @@ def is_loopback(host: str) -> bool:
     return False
 
 
-def _is_weak(token: Secret) -> bool:
+def is_weak(token: Secret) -> bool:
+    """Whether it can be guessed."""
     text = token.reveal()
-    return text == DEFAULT_TOKEN or len(text.encode(errors="surrogateescape")) < _SHORTEST_TOKEN
+    return text == DEFAULT_TOKEN or len(text.encode(errors="surrogateescape")) < SHORTEST_TOKEN
 
 
 def _ports_clash(settings: Sections) -> bool:

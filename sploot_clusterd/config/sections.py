@@ -12,6 +12,7 @@ from typing import Final, Literal
 from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.engine import EngineSettings
 from sploot_clusterd.config.feed import FeedSettings
+from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import (
     Secret,
@@ -27,8 +28,6 @@ from sploot_clusterd.config.kinds import (
     whole,
 )
 from sploot_clusterd.partitioning import MOST_PARTITIONS
-
-DEFAULT_TOKEN: Final = "changeme"  # noqa: S105 - known to everybody, and refused where that matters
 
 _PORT: Final = 65535
 _NAME: Final = (
@@ -65,45 +64,6 @@ class ServiceSettings:
         "One JSON object a line, or text. Unset: text on a terminal, else JSON.",
         ("json", "text"),
         env="LOG_FORMAT",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
-    """The HTTP server for internal callers."""
-
-    enabled: bool = switch(True, "Whether to serve HTTP; a process without it only consumes.", env="HTTP_ENABLED")
-    host: str = text(
-        "127.0.0.1",
-        "The address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
-        r"\S+",
-        "an address",
-        env="HTTP_HOST",
-    )
-    port: int = whole(9007, "The port to listen on; 0 takes any free one.", 0, _PORT, env="HTTP_PORT")
-    reuse_port: bool = switch(
-        False,
-        "Lets several processes of one host share the port; the kernel spreads connections.",
-        env="HTTP_REUSE_PORT",
-    )
-    tokens: tuple[Secret, ...] = secrets(
-        (Secret(DEFAULT_TOKEN),),
-        "What X-Internal-Token must be; several while rotating. Read again on SIGHUP.",
-        env="INTERNAL_TOKEN INTERNAL_SERVICE_TOKEN",
-    )
-    token_files: tuple[str, ...] | None = texts(
-        None, "Files with a token a line, in place of tokens. Read again on SIGHUP.", env="INTERNAL_TOKEN_FILE"
-    )
-    max_body_bytes: int = whole(8 * 2**20, "The largest request body, in bytes.", 1024, 2**30)
-    body_timeout_s: float = number(10.0, "How long a client may take to send a body, in seconds.", 0.1, 600.0)
-    keepalive_s: float = number(
-        30.0, "How long an idle connection, or one with unfinished headers, stays open, in seconds.", 1.0, 600.0
-    )
-    max_connections: int = whole(
-        2000,
-        "Callers' requests at once; one more is a 503. 32 more may be open: beyond, idle connections go.",
-        1,
-        1_000_000,
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.kinds import shown
 from sploot_clusterd.config.load import Settings
 from sploot_clusterd.config.schema import SCHEMA, value_of
-from sploot_clusterd.config.sections import HttpSettings, MetricsSettings
+from sploot_clusterd.config.sections import MetricsSettings
 from sploot_clusterd.errors import ConfigError
 
 _REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not bound

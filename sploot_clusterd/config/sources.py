@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from sploot_clusterd.config.access import holds_token
 from sploot_clusterd.config.files import read_named, warnings_of
-from sploot_clusterd.config.kinds import MASK, shown
+from sploot_clusterd.config.kinds import MASK, PartsError, shown
 from sploot_clusterd.config.schema import SCHEMA, TABLES, environment_names, near_miss
 from sploot_clusterd.errors import ConfigError
 
@@ -56,6 +57,8 @@ def from_toml(file: Path, problems: list[str], warnings: list[str]) -> dict[str,
 
 
 def _holds_secret(key: str, entry: Given) -> bool:
+    if key == "http.access":
+        return holds_token(entry.value)
     return SCHEMA[key].secret and (
         not key.endswith(".url") or "@" in str(entry.value) or "password=" in str(entry.value)
     )
@@ -86,6 +89,8 @@ def checked(entries: Mapping[str, Given], problems: list[str]) -> dict[str, obje
         setting = SCHEMA[key]
         try:
             values[key] = setting.check(setting.from_text(str(raw)) if is_text else raw)
+        except PartsError as error:
+            problems += (f"{key}{where} ({source}): expected {allowed}" for where, allowed in error.problems)
         except (ValueError, TypeError):
             value = MASK if setting.secret else _abridged(raw)
             problems.append(f"{key} = {value} ({source}): expected {setting.allowed}")

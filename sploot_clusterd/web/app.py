@@ -12,6 +12,7 @@ from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router
@@ -29,13 +30,15 @@ def build_app(
     in_flight: InFlight,
 ) -> App:
     """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
-    router = Router(tokens, settings.limits, metrics, in_flight)
+    http, base = settings.http, settings.http.base_path or ""
+    proxies = Proxies(http.trusted_proxies or (), http.identity_header)
+    router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
     router.add(PROBES, Probes(health))
-    router.add(DOCUMENT, Document(ROUTES, settings.limits))
-    router.add(INTERNAL, Handlers(behind.store, settings.http, settings.limits, in_flight))
+    router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
+    router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(FEED, Feeding(behind.changes, in_flight))
-    return App(router, settings.http.max_body_bytes, _PROBED)
+    return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 
 
 def build_ops_app(metrics: Metrics, health: Health, scrapers: Tokens) -> App:

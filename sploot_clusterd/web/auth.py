@@ -1,16 +1,33 @@
-"""Who may call: the live tokens, known only by their digests."""
+"""Who may call, and what for: the live tokens, known only by their digests, and what each is good for."""
 
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aiohttp import hdrs
+from aiohttp import hdrs, web
 
-from sploot_clusterd.config import Secret
+from sploot_clusterd.config import ALL_SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.web.answers import RefusedError
+
+if TYPE_CHECKING:
+    from sploot_clusterd.web.connection import Connection
 
 TOKEN_HEADER: Final = "X-Internal-Token"  # noqa: S105 - a header's name
+
+
+class Caller(NamedTuple):
+    """Whom a token, or a proxy, stands for."""
+
+    slot: str
+    """What figures count it by: the place of a token that is good for all; the name and the place of another one, or
+    the name alone where a proxy named its user.
+    """
+    scopes: frozenset[Scope]
+
+
+NOBODY: Final = Caller("", frozenset())
 
 
 class Tokens:
@@ -19,23 +36,29 @@ class Tokens:
     Digests are kept and compared, not tokens: equal lengths and bytes only, whatever a header holds.
     """
 
-    def __init__(self, tokens: Iterable[Secret] = ()) -> None:
-        """Raises ConfigError where one is empty: nothing would equal nothing."""
-        self._digests: tuple[bytes, ...] = ()
-        self.replace(tokens)
+    def __init__(self, tokens: Iterable[Secret] = (), grants: Iterable[Grant] = ()) -> None:
+        """`tokens` are good for everything. Raises ConfigError where one is empty: nothing would equal nothing."""
+        self._callers: tuple[tuple[bytes, Caller], ...] = ()
+        self._identities: dict[str, Caller] = {}
+        self.replace(tokens, grants)
 
     def __bool__(self) -> bool:
-        return bool(self._digests)
+        return bool(self._callers)
 
-    def replace(self, tokens: Iterable[Secret]) -> None:
+    def replace(self, tokens: Iterable[Secret], grants: Iterable[Grant] = ()) -> None:
         """From now on these, and no others. Raises ConfigError as the constructor does, and then changes nothing."""
-        texts = [token.reveal() for token in tokens]
-        if not all(texts):
+        callers = [(token, Caller(str(n), ALL_SCOPES)) for n, token in enumerate(tokens)]
+        identities: dict[str, Caller] = {}
+        for grant in grants:
+            identities |= dict.fromkeys(grant.identities, Caller(grant.name, grant.scopes))
+            callers += ((each, Caller(f"{grant.name}/{n}", grant.scopes)) for n, each in enumerate(grant.tokens))
+        if not all(token.reveal() for token, _ in callers):
             raise ConfigError("a token is empty: give each a text")
-        self._digests = tuple(map(_digest, texts))
+        self._identities = identities
+        self._callers = tuple((_digest(token.reveal()), caller) for token, caller in callers)
 
-    def slot(self, token: str | None) -> int | None:
-        """The place of the live token that equals this one, or None.
+    def caller(self, token: str | None) -> Caller | None:
+        """Whose live token equals this one, or None.
 
         All are compared, whichever matches, so that the time taken does not tell which one did.
         """
@@ -46,10 +69,28 @@ class Tokens:
         except UnicodeEncodeError:
             return None
         matching = None
-        for slot, live in enumerate(self._digests):
+        for live, caller in self._callers:
             if hmac.compare_digest(digest, live):
-                matching = slot
+                matching = caller
         return matching
+
+    def known(self, identities: Iterable[str]) -> Caller | None:
+        """Who has any of the identities, with what all of them together are good for."""
+        callers = [caller for each in identities if (caller := self._identities.get(each))]
+        if not callers:
+            return None
+        return Caller(callers[0].slot, callers[0].scopes.union(*(caller.scopes for caller in callers)))
+
+
+def may(request: web.BaseRequest, scope: Scope) -> bool:
+    """Whether the request's caller has the scope: for what only a body tells to be wanted."""
+    connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
+    return scope in connection.caller.scopes
+
+
+def missing(scope: Scope | None, wherefore: str = "") -> RefusedError:
+    """What a caller gets who is known, and has not the scope."""
+    return RefusedError(403, f"missing scope: {scope}{wherefore}")
 
 
 def scraper_token(headers: Mapping[str, str]) -> str | None:

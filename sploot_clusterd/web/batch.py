@@ -11,6 +11,7 @@ from sploot_clusterd import wire
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.web.answers import NDJSON, NO_STORE, RefusedError, Response, refusal_of
+from sploot_clusterd.web.auth import missing
 
 MOST_LINES: Final = 1000
 """Of a request. It keeps one request from holding up the others, and its answer from growing without bound."""
@@ -27,25 +28,36 @@ class Line(NamedTuple):
     error: Exception | None = None
 
 
+def corrections_refused() -> RefusedError:
+    """What is said of a job with corrections whose caller may submit, and not correct."""
+    return missing("correct", " (the job has corrections)")
+
+
 def check_length(body: bytes) -> None:
     """Raises RefusedError if there are too many lines, blank ones too."""
     if body.count(b"\n", 0, -1) >= MOST_LINES:
         raise RefusedError(422, f"a batch has at most {MOST_LINES} lines: send the others in another one")
 
 
-def decode(body: bytes, limits: LimitsSettings) -> list[Line]:
-    """Raises RefusedError if all lines are blank."""
-    lines = [_decode_line(n, text, limits) for n, text in enumerate(body.split(b"\n"), 1) if text.strip()]
+def decode(body: bytes, limits: LimitsSettings, *, may_correct: bool) -> list[Line]:
+    """`may_correct`: whether jobs may have corrections. Raises RefusedError if all lines are blank."""
+    lines = [
+        _decode_line(n, text, limits, may_correct=may_correct)
+        for n, text in enumerate(body.split(b"\n"), 1)
+        if text.strip()
+    ]
     if not lines:
         raise RefusedError(422, "a batch has at least one line, with a job in it")
     return lines
 
 
-def _decode_line(number: int, text: bytes, limits: LimitsSettings) -> Line:
+def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, may_correct: bool) -> Line:
     try:
         job = wire.decode_request(text, limits)
     except BadJobError as error:
         return Line(number, error=error)
+    if job.corrects and not may_correct:
+        return Line(number, error=corrections_refused())
     job_id = job.job_id or uuid.uuid4().hex
     return Line(number, job.pet_id, job_id, wire.encode_envelope(job, text, job_id, datetime.now(UTC)))
 

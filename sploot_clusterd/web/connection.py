@@ -15,6 +15,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from sploot_clusterd.web.answers import RefusedError
+from sploot_clusterd.web.auth import NOBODY
 from sploot_clusterd.web.connections import Connections
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,16 @@ _BUSY: Final = (
 class Connection(web.RequestHandler):
     """aiohttp's protocol with our limits and our errors."""
 
-    __slots__ = ("_connections", "_content", "_cut_off", "_first_request", "_half_closed", "_link", "is_callers")
+    __slots__ = (
+        "_connections",
+        "_content",
+        "_cut_off",
+        "_first_request",
+        "_half_closed",
+        "_link",
+        "caller",
+        "is_callers",
+    )
 
     def __init__(self, manager: web.Server, connections: Connections, *, keepalive_s: float) -> None:
         super().__init__(
@@ -58,6 +68,8 @@ class Connection(web.RequestHandler):
         self._content: StreamReader | None = None
         """The body of the request under way."""
         self.is_callers = False
+        self.caller = NOBODY
+        """Whose request is under way, once that is known."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._link = link = cast("asyncio.Transport", transport)  # by duck: uvloop's is no subclass of it

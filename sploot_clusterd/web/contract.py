@@ -51,7 +51,7 @@ class LineRefused(Struct):
 
     detail: str
     line: Annotated[int, Meta(ge=1)]
-    status: Literal[400, 422, 503]
+    status: Literal[400, 403, 422, 503]
 
 
 class Invalidated(Struct):

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.auth import may
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
@@ -49,13 +51,16 @@ class Handlers:
             job = wire.decode_request(body, self._limits)
         else:
             job = await self._beside_the_loop(wire.decode_request, body)
+        if job.corrects and not may(request, "correct"):
+            raise batch.corrections_refused()
         return await self._accept(job, body)
 
     async def submit_batch(self, request: web.BaseRequest) -> Response:
         """Jobs for the stream, in their order. 200 tells of each line whether Redis has it."""
         body = await read_body(request, self._http, self._in_flight, NDJSON)
         batch.check_length(body)
-        lines = await self._beside_the_loop(batch.decode, body)  # a thousand small jobs take as long as a large one
+        decode = partial(batch.decode, may_correct=may(request, "correct"))
+        lines = await self._beside_the_loop(decode, body)  # a thousand small jobs take as long as a large one
         refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
         return batch.answer_lines(lines, refusals)
 

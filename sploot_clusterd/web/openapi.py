@@ -31,6 +31,12 @@ _BOUNDED: Final = {
 }
 """Setting -> the fields that have at most so many entries."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
+_TOKEN: Final = {
+    "type": "apiKey",
+    "in": "header",
+    "name": TOKEN_HEADER,
+    "description": "An operation names the scope that its caller has to have; who lacks it gets a 403.",
+}
 _ABOUT: Final = (
     "Errors are always {detail}. A path that does not exist is a 404 (below /internal a 401 without the token), and "
     "another method of one that does is a 405 with Allow. HEAD is answered wherever GET is. Unknown keys of a job are "
@@ -41,9 +47,10 @@ _ABOUT: Final = (
 class Document:
     """The document of one configuration; made when it is first asked for."""
 
-    def __init__(self, routes: Iterable[Route[Any]], limits: LimitsSettings) -> None:
+    def __init__(self, routes: Iterable[Route[Any]], limits: LimitsSettings, base_path: str = "") -> None:
         self._routes = tuple(routes)
         self._limits = limits
+        self._base_path = base_path
 
     async def openapi(self, _request: web.BaseRequest) -> Response:
         return Response(200, self._encoded)
@@ -60,10 +67,11 @@ class Document:
         document: dict[str, Any] = {
             "openapi": "3.1.0",
             "info": {"title": "sploot-clusterd", "version": __version__, "description": _ABOUT},
+            "servers": [{"url": self._base_path or "/"}],
             "paths": paths,
             "components": {
                 "schemas": _schemas(self._routes, self._limits),
-                "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": TOKEN_HEADER}},
+                "securitySchemes": {"token": _TOKEN},
             },
         }
         return document
@@ -73,7 +81,7 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"token": []}] if route.guarded else [],
+        "security": [{"token": [route.scope]}] if route.guarded else [],
         "responses": {str(status): _response(answer) for status, answer in sorted(route.all_answers.items())},
     }
     if parameters := list(_parameters(route)):

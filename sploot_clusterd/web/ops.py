@@ -40,7 +40,7 @@ class MetricsPage:
 
     async def metrics(self, request: web.BaseRequest) -> Response:
         """Every metric, as OpenMetrics where the scraper asks for it, else in Prometheus' text form."""
-        if self._scrapers and self._scrapers.slot(scraper_token(request.headers)) is None:
+        if self._scrapers and self._scrapers.caller(scraper_token(request.headers)) is None:
             raise RefusedError(401, "invalid metrics token", {hdrs.WWW_AUTHENTICATE: "Bearer"})
         encode, content_type = _form(request.headers.get(hdrs.ACCEPT, ""))
         # Milliseconds of work: on the loop every reader would wait for it.

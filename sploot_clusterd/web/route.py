@@ -7,7 +7,9 @@ from typing import Concatenate, Final, Generic, NamedTuple, TypeVar
 from aiohttp import web
 from msgspec import Struct
 
+from sploot_clusterd.config import Scope
 from sploot_clusterd.web.answers import JSON, Response
+from sploot_clusterd.web.auth import missing
 from sploot_clusterd.web.contract import Refusal
 
 H = TypeVar("H")
@@ -73,6 +75,8 @@ class Route(NamedTuple, Generic[H]):
     method: str
     """Where GET is answered, HEAD is too."""
     path: str
+    scope: Scope | None
+    """What a caller has to be let in for. Below INTERNAL, None lets in nobody; elsewhere, no token is wanted."""
     handler: Callable[Concatenate[H, web.BaseRequest, ...], Awaitable[Response]]
     """A method of the class H. It is given the request, the path's ids in their order, then the query."""
     summary: str
@@ -90,5 +94,11 @@ class Route(NamedTuple, Generic[H]):
     @property
     def all_answers(self) -> Mapping[int, Answer]:
         """What is said of fewer routes stands in place of what is said of more."""
-        guarded, with_body = GUARDED if self.guarded else {}, WITH_BODY if self.body else {}
-        return {**ANY, **guarded, **with_body, **self.answers}
+        with_body = WITH_BODY if self.body else {}
+        return {**ANY, **self._answers_of_guards, **with_body, **self.answers}
+
+    @property
+    def _answers_of_guards(self) -> Mapping[int, Answer]:
+        if not self.guarded:
+            return {}
+        return {**GUARDED, 403: refused("The caller has not the scope.", missing(self.scope).detail)}

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sploot_clusterd.model import CorrectionsRequest, JobRequest
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
+from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
@@ -22,10 +23,13 @@ _TRY_AGAIN: Final = refused(
 )
 
 PROBES: Final = (
-    Route("GET", "/healthz", Probes.healthz, "Is the process alive?", {200: Answer("It is.", contract.Alive("ok"))}),
+    Route(
+        "GET", "/healthz", None, Probes.healthz, "Is the process alive?", {200: Answer("It is.", contract.Alive("ok"))}
+    ),
     Route(
         "GET",
         "/readyz",
+        None,
         Probes.readyz,
         "Does the daemon do its work?",
         {
@@ -40,17 +44,29 @@ PROBES: Final = (
 )
 
 DOCUMENT: Final = (
-    Route("GET", "/openapi.json", Document.openapi, "This document.", {200: Answer("OpenAPI 3.1.", content_type=JSON)}),
+    Route(
+        "GET",
+        "/openapi.json",
+        None,
+        Document.openapi,
+        "This document.",
+        {200: Answer("OpenAPI 3.1.", content_type=JSON)},
+    ),
 )
 
 INTERNAL: Final = (
     Route(
         "POST",
         "/internal/cluster-jobs",
+        "submit",
         Handlers.submit,
         "Submit a job: what is new about one pet's images.",
         {
             202: Answer("Redis has the job.", contract.Accepted("accepted")),
+            403: refused(
+                "The caller has not the scope `submit`; or not `correct`, and the job has corrections.",
+                corrections_refused().detail,
+            ),
             422: refused(
                 "The JSON has the wrong shape or breaks a limit.", "payload.quality_score: expected `float` <= 1.0"
             ),
@@ -61,6 +77,7 @@ INTERNAL: Final = (
     Route(
         "POST",
         "/internal/cluster-jobs/batch",
+        "submit",
         Handlers.submit_batch,
         "Submit many jobs, one a line (at most 1,000): each is taken or refused by itself.",
         {
@@ -91,6 +108,7 @@ INTERNAL: Final = (
     Route(
         "GET",
         "/internal/pets/{pet_id}/clusters",
+        "read",
         Handlers.view,
         "Read a pet's clusters.",
         {
@@ -103,6 +121,7 @@ INTERNAL: Final = (
     Route(
         "POST",
         "/internal/pets/{pet_id}/corrections",
+        "correct",
         Handlers.correct,
         "Submit a user's corrections of a pet's clusters.",
         {
@@ -121,6 +140,7 @@ INTERNAL: Final = (
     Route(
         "POST",
         "/internal/pets/{pet_id}/invalidate",
+        "operate",
         Handlers.invalidate,
         "Drop a pet's view; its album stays, and the next job renders the view again.",
         {202: Answer("Done.", contract.Invalidated("removed")), 422: _BAD_ID},
@@ -128,6 +148,7 @@ INTERNAL: Final = (
     Route(
         "DELETE",
         "/internal/pets/{pet_id}",
+        "erase",
         Handlers.erase,
         "Forget a pet: album, view, dead letters; jobs accepted before do not bring it back.",
         {200: Answer("Done.", contract.Erased("erased")), 422: _BAD_ID},
@@ -135,6 +156,7 @@ INTERNAL: Final = (
     Route(
         "GET",
         "/internal/health/redis",
+        "operate",
         Handlers.redis_health,
         "Ask Redis now.",
         {200: Answer("It answers.", contract.RedisHealth("ok", 0.25))},
@@ -145,6 +167,7 @@ QUESTIONS: Final = (
     Route(
         "GET",
         "/internal/pets/{pet_id}/suggestions",
+        "read",
         Asking.suggestions,
         "What to ask a pet's user: the questions whose answers would put most photos right, the best one first.",
         {
@@ -168,6 +191,7 @@ FEED: Final = (
     Route(
         "GET",
         "/internal/feed",
+        "read",
         Feeding.feed,
         "Read what changed for readers, event by event; with `wait` as soon as something did.",
         {
@@ -189,6 +213,7 @@ METRICS: Final = (
     Route(
         "GET",
         "/metrics",
+        None,
         MetricsPage.metrics,
         "Every metric, on the metrics port only.",
         {

@@ -13,11 +13,12 @@ from aiohttp import web
 from msgspec import Struct
 
 from sploot_clusterd import wire
-from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.config import LimitsSettings, Scope
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
-from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens
+from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens, missing
+from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
 
@@ -40,13 +41,21 @@ Handler = Callable[..., Awaitable[Response]]
 """Of a request, the path's ids, and the query if the route has one."""
 
 
+class _Shared(NamedTuple):
+    """What all endpoints have."""
+
+    limits: LimitsSettings
+    metrics: Metrics
+    in_flight: InFlight
+    proxies: Proxies
+
+
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
-    def __init__(
-        self, path: str, tokens: Tokens | None, limits: LimitsSettings, metrics: Metrics, in_flight: InFlight
-    ) -> None:
-        self._methods: dict[str, Handler] = {}
+    def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
+        limits, metrics, in_flight, proxies = shared
+        self._methods: dict[str, tuple[Handler, Scope | None]] = {}
         self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
         self._limits = limits
@@ -56,22 +65,22 @@ class Endpoint:
         self._token_uses = metrics.http_token_uses
         # Finding a labelled child takes longer than counting with it.
         self._by_status: dict[int, Callable[[], None]] = {}
-        self._by_slot: dict[int, Callable[[], None]] = {}
+        self._by_slot: dict[str, Callable[[], None]] = {}
         self._throttle = Throttle()
         self._in_flight = in_flight
+        self._proxies = proxies
 
-    def add(self, method: str, handler: Handler) -> None:
-        self._methods[method] = handler
+    def add(self, method: str, handler: Handler, scope: Scope | None) -> None:
+        self._methods[method] = handler, scope
         if method == "GET":
-            self._methods["HEAD"] = handler
+            self._methods["HEAD"] = handler, scope
 
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
         """`ids`: the path's parameters, as they came."""
         began = perf_counter()
         self._in_flight.count += 1
         try:
-            self._admit(request)
-            handler = self._methods.get(request.method) or self._refuse()
+            handler = self._admit(request)
             for n, text in enumerate(ids):  # a strict zip takes three times as long
                 wire.check_id(self._parameters[n], text, self._limits)
             response = await handler(request, *ids)
@@ -84,20 +93,29 @@ class Endpoint:
         self._record(request, response, perf_counter() - began)
         return response
 
-    def _admit(self, request: web.BaseRequest) -> None:
+    def _admit(self, request: web.BaseRequest) -> Handler:
         """Decides by the headers alone: a stranger's body is never read."""
         if self._tokens is None:
-            return
-        slot = self._tokens.slot(request.headers.get(TOKEN_HEADER))
-        if slot is None:
+            handler, _ = self._methods.get(request.method) or self._refuse()
+            return handler
+        token = request.headers.get(TOKEN_HEADER)
+        caller = self._tokens.caller(token)
+        if caller is None and token is None:
+            caller = self._tokens.known(self._proxies.identities(request))
+        if caller is None:
             raise RefusedError(401, "invalid internal token")
         connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
         if not connection.is_callers:
             connection.admit()
-        uses = self._by_slot.get(slot)
+        connection.caller = caller
+        uses = self._by_slot.get(caller.slot)
         if uses is None:
-            uses = self._by_slot[slot] = self._token_uses.labels(str(slot)).inc
+            uses = self._by_slot[caller.slot] = self._token_uses.labels(caller.slot).inc
         uses()
+        handler, scope = self._methods.get(request.method) or self._refuse()
+        if scope not in caller.scopes:
+            raise missing(scope)
+        return handler
 
     def _refuse(self) -> NoReturn:
         """What every other method gets."""
@@ -126,7 +144,7 @@ class Endpoint:
                 "path": request.raw_path[:_LONGEST_PATH],
                 "status": status,
                 "ms": round(seconds * 1000, 3),
-                "remote": request.remote,
+                "remote": self._proxies.client(request),
             }
             access_log.debug("request", extra={"data": data})
 
@@ -137,17 +155,27 @@ class Router:
     aiohttp's own resolver tries patterns in turn and makes an object of each match.
     """
 
-    def __init__(self, tokens: Tokens | None, limits: LimitsSettings, metrics: Metrics, in_flight: InFlight) -> None:
-        """Without `tokens` nothing is guarded."""
+    def __init__(
+        self,
+        tokens: Tokens | None,
+        limits: LimitsSettings,
+        metrics: Metrics,
+        in_flight: InFlight,
+        *,
+        proxies: Proxies | None = None,
+        base_path: str = "",
+    ) -> None:
+        """Without `tokens` nothing is guarded. Each path is there below `base_path` as well."""
         self._tokens = tokens
-        self._shared = limits, metrics, in_flight
+        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies())
+        self._base = base_path + "/" if base_path else ""
         self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}
         self._of_pet: dict[str, Endpoint] = {}
         self._by_length: dict[int, list[tuple[list[str | None], Endpoint]]] = {}
         """Number of segments -> paths as segments, None where a parameter stands."""
-        self._unknown = Endpoint(_UNKNOWN, None, *self._shared)
-        self._unknown_internal = Endpoint(_UNKNOWN, tokens, *self._shared)
+        self._unknown = Endpoint(_UNKNOWN, None, self._shared)
+        self._unknown_internal = Endpoint(_UNKNOWN, tokens, self._shared)
 
     def add(self, routes: Iterable[Route[H]], handlers: H) -> None:
         """Serves routes, whose handlers are methods of `handlers`. Of several that fit a path, those in the tables
@@ -156,11 +184,12 @@ class Router:
         for route in routes:
             endpoint = self._endpoints.get(route.path) or self._new_endpoint(route)
             handler: Handler = MethodType(route.handler, handlers)
-            endpoint.add(route.method, handler if route.query is None else _with_query(handler, route.query))
+            handler = handler if route.query is None else _with_query(handler, route.query)
+            endpoint.add(route.method, handler, route.scope)
 
     def _new_endpoint(self, route: Route[H]) -> Endpoint:
         path, tokens = route.path, self._tokens if route.guarded else None
-        endpoint = self._endpoints[path] = Endpoint(path, tokens, *self._shared)
+        endpoint = self._endpoints[path] = Endpoint(path, tokens, self._shared)
         segments = [None if PARAMETER.fullmatch(segment) else segment for segment in path.split("/")]
         if None not in segments:
             self._exact[path] = endpoint
@@ -171,7 +200,10 @@ class Router:
         return endpoint
 
     def handle(self, request: web.BaseRequest) -> Awaitable[Response]:
-        endpoint, ids = self._find(request.rel_url.path_safe)
+        path = request.rel_url.path_safe
+        if self._base and path.startswith(self._base):
+            path = path[len(self._base) - 1 :]
+        endpoint, ids = self._find(path)
         return endpoint.handle(request, ids)
 
     def _find(self, path: str) -> tuple[Endpoint, Sequence[str]]:

@@ -32,13 +32,16 @@ def test_example_names_every_setting_and_no_other():
 
 def test_settings_that_are_commented_out_are_the_ones_without_a_default(tmp_path):
     text = EXAMPLE.read_text()
-    whole = re.sub(r"\ntokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
+    whole = re.sub(r"\n(\w+_)?tokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
     whole = whole.replace("redis://127.0.0.1:6379/0", "redis+sentinel://127.0.0.1/mymaster")
     whole = re.sub(r"/etc/ssl/\w+-ca.pem", __file__, whole)
     token = tmp_path / "token"
     token.write_text("a-token-of-some-length\n")
     services = ("INTERNAL", "WORKER_METRICS", "STORAGE_SERVICE")
     environ = {f"{service}_TOKEN_FILE": str(token) for service in services}
+    for who in ("READER", "PRODUCER"):
+        environ[f"{who}_TOKEN_FILE"] = str(tmp_path / who)
+        (tmp_path / who).write_text(f"a-token-of-the-{who}\n")
     (tmp_path / "whole.toml").write_text(re.sub(r"\ncluster_addresses = .*", "", whole))
     over_sentinels = load(tmp_path / "whole.toml", environ=environ)
     in_cluster = re.sub(r"\nsentinel_\w+ = .*", "", whole).replace("redis+sentinel://127.0.0.1/mymaster", "redis://a,b")

@@ -215,6 +215,8 @@ def test_where_a_listener_is_reached(host, url):
     [
         ("INTERNAL_TOKEN", "http.tokens"),
         ("INTERNAL_SERVICE_TOKEN", "http.tokens"),
+        ("READER_TOKEN", "http.reader_tokens"),
+        ("PRODUCER_TOKEN", "http.producer_tokens"),
         ("WORKER_METRICS_TOKEN", "metrics.tokens"),
     ],
 )

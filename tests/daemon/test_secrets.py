@@ -19,11 +19,13 @@ from tests.faults.fleet import Daemon
 from tests.support.waiting import eventually
 
 MARK = "s3cr3t"
-NAMES = ("token", "scraper", "password", "url", "storage")
-TOKEN, SCRAPER, PASSWORD, IN_URL, IN_STORAGE = (f"{MARK}-{name}-0123456789" for name in NAMES)
+NAMES = ("token", "scraper", "password", "url", "storage", "reader", "gallery")
+TOKEN, SCRAPER, PASSWORD, IN_URL, IN_STORAGE, READER, GALLERY = (f"{MARK}-{name}-0123456789" for name in NAMES)
 SECRETS = {
     "INTERNAL_TOKEN": TOKEN,
     "WORKER_METRICS_TOKEN": SCRAPER,
+    "READER_TOKEN": READER,
+    "CLUSTERD_HTTP_ACCESS": f'[{{"name": "gallery", "scopes": ["erase"], "token": "{GALLERY}"}}]',
     "LOG_LEVEL": "DEBUG",
     "PYTHONASYNCIODEBUG": "1",
 }
@@ -53,7 +55,7 @@ async def harass(daemon: Daemon) -> str:
             ("POST", "/internal/cluster-jobs"),
             ("PUT", "/internal/cluster-jobs"),
         )
-        for token in (TOKEN, SCRAPER, f"{TOKEN}x", TOKEN[:-1])
+        for token in (TOKEN, SCRAPER, READER, GALLERY, f"{TOKEN}x", TOKEN[:-1])
     ]
     async with aiohttp.ClientSession() as http:
         for base, method, path, headers in asked:
@@ -171,7 +173,23 @@ url = "http://127.0.0.1:1"
 token = "{IN_STORAGE}"
 """
 )
+ACCESS = (
+    TOML
+    + f"""
+[[http.access]]
+name = "gallery"
+scopes = ["read"]
+token = "{GALLERY}"
+"""
+)
 BROKEN = {
+    "a table of access with an unknown key": ACCESS + "x = 1",
+    "a table of access with a token and a file": ACCESS + 'token_file = "/nowhere"',
+    "a table of access with a token that another has": ACCESS.replace(GALLERY, TOKEN),
+    "a table of access with a token that is too short": ACCESS.replace(GALLERY, MARK),
+    "a table of access with a list of tokens": ACCESS.replace(f'"{GALLERY}"', f'["{GALLERY}"]'),
+    "a table of access with tokens": ACCESS.replace("token =", "tokens ="),
+    "a token in place of a table of access": TOML.replace("[metrics]", f'access = "{GALLERY}"\n[metrics]'),
     "a storage service's token in its URL": STORAGE.replace("//", f"//{IN_STORAGE}@"),
     "a storage service's token with a blank": STORAGE.replace(IN_STORAGE, f"{IN_STORAGE} "),
     "a storage service's token twice": STORAGE + 'token_file = "/nowhere"',

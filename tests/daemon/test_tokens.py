@@ -84,6 +84,33 @@ async def test_no_valid_token_is_refused_while_tokens_rotate(directory: Path):
         assert not {OLD, NEW} & {word for line in daemon.output().splitlines() for word in line.split('"')}
 
 
+async def test_scopes_are_read_again_with_their_tokens(directory: Path):
+    toml, file = directory / "config.toml", directory / "gallery"
+    file.write_text(OLD)
+
+    def table(scope: str) -> str:
+        return f'[[http.access]]\nname = "gallery"\nscopes = ["{scope}"]\ntoken_file = "{file}"\n'
+
+    toml.write_text(table("read"))
+    async with Fleet(directory, daemons=0) as fleet:
+        daemon = fleet.add_daemon({"CLUSTERD_CONFIG": str(toml), "CLUSTER_CONSUMERS": "0"})
+        await daemon.start()
+        assert [await status_with(daemon, token) for token in (OLD, NEW)] == [404, 401]
+        file.write_text(NEW)
+        await reload(daemon, "reloaded")
+        assert [await status_with(daemon, token) for token in (OLD, NEW)] == [401, 404]
+        toml.write_text(table("submit"))
+        await reload(daemon, "reloaded")
+        assert await status_with(daemon, NEW) == 403
+        toml.write_text(table("write"))
+        await reload(daemon, "not reloaded")
+        assert "http.access[0].scopes" in str(daemon.log()[-1]["error"])
+        assert await status_with(daemon, NEW) == 403
+        toml.write_text("")
+        await reload(daemon, "reloaded")
+        assert await status_with(daemon, NEW) == 401
+
+
 async def test_a_file_that_others_may_read_by_now_is_told_at_each_reload(directory: Path):
     file = directory / "token"
     file.write_text(OLD)
@@ -142,9 +169,13 @@ async def test_the_metrics_token_changes_too_and_may_come_and_go(directory: Path
 
 
 def test_no_token_stays_in_memory(directory: Path):
-    for name, token in (("token", OLD), ("scraper", NEW)):
+    others = ("a-reader-of-the-test", "a-producer-of-the-test", "a-gallery-of-the-test")
+    for name, token in (("token", OLD), ("scraper", NEW), ("producer", others[1])):
         (directory / name).write_text(token)
     environ = {
+        "READER_TOKEN": others[0],
+        "PRODUCER_TOKEN_FILE": str(directory / "producer"),
+        "CLUSTERD_HTTP_ACCESS": f'[{{"name": "gallery", "scopes": ["read"], "token": "{others[2]}"}}]',
         "INTERNAL_TOKEN_FILE": str(directory / "token"),
         "WORKER_METRICS_TOKEN_FILE": str(directory / "scraper"),
         "REDIS_URL": f"unix://{directory}/none.sock",
@@ -153,4 +184,4 @@ def test_no_token_stays_in_memory(directory: Path):
     gc.collect()
     kept = [each.reveal() for each in gc.get_objects() if isinstance(each, Secret)]
     assert parts.http is not None
-    assert not {OLD, NEW} & set(kept)
+    assert not {OLD, NEW, *others} & set(kept)

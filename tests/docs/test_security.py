@@ -2,6 +2,7 @@
 
 import re
 
+from sploot_clusterd.config import SCOPES
 from sploot_clusterd.config.schema import SCHEMA
 from sploot_clusterd.web.routes import ROUTES
 from tests.docs.pages import PAGES, ROOT, table_rows
@@ -21,6 +22,13 @@ def test_every_secret_setting_is_there():
 def test_every_path_without_a_token_is_there():
     named = {name for name in in_first_cells("Who reaches what") if name.startswith("/")}
     assert named == {"/internal/...", *(route.path for route in ROUTES if not route.guarded)}
+
+
+def test_each_scope_has_its_routes():
+    named = {cells[0].strip("`"): re.findall(r"(\w+) `(/[^`]+)`", cells[1]) for cells in table_rows(PAGE, "Scopes")}
+    assert named == {
+        scope: [(route.method, route.path) for route in ROUTES if route.scope == scope] for scope in SCOPES
+    }
 
 
 def test_nobody_is_told_to_install_a_package_of_our_name_that_somebody_else_could_publish():

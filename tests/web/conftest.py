@@ -11,13 +11,13 @@ import pytest
 import uvloop
 
 from sploot_clusterd import wire
-from sploot_clusterd.config import LimitsSettings, Secret, Settings
+from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
-from sploot_clusterd.web import Behind, HttpServer, Tokens, build_app
-from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service
+from sploot_clusterd.web import Behind, HttpServer, build_app
+from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service, tokens
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -37,15 +37,15 @@ async def serve() -> AsyncIterator[Serve]:
         settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
         store = store or FakeStore(views={"pet_123": VIEW})
         fake = store if isinstance(store, FakeStore) else FakeStore()
-        tokens, metrics, health, in_flight = Tokens([Secret(TOKEN)]), Metrics(), Health(stale_after=60), InFlight()
+        live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         app = build_app(
-            Behind(store, fake, fake if feeds else None), tokens, settings, metrics, health, in_flight=in_flight
+            Behind(store, fake, fake if feeds else None), live, settings, metrics, health, in_flight=in_flight
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
         )
         await server.start()
-        running.append(Service(server, store, tokens, metrics, health, in_flight))
+        running.append(Service(server, store, live, metrics, health, in_flight))
         return running[-1]
 
     yield start

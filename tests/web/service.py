@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sploot_clusterd.changes import Event, Events
+from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
@@ -27,6 +28,10 @@ SUGGESTED = [
 """One question, and two."""
 VIEW = b'{"pet_id":"pet_123","clusters":[]}'
 JOB = b'{"pet_id":"pet_123","job_id":"job_456","payload":{"image_ids":["img_001"]}}'
+CORRECTING = (
+    b'{"pet_id":"pet_123","payload":{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"x"}]}}'
+)
+"""A job with corrections."""
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
 
 
@@ -35,6 +40,17 @@ EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", 
 
 GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
 """Method and path of each route that wants a token."""
+
+
+def tokens() -> Tokens:
+    """One that is good for all, and one for each scope."""
+    each = (Grant("", scope, frozenset({scope}), (Secret(token_for(scope)),)) for scope in SCOPES)
+    return Tokens([Secret(TOKEN)], each)
+
+
+def token_for(scope: Scope) -> str:
+    """A token that is good for this alone."""
+    return f"token-that-may-{scope}"
 
 
 def body_for(path: str) -> bytes:

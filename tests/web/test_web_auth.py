@@ -5,26 +5,44 @@ from hashlib import sha256
 import pytest
 from aiohttp import ClientSession
 
-from sploot_clusterd.config import Secret
+from sploot_clusterd.config import SCOPES, Grant, Secret
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.web import Tokens
+from sploot_clusterd.web.auth import Caller
 from tests.web.service import CLUSTERS, GUARDED, JOB, JOBS, TOKEN, Service, closed, raw, read_reply
 
-OLD, NEW = Secret("old-token-old-token"), Secret("new-token-new-token")
+OLD, NEW, NEWER = (Secret(f"{age}-token-{age}-token") for age in ("old", "new", "newer"))
+
+
+def slot(tokens: Tokens, token: str | None) -> str | None:
+    caller = tokens.caller(token)
+    return caller and caller.slot
 
 
 def test_a_token_is_known_by_its_slot():
     tokens = Tokens([OLD, NEW])
 
-    assert tokens.slot("old-token-old-token") == 0
-    assert tokens.slot("new-token-new-token") == 1
+    assert slot(tokens, "old-token-old-token") == "0"
+    assert slot(tokens, "new-token-new-token") == "1"
+
+
+def test_a_grants_token_is_known_by_its_name_and_good_for_its_scopes():
+    tokens = Tokens([OLD], [Grant("http.access[0]", "gallery", frozenset({"read", "correct"}), (NEW, NEWER))])
+
+    assert [slot(tokens, token.reveal()) for token in (OLD, NEW, NEWER)] == ["0", "gallery/0", "gallery/1"]
+    assert tokens.caller(NEWER.reveal()) == Caller("gallery/1", frozenset({"read", "correct"}))
+    assert tokens.caller(OLD.reveal()) == Caller("0", frozenset(SCOPES))
+
+    tokens.replace([OLD])
+
+    assert slot(tokens, NEW.reveal()) is None
 
 
 @pytest.mark.parametrize(
     "given", [None, "", "old-token-old-toke", "OLD-TOKEN-OLD-TOKEN", "tökèn", "\udcff\udcfe", "\ud800"]
 )
 def test_anything_else_is_nobody(given):
-    assert Tokens([OLD]).slot(given) is None
+    assert Tokens([OLD]).caller(given) is None
 
 
 def test_replacing_ends_the_old_ones():
@@ -32,8 +50,8 @@ def test_replacing_ends_the_old_ones():
 
     tokens.replace([NEW])
 
-    assert tokens.slot("old-token-old-token") is None
-    assert tokens.slot("new-token-new-token") == 0
+    assert tokens.caller("old-token-old-token") is None
+    assert slot(tokens, "new-token-new-token") == "0"
 
 
 @pytest.mark.parametrize("refused", [[Secret("")], [NEW, Secret("")]])
@@ -43,17 +61,18 @@ def test_an_empty_token_is_refused_and_changes_nothing(refused):
     with pytest.raises(ConfigError, match="a token is empty"):
         tokens.replace(refused)
 
-    assert tokens.slot("old-token-old-token") == 0
-    assert tokens.slot("") is None
+    assert slot(tokens, "old-token-old-token") == "0"
+    assert tokens.caller("") is None
 
 
 @pytest.mark.parametrize("given", [None, "", "old-token-old-token"])
 def test_without_any_token_nobody_is_let_in(given):
-    assert Tokens().slot(given) is None
+    assert Tokens().caller(given) is None
 
 
 def test_the_tokens_themselves_are_not_kept():
-    assert Tokens([OLD, NEW])._digests == tuple(sha256(t.reveal().encode()).digest() for t in (OLD, NEW))
+    kept = Tokens([OLD], [Grant("", "reader", frozenset({"read"}), (NEW,))])._callers
+    assert tuple(digest for digest, _ in kept) == tuple(sha256(t.reveal().encode()).digest() for t in (OLD, NEW))
 
 
 @pytest.mark.parametrize(

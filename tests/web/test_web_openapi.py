@@ -18,7 +18,7 @@ from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
 from sploot_clusterd.wire import decode_corrections, decode_request
 from tests.web.json_schema import errors, resolved
-from tests.web.service import CORRECTIONS, JOBS, PET, TOKEN, Reply, Serve, Service, body_for, raw
+from tests.web.service import CORRECTING, CORRECTIONS, JOBS, PET, TOKEN, Reply, Serve, Service, body_for, raw, token_for
 from tests.wire.corpus import CORPUS
 
 WEB = Path(sploot_clusterd.__file__).parent / "web"
@@ -42,7 +42,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_every_route_is_there_and_no_other(document: dict[str, Any]):
     documented = operations(document)
     assert {name: operation["security"] for name, operation in documented.items()} == {
-        name: [{"token": []}] if route.guarded else [] for name, route in OPERATIONS.items()
+        name: [{"token": [route.scope]}] if route.guarded else [] for name, route in OPERATIONS.items()
     }
     assert len({operation["operationId"] for operation in documented.values()}) == len(documented) == len(ROUTES)
 
@@ -98,12 +98,14 @@ ANSWERS = [
     Case("GET /readyz", 200, asked("GET /readyz")),
     Case(SUBMIT, 202, asked(SUBMIT)),
     Case(SUBMIT, 400, asked(SUBMIT, b"{")),
+    Case(SUBMIT, 403, asked(SUBMIT, CORRECTING, X_Internal_Token=token_for("submit"))),
     Case(SUBMIT, 422, asked(SUBMIT, b"{}")),
     Case(SUBMIT, 422, asked(SUBMIT), BadJobError("invalid", "too much")),
     Case(SUBMIT, 503, asked(SUBMIT), FULL),
     Case(BATCH, 200, asked(BATCH)),
     Case(BATCH, 200, asked(BATCH, b"{")),
     Case(BATCH, 200, asked(BATCH), FULL),
+    Case(BATCH, 200, asked(BATCH, CORRECTING, X_Internal_Token=token_for("submit"))),
     Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
     Case(BATCH, 422, asked(BATCH, b"")),
     Case(CORRECT, 202, asked(CORRECT)),
@@ -149,6 +151,7 @@ def common_answers(operation: str) -> dict[int, bytes]:
     requests = {400: asked(operation, Transfer_Encoding="nonsense"), 431: asked(operation, X_Long="a" * 20_000)}
     if route.guarded:
         requests |= {401: asked(operation, X_Internal_Token="x"), 500: asked(operation)}
+        requests |= {403: asked(operation, X_Internal_Token=token_for("erase" if route.scope != "erase" else "read"))}
     if route.guarded or route.path == "/readyz":
         requests |= {503: asked(operation)}
     if route.body:

@@ -43,11 +43,11 @@ class Sample:
 
 
 ROUTES = (
-    Route("GET", IMAGES, Sample.ids, "Images.", {}),
-    Route("DELETE", IMAGES, Sample.newest, "No images.", {}),
-    Route("GET", "/internal/jobs/{job_id}", Sample.ids, "A job.", {}),
-    Route("GET", "/internal/jobs/newest", Sample.newest, "A job.", {}),
-    Route("GET", "/internal/pets/{pet_id}/jobs", Sample.page, "Jobs.", {}, query=Page),
+    Route("GET", IMAGES, "read", Sample.ids, "Images.", {}),
+    Route("DELETE", IMAGES, "read", Sample.newest, "No images.", {}),
+    Route("GET", "/internal/jobs/{job_id}", "read", Sample.ids, "A job.", {}),
+    Route("GET", "/internal/jobs/newest", "read", Sample.newest, "A job.", {}),
+    Route("GET", "/internal/pets/{pet_id}/jobs", "read", Sample.page, "Jobs.", {}, query=Page),
 )
 
 
