@@ -54,7 +54,7 @@ class Report(msgspec.Struct):
 async def main() -> int:
     """1 if an answer is not as documented, or nothing was asked, or the daemon ended or logged an error; else 0."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
-        async with Fleet(Path(directory), daemons=1) as fleet:
+        async with Fleet(Path(directory), daemons=1, env={"FEED_ENABLED": "true"}) as fleet:
             await fleet.ready()
             [daemon] = fleet.daemons
             as_documented = True
