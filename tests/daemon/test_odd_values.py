@@ -19,6 +19,7 @@ PET = KEYS.pet("odd")
 LOOKED_AT = [
     *(KEYS.stream_agreement, KEYS.namespace_agreement, KEYS.partitions),
     *(KEYS.backfills, KEYS.wants, KEYS.tellings),
+    *(KEYS.feed, KEYS.feed_index),
 ]
 """What nothing that a caller does comes across: the daemon looks at them every few seconds, at all of them at once."""
 FOREIGN = {
