@@ -19,7 +19,8 @@ from tests.docs.pages import ROOT
 from tests.faults.fleet import TOKEN, Daemon
 from tests.support.cluster import Cluster
 from tests.support.cluster_client import ClusterClient
-from tests.support.moves import PETS, DiedError, Opens, begun, dies_at, goes_to, move, stored
+from tests.support.deaths import DiedError, dies_at
+from tests.support.moves import PETS, Opens, begun, goes_to, move, stored
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
@@ -63,7 +64,7 @@ async def test_a_move_that_dies_goes_on_where_it_was(
     deaths = 0
     while (await opens(2).recorded.check()).count != 4:
         with monkeypatch.context() as patch:
-            patch.setattr(Pool, "exchange", dies_at(3 * deaths + 4, before=bool(deaths % 2)))
+            patch.setattr(Pool, "exchange", dies_at(Pool.exchange, 3 * deaths + 4, before=bool(deaths % 2)))
             try:
                 await move(opens(2), 4)
             except DiedError:

@@ -7,7 +7,8 @@ from sploot_clusterd.errors import StartError
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import ClaimKind, Entry, Moving, entry_id
 from sploot_clusterd.store.connection import Pool
-from tests.support.moves import FAILED, PETS, DiedError, Opens, begun, dies_at, goes_to, move, pet_of, stored
+from tests.support.deaths import DiedError, dies_at
+from tests.support.moves import FAILED, PETS, Opens, begun, goes_to, move, pet_of, stored
 
 
 @pytest.mark.parametrize(("count", "target"), [(4, 8), (2, 3), (6, 4), (3, 2)])
@@ -40,7 +41,7 @@ async def test_a_move_that_dies_at_any_of_its_exchanges_goes_on_where_it_was(
     _, before = await begun(opens, redis, 2)
     deaths = 0
     while await redis.get("ns:partitions") != b"4 2 2 0 0 0":
-        monkeypatch.setattr(Pool, "exchange", dies_at(deaths + 4, before=before_it))
+        monkeypatch.setattr(Pool, "exchange", dies_at(Pool.exchange, deaths + 4, before=before_it))
         try:
             await move(opens(2), 4)
         except DiedError:

@@ -9,7 +9,8 @@ from sploot_clusterd.errors import ClusterdError, PartitionMovedError, StartErro
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Commit, Store, Wanted
-from tests.support.moves import PETS, DiedError, Opens, begun, move
+from tests.support.deaths import DiedError
+from tests.support.moves import PETS, Opens, begun, move
 
 
 async def in_motion(opens: Opens, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, str]:

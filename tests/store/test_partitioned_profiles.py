@@ -1,8 +1,7 @@
 """Profiles where there are several partitions: published everywhere or nowhere, samples that together are one."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -13,14 +12,11 @@ from sploot_clusterd.store import State, Store
 from sploot_clusterd.store.connection import Pool
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.profiles import digest
+from tests.support.deaths import DiedError, dies_at
 from tests.support.stores import settings
 
 COUNT = 4
 NEXT = State(1)
-
-
-class DiedError(Exception):
-    """The process that published is gone."""
 
 
 @pytest.fixture
@@ -59,7 +55,7 @@ async def test_a_publisher_that_dies_between_any_two_writes_leaves_what_others_f
 ):
     for number in range(1, 40):
         await redis.flushall()
-        monkeypatch.setattr(Pool, "exchange", dies_after(number))
+        monkeypatch.setattr(Pool, "exchange", dies_at(Pool.exchange, number + 1, before=True))
         try:
             assert await store.profiles.publish("m{1}", None, NEXT, b"one")
             died = False
@@ -78,18 +74,6 @@ async def test_a_publisher_that_dies_between_any_two_writes_leaves_what_others_f
         if not died:
             return
     raise AssertionError("it did not end")
-
-
-def dies_after(number: int) -> Callable[..., Awaitable[list[Any]]]:
-    exchange, left = Pool.exchange, [None] * number
-
-    async def dies(*args: Any) -> list[Any]:
-        if not left:
-            raise DiedError
-        left.pop()
-        return await exchange(*args)
-
-    return dies
 
 
 async def test_samples_of_all_are_one_of_the_lowest(store: Store, redis: Redis):

@@ -1,7 +1,5 @@
 """Pets of whom something of each kind is kept, and their move to another number of partitions."""
 
-import itertools
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,7 +9,6 @@ from redis.asyncio import Redis
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Carried, Entry, Letter, Store
-from sploot_clusterd.store.connection import Pool
 from tests.support.stores import GROUP, settings
 
 PETS = [f"pet:{n}" for n in range(30)]
@@ -20,10 +17,6 @@ ERASED = PETS[:6]
 FAILED = PETS[3:12]
 """Of whom a job was read and failed twice."""
 KINDS = ("album", "images", "view", "wanted", "asked", "untold")
-
-
-class DiedError(Exception):
-    """The process that moved partitions is gone."""
 
 
 class Opens:
@@ -165,19 +158,3 @@ async def begun(opens: Opens, redis: Redis, count: int) -> tuple[Store, Stored]:
 
 def pet_of(entry: Entry) -> str:
     return entry.fields[b"pet_id"].decode()
-
-
-def dies_at(number: int, *, before: bool) -> Callable[..., Awaitable[list[Any]]]:
-    """In place of an exchange with Redis: before or after the one of that number the process ends."""
-    exchange, numbers = Pool.exchange, itertools.count(1)
-
-    async def dies(*args: Any) -> list[Any]:
-        this = next(numbers)
-        if this == number and before:
-            raise DiedError
-        replies = await exchange(*args)
-        if this == number:
-            raise DiedError
-        return replies
-
-    return dies

@@ -1,7 +1,6 @@
 """Processes that may be the router of the plain stream `jobs`, and that die."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,14 +14,11 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.connection import Connection
+from tests.support.deaths import DiedError, dies_at
 from tests.support.stores import settings
 
 PETS = [f"pet-{n}" for n in range(12)]
 ROOM = 1000
-
-
-class DiedError(Exception):
-    """The process that ran the router is gone."""
 
 
 class Routers:
@@ -95,7 +91,7 @@ class Routers:
         while not await self.is_empty():
             store = self.store(room)
             with monkeypatch.context() as patched:
-                patched.setattr(Connection, "exchange", _dies_at(deaths + 1, before=before))
+                patched.setattr(Connection, "exchange", dies_at(Connection.exchange, deaths + 1, before=before))
                 try:
                     await until(self.is_empty, self.router(store, f"router-{deaths}"))
                 except DiedError:
@@ -110,19 +106,3 @@ async def until(done: Callable[[], Awaitable[bool]], *routers: Router) -> None:
         while not await done():
             for router in routers:
                 await router.step()
-
-
-def _dies_at(number: int, *, before: bool) -> Callable[..., Awaitable[list[Any]]]:
-    """In place of an exchange with Redis: before or after the one of that number the process ends."""
-    exchange, numbers = Connection.exchange, itertools.count(1)
-
-    async def dies(*args: Any) -> list[Any]:
-        this = next(numbers)
-        if this == number and before:
-            raise DiedError
-        replies = await exchange(*args)
-        if this == number:
-            raise DiedError
-        return replies
-
-    return dies
