@@ -14,12 +14,11 @@ from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.cluster.cluster import Cluster
 from sploot_clusterd.store.connection import Argument, Connection, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
 from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_reply, of_stored
 from sploot_clusterd.store.scripts import INSPECT, Kind, Script
-from sploot_clusterd.store.way import COMMAND_TIMEOUT, OneServer, Request, Way, command_timeout
+from sploot_clusterd.store.way import COMMAND_TIMEOUT, Request, command_timeout, way_of
 from sploot_clusterd.store.whereabouts import Server
 
 _READ_MARGIN: Final = 5.0
@@ -42,7 +41,7 @@ class Gateway:
 
     def __init__(self, settings: RedisSettings, keys: Keys, metrics: Metrics) -> None:
         self.keys = keys
-        self._way: Way = Cluster(settings) if settings.cluster else OneServer(settings, metrics)
+        self._way = way_of(settings, metrics)
         self._timeout = command_timeout(settings)
         self._round_trips = {kind: metrics.redis_round_trips.labels(kind) for kind in get_args(Kind)}
 

@@ -134,3 +134,12 @@ class OneServer:
 
     async def _connect(self, patience: float) -> Connection:
         return await (await self._whereabouts.primary()).connect(patience)
+
+
+def way_of(settings: RedisSettings, metrics: Metrics) -> Way:
+    """The way to one server, or to a cluster."""
+    if not settings.cluster:
+        return OneServer(settings, metrics)
+    from sploot_clusterd.store.cluster.cluster import Cluster  # noqa: PLC0415 - what is off costs no start anything
+
+    return Cluster(settings)
