@@ -31,6 +31,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._ingest()
+        self._partitions()
+        self._feed()
         self._albums()
         self._profiles()
         self._insights()
@@ -62,36 +64,6 @@ class Metrics:
         self.oldest_unsettled = self._gauge("oldest_unsettled_seconds", "Age of the oldest entry in the stream")
         self.backlog = self._gauge("backlog_jobs", "Unsettled entries, read or not: the stream's length")
         self.backlog_refused = self._counter("backlog_refused_total", "Submits refused because the stream was full")
-        self.partitions_owned = self._gauge(
-            "partitions_owned", "Partitions that this process reads, where there are several"
-        )
-        self.partition_moves = self._counter(
-            "partition_moves_total", "Partitions that this process handed over to others"
-        )
-        self.routed = self._counter(
-            "routed_total", "Entries of the plain stream moved to their partitions by this process"
-        )
-        self.feed_events = self._gauge("feed_events", "Events in the change feed")
-        self.feed_bytes = self._gauge("feed_bytes", "Bytes that they take, as feed.bytes counts them")
-        self.feed_oldest = self._gauge("feed_oldest_seconds", "Age of the oldest event, of any partition")
-        self.feed_trimmed = self._counter(
-            "feed_trimmed_total",
-            "Events that this process dropped from the feed, as it was too large, or they too old",
-            "why",
-        )
-        self.unrouted = self._gauge("unrouted_jobs", "Entries of the plain stream that are to be moved to partitions")
-        self.unrouted_oldest = self._gauge("unrouted_oldest_seconds", "Age of the oldest entry of the plain stream")
-        self.partition_backlog = self._gauge(
-            "partition_backlog_jobs", "Unsettled entries of each partition, where there are several", "partition"
-        )
-        self.partition_oldest = self._gauge(
-            "partition_oldest_unsettled_seconds",
-            "Age of the oldest entry of each partition, where there are several",
-            "partition",
-        )
-        self.partition_paused = self._gauge(
-            "partition_paused", "1 for a partition that pauses as its server is away or it is being moved", "partition"
-        )
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
@@ -109,6 +81,40 @@ class Metrics:
         self.batch_size = self._histogram("batch_size_jobs", "Jobs in a batch", _COUNTS)
         self.stage_seconds = self._counter(
             "stage_seconds_total", "Time of consumers by stage: wait, order, load, compute, commit", "stage"
+        )
+
+    def _partitions(self) -> None:
+        self.partitions_owned = self._gauge(
+            "partitions_owned", "Partitions that this process reads, where there are several"
+        )
+        self.partition_moves = self._counter(
+            "partition_moves_total", "Partitions that this process handed over to others"
+        )
+        self.routed = self._counter(
+            "routed_total", "Entries of the plain stream moved to their partitions by this process"
+        )
+        self.unrouted = self._gauge("unrouted_jobs", "Entries of the plain stream that are to be moved to partitions")
+        self.unrouted_oldest = self._gauge("unrouted_oldest_seconds", "Age of the oldest entry of the plain stream")
+        self.partition_backlog = self._gauge(
+            "partition_backlog_jobs", "Unsettled entries of each partition, where there are several", "partition"
+        )
+        self.partition_oldest = self._gauge(
+            "partition_oldest_unsettled_seconds",
+            "Age of the oldest entry of each partition, where there are several",
+            "partition",
+        )
+        self.partition_paused = self._gauge(
+            "partition_paused", "1 for a partition that pauses as its server is away or it is being moved", "partition"
+        )
+
+    def _feed(self) -> None:
+        self.feed_events = self._gauge("feed_events", "Events in the change feed")
+        self.feed_bytes = self._gauge("feed_bytes", "Bytes that they take, as feed.bytes counts them")
+        self.feed_oldest = self._gauge("feed_oldest_seconds", "Age of the oldest event, of any partition")
+        self.feed_trimmed = self._counter(
+            "feed_trimmed_total",
+            "Events that this process dropped from the feed, as it was too large, or they too old",
+            "why",
         )
 
     def _albums(self) -> None:

@@ -50,6 +50,7 @@ LAYERS = (
         "config",
         "keys",
         "partitioning",
+        "entry_ids",
         "model",
         "view",
         "changes",
@@ -180,8 +181,9 @@ def test_the_rules_see_every_way_to_import(tmp_path):
     assert rooms_imported(path) == {"config", "store", "web"}
 
 
-def test_the_daemon_loads_scipy_only_for_the_algorithm_that_needs_it():
-    """It takes as much memory and time as all else together."""
-    program = "import sys; import sploot_clusterd.daemon; print('scipy' in sys.modules)"
+def test_a_daemon_that_was_not_asked_to_loads_neither_scipy_nor_the_client_of_a_cluster():
+    """The first takes as much memory and time as all else together."""
+    names = "'scipy', 'sploot_clusterd.store.cluster.cluster'"
+    program = f"import sys; import sploot_clusterd.daemon; print([name for name in ({names}) if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "False"
+    assert told.strip() == "[]"

@@ -14,7 +14,7 @@ from sploot_clusterd.errors import Reason
 from sploot_clusterd.subcommands import adder
 
 if TYPE_CHECKING:
-    from sploot_clusterd.model import LetterId
+    from sploot_clusterd.entry_ids import LetterId
 
 ABOUT: Final = "look at the dead letters, put their jobs back into the stream, delete them"
 EXAMPLES: Final = """examples:
@@ -112,7 +112,7 @@ def _moment(text: str) -> int:
 
 
 def _letter_id(text: str) -> "LetterId":
-    from sploot_clusterd.model import LetterId
+    from sploot_clusterd.entry_ids import LetterId
 
     try:
         return LetterId.parse(text)

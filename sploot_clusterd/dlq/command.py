@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
+from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.model import LetterId
 from sploot_clusterd.progress import Progress
 from sploot_clusterd.store import FleetLetters, LetterSummary, Replayed, session
 

@@ -14,7 +14,7 @@ from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 
 _BEGINNING = EntryId(0, 0)
 

@@ -28,8 +28,8 @@ from sploot_clusterd.engine.records import (
 )
 from sploot_clusterd.engine.render import RENDERING, check_fragment
 from sploot_clusterd.engine.sums import stacked
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.model import EntryId
 
 _UNREADABLE: Final = (ValueError, OverflowError, RecursionError)
 """Errors of msgspec and of Unicode are values' too."""

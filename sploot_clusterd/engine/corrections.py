@@ -17,11 +17,11 @@ from sploot_clusterd.engine.place import join, leave, relist
 from sploot_clusterd.engine.precedence import in_time, note
 from sploot_clusterd.engine.rows import Vectors, take_pin
 from sploot_clusterd.engine.succession import find, succeed
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
     Apart,
     Correction,
-    EntryId,
     Job,
     Merge,
     Move,

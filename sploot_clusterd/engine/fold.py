@@ -24,8 +24,9 @@ from sploot_clusterd.engine.rows import (
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId, FloatVector, Job, images_corrected
+from sploot_clusterd.model import FloatVector, Job, images_corrected
 
 
 @dataclass(slots=True)

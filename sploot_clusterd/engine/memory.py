@@ -10,7 +10,8 @@ import msgspec
 
 from sploot_clusterd.engine.album import Segment
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Job
 
 _PER_SEGMENT: Final = 16
 _UNKNOWN: Final = 0

@@ -9,8 +9,8 @@ comprehensive study of convergent and commutative replicated data types", 2011, 
 import msgspec
 from msgspec import Struct, structs
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.model import EntryId
 
 Stamp = tuple[int, int]
 """A sequence as stored: milliseconds and number of a stream entry."""

@@ -24,9 +24,10 @@ from sploot_clusterd.engine import (
 )
 from sploot_clusterd.engine.assignment import assignment
 from sploot_clusterd.engine.statistics import Ints
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id
 from sploot_clusterd.evaluate.scores import Scores, scores
-from sploot_clusterd.model import Correction, EntryId, Job
+from sploot_clusterd.model import Correction, Job
 
 MODEL_VERSION: Final = "eval"
 """Of all images, so that one profile is for all of them."""

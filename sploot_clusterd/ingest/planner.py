@@ -20,13 +20,13 @@ from sploot_clusterd.engine import (
     render,
     work_estimate,
 )
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.ingest.batch import Delivery, Failure
 from sploot_clusterd.ingest.plan import JobResult, NeedsProfile, NeedsRows, PetJobs, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
 from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Commit, InsightNews
 
 _SECONDS_A_BYTE = 1e-9

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Entry, entry_id
 
 if TYPE_CHECKING:

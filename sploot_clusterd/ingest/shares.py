@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest.batch import Delivery
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Entry
 
 _MOST_ENTRIES: Final = 256

@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
-from sploot_clusterd.model import SAMPLE_LIMIT, EntryId
+from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import Commit, CommitOutcome, CommitSettings, Committed, call, next_tokens
 from sploot_clusterd.store.gateway import Call, Gateway, pairs

@@ -7,8 +7,8 @@ from enum import Enum
 from itertools import chain
 from typing import Final, NamedTuple
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.keys import Keys
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, Offer, UsedProfile

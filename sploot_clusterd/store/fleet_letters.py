@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
+from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.keys import Layout
-from sploot_clusterd.model import EntryId, LetterId
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
 

@@ -17,7 +17,8 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.connection import Argument, Connection, ReplyError, pack
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
 from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_reply, of_stored
-from sploot_clusterd.store.scripts import INSPECT, Kind, Script
+from sploot_clusterd.store.script import Kind, Script
+from sploot_clusterd.store.scripts import INSPECT
 from sploot_clusterd.store.way import COMMAND_TIMEOUT, Request, command_timeout, way_of
 from sploot_clusterd.store.whereabouts import Server
 

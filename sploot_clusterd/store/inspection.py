@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from sploot_clusterd.entry_ids import HIGHEST_ID
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Keys
-from sploot_clusterd.model import HIGHEST_ID
 from sploot_clusterd.store.connection import ReplyError
 
 _SYMPTOMS: Final = ("WRONGTYPE", "ERR The stream has exhausted")

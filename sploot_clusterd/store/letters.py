@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
-from sploot_clusterd.model import EntryId, LetterId
+from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import ClusterdError, GroupMissingError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout, PartitionKeys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.partitioning import Placing, partition_of
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway

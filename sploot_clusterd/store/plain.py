@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs

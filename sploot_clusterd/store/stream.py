@@ -5,15 +5,15 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import Reason
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
-from sploot_clusterd.store.scripts import Script
+from sploot_clusterd.store.script import Script
 
 _PAGE: Final = 64
 _SLACK: Final = 100

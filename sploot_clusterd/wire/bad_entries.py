@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.wire.entries import first_id
 
 _LONGEST_ID: Final = 128

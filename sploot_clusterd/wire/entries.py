@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.entry_ids import HIGHEST_ID, EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import HIGHEST_ID, EntryId, Envelope, FetchedKind, Job, JobPayload, JobRequest
+from sploot_clusterd.model import Envelope, FetchedKind, Job, JobPayload, JobRequest
 from sploot_clusterd.wire.decoding import decoded, must_be_json
 from sploot_clusterd.wire.limits import check_limits
 from sploot_clusterd.wire.size import check_amount, check_nesting

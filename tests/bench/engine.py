@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sploot_clusterd.engine import Album, Applied, Params, apply, decode_album, new_album, render
-from sploot_clusterd.model import EntryId, Insight, Job
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Insight, Job
 from tests.bench.figure import Figure, Size
 
 _DIMENSION = 512

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.errors import BacklogFullError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import LetterId
 from sploot_clusterd.store import Letter, Replayed, Store
 from tests.faults.fleet import Fleet
 from tests.support.api import Api, add

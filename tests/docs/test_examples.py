@@ -24,8 +24,8 @@ from sploot_clusterd.demo.pets import sample_pets
 from sploot_clusterd.demo.storage import TOKEN as STORAGE_TOKEN
 from sploot_clusterd.demo.storage import SampleStorage
 from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.quickstart import welcome
 from sploot_clusterd.replay import bodies
 from sploot_clusterd.wire import decode_entry, decode_request

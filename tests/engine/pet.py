@@ -20,7 +20,8 @@ from sploot_clusterd.engine import (
     render,
 )
 from sploot_clusterd.engine.album import Member
-from sploot_clusterd.model import EntryId, FloatVector, Insight, Job
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import FloatVector, Insight, Job
 
 START_MS = 1_700_000_000_000
 

@@ -1,7 +1,7 @@
 """What jobs may say of an album's images, and which ones are refused."""
 
 from sploot_clusterd.engine import JobStatus, Params, apply, images_named
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, render
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from tests.engine.histories import SMALL, histories
 from tests.engine.pet import START_MS, Pet
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, apply, decode_album
-from sploot_clusterd.model import EntryId, Rename, cluster_id
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Rename, cluster_id
 from tests.engine.corrected_pets import SETTINGS, Said, contents, correction, histories, holds, orders, play, told
 from tests.engine.pet import START_MS, Pet, direction, insight
 

@@ -5,7 +5,8 @@ import pytest
 
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.memory import digest
-from sploot_clusterd.model import EntryId, Rename
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Rename
 from tests.engine.pet import Pet, direction, insight, job, photos
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from tests.engine.fleets import at_hand, profile
 from tests.engine.histories import SMALL, histories
 from tests.engine.moves import check, empty, generations

@@ -17,8 +17,8 @@ from sploot_clusterd.engine.rows import (
     take_pin,
     take_vectors,
 )
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.model import EntryId
 
 sequences = st.builds(EntryId, st.just(1_700_000_000_000), st.integers(0, 6))
 TAKE = {

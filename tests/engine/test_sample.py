@@ -14,8 +14,9 @@ from sploot_clusterd.engine import (
     encode_sampled,
     slot,
 )
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET, EntryId, slots
+from sploot_clusterd.model import SAMPLE_LIMIT, SLOTS_A_PET, slots
 from tests.engine.fleets import DEEP
 from tests.engine.pet import START_MS, Pet, direction, insight, job
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from sploot_clusterd.engine import Params, apply, new_album
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
 
 DAY_MS = 86_400_000

@@ -16,6 +16,7 @@ from sploot_clusterd.keys import Keys
 from sploot_clusterd.store import Commit, scripts
 from sploot_clusterd.store.commit import CommitSettings, call
 from sploot_clusterd.store.gateway import Call
+from sploot_clusterd.store.script import Script
 from tests.faults.checker import Verdict, verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, wait_for_harm
@@ -198,6 +199,6 @@ async def _commit(client: Redis, name: str) -> object:
     return await _run(client, scripts.COMMIT, call(_KEYS, _SETTINGS, "consumer", commit, b"nonce.1"))
 
 
-async def _run(client: Redis, script: scripts.Script, call: Call) -> object:
+async def _run(client: Redis, script: Script, call: Call) -> object:
     keys = [*_KEYS.named(script.keys, call.values.get("pet_id", "")), *call.more_keys]
     return await client.eval(script.text, len(keys), *keys, *script.in_order(call.values))

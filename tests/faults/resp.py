@@ -3,11 +3,12 @@
 import hiredis
 
 from sploot_clusterd.store import scripts
+from sploot_clusterd.store.script import Script
 
 _SCRIPTS = {
     word.encode(): script.name
     for script in vars(scripts).values()
-    if isinstance(script, scripts.Script)
+    if isinstance(script, Script)
     for word in script.words
 }
 

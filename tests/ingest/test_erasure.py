@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.model import LetterId
+from sploot_clusterd.entry_ids import LetterId
 from tests.support.side import Side
 
 PET, OTHER = "erased-pet", "other-pet"

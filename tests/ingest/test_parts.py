@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest.batch import Delivery
 from sploot_clusterd.ingest.parts import next_part
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry
 
 seconds = st.floats(0, 3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.store import Letter, Letters, Replayed
 from sploot_clusterd.wire import flat_payload
 from tests.support.side import Side

@@ -12,7 +12,8 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.store import Store
 from sploot_clusterd.store.gateway import Call, Gateway
-from sploot_clusterd.store.scripts import ROUTE, Script
+from sploot_clusterd.store.script import Script
+from sploot_clusterd.store.scripts import ROUTE
 from tests.support.routers import PETS, Routers, until
 from tests.support.waiting import eventually
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest import shares as module
 from sploot_clusterd.ingest.batch import Delivery
 from sploot_clusterd.ingest.shares import Shares
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.model import Job
 from sploot_clusterd.store import Entry
 
 

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Job
 
 
 @dataclass

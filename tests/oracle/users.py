@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sploot_clusterd.model import Apart, Correction, EntryId, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Apart, Correction, Merge, Move, Rename, SetHero, Split, Stay
 
 
 @dataclass

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import hiredis
 
+from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
-from sploot_clusterd.model import LetterId
 from sploot_clusterd.store import ClaimKind, Commit, Letter, Retry, State, Store, Wanted
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.keys import Keys
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Letter, Loaded, Stream, ViewStore, Wanted
 from tests.support.producer import Producer
 from tests.support.stores import GROUP

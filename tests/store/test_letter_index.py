@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import LetterId
 from sploot_clusterd.store import Letter, Store, Stream, ViewStore
 from tests.support.producer import Producer
 from tests.support.stores import settings

@@ -3,9 +3,9 @@
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.keys import Keys
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.store import Letters, LetterSummary, Replayed, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
 from tests.support.producer import Producer

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.errors import BacklogFullError, StartError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import EntryId, LetterId
 from sploot_clusterd.store import Letter, Replayed, Store
 from sploot_clusterd.store.scripts import LOAD
 from tests.support.stores import settings

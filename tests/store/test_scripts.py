@@ -8,7 +8,8 @@ import pytest
 
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway
-from sploot_clusterd.store.scripts import RETRY, SUBMIT, Script
+from sploot_clusterd.store.script import Script
+from sploot_clusterd.store.scripts import RETRY, SUBMIT
 
 ALL = [each for each in vars(scripts).values() if isinstance(each, Script)]
 

@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from sploot_clusterd.model import EntryId
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.store import Entry
 from tests.support.stores import GROUP
 

@@ -1,8 +1,8 @@
 """Nodes of a Redis Cluster that say what a test wants, and keep what they were asked, in which write."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -10,10 +10,10 @@ from typing import Any, Self
 import hiredis
 
 from sploot_clusterd.config import RedisSettings, SecretUrl
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.partitioning import SLOTS
-from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.gateway import Call, Gateway
 
 Words = tuple[str, ...]
 LAYOUT = Layout("ns", "jobs", "jobs:dead", 8)
@@ -141,3 +141,29 @@ def _packed(reply: object) -> bytes:
         case list() | tuple():
             return b"*%d\r\n" % len(reply) + b"".join(map(_packed, reply))
     return b"-%s\r\n" % str(reply).encode()
+
+
+@asynccontextmanager
+async def opened(*nodes: ScriptedNode, seeds: int = 2, **given: object) -> AsyncIterator[Gateway]:
+    """A way over these nodes, of which so many are named."""
+    for node in nodes:
+        await node.start()
+    gateway = gateway_to(*nodes[:seeds], **given)
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+        for node in nodes:
+            node.close()
+
+
+async def xlen(gateway: Gateway, keys: Keys = LOW) -> object:
+    return await gateway.command("upkeep", "XLEN", keys.stream)
+
+
+def stats(*which: Keys) -> list[Call]:
+    return [Call({"group": "g"}, keys=keys) for keys in which]
+
+
+def names(node: ScriptedNode) -> list[str]:
+    return [name for name, *_ in node.commands]

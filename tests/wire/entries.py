@@ -9,7 +9,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.model import EntryId, Job
+from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.model import Job
 from sploot_clusterd.wire import decode_entry
 from tests.wire.corpus import CORPUS, nested
 

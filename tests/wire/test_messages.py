@@ -5,8 +5,8 @@ import re
 import pytest
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import EntryId
 from sploot_clusterd.wire import decode_corrections, decode_entry, decode_request
 
 LIMITS = LimitsSettings()

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import ClusterId, EntryId, Job, Merge, cluster_id, cluster_number
+from sploot_clusterd.model import ClusterId, Job, Merge, cluster_id, cluster_number
 from sploot_clusterd.wire import (
     decode_corrections,
     decode_entry,

@@ -1,7 +1,6 @@
-"""The change feed in Redis: written by the commit itself, gapless, bounded, and without a pet that was erased."""
+"""The change feed in Redis: written by the commit itself, gapless, and bounded."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -12,71 +11,9 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, CommitOutcome, Committed, Feed, Store
+from tests.support.feeds import MOST_BYTES, PET, Writer, check_index, sequences
 from tests.support.producer import Producer
 from tests.support.stores import settings
-
-MOST_BYTES = 2**21
-PET = "pet"
-
-
-@pytest.fixture
-async def store(redis: Redis, redis_url: str, metrics: Metrics) -> AsyncIterator[Store]:
-    store = Store.open(replace(settings(redis_url), feed=FeedSettings(enabled=True, bytes=MOST_BYTES)), metrics)
-    await store.partitions[0].stream.ensure_group()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def feed(store: Store) -> Feed:
-    assert store.feed is not None
-    return store.feed
-
-
-class Writer:
-    """Commits to pets' albums, one version after the other."""
-
-    def __init__(self, store: Store, producer: Producer) -> None:
-        self._albums = store.partitions[0].albums
-        self._producer = producer
-        self.tokens: dict[str, bytes] = {}
-
-    async def try_to(self, pet_id: str = PET, change: bytes | None = b"{}", **more: object) -> Committed | Exception:
-        await self._producer.add()
-        entry = (await self._producer.read("me"))[0].key
-        token = self.tokens.get(pet_id, b"")
-        version = int(token.partition(b".")[2] or 0) + 1
-        commit = Commit(pet_id, [entry], token, None, version, {b"head": b"h"}, view=b"{}", change=change)
-        (done,) = await self._albums.commit("me", [commit._replace(**more)])
-        return done
-
-    async def __call__(self, pet_id: str = PET, change: bytes | None = b"{}", **more: object) -> Committed:
-        done = await self.try_to(pet_id, change, **more)
-        assert isinstance(done, Committed)
-        assert done.outcome is CommitOutcome.COMMITTED
-        self.tokens[pet_id] = done.token
-        return done
-
-    async def forget(self, pet_id: str) -> None:
-        self.tokens.pop(pet_id, None)
-
-
-@pytest.fixture
-def write(store: Store, producer: Producer) -> Writer:
-    return Writer(store, producer)
-
-
-async def sequences(feed: Feed, place: str = "") -> list[int]:
-    return [event.sequence for event in (await feed.read(0, place, 1000)).events]
-
-
-async def check_index(redis: Redis, keys: Keys) -> None:
-    """The index says what is in the stream."""
-    entries = await redis.xrange(keys.feed)
-    index = await redis.hgetall(keys.feed_index)
-    _, total = index.pop(b"*").split()
-    assert int(total) == sum(200 + len(fields[b"event"]) for _, fields in entries)
-    assert index == {json.loads(fields[b"event"])["pet_id"].encode(): key for key, fields in entries}
 
 
 async def test_a_commit_tells_of_itself(feed: Feed, write: Writer, redis: Redis, keys: Keys):
@@ -133,85 +70,6 @@ async def test_an_erased_pet_has_another_incarnation(feed: Feed, write: Writer, 
     assert erased.before.startswith(erased.incarnation)
     assert (changed.before, changed.kind) == ("", "changed")
     assert changed.incarnation not in ("", erased.incarnation)
-
-
-async def everything(redis: Redis) -> bytes:
-    """All keys and all that they hold."""
-    held = []
-    async for key in redis.scan_iter():
-        match await redis.type(key):
-            case b"string":
-                value = await redis.get(key)
-            case b"hash":
-                value = await redis.hgetall(key)
-            case b"zset":
-                value = await redis.zrange(key, 0, -1)
-            case kind:
-                assert kind == b"stream"
-                value = await redis.xrange(key)
-        held.append(key + repr(value).encode())
-    return b"\n".join(held)
-
-
-def naming(*images: str) -> bytes:
-    return json.dumps({"clusters": [{"images_in": images}]}).encode()
-
-
-async def test_an_erasure_takes_all_of_the_pet_out(feed: Feed, write: Writer, store: Store, redis: Redis, keys: Keys):
-    for number in range(600):  # more than a page
-        await write(change=naming(f"secret-{number}"))
-        if number % 100 == 0:
-            await write("other", naming(f"public-{number}"))
-    assert b"secret-599" in await everything(redis)
-    await store.views.erase(PET)
-
-    left = await everything(redis)
-    assert b"secret" not in left
-    assert b"public-500" in left
-    events = (await feed.read(0, "", 1000)).events
-    assert [(each.pet_id, each.kind) for each in events] == [("other", "changed")] * 6 + [(PET, "erased")]
-    await check_index(redis, keys)
-    assert (await feed.read(0, events[-2].id, 1)).is_whole
-
-
-async def test_an_erasure_that_broke_off_is_finished_by_the_next(
-    write: Writer, store: Store, redis: Redis, feed: Feed, keys: Keys
-):
-    for number in range(5):
-        await write(change=naming(f"secret-{number}"))
-    (first, *_), _ = (await feed.read(0, "", 10))[:2]
-    await redis.xdel(keys.feed, first.id)  # as far as it came
-    await store.views.erase(PET)
-    await store.views.erase(PET)
-    assert b"secret" not in await everything(redis)
-    assert [each.kind for each in (await feed.read(0, "", 10)).events] == ["erased", "erased"]
-
-
-async def test_new_life_is_left_alone_by_the_erasure_before_it(
-    write: Writer, store: Store, redis: Redis, feed: Feed, keys: Keys
-):
-    """Events that came between the script and the deletion of what it found."""
-    await write(change=naming("old"))
-    last = (await feed.read(0, "", 1)).events[0].id
-    await store.views.erase(PET)
-    await write.forget(PET)
-    await write(change=naming("new"))
-    await store.views.erase("nobody")
-    assert b"new" in await everything(redis)
-    assert last not in [each.id for each in (await feed.read(0, "", 10)).events]
-
-
-async def test_while_it_is_off_an_erasure_takes_out_what_is_left_and_tells_nothing(
-    write: Writer, redis: Redis, redis_url: str, metrics: Metrics, keys: Keys
-):
-    await write(change=naming("secret"))
-    off = Store.open(settings(redis_url), metrics)
-    assert off.feed is None
-    await off.views.erase(PET)
-    await off.close()
-    assert b"secret" not in await everything(redis)
-    assert await redis.xlen(keys.feed) == 0
-    await check_index(redis, keys)
 
 
 async def test_it_takes_no_more_than_it_may(feed: Feed, write: Writer, redis: Redis, keys: Keys, metrics: Metrics):

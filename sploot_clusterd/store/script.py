@@ -1,0 +1,169 @@
+"""A Lua script of `lua/`: what it takes, its text with what scripts share, and a call's bytes."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, Final, Literal, NamedTuple
+
+from sploot_clusterd.keys import Keys
+from sploot_clusterd.store.connection import pack
+
+Kind = Literal[
+    "claim",
+    "commit",
+    "erase",
+    "feed",
+    "insights",
+    "load",
+    "order",
+    "outcome",
+    "profiles",
+    "read",
+    "submit",
+    "upkeep",
+    "view",
+]
+"""What a round trip is for; the closed set of that metric's label."""
+
+# No flag to go on when memory is out: Redis then refuses the script before it starts instead of half way through.
+_SHEBANG: Final = "#!lua\n"
+_READS_ONLY: Final = "#!lua flags=no-writes\n"
+_LUA: Final = resources.files(__package__) / "lua"
+_TYPES: Final = {"": str, "bytes": bytes, "int": int}
+
+
+class _Part(NamedTuple):
+    text: str
+    locals: frozenset[str]
+    words: frozenset[str]
+
+    @classmethod
+    def read(cls, name: str) -> "_Part":
+        text = (_LUA / f"{name}.lua").read_text()
+        return cls(text, frozenset(re.findall(r"^local (?:function )?(\w+)", text, re.MULTILINE)), _words(text))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+_PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
+_FENCE: Final = (_LUA / "_fence.lua").read_text()
+_PARTS: Final = tuple(map(_Part.read, ("_ids", "_letters", "_due", "_feed", "_events")))
+"""What some scripts share; each may use what is in those before it."""
+
+
+class Script:
+    """One script and what it takes: keys by their names in `Keys`, arguments with their types, and lists, which are
+    sent with their lengths before them.
+
+    A script that is `fenced` looks first, where there are several partitions, whether its caller goes by the layout
+    that the partition is in.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        keys: str,
+        arguments: str,
+        lists: str = "",
+        *,
+        writes: bool = True,
+        repeatable: bool = False,
+        fenced: bool = False,
+    ) -> None:
+        """Names, of arguments with the type behind a colon where it is not str. `repeatable`: it is called again at
+        once where the connection broke.
+        """
+        self.name = name
+        self.kind: Kind = kind
+        self.keys = keys.split()
+        self.arguments = [each.partition(":")[0] for each in arguments.split()]
+        self.lists = lists.split()
+        self.repeatable = repeatable
+        text = _with_parts((_LUA / f"{name}.lua").read_text())
+        shebang = _SHEBANG if writes else _READS_ONLY
+        self.text = shebang + _PRELUDE + text
+        """As it is where there is one partition."""
+        self.sha = _digest(self.text)
+        self._fenced = shebang + _FENCE + _PRELUDE + text if fenced else ""
+        self._sha_of_fenced = _digest(self._fenced)
+        self._types = [_TYPES[each.partition(":")[2]] for each in arguments.split()]
+
+    @property
+    def words(self) -> Sequence[str]:
+        """All that it may be called by: its text and the digest of that, in either form."""
+        fenced = (self._fenced, self._sha_of_fenced) if self._fenced else ()
+        return self.text, self.sha, *fenced
+
+    def packed(
+        self,
+        named_keys: Sequence[str],
+        values: Mapping[str, Any],
+        *,
+        whole: bool = False,
+        fence: tuple[str, str] | None = None,
+    ) -> bytes:
+        """A call's bytes, with keys as `named_keys` gives them; `whole`: with the script's text, for a server that does
+        not know it; `fence`: the key with the layout's number, and the caller's.
+
+        Raises TypeError for what is missing, unknown or of another type, by its name.
+        """
+        arguments = self.in_order(values)
+        if fence and self._fenced:
+            key, number = fence
+            named_keys, arguments = [*named_keys, key], [*arguments, number]
+            how = ("EVAL", self._fenced) if whole else ("EVALSHA", self._sha_of_fenced)
+        else:
+            how = ("EVAL", self.text) if whole else ("EVALSHA", self.sha)
+        try:
+            return pack((*how, len(named_keys), *named_keys, *arguments))
+        except TypeError:
+            raise TypeError(f"{self.name}.lua: {self._unfit(values)}: expected bytes, str or int in each") from None
+
+    def named_keys(self, keys: Keys, more_keys: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """What the script finds in KEYS."""
+        return [*keys.named(self.keys, values.get("pet_id", "")), *more_keys]
+
+    def in_order(self, values: Mapping[str, Any]) -> list[Any]:
+        """What the script finds in ARGV. Raises TypeError as `packed`."""
+        try:
+            arguments = [values[name] for name in self.arguments]
+            lists = [values[name] for name in self.lists]
+        except KeyError as missing:
+            raise TypeError(f"{self.name}.lua: {missing} is missing") from None
+        if [*map(type, arguments)] != self._types:
+            raise TypeError(f"{self.name}.lua: {self._mistyped(arguments)}")
+        if len(values) > len(arguments) + len(lists):
+            raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
+        arguments += map(len, lists)
+        for each in lists:
+            arguments += each
+        return arguments
+
+    def _mistyped(self, arguments: Sequence[Any]) -> str:
+        return ", ".join(
+            f"{name}: expected {expected.__name__}, not {type(value).__name__}"
+            for name, expected, value in zip(self.arguments, self._types, arguments, strict=True)
+            if type(value) is not expected
+        )
+
+    def _unfit(self, values: Mapping[str, Any]) -> str:
+        return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _with_parts(text: str) -> str:
+    """The text behind those parts whose locals it uses, or one of them does: what is not used is left out, as each call
+    makes all of them anew.
+    """
+    words = _words(text)
+    for part in reversed(_PARTS):
+        if not part.locals.isdisjoint(words):
+            text, words = part.text + text, words | part.words
+    return text
