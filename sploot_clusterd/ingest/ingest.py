@@ -91,7 +91,8 @@ class Ingest:
         """Goes by what is recorded of the partitions now: there may be more lanes. Raises StoreUnavailableError."""
         await self.store.follow()
         for partition in self.store.partitions[len(self.lanes) :]:
-            self._due += [DueEntries()] * (partition.number >= len(self._due))
+            if partition.number == len(self._due):  # else the monitor was told of it before
+                self._due.append(DueEntries())
             lane = self._lane(partition, self._due[partition.number])
             lane.shut()
             self.lanes.append(lane)

@@ -14,6 +14,7 @@ from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.script import Script
+from sploot_clusterd.wire import CARRIED_ATTEMPTS
 
 _PAGE: Final = 64
 _SLACK: Final = 100
@@ -246,7 +247,7 @@ def entry_id(key: bytes) -> EntryId:
 def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
     """An entry that is new to the group. One that came from another partition has its attempts beside."""
     fields = pairs(flat)
-    carried = fields.get(b"attempts", b"")
+    carried = fields.get(CARRIED_ATTEMPTS, b"")
     return Entry(entry_id(key), fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
 
 

@@ -18,7 +18,7 @@ from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.pets_of import pets_of
 from sploot_clusterd.store.plain import MOST_FIELDS
 from sploot_clusterd.store.stream import entry_id
-from sploot_clusterd.wire import first_place, named_ids
+from sploot_clusterd.wire import CARRIED_ATTEMPTS, first_place, named_ids
 
 _JOBS_FROM: Final = "from {}"
 _LETTERS_FROM: Final = "letters {}"
@@ -115,7 +115,7 @@ class Transfer:
                 target = self._place(pet_id, source)
                 if target is not source:
                     place = str(first_place(entry_id(key), fields))
-                    told: dict[bytes, Argument] = {b"first_id": place, **_attempts(records.get(key, b"")), **fields}
+                    told: dict[bytes, Argument] = {b"first_id": place, **fields, **_attempts(records.get(key, b""))}
                     moving.setdefault(target, []).extend((key, pet_id, place, *_flat(told)))
                     settled.append(key)
             for target, flat in moving.items():
@@ -212,7 +212,7 @@ class Transfer:
 
 def _attempts(record: bytes) -> dict[bytes, bytes]:
     attempts = record.partition(b" ")[0]
-    return {b"attempts": attempts} if attempts.isdigit() and int(attempts) else {}
+    return {CARRIED_ATTEMPTS: attempts} if attempts.isdigit() and int(attempts) else {}
 
 
 def _flat(fields: Mapping[bytes, Argument]) -> list[Argument]:

@@ -5,7 +5,7 @@ Nothing else may escape, whatever the bytes are.
 """
 
 from sploot_clusterd.wire.bad_entries import first_place, flat_payload, named_ids, other_pet
-from sploot_clusterd.wire.entries import decode_entry
+from sploot_clusterd.wire.entries import CARRIED_ATTEMPTS, decode_entry
 from sploot_clusterd.wire.requests import (
     check_id,
     decode_corrections,
@@ -18,6 +18,7 @@ from sploot_clusterd.wire.requests import (
 from sploot_clusterd.wire.vectors import packed
 
 __all__ = [
+    "CARRIED_ATTEMPTS",
     "check_id",
     "decode_corrections",
     "decode_entry",

@@ -37,6 +37,8 @@ _PAYLOAD_KEYS: Final = frozenset(JobPayload.__struct_fields__)
 _request: Final = msgspec.json.Decoder(JobRequest)
 _envelope: Final = msgspec.json.Decoder(Envelope)
 _form: Final = msgspec.json.Decoder(_Form)
+CARRIED_ATTEMPTS: Final = b"carried_attempts"
+"""The field with the attempts of an entry that another partition had before."""
 _fields: Final = msgspec.json.Decoder(_Fields)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -75,7 +77,7 @@ def texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     """A flat entry's fields. Raises BadJobError if they are no UTF-8."""
     texts = {}
     for key, value in fields.items():
-        if key == b"first_id":
+        if key in (b"first_id", CARRIED_ATTEMPTS):
             continue
         try:
             texts[key.decode()] = value.decode()

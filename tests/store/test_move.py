@@ -7,6 +7,7 @@ from sploot_clusterd.errors import StartError
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import ClaimKind, Entry, Moving, entry_id
 from sploot_clusterd.store.connection import Pool
+from sploot_clusterd.wire import CARRIED_ATTEMPTS
 from tests.support.deaths import DiedError, dies_at
 from tests.support.moves import FAILED, PETS, Opens, begun, goes_to, move, pet_of, stored
 
@@ -164,7 +165,24 @@ async def test_attempts_that_came_along_count(opens: Opens, redis: Redis):
     }
     assert attempts
     assert attempts == {pet: 2 * (pet in FAILED) for pet in attempts}
-    nonsense = {b"attempts": b"many"}
+    nonsense = {CARRIED_ATTEMPTS: b"many"}
     await redis.xadd(new.layout.partitions[0].stream, nonsense)
     async for some in new.partitions[0].stream.claim("me", ClaimKind.IDLE, idle_ms=0):
         assert all(entry.attempts in (0, 2) for entry in some)
+
+
+async def test_what_was_carried_twice_has_the_newer_count(opens: Opens, redis: Redis):
+    store, _ = await begun(opens, redis, 2)
+    await move(store, 4)
+    for keys in opens(4).layout.several:
+        for entry, fields in await redis.xrange(keys.stream):
+            if CARRIED_ATTEMPTS in fields:
+                await redis.hset(keys.attempts, entry, "3 99 0 1")
+    await move(opens(4), 8)
+    counts = [
+        fields[CARRIED_ATTEMPTS]
+        for keys in opens(8).layout.several[4:]
+        for _, fields in await redis.xrange(keys.stream)
+        if CARRIED_ATTEMPTS in fields
+    ]
+    assert b"3" in counts

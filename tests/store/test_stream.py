@@ -210,3 +210,10 @@ async def test_a_group_begins_with_the_first_entry(producer: Producer, redis: Re
     await stream.ensure_group()
     await stream.ensure_group()
     assert [entry.fields[b"payload"] for entry in await producer.read("me")] == [b"before the group"]
+
+
+async def test_what_a_producer_calls_attempts_counts_for_nothing(stream: Stream, redis: Redis):
+    """Entries of former producers have such a field, in the envelope or beside it."""
+    await redis.xadd("jobs", {"pet_id": "pet", "image_ids": '["a"]', "attempts": "9"})
+    await redis.xreadgroup("workers", "me", {"jobs": ">"})
+    assert [entry.attempts for entry in await claimed(stream, ClaimKind.OWN)] == [0]

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Carried, Entry, Letter, Store
+from sploot_clusterd.wire import CARRIED_ATTEMPTS
 from tests.support.stores import GROUP, settings
 
 PETS = [f"pet:{n}" for n in range(30)]
@@ -60,7 +61,7 @@ async def stored(redis: Redis, layout: Layout) -> Stored:
             pet = fields[b"pet_id"].decode()
             assert layout.of(pet) is keys
             attempts = records.get(entry, b"0").split(b" ")[0]
-            job = fields[b"image_ids"], fields.get(b"first_id", entry), fields.get(b"attempts", attempts)
+            job = fields[b"image_ids"], fields.get(b"first_id", entry), fields.get(CARRIED_ATTEMPTS, attempts)
             found.jobs.setdefault(pet, []).append(job)
         for _, fields in await redis.xrange(keys.dead_letters):
             pet = fields[b"pet_id"].decode()
