@@ -1,12 +1,11 @@
 """How much memory an album holds, in bytes: what the objects of CPython 3.11 take on 64-bit Linux.
 
-It is wanted after each job, and an album shares with the one before what did not change: so only the rest is measured.
 Texts, ids and dicts are measured one by one, for their sizes vary; what is around them is a constant of each kind.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from sys import getsizeof
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,58 +41,26 @@ _FLOAT: Final = 32
 _INT: Final = 32
 _PAIR_OF_HEIRS: Final = 16
 
-T = TypeVar("T")
 
-
-def album_nbytes(album: Album, before: Album | None = None, nbytes_before: int = 0) -> int:
-    """The album's size; that of the state before it, where it is known, makes this cheap."""
-    old = before or Album(album.pet_id)
+def album_nbytes(album: Album) -> int:
+    """The album's size. It takes as long as the album is large: for some, rather than after each job."""
     return (
-        (nbytes_before if before else _ALBUM + getsizeof(album.pet_id))
-        + _difference(old.spaces, album.spaces, _space)
-        + _difference(old.cells, album.cells, _cell)
-        + _difference(old.clusters, album.clusters, _cluster)
-        + _difference(old.anchors, album.anchors, _anchor)
-        + _difference(old.fragments, album.fragments, _fragment)
-        + _tables_difference(old.segments, album.segments, _segment)
-        + _tables_difference(old.chunks, album.chunks, _chunk)
-        + (_provisional(album) - _provisional(old) if _labels(album) != _labels(old) else 0)
-        + _jobs_difference(old.job, album.job)
-        + _SUCCESSOR * (len(album.successors) - len(old.successors))
-        + _CORRECTED * (len(album.corrected.places) - len(old.corrected.places))
-        + _APART * (len(album.apart) - len(old.apart))
-        + _PAIR_OF_HEIRS * (len(album.heirs) - len(old.heirs))
+        _ALBUM
+        + getsizeof(album.pet_id)
+        + sum(map(_space, album.spaces.values()))
+        + sum(map(_cell, album.cells.values()))
+        + sum(map(_cluster, album.clusters.values()))
+        + sum(map(_anchor, album.anchors.values()))
+        + sum(map(_fragment, album.fragments.values()))
+        + sum(map(_segment, album.segments))
+        + sum(map(_chunk, album.chunks))
+        + _provisional(album)
+        + _newest_job(album.job)
+        + _SUCCESSOR * len(album.successors)
+        + _CORRECTED * len(album.corrected.places)
+        + _APART * len(album.apart)
+        + _PAIR_OF_HEIRS * len(album.heirs)
     )
-
-
-def _difference(old: Mapping[int, T], new: Mapping[int, T], size: Callable[[T], int]) -> int:
-    """By how much what is in `new` is larger than what is in `old`."""
-    if not new and not old:
-        return 0
-    changed = [key for key, value in new.items() if old.get(key) is not value]
-    replaced = [key for key in changed if key in old]
-    grown = sum([size(new[key]) for key in changed]) - sum([size(old[key]) for key in replaced])
-    if len(new) - len(changed) + len(replaced) < len(old):
-        grown -= sum([size(old[key]) for key in old.keys() - new.keys()])
-    return grown
-
-
-def _tables_difference(old: Sequence[T], new: Sequence[T], size: Callable[[T], int]) -> int:
-    """The same of tables, mostly all but the last of which are in both, in the same places."""
-    if not new and not old:
-        return 0
-    same = 0
-    for one, other in zip(old, new, strict=False):
-        if one is not other:
-            break
-        same += 1
-    return sum([size(table) for table in new[same:]]) - sum([size(table) for table in old[same:]])
-
-
-def _jobs_difference(old: NewestJob, new: NewestJob) -> int:
-    """Of what the newest job says, most of which it mostly says again."""
-    same = (old.labels, old.coverage, old.model_version) == (new.labels, new.coverage, new.model_version)
-    return 0 if same else _newest_job(new) - _newest_job(old)
 
 
 def _space(space: Space) -> int:
@@ -136,12 +103,8 @@ def _chunk(chunk: Chunk) -> int:
     return _TABLE + _ids(chunk.images, _LISTING)
 
 
-def _labels(album: Album) -> list[str | None]:
-    return [cluster.label for cluster in album.provisional]
-
-
 def _provisional(album: Album) -> int:
-    return sum([_PROVISIONAL + getsizeof(label or "") for label in _labels(album)])
+    return sum([_PROVISIONAL + getsizeof(cluster.label or "") for cluster in album.provisional])
 
 
 def _newest_job(job: NewestJob) -> int:
@@ -150,7 +113,7 @@ def _newest_job(job: NewestJob) -> int:
     return labels + coverage + getsizeof(job.model_version or "")
 
 
-def _ids(by_id: dict[str, T], value: int) -> int:
+def _ids(by_id: Mapping[str, object], value: int) -> int:
     """A dict whose keys are ids, which are ASCII, and whose values are of that size.
 
     A pet's ids are mostly of one length: two are looked at, for to fetch each from memory after each job took a tenth

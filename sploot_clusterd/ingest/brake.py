@@ -47,10 +47,10 @@ class _Outcomes:
         return newer[0] + older[0], newer[1] + older[1]
 
     def add(self, pet_id: str, letters: int, applied: int) -> None:
-        self._count(pet_id, -1)
-        newer = self._newer.get(pet_id, (0, 0))
+        newer, before = self._newer.get(pet_id, (0, 0)), self.of(pet_id)
         self._newer[pet_id] = newer[0] + letters, newer[1] + applied
-        self._count(pet_id, 1)
+        self._count(*before, -1)
+        self._count(before[0] + letters, before[1] + applied, 1)
 
     def is_full(self) -> bool:
         return len(self._newer) >= _MOST_PETS
@@ -59,11 +59,10 @@ class _Outcomes:
         """Half a window has passed."""
         self._older, self._newer = self._newer, {}
         self.failing = self.working = self.letters = 0
-        for pet_id in self._older:
-            self._count(pet_id, 1)
+        for letters, applied in self._older.values():
+            self._count(letters, applied, 1)
 
-    def _count(self, pet_id: str, times: int) -> None:
-        letters, applied = self.of(pet_id)
+    def _count(self, letters: int, applied: int, times: int) -> None:
         if _fails(letters, applied):
             self.failing += times
             self.letters += times * min(letters, _MOST_OF_A_PET)

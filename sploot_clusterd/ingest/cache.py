@@ -7,16 +7,36 @@ from asyncio import Event
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sploot_clusterd.engine import Album, album_nbytes
 from sploot_clusterd.metrics import Metrics
+
+_PART: Final = 4
+"""An album is measured again when a fourth of its images came or went, or as many jobs."""
+
+
+class _Size(NamedTuple):
+    """What an album took when it was measured."""
+
+    nbytes: int
+    images: int
+    version: int
+
+    @classmethod
+    def of(cls, album: Album) -> "_Size":
+        return cls(album_nbytes(album), _images(album), album.version)
+
+    def fits(self, album: Album) -> bool:
+        """Whether a later state of the album takes about as much: to measure each took a twentieth of a job's time."""
+        few = self.images // _PART
+        return abs(_images(album) - self.images) <= few and 0 <= album.version - self.version <= few
 
 
 class _Cached(NamedTuple):
     token: bytes
     album: Album
-    nbytes: int
+    size: _Size
 
 
 class AlbumCache:
@@ -48,14 +68,13 @@ class AlbumCache:
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
         before = self._take(pet_id)
-        nbytes = album_nbytes(album, before.album, before.nbytes) if before else album_nbytes(album)
-        cached = _Cached(token, album, nbytes)
-        if cached.nbytes <= self._capacity:
-            self._albums[pet_id] = cached
-            self._bytes += cached.nbytes
+        size = before.size if before and before.size.fits(album) else _Size.of(album)
+        if size.nbytes <= self._capacity:
+            self._albums[pet_id] = _Cached(token, album, size)
+            self._bytes += size.nbytes
         while self._bytes > self._capacity:
             _, oldest = self._albums.popitem(last=False)
-            self._bytes -= oldest.nbytes
+            self._bytes -= oldest.size.nbytes
 
     def drop(self, pet_id: str) -> None:
         self._take(pet_id)
@@ -64,7 +83,7 @@ class AlbumCache:
         """What was kept of the pet, and is no more."""
         cached = self._albums.pop(pet_id, None)
         if cached:
-            self._bytes -= cached.nbytes
+            self._bytes -= cached.size.nbytes
         return cached
 
     @asynccontextmanager
@@ -85,3 +104,7 @@ class AlbumCache:
             for pet_id in ours:
                 del self._working[pet_id]
             done.set()
+
+
+def _images(album: Album) -> int:
+    return album.num_vector_images + album.num_provisional

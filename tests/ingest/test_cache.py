@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from sploot_clusterd.engine import album_nbytes, new_album
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.metrics import Metrics
-from tests.engine.pet import Pet, job, photos
+from tests.engine.pet import Pet, direction, insight, job, photos
 
 
 def test_the_cache_holds_the_albums_used_last_within_its_bytes():
@@ -31,6 +33,22 @@ def test_the_cache_counts_what_its_albums_hold_now():
         assert held == album_nbytes(pet.album) > 50 * number * 80
     cache.drop("p")
     assert metrics.registry.get_sample_value("media_cluster_album_cache_bytes") == 0
+
+
+def test_what_the_cache_counts_stays_close_though_not_each_state_is_measured():
+    metrics, pet = Metrics(), Pet()
+    cache = AlbumCache(2**30, metrics)
+    counted = []
+    for number in range(60):
+        pet.apply(job(number, insight(f"img-{number}", direction(number % 7, 0.3, number), 0.5)))
+        cache.put("p", b"t", pet.album)
+        held = metrics.registry.get_sample_value("media_cluster_album_cache_bytes")
+        assert held == pytest.approx(album_nbytes(pet.album), rel=0.25)
+        counted.append(held)
+    assert 10 < len(set(counted)) < 40
+    pet.apply(job(60, removed=[f"img-{number}" for number in range(5, 60)]))
+    cache.put("p", b"t", pet.album)
+    assert metrics.registry.get_sample_value("media_cluster_album_cache_bytes") == album_nbytes(pet.album)
 
 
 async def test_one_pet_is_worked_on_by_one_batch_at_a_time_and_batches_never_wait_in_a_circle():
