@@ -3,9 +3,8 @@
 Texts, ids and dicts are measured one by one, for their sizes vary; what is around them is a constant of each kind.
 """
 
-from collections.abc import Mapping
 from sys import getsizeof
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,11 +112,10 @@ def _newest_job(job: NewestJob) -> int:
     return labels + coverage + getsizeof(job.model_version or "")
 
 
-def _ids(by_id: Mapping[str, object], value: int) -> int:
+def _ids(by_id: dict[str, Any], value: int) -> int:
     """A dict whose keys are ids, which are ASCII, and whose values are of that size.
 
-    A pet's ids are mostly of one length: two are looked at, for to fetch each from memory after each job took a tenth
-    of its time.
+    A pet's ids are mostly of one length: two are looked at, for to fetch each from memory takes far longer.
     """
     longest = max(len(next(iter(by_id))), len(next(reversed(by_id)))) if by_id else 0
     return getsizeof(by_id) + (_ID + longest + value) * len(by_id)
