@@ -87,5 +87,9 @@ class PartitionMovedError(StoreUnavailableError):
     """The number of partitions changes, and this one's pets are in motion, or were: nothing was done."""
 
 
+class BusyError(ClusterdError):
+    """As much of this is under way as may be: whoever asks has to come back."""
+
+
 class BacklogFullError(ClusterdError):
     """The stream holds as many unsettled jobs as it may; the submitter has to come back."""

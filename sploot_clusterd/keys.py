@@ -25,12 +25,16 @@ class PetKeys(NamedTuple):
     """HASH image id -> how asking for it went, where it is not done. Expires with the album."""
     untold: str
     """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
+    dropped: str
+    """STRING, there where the view was invalidated: only a job brings it back. Expires when the view would have."""
+    snapshots: str
+    """HASH restore -> the album as it was, for the job that restores it. Expires an hour after the last one came."""
 
 
 _OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
 KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold"),
+    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots"),
     *("profile", "sample", "sampled", "letters"),
 )
 """What follows the namespace in keys that go on with a name that is not ours."""
@@ -41,6 +45,8 @@ _TYPES: Final = {
     "wanted": "zset",
     "asked": "hash",
     "untold": "hash",
+    "dropped": "string",
+    "snapshots": "hash",
     "profile": "hash",
     "sample": "hash",
     "sampled": "zset",

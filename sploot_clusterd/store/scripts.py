@@ -4,7 +4,7 @@ from typing import Final
 
 from sploot_clusterd.store.script import Script
 
-_ALL_OF_A_PET: Final = "album images view wanted asked untold wants tellings"
+_ALL_OF_A_PET: Final = "album images view wanted asked untold dropped snapshots wants tellings"
 SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads", fenced=True)
 LOAD: Final = Script(
     "load",
@@ -63,12 +63,20 @@ DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_size
 ERASE: Final = Script(
     "erase",
     "erase",
-    "stream album images view erased dead_letters profiles wanted asked untold wants tellings feed feed_index",
+    "stream album images view erased dead_letters profiles wanted asked untold dropped snapshots wants tellings feed "
+    "feed_index",
     "pet_id tells:int",
     "slots models",
     fenced=True,
 )
-DROP_VIEW: Final = Script("drop_view", "view", "view", "pet_id", fenced=True)
+DROP_VIEW: Final = Script("drop_view", "view", "view dropped", "pet_id", fenced=True)
+REVIVE_VIEW: Final = Script(
+    "revive_view",
+    "view",
+    "album view dropped wanted",
+    "pet_id token:bytes new_view:bytes rest_of_view:bytes view_life:int",
+    fenced=True,
+)
 LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(
     "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int", fenced=True

@@ -151,9 +151,7 @@ class ViewStore:
         return await self._reads.has_album(pet_id)
 
     async def invalidate(self, pet_id: str) -> bool:
-        """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
-        if self._layout.is_one:
-            return bool(await self._gateway.command("view", "UNLINK", self._gateway.keys.view(pet_id)))
+        """Drops the view until the next job; True if there was one. The album stays. Raises StoreUnavailableError."""
         await self._know()
         return bool(await self._gateway.at(self._layout.of(pet_id)).run(scripts.DROP_VIEW, pet_id=pet_id))
 

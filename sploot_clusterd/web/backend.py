@@ -16,6 +16,16 @@ class Questions(Protocol):
         """
 
 
+class Expired(Protocol):
+    """Views that expired."""
+
+    async def revive(self, pet_id: str) -> bytes | None:
+        """The pet's view, made anew of what is kept of the pet; None if nothing is.
+
+        Raises StoreUnavailableError, BadStateError, BusyError.
+        """
+
+
 class Backend(Protocol):
     """The web's half of the store. Every method may raise StoreUnavailableError."""
 
@@ -60,6 +70,7 @@ class Behind(NamedTuple):
     """What stands behind the routes."""
 
     store: Backend
+    expired: Expired
     questions: Questions
     changes: Changes | None = None
     """None where they are not fed."""

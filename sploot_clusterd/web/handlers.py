@@ -16,7 +16,7 @@ from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
 from sploot_clusterd.web.auth import may
-from sploot_clusterd.web.backend import Backend
+from sploot_clusterd.web.backend import Backend, Expired
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
 
@@ -29,8 +29,11 @@ _LARGE: Final = 256 * 1024
 class Handlers:
     """Those that need the store. A path's ids come checked."""
 
-    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight) -> None:
+    def __init__(
+        self, store: Backend, expired: Expired, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight
+    ) -> None:
         self._store = store
+        self._expired = expired
         self._in_flight = in_flight
         self._http = http
         self._limits = limits
@@ -38,8 +41,10 @@ class Handlers:
         self._decoding = asyncio.Lock()
 
     async def view(self, request: web.BaseRequest, pet_id: str) -> Response:
-        """The stored view, byte for byte, with a strong ETag of them."""
+        """The stored view, byte for byte, with a strong ETag of them. One that expired is stored again first."""
         stored = await self._store.view(pet_id)
+        if stored is None:
+            stored = await self._expired.revive(pet_id)
         if stored is None:
             raise RefusedError(404, "cluster state not found")
         return self._etags.answer(request, pet_id, stored)

@@ -114,7 +114,7 @@ INTERNAL: Final = (
         {
             200: Answer("The view, as it was stored.", contract.VIEW, ("ETag",)),
             304: Answer("The view is the one that If-None-Match names.", headers=("ETag",)),
-            404: refused("There is no view, or it expired.", "cluster state not found"),
+            404: refused("There is no view.", "cluster state not found"),
             422: _BAD_ID,
         },
     ),

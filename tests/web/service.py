@@ -66,6 +66,7 @@ class FakeStore:
     """
 
     views: dict[str, bytes] = field(default_factory=dict)
+    expired: dict[str, bytes] = field(default_factory=dict)
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
     room: int = 0
@@ -77,6 +78,10 @@ class FakeStore:
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
         return self.views.get(pet_id)
+
+    async def revive(self, pet_id: str) -> bytes | None:
+        self._fail()
+        return self.expired.get(pet_id)
 
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
