@@ -12,6 +12,7 @@ Reason = Literal[
     "crash_loop",
     "bad_state",
     "payload_lost",
+    "snapshot_gone",
 ]
 """Why a job became a dead letter; the closed set of that metric's label."""
 

@@ -168,6 +168,20 @@ FetchedKind = Literal["answers", "part_of_list", "list"]
 """What a job tells that we made of what a storage service answered; `list` is a list's last part."""
 
 
+class Restore(Struct, frozen=True, gc=False):
+    """Back to the album as it was at this version, which is kept for the job by the name of a snapshot."""
+
+    version: Annotated[int, Meta(ge=1)]
+    snapshot: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class RestoreRequest(Struct, frozen=True, gc=False):
+    """The body of POST /internal/pets/{pet_id}/restore."""
+
+    version: Annotated[int, Meta(ge=1, le=2**53)]
+    job_id: Id | None = None
+
+
 class Envelope(Struct, frozen=True, gc=False):
     """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
 
@@ -178,6 +192,8 @@ class Envelope(Struct, frozen=True, gc=False):
     enqueued_at: Any = None
     fetched: FetchedKind | None = None
     """Where we made it of what a storage service answered."""
+    restore: Restore | None = None
+    """Where it goes back to a former version."""
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -194,6 +210,12 @@ class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
     """Around a job of what a storage service answered."""
 
     fetched: FetchedKind
+
+
+class RestoreEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
+    """Around a job that goes back to a former version."""
+
+    restore: Restore
 
 
 class Insight(NamedTuple):
@@ -228,6 +250,7 @@ class Job(NamedTuple):
     trace: str | None = None
     repeats: EntryId | None = None
     fetched: FetchedKind | None = None
+    restore: Restore | None = None
 
 
 def cluster_id(pet_id: str, number: object) -> str:

@@ -54,6 +54,7 @@ LAYERS = (
         "model",
         "view",
         "changes",
+        "snapshot",
         "wire",
         "metrics",
         "histogram",
