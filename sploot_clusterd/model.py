@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.snapshot import Restore
 
 FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -166,13 +167,6 @@ class CorrectionsRequest(Struct, frozen=True, gc=False):
 
 FetchedKind = Literal["answers", "part_of_list", "list"]
 """What a job tells that we made of what a storage service answered; `list` is a list's last part."""
-
-
-class Restore(Struct, frozen=True, gc=False):
-    """Back to the album as it was at this version, which is kept for the job by the name of a snapshot."""
-
-    version: Annotated[int, Meta(ge=1)]
-    snapshot: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class RestoreRequest(Struct, frozen=True, gc=False):

@@ -24,8 +24,8 @@ from sploot_clusterd.engine.succession import MOST_LED
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError, BadStateError, ClusterdError
-from sploot_clusterd.model import Job, Restore
-from sploot_clusterd.snapshot import Snapshot
+from sploot_clusterd.model import Job
+from sploot_clusterd.snapshot import Restore, Snapshot
 
 Snapshots = Mapping[str, Snapshot | None]
 """By their names; None of one that is not kept any more."""

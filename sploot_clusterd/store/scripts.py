@@ -77,6 +77,9 @@ REVIVE_VIEW: Final = Script(
     "pet_id token:bytes new_view:bytes rest_of_view:bytes view_life:int",
     fenced=True,
 )
+KEEP_SNAPSHOT: Final = Script(
+    "keep_snapshot", "submit", "snapshots", "pet_id name snapshot:bytes life:int", repeatable=True, fenced=True
+)
 LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(
     "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int", fenced=True

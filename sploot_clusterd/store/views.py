@@ -1,5 +1,6 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice, repeat
@@ -19,6 +20,8 @@ from sploot_clusterd.store.pet_reads import PetReads
 
 _VIEWS_A_READ: Final = 128
 _JOBS_A_SUBMIT: Final = 64
+_SNAPSHOT_LIVES: Final = 3600
+"""Seconds: longer than a job that fails is tried again."""
 _BYTES_A_SUBMIT: Final = 2**20
 """A script call holds up every other client of Redis: what takes longer than a few ms is cut into several."""
 
@@ -154,6 +157,26 @@ class ViewStore:
         """Drops the view until the next job; True if there was one. The album stays. Raises StoreUnavailableError."""
         await self._know()
         return bool(await self._gateway.at(self._layout.of(pet_id)).run(scripts.DROP_VIEW, pet_id=pet_id))
+
+    async def reserve_snapshot(self, pet_id: str) -> str:
+        """A place for an album as it was, by the name that is returned: an erasure takes it away. Raises
+        StoreUnavailableError.
+        """
+        name = secrets.token_hex(8)
+        await self._keep(pet_id, name, b"")
+        return name
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        """Puts an album as it was into its place, for the job that goes back to it: for an hour. False if the pet was
+        erased since the place was reserved. Raises StoreUnavailableError.
+        """
+        return await self._keep(pet_id, name, snapshot)
+
+    async def _keep(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        await self._know()
+        way, life = self._gateway.at(self._layout.of(pet_id)), _SNAPSHOT_LIVES
+        kept = await way.run(scripts.KEEP_SNAPSHOT, pet_id=pet_id, name=name, snapshot=snapshot, life=life)
+        return bool(kept)
 
     async def erase(self, pet_id: str) -> bool:
         """Removes all that is kept of a pet, its dead letters too; True if there was anything.

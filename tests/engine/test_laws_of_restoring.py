@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, decode_album
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import Restore
+from sploot_clusterd.snapshot import Restore
 from tests.engine.corrected_pets import SETTINGS, Said, clusters, contents, histories, holds, play, told
 from tests.engine.pet import Pet, job
 

@@ -4,8 +4,8 @@ import pytest
 
 from sploot_clusterd.engine import JobStatus, NeedsSnapshotError, Params, decode_album, new_album
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import Apart, Merge, Move, Rename, Restore, SetHero
-from sploot_clusterd.snapshot import Snapshot
+from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero
+from sploot_clusterd.snapshot import Restore, Snapshot
 from tests.engine.pet import Pet, direction, insight, job, photos
 
 
