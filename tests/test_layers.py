@@ -54,6 +54,7 @@ LAYERS = (
         "model",
         "view",
         "changes",
+        "past",
         "wire",
         "metrics",
         "histogram",
