@@ -89,3 +89,19 @@ class PartitionMovedError(StoreUnavailableError):
 
 class BacklogFullError(ClusterdError):
     """The stream holds as many unsettled jobs as it may; the submitter has to come back."""
+
+
+class HistoryUnavailableError(ClusterdError):
+    """The database does not answer, or not in time. What was to be written may or may not have been."""
+
+    def __init__(self, detail: str = "history unavailable") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class HistorySchemaError(HistoryUnavailableError):
+    """The database's tables are not those that this version works with; the text says what to run."""
+
+
+class HistoryInUseError(HistoryUnavailableError):
+    """Another process writes to this SQLite file: there is one writer."""
