@@ -100,7 +100,7 @@ def read(
     _raise(problems)
     if "history.url" in entries and "feed.enabled" not in entries:  # it is what history is written from
         values["feed.enabled"] = True
-        entries["feed.enabled"] = Given(True, "as history.url is set")  # noqa: FBT003 - a raw value
+        entries["feed.enabled"] = Given(True, "as history.url is set")
     settings = build(
         Settings,
         values,

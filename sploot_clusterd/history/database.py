@@ -111,13 +111,14 @@ class Database:
             return None
         try:
             with self._readers.connect() as connection:
-                return connection.scalar(text("SELECT version_num FROM alembic_version"))
+                found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
         except exc.ProgrammingError:  # PostgreSQL: there is no such table
             return None
         except _AWAY as error:
             if "no such table" in str(error):
                 return None
             raise HistoryUnavailableError(_cause(error)) from error
+        return found
 
     def close(self) -> None:
         """Closes every connection that is not in use, and gives up writing."""

@@ -1,6 +1,7 @@
 """Making the tables, and bringing them to the newest revision: `clusterd history migrate`, and nothing else, does it.
 
-The daemon never does: several that start at once would get in each other's way, and a reader's query would hold them up.
+The daemon never does: several that start at once would get in each other's way, and a reader's query would hold up
+all of them.
 """
 
 import time

@@ -193,7 +193,7 @@ def _snapshot(name: str, *more: Any, **options: Any) -> Table:
 newest_snapshots: Final = _snapshot(
     "newest_snapshots", PrimaryKeyConstraint("pet_id", name="newest_snapshots_key"), postgresql_with=_UPSERTED
 )
-"""Of each pet the newest album, and its view, packed (`packing.py`): what `restore` goes by. Not subject to retention."""
+"""Of each pet the newest album, and its view, packed (`packing.py`): what `restore` goes by, whatever its age."""
 
 cluster_snapshots: Final = _snapshot(
     "cluster_snapshots",

@@ -26,6 +26,10 @@ def _numbers(*names: str) -> list[Any]:
     return _columns(sa.BigInteger, *names)
 
 
+def _partition() -> Any:
+    return sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False)
+
+
 def upgrade() -> None:
     _create_places()
     _create_versions()
@@ -46,11 +50,10 @@ def upgrade() -> None:
 
 
 def _create_places() -> None:
-    partition = sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False)
-    op.create_table("feed_places", partition.copy(), *_texts("event_id"), *_numbers("sequence", "updated_ms"))
+    op.create_table("feed_places", _partition(), *_texts("event_id"), *_numbers("sequence", "updated_ms"))
     op.create_table(
         "stream_marks",
-        partition.copy(),
+        _partition(),
         sa.Column("kind", sa.Text, primary_key=True),
         sa.Column("name", sa.Text, primary_key=True),
         *_texts("value"),
@@ -58,7 +61,7 @@ def _create_places() -> None:
     )
     op.create_table(
         "refused_events",
-        partition.copy(),
+        _partition(),
         sa.Column("event_id", sa.Text, primary_key=True),
         *_columns(sa.LargeBinary, "event"),
         *_texts("error"),

@@ -1,0 +1,80 @@
+"""Databases with the tables in them: SQLite, the wheel's PostgreSQL, and Debian's under the mark `database`."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from sploot_clusterd.config import HistorySettings, SecretUrl
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.migrating import migrate
+from tests.support.postgres import Postgres, chosen, debian
+
+_NUMBERS: Final = itertools.count()
+_TEMPLATE: Final = "migrated"
+
+EACH: Final = ("sqlite", "postgresql", pytest.param("debian", marks=pytest.mark.database))
+SERVERS: Final = EACH[1:]
+
+
+def _serving(programs: Path) -> Iterator[Postgres]:
+    with Postgres(programs) as server:
+        server.execute(f"CREATE DATABASE {_TEMPLATE}")
+        migrate(settings_of(server.url(_TEMPLATE)))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def wheels_postgres() -> Iterator[Postgres]:
+    yield from _serving(chosen())
+
+
+@pytest.fixture(scope="session")
+def debians_postgres() -> Iterator[Postgres]:
+    yield from _serving(debian())
+
+
+@pytest.fixture(params=SERVERS)
+def postgres(request: pytest.FixtureRequest) -> Postgres:
+    """A running server, which other tests use too."""
+    name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
+    server: Postgres = request.getfixturevalue(name)
+    return server
+
+
+@pytest.fixture
+def empty_postgres(postgres: Postgres) -> Iterator[str]:
+    """The URL of a database without tables."""
+    yield from _made(postgres, "template0")
+
+
+@pytest.fixture(params=EACH)
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistorySettings]:
+    """Settings of a database that has its tables, and nothing in them."""
+    if request.param == "sqlite":
+        settings = settings_of(f"sqlite:///{tmp_path}/history.sqlite3")
+        migrate(settings)
+        yield settings
+        return
+    name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
+    yield from map(settings_of, _made(request.getfixturevalue(name), _TEMPLATE))
+
+
+@pytest.fixture
+def database(history: HistorySettings) -> Iterator[Database]:
+    opened = Database.open(history)
+    yield opened
+    opened.close()
+
+
+def _made(server: Postgres, template: str) -> Iterator[str]:
+    name = f"history_{next(_NUMBERS)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def settings_of(url: str, **more: object) -> HistorySettings:
+    return HistorySettings(url=SecretUrl(url), **more)
