@@ -35,6 +35,8 @@ class Standing(Enum):
     LATE = "late"
     """What came after it is written already: it was in the feed of another partition."""
     NEW_LIFE = "new_life"
+    NAMED = "named"
+    """It follows the newest version, of which it was not known yet which life of the pet it is."""
     BRANCH = "branch"
     """It follows an older version: what was written after that was lost."""
     JUMP = "jump"
@@ -68,18 +70,32 @@ def judged(event: Told, newest: Newest, written: Sequence[Written], *, is_older:
     versions = {each.token: each for each in written}
     if event.after in versions:
         return Verdict(Standing.REPEATED)
+    if not newest.incarnation and event.before == newest.token:
+        return Verdict(Standing.NAMED)
     if event.incarnation != newest.incarnation:
         return Verdict(Standing.LATE if is_older else Standing.NEW_LIFE)
-    if event.after in _ancestors(newest.token, versions) or any(each.before == event.after for each in written):
+    if any(each.before == event.after for each in written):
         return Verdict(Standing.LATE)
+    return _branched(event, newest, versions)
+
+
+def _branched(event: Told, newest: Newest, versions: Mapping[str, Written]) -> Verdict:
+    written = [*versions.values()]
     if event.before in versions:
-        kept = {event.before, *_ancestors(event.before, versions)}
-        lost = [token for token in versions if token not in kept]
-        return Verdict(Standing.BRANCH, lost, versions[event.before].version)
+        version = versions[event.before].version
+        return Verdict(Standing.BRANCH, superseded(event.before, version, written), version)
     if event.version > newest.version:
         return Verdict(Standing.JUMP)
-    lost = [token for token, each in versions.items() if each.version >= event.version]
-    return Verdict(Standing.BRANCH, lost, event.version - 1)
+    return Verdict(Standing.BRANCH, superseded(event.after, event.version, written), event.version - 1)
+
+
+def superseded(token: str, version: int, written: Sequence[Written]) -> list[str]:
+    """Tokens that live no more, where this one of this version is the newest."""
+    versions = {each.token: each for each in written}
+    if token in versions:
+        kept = {token, *_ancestors(token, versions)}
+        return [each for each in versions if each not in kept]
+    return [each.token for each in written if each.version >= version]
 
 
 def _ancestors(token: str, versions: Mapping[str, Written]) -> set[str]:

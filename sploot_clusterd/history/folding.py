@@ -66,6 +66,10 @@ class Fold:
         self.newest.pop(pet_id, None)
         self._faces = {key: face for key, face in self._faces.items() if key[0] != pet_id}
 
+    def know(self, pet_id: str, cluster: str, face: Face) -> None:
+        """What is written of a cluster now."""
+        self._faces[pet_id, cluster] = face
+
     def apply(self, event: Told, change: Change) -> None:
         """A change that follows what is written, as far as that is known."""
         newest = self.newest.get(event.pet_id)
@@ -90,6 +94,8 @@ class Fold:
         for each in change.clusters:
             self._close_members(event, each.id, each.images_out)
         for each in change.clusters:
+            if each.what == "changed":  # they may have been in it, and not shown
+                self._close_members(event, each.id, each.images_in)
             self._open(event, each.id, each.images_in)
             self._face(event, each)
         if change.unclustered:

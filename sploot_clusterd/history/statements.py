@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Update
 
@@ -12,6 +12,8 @@ from sploot_clusterd.history.schema import (
     cluster_heroes,
     cluster_jobs,
     cluster_members,
+    cluster_snapshots,
+    newest_snapshots,
     pet_clusters,
     pet_latest,
 )
@@ -36,6 +38,11 @@ def add(connection: Connection, table: Table, rows: Sequence[Row], order: Sequen
     if rows:
         key = order or [column.name for column in table.primary_key]
         _many(connection, _insert(connection, table).on_conflict_do_nothing(), rows, key)
+
+
+def add_from(connection: Connection, table: Table, names: Sequence[str], rows: Any) -> None:
+    """As `add`, what a SELECT gives."""
+    connection.execute(_insert(connection, table).from_select(names, rows).on_conflict_do_nothing())
 
 
 def write(connection: Connection, rows: Rows) -> None:
@@ -79,7 +86,14 @@ def supersede(connection: Connection, pet_id: str, incarnation: str, tokens: Col
         connection.execute(closed.values(until_version=None, until_ms=None))
 
 
-def delete_pets(connection: Connection, tables: Iterable[Table], pet_id: str) -> int:
+def name_life(connection: Connection, pet_id: str, incarnation: str) -> None:
+    """Rows of a life that was not known by its name yet."""
+    for table in (pet_clusters, pet_latest, cluster_members, cluster_heroes, newest_snapshots, cluster_snapshots):
+        unnamed = table.c.pet_id == pet_id, table.c.incarnation == ""
+        connection.execute(update(table).where(*unnamed).values(incarnation=incarnation))
+
+
+def delete_pet(connection: Connection, tables: Iterable[Table], pet_id: str) -> int:
     """How many rows there were."""
     return sum(connection.execute(delete(table).where(table.c.pet_id == pet_id)).rowcount for table in tables)
 
@@ -91,11 +105,7 @@ def pages(values: Collection[Any]) -> Iterable[list[Any]]:
 
 def rows_of(connection: Connection, columns: Sequence[Any], by: Any, values: Collection[Any], *where: Any) -> list[Any]:
     """Rows of many keys, some hundred of them at a time."""
-    return [
-        row
-        for some in pages(values)
-        for row in connection.execute(select(*columns).where(by.in_(some), *where))
-    ]
+    return [row for some in pages(values) for row in connection.execute(select(*columns).where(by.in_(some), *where))]
 
 
 def _insert(connection: Connection, table: Table) -> Any:

@@ -1,8 +1,9 @@
 """Events of the feed as history takes them."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
+from msgspec import Raw
 
 from sploot_clusterd.changes import Change, DeadJob, Event, Kind
 
@@ -55,10 +56,10 @@ def told(partition: int, event: Event) -> Told:
     change = job = None
     raw = b""
     if event.kind == "changed":
-        raw = bytes(event.change)  # type: ignore[arg-type]  # from the store it comes as JSON
+        raw = bytes(cast("Raw", event.change))  # from the store it comes as JSON
         change = _change(raw)
     elif event.kind == "dead":
-        job = _job(bytes(event.job))  # type: ignore[arg-type]  # as above
+        job = _job(cast("Raw", event.job))
     found = Told(
         partition,
         Place(event.id, event.sequence),

@@ -81,7 +81,9 @@ class Batch:
 
     def _apply(self, event: Told) -> None:
         newest = self._fold.newest.get(event.pet_id)
-        standing = at_first_sight(event, newest) or self._settled(event, newest)
+        standing = at_first_sight(event, newest)
+        if standing is None and newest is not None:
+            standing = self._settled(event, newest)
         if standing is Standing.REPEATED or event.change is None:
             return
         self._changed.add(event.pet_id)
@@ -90,10 +92,8 @@ class Batch:
         else:
             self._fold.apply(event, event.change)
 
-    def _settled(self, event: Told, newest: Newest | None) -> Standing:
+    def _settled(self, event: Told, newest: Newest) -> Standing:
         """How it stands, by what is written; the way is made free for it."""
-        if newest is None:
-            raise AssertionError("an event of a pet of which nothing is written stands as it looks")
         self._flush()
         at = pet_latest.c.at_ms
         latest_ms = self._connection.scalar(select(at).where(pet_latest.c.pet_id == event.pet_id)) or 0
@@ -101,6 +101,9 @@ class Batch:
         if verdict.standing is Standing.NEW_LIFE:
             statements.close_all(self._connection, event.pet_id, newest.version + 1, event.at_ms)
             self._fold.forget(event.pet_id)
+        elif verdict.standing is Standing.NAMED:
+            statements.name_life(self._connection, event.pet_id, event.incarnation)
+            self._fold.newest[event.pet_id] = newest._replace(incarnation=event.incarnation)
         elif verdict.standing is Standing.BRANCH:
             self._superseded += len(verdict.superseded)
             self._go_back(event, newest, verdict.superseded, verdict.kept)
@@ -115,7 +118,7 @@ class Batch:
         self._fold.forget(pet)
         self._fold.newest[pet] = Newest(event.incarnation, kept, event.before, newest.complete)
         for key, face in self._faces([pet]).items():
-            self._fold.know(key, face)
+            self._fold.know(*key, face)
 
     def _erase(self, event: Told) -> None:
         """What came after that erasure, and was read before it from another partition, comes back from the album."""
@@ -155,7 +158,7 @@ def erase_pet(connection: Connection, pet_id: str, at_ms: int, event_id: str) ->
     """Deletes all rows of a pet, and notes when, in the caller's transaction; how many there were. SQLite's file is
     rid of them by the next checkpoint.
     """
-    gone = statements.delete_pets(connection, OF_A_PET, pet_id)
+    gone = statements.delete_pet(connection, OF_A_PET, pet_id)
     tombstone = {"pet_id": pet_id, "erased_ms": at_ms, "event_id": event_id}
     statements.upsert(connection, erased_pets, [tombstone], newer_by="erased_ms")
     return gone

@@ -14,6 +14,7 @@ from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
+from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
@@ -55,6 +56,8 @@ __all__ = [
     "Partition",
     "PendingEntries",
     "PendingEntry",
+    "Picture",
+    "Pictures",
     "PlainStream",
     "Polled",
     "ProfileStore",

@@ -1,0 +1,48 @@
+"""Pets whose albums are to be read, a while after they changed: those that change all the time, now and then."""
+
+import heapq
+from collections.abc import Iterable
+from typing import Final
+
+DELAY: Final = 2.0
+"""Seconds after a pet's first change: jobs of one upload come together."""
+EVERY: Final = 5.0
+"""Seconds between two readings of a pet."""
+_REMEMBERED: Final = 10_000
+
+
+class DuePets:
+    """Times are of one clock, in seconds."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, float] = {}
+        self._queue: list[tuple[float, str]] = []
+        self._taken: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, pets: Iterable[str], now: float, delay: float = DELAY) -> None:
+        """What is due already stays so."""
+        for pet in pets:
+            if pet not in self._times:
+                at = max(now + delay, self._taken.get(pet, now - EVERY) + EVERY)
+                self._times[pet] = at
+                heapq.heappush(self._queue, (at, pet))
+
+    def discard(self, pets: Iterable[str]) -> None:
+        for pet in pets:
+            self._times.pop(pet, None)
+
+    def take(self, now: float, most: int) -> list[str]:
+        """Those that are due, the longest first; they are not due any more."""
+        taken = list[str]()
+        while self._queue and len(taken) < most and self._queue[0][0] <= now:
+            at, pet = heapq.heappop(self._queue)
+            if self._times.get(pet) == at:
+                del self._times[pet]
+                taken.append(pet)
+        self._taken |= dict.fromkeys(taken, now)
+        if len(self._taken) > _REMEMBERED:
+            self._taken = {pet: at for pet, at in self._taken.items() if at > now - EVERY}
+        return taken

@@ -1,0 +1,76 @@
+"""Albums as they are kept, whole and byte for byte, with their views: for who keeps them elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from sploot_clusterd.errors import BadStateError
+from sploot_clusterd.keys import Keys
+from sploot_clusterd.store.gateway import Gateway, pairs
+
+_TOKEN: Final = b"token"
+_INCARNATION: Final = b"incarnation"
+_ROWS_A_PAGE: Final = 500
+
+
+class Picture(NamedTuple):
+    """A pet at one moment. `fields` are those of its album, the token too; `view` is empty where there is none."""
+
+    pet_id: str
+    fields: Mapping[bytes, bytes]
+    rows: Mapping[bytes, bytes]
+    view: bytes
+
+    @property
+    def token(self) -> str:
+        return self.fields[_TOKEN].decode(errors="replace")
+
+    @property
+    def incarnation(self) -> str:
+        """Empty where the feed was not told of it yet."""
+        return self.fields.get(_INCARNATION, b"").decode(errors="replace")
+
+
+class Pictures:
+    """Of the pets of one partition. Every method raises StoreUnavailableError."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """`gateway` has the partition's keys."""
+        self._gateway = gateway
+
+    @property
+    def _keys(self) -> Keys:
+        return self._gateway.keys
+
+    async def tokens(self, pets: Sequence[str]) -> dict[str, str]:
+        """Of those that have an album."""
+        commands = [(self._keys, ("HGET", self._keys.pet(pet).album, _TOKEN)) for pet in pets]
+        replies = await self._gateway.read_each("load", commands) if commands else []
+        return {
+            pet: reply.decode(errors="replace")
+            for pet, reply in zip(pets, replies, strict=True)
+            if isinstance(reply, bytes)
+        }
+
+    async def take(self, pets: Sequence[str]) -> list[Picture]:
+        """Of those that have an album, and had no commit while it was read."""
+        commands = []
+        for pet in pets:
+            keys = self._keys.pet(pet)
+            commands += [(self._keys, ("HGETALL", keys.album)), (self._keys, ("GET", keys.view))]
+        replies = await self._gateway.read_each("load", commands) if commands else []
+        taken = [
+            Picture(pet, pairs(album), await self._rows(pet), view or b"")
+            for pet, album, view in zip(pets, replies[::2], replies[1::2], strict=True)
+            if album and not isinstance(album, Exception) and not isinstance(view, Exception)
+        ]
+        now = await self.tokens([each.pet_id for each in taken if _TOKEN in each.fields])
+        return [each for each in taken if now.get(each.pet_id) == each.token]
+
+    async def _rows(self, pet_id: str) -> dict[bytes, bytes]:
+        rows = dict[bytes, bytes]()
+        try:
+            async for page in self._gateway.scan("load", self._keys.pet(pet_id).images, _ROWS_A_PAGE):
+                rows |= page
+        except BadStateError:
+            return {}  # of another type: the pet's jobs say so
+        return rows
