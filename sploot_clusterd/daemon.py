@@ -32,6 +32,7 @@ from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
+    from sploot_clusterd.history.history import History
     from sploot_clusterd.insights.insights import Insights
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Daemon:
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
         self._insights = self._new_insights(settings)
+        self._history = self._new_history(settings)
         self._settings = settings = settings.without_tokens()
         self._params = Params.of(settings)
         load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
@@ -131,6 +133,8 @@ class Daemon:
                 await server.stop()
         if self._insights:
             await self._insights.close()
+        if self._history:
+            self._history.close()
         await self._store.leave()
         await self._store.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -230,6 +234,16 @@ class Daemon:
 
         return Insights(settings, metrics=self.metrics, health=self.health, stopping=self.stopping)
 
+    def _new_history(self, settings: Settings) -> "History | None":
+        if settings.history.url is None:
+            return None
+        from sploot_clusterd import history  # noqa: PLC0415 - costs nothing where it is off
+
+        history.require_extra()
+        from sploot_clusterd.history.history import History  # noqa: PLC0415 - as above
+
+        return History(settings.history, self.metrics)
+
     def _wanting(self) -> Wanting | None:
         if self._insights is None:
             return None
@@ -242,6 +256,7 @@ class Daemon:
                 self._store.views,
                 Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
+                self._history.lookups if self._history else None,
             ),
             self._tokens,
             settings,

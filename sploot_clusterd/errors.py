@@ -105,3 +105,10 @@ class HistorySchemaError(HistoryUnavailableError):
 
 class HistoryInUseError(HistoryUnavailableError):
     """Another process writes to this SQLite file: there is one writer."""
+
+
+class LookupsExceededError(HistoryUnavailableError):
+    """More was asked of history than it may be, so that its database has time for what is written."""
+
+    def __init__(self) -> None:
+        super().__init__("too many look-ups in history: history.lookups_per_second bounds them")

@@ -33,6 +33,7 @@ class Metrics:
         self._ingest()
         self._partitions()
         self._feed()
+        self._lookups()
         self._albums()
         self._profiles()
         self._insights()
@@ -115,6 +116,17 @@ class Metrics:
             "feed_trimmed_total",
             "Events that this process dropped from the feed, as it was too large, or they too old",
             "why",
+        )
+
+    def _lookups(self) -> None:
+        self.history_lookups = self._counter(
+            "history_lookups_total",
+            "What readers asked of history: found, missed, remembered (as missed, a moment ago), refused (too many a "
+            "second), failed",
+            "outcome",
+        )
+        self.history_lookup_seconds = self._histogram(
+            "history_lookup_seconds", "Time of a look-up in history's database", _UPSTREAM_SECONDS
         )
 
     def _albums(self) -> None:

@@ -54,6 +54,8 @@ LAYERS = (
         "model",
         "view",
         "changes",
+        "past",
+        "snapshot",
         "wire",
         "metrics",
         "histogram",

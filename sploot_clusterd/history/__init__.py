@@ -1,4 +1,20 @@
 """What was, in SQL: versions, members, jobs and snapshots of every pet. The only room that knows SQL.
 
-It is imported only where `history.url` is set, and needs the extra `history`.
+It is imported only where `history.url` is set, and needs the extra `history`: ask `require_extra` before anything else.
 """
+
+from importlib.util import find_spec
+from typing import Final
+
+from sploot_clusterd.errors import ConfigError
+
+_PACKAGES: Final = ("sqlalchemy", "alembic", "psycopg")
+
+
+def require_extra() -> None:
+    """Raises ConfigError if what history needs is not installed."""
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"history.url is set, and {' and '.join(missing)} not installed: pip install 'sploot-clusterd[history]'"
+        )

@@ -120,6 +120,11 @@ class Database:
             raise HistoryUnavailableError(_cause(error)) from error
         return found
 
+    def connections_in_use(self) -> int:
+        """Of this process, at this moment."""
+        pools: Any = (self._readers.pool, self._writer.pool)
+        return sum(pool.checkedout() for pool in pools)
+
     def close(self) -> None:
         """Closes every connection that is not in use, and gives up writing."""
         self._readers.dispose()
@@ -133,6 +138,8 @@ class Database:
 def _told() -> Iterator[None]:
     try:
         yield
+    except exc.ProgrammingError as error:  # as a rule, of a table or a column that is not there
+        raise HistorySchemaError(f"{_cause(error)}: run `clusterd history check`") from error
     except _AWAY as error:
         raise HistoryUnavailableError(_cause(error)) from error
 

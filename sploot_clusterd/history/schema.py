@@ -124,7 +124,7 @@ cluster_members: Final = Table(
     _yes_or_no("shown"),
     _yes_or_no("live"),
     Index("cluster_members_by_pet", "pet_id"),
-    Index("cluster_members_by_image", "image_id"),
+    Index("cluster_members_by_image", "image_id", "id"),
 )
 """Where images were. Not `shown`: in the album but not listed by the view, known from snapshots."""
 

@@ -1,7 +1,7 @@
 """Settling what is written with the albums as they are: pictures of some pets, in one transaction.
 
-Events tell of each change, but not all of it, nor of what was before the first one. A picture mends that: intervals that
-differ from its view end and begin with its version, a version that no event told of becomes a row, and versions that
+Events tell of each change, but not all of it, nor of what was before the first one. A picture mends that: intervals
+that differ from its view end and begin with its version, a version that no event told of becomes a row, and versions that
 Redis lost give way. The album is kept, for `restore`.
 """
 
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, exists, select, update
 
-from sploot_clusterd.history import albums, statements
+from sploot_clusterd.history import statements
 from sploot_clusterd.history.branching import Newest, Written, superseded
 from sploot_clusterd.history.folding import Row
 from sploot_clusterd.history.intervals import At, Intervals
@@ -24,12 +24,13 @@ from sploot_clusterd.history.schema import (
 )
 from sploot_clusterd.history.shown import Shown, shown_in
 from sploot_clusterd.history.told import Place, version_of
+from sploot_clusterd.snapshot import Snapshot, encode_snapshot
 from sploot_clusterd.store import Picture
 
 KEPT_EVERY_MS: Final = 600_000
 """Of a pet that changes all the time, a former album is kept that often; of others the last one before a change."""
 _NEW_LIFE_MS: Final = 60_000
-"""A picture that was taken so soon after the pet's erasure may be of the life before it, by the clock of another host."""
+"""So soon after a pet's erasure a picture may be of the life before it, by the clock of another host."""
 
 
 class Settled(NamedTuple):
@@ -98,7 +99,7 @@ class Settling:
         row = self._row(picture, version, self._now_ms if at_ms is None else at_ms)
         if at_ms is None:
             before = newest.token if newest is not None and newest.version < version else ""
-            more = {"before": before, "live": True, "jobs": "[]", "change": pack(b"null")}
+            more = {"before": before, "live": True, "jobs": "[]", "change": b""}
             statements.add(self._connection, pet_clusters, [{**row, **more}])
         statements.upsert(self._connection, pet_latest, [{**row, "complete": False}])
 
@@ -133,7 +134,7 @@ class Settling:
 
     def _times(self, pets: Sequence[str]) -> dict[str, int]:
         columns = pet_latest.c.pet_id, pet_latest.c.at_ms
-        return {pet: at_ms for pet, at_ms in statements.rows_of(self._connection, columns, pet_latest.c.pet_id, pets)}
+        return dict(map(tuple, statements.rows_of(self._connection, columns, pet_latest.c.pet_id, pets)))
 
     def _keep(self, pictures: Sequence[Picture], done: Collection[str]) -> None:
         pets = [each.pet_id for each in pictures]
@@ -152,7 +153,7 @@ class Settling:
                 "token": each.token,
                 "at_ms": at.get(each.token, self._now_ms),
                 "view": pack(each.view) if each.view else None,
-                "album": albums.encode(albums.Album(each.fields, each.rows)),
+                "album": pack(encode_snapshot(Snapshot(each.fields, each.rows))),
             }
             for each in pictures
         ]

@@ -17,7 +17,7 @@ class Picture(NamedTuple):
 
     pet_id: str
     fields: Mapping[bytes, bytes]
-    rows: Mapping[bytes, bytes]
+    rows: Mapping[str, bytes]
     view: bytes
 
     @property
@@ -66,11 +66,11 @@ class Pictures:
         now = await self.tokens([each.pet_id for each in taken if _TOKEN in each.fields])
         return [each for each in taken if now.get(each.pet_id) == each.token]
 
-    async def _rows(self, pet_id: str) -> dict[bytes, bytes]:
-        rows = dict[bytes, bytes]()
+    async def _rows(self, pet_id: str) -> dict[str, bytes]:
+        rows = dict[str, bytes]()
         try:
             async for page in self._gateway.scan("load", self._keys.pet(pet_id).images, _ROWS_A_PAGE):
-                rows |= page
+                rows.update((image.decode(errors="replace"), row) for image, row in page.items())
         except BadStateError:
             return {}  # of another type: the pet's jobs say so
         return rows

@@ -12,6 +12,8 @@ from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.past import Looking
+from sploot_clusterd.web.past_routes import PAST
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
@@ -38,6 +40,7 @@ def build_app(
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(FEED, Feeding(behind.changes, in_flight))
+    router.add(PAST, Looking(behind.past))
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 
 

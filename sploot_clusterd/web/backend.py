@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
+from sploot_clusterd.past import PastClusters, PastVersions, Whereabouts
 
 
 class Questions(Protocol):
@@ -56,6 +57,20 @@ class Changes(Protocol):
         """Until there is an event behind the newest one, or for so long."""
 
 
+class Past(Protocol):
+    """History. Every method may raise HistoryUnavailableError; each gives None where nothing is known."""
+
+    async def latest(self, pet_id: str) -> PastClusters | None: ...
+
+    async def version(self, pet_id: str, number: int) -> PastClusters | None: ...
+
+    async def versions(self, pet_id: str, before: str | None, at_ms: int | None, limit: int) -> PastVersions | None:
+        """At most so many before the id of an event, or until a time, the newest first."""
+
+    async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
+        """At most so many stays before the place of a page, the newest first."""
+
+
 class Behind(NamedTuple):
     """What stands behind the routes."""
 
@@ -63,3 +78,5 @@ class Behind(NamedTuple):
     questions: Questions
     changes: Changes | None = None
     """None where they are not fed."""
+    past: Past | None = None
+    """None where no history is kept."""

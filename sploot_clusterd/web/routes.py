@@ -10,6 +10,7 @@ from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.past_routes import PAST
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -227,4 +228,12 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *FEED, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    *PROBES,
+    *DOCUMENT,
+    *INTERNAL,
+    *QUESTIONS,
+    *FEED,
+    *PAST,
+    *METRICS,
+)

@@ -50,13 +50,19 @@ def empty_postgres(postgres: Postgres) -> Iterator[str]:
     yield from _made(postgres, "template0")
 
 
+@pytest.fixture
+def sqlite_history(tmp_path: Path) -> HistorySettings:
+    """Settings of a file that has its tables, and nothing in them."""
+    settings = settings_of(f"sqlite:///{tmp_path}/history.sqlite3")
+    migrate(settings)
+    return settings
+
+
 @pytest.fixture(params=EACH)
-def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistorySettings]:
-    """Settings of a database that has its tables, and nothing in them."""
+def history(request: pytest.FixtureRequest) -> Iterator[HistorySettings]:
+    """Settings of a database of each kind that has its tables, and nothing in them."""
     if request.param == "sqlite":
-        settings = settings_of(f"sqlite:///{tmp_path}/history.sqlite3")
-        migrate(settings)
-        yield settings
+        yield request.getfixturevalue("sqlite_history")
         return
     name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
     yield from map(settings_of, _made(request.getfixturevalue(name), _TEMPLATE))

@@ -1,64 +1,87 @@
-"""What history says, read from its tables as plainly as can be."""
+"""Rows as the writer leaves them, of made-up pets."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Table, select
+from msgspec import json
+from sqlalchemy import Connection, insert
 
-from sploot_clusterd.history.database import Database
-from sploot_clusterd.history.schema import cluster_heroes, cluster_members, pet_clusters, pet_latest
-from sploot_clusterd.history.told import Place, Told
-from sploot_clusterd.history.writing import Batch, Done, move_place, place_of
+from sploot_clusterd.changes import Change, ClusterChange
+from sploot_clusterd.history import schema
+from sploot_clusterd.history.packing import pack
 
-NOW_MS = 1_764_300_000_000
-
-
-def write(database: Database, events: Sequence[Told], partition: int = 0) -> Done:
-    """One batch, behind what is written."""
-    with database.write() as connection:
-        place = place_of(connection, partition)
-        move_place(connection, partition, place, events[-1].place, NOW_MS)
-        return Batch(connection, events).write()
+BEGIN = 1_764_210_000_000
+"""2025-11-27T02:20:00Z"""
+COUNTS = {"num_clusters": 2, "num_images": 9, "num_unclustered": 1}
 
 
-def place(database: Database, partition: int = 0) -> Place:
-    with database.read() as connection:
-        return place_of(connection, partition)
+def token(version: int, nonce: str = "a") -> str:
+    return f"{nonce}.{version}"
 
 
-def rows(database: Database, table: Table, **where: object) -> list:
-    asked = select(table).where(*(table.c[name] == value for name, value in where.items()))
-    with database.read() as connection:
-        return [*connection.execute(asked)]
+def at(version: int) -> int:
+    """A minute between versions."""
+    return BEGIN + 60_000 * version
 
 
-def tokens(database: Database, pet_id: str, *, live: bool = True) -> list[str]:
-    """In the order of their versions."""
-    found = rows(database, pet_clusters, pet_id=pet_id, live=live)
-    return [row.token for row in sorted(found, key=lambda row: (row.version, row.sequence))]
+def change(version: int) -> bytes:
+    """What the event of a version tells."""
+    changed = ClusterChange("pet-cluster-0", "changed", size=version, images_in=[f"img_{version:03}"])
+    return json.encode(Change(version, [f"job_{version}"], 2, 9, 1, [changed]))
 
 
-def members(database: Database, pet_id: str, version: int | None = None) -> set[tuple[str, str]]:
-    """(cluster, image) at a version, or now."""
-    found = rows(database, cluster_members, pet_id=pet_id, live=True, shown=True)
-    assert len({row.id for row in found if _holds(row, version)}) == len(
-        {(row.cluster_id, row.image_id) for row in found if _holds(row, version)}
-    )
-    return {(row.cluster_id, row.image_id) for row in found if _holds(row, version)}
+def add_versions(connection: Connection, numbers: range, nonce: str = "a", later: int = 0, **more: Any) -> None:
+    """`later`: by so many ms than is usual."""
+    rows = [
+        {
+            "pet_id": "pet",
+            "incarnation": "life",
+            "version": number,
+            "token": token(number, nonce),
+            "before": token(number - 1, nonce),
+            "partition": 0,
+            "sequence": number,
+            "at_ms": at(number) + later,
+            "live": True,
+            "jobs": json.encode([f"job_{number}"]).decode(),
+            "change": pack(change(number)),
+            **COUNTS,
+            **more,
+        }
+        for number in numbers
+    ]
+    connection.execute(insert(schema.pet_clusters), rows)
 
 
-def faces(database: Database, pet_id: str, version: int | None = None) -> set[tuple[str, str | None, str]]:
-    """(cluster, hero, label) at a version, or now."""
-    found = [row for row in rows(database, cluster_heroes, pet_id=pet_id, live=True) if _holds(row, version)]
-    assert len(found) == len({row.cluster_id for row in found})
-    return {(row.cluster_id, row.hero_image_id, row.label) for row in found}
+def add_latest(connection: Connection, version: int, **more: Any) -> None:
+    row = {"pet_id": "pet", "incarnation": "life", "version": version, "token": token(version), "at_ms": at(version)}
+    row |= {"partition": 0, "sequence": version, "complete": True, **COUNTS, **more}
+    connection.execute(insert(schema.pet_latest), row)
 
 
-def latest(database: Database, pet_id: str):
-    found = rows(database, pet_latest, pet_id=pet_id)
-    return found[0] if found else None
+def add_stay(connection: Connection, image: str, cluster: str, first: int, until: int | None, **more: Any) -> None:
+    """Of an image in a cluster, in the versions from the first one on."""
+    row = _interval(cluster, first, until) | {"image_id": image, "shown": True, **more}
+    connection.execute(insert(schema.cluster_members), row)
 
 
-def _holds(row, version: int | None) -> bool:
-    if version is None:
-        return row.until_version is None
-    return row.from_version <= version and (row.until_version is None or version < row.until_version)
+def add_hero(connection: Connection, cluster: str, image: str, first: int, until: int | None, **more: Any) -> None:
+    row = _interval(cluster, first, until) | {"hero_image_id": image, "label": f"With {image}", **more}
+    connection.execute(insert(schema.cluster_heroes), row)
+
+
+def _interval(cluster: str, first: int, until: int | None) -> dict[str, Any]:
+    row = {"pet_id": "pet", "incarnation": "life", "cluster_id": cluster, "from_version": first, "from_ms": at(first)}
+    return row | {"until_version": until, "until_ms": until and at(until), "live": True}
+
+
+def add_job(connection: Connection, job: str, finished: int, **more: Any) -> None:
+    row = {"pet_id": "pet", "job_id": job, "status": "applied", "finished_ms": at(finished), "version": finished}
+    row |= {"partition": 0, "sequence": finished, "attempts": None, "last_error": None, "reason": None}
+    connection.execute(insert(schema.cluster_jobs), row | {"submitted_ms": None, **more})
+
+
+def add_snapshot(
+    connection: Connection, table: Any, version: int, view: bytes, album: bytes = b"", **more: Any
+) -> None:
+    row = {"pet_id": "pet", "incarnation": "life", "version": version, "token": token(version), "at_ms": at(version)}
+    connection.execute(insert(table), row | {"view": pack(view), "album": pack(album), **more})

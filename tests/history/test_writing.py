@@ -10,7 +10,7 @@ from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import OF_A_PET, cluster_jobs, cluster_members, erased_pets, pet_clusters
 from sploot_clusterd.history.told import Place, Told
 from sploot_clusterd.history.writing import OvertakenError, move_place
-from tests.history.rows import NOW_MS, faces, latest, members, place, rows, tokens, write
+from tests.history.written import NOW_MS, faces, latest, members, place, rows, tokens, write
 from tests.support.told import Pet, Teller, face
 
 

@@ -11,6 +11,7 @@ from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.past import PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.web import HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
@@ -35,10 +36,11 @@ CORRECTING = (
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
 
 
+PAST = PastClusters("pet_123", 3, "a", "a.3", "1970-01-01T00:00:05.000Z", True, 0, 0, 0, [], [], None)
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
 
 
-GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
+GUARDED = [(route.method, PARAMETER.sub("3", route.path)) for route in ROUTES if route.guarded]
 """Method and path of each route that wants a token."""
 
 
@@ -60,7 +62,7 @@ def body_for(path: str) -> bytes:
 
 @dataclass
 class FakeStore:
-    """The web's half of the store, who works out questions, and who knows what changed.
+    """The web's half of the store, who works out questions, who knows what changed, and what was.
 
     `error` is raised by whatever is called next; a batch has `room` before it.
     """
@@ -71,6 +73,8 @@ class FakeStore:
     room: int = 0
     partitions: int = 2
     events: list[Event] = field(default_factory=lambda: [EVENT])
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    """Of history."""
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
 
@@ -89,6 +93,24 @@ class FakeStore:
         places = ["", *(event.id for event in events)]
         found = events[places.index(place) :] if place in places else []
         return Events(found[:most], places[-1], place in places)
+
+    async def latest(self, pet_id: str) -> PastClusters | None:
+        self._fail()
+        return PAST if pet_id in self.views else None
+
+    async def version(self, pet_id: str, number: int) -> PastClusters | None:
+        self._fail()
+        return PAST if pet_id in self.views and number == PAST.version else None
+
+    async def versions(self, pet_id: str, before: str | None, at_ms: int | None, limit: int) -> PastVersions | None:
+        self._fail()
+        self.asked.append((before, at_ms, limit))
+        return PastVersions(pet_id, [], None) if pet_id in self.views else None
+
+    async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
+        self._fail()
+        self.asked.append((before, limit))
+        return Whereabouts(image_id, [], None) if image_id == "img_001" else None
 
     async def wait_beyond(self, partition: int, newest: str, seconds: float) -> None:
         self.waited.append((partition, newest, seconds))

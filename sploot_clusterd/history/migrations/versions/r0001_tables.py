@@ -119,7 +119,7 @@ def _create_intervals() -> None:
         *_columns(sa.Boolean, "shown", "live"),
     )
     op.create_index("cluster_members_by_pet", "cluster_members", ["pet_id"])
-    op.create_index("cluster_members_by_image", "cluster_members", ["image_id"])
+    op.create_index("cluster_members_by_image", "cluster_members", ["image_id", "id"])
     op.create_index(
         "cluster_members_open",
         "cluster_members",
