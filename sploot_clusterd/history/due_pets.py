@@ -1,20 +1,29 @@
 """Pets whose albums are to be read, a while after they changed: those that change all the time, now and then."""
 
 import heapq
+import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-DELAY: Final = 2.0
-"""Seconds after a pet's first change: jobs of one upload come together."""
-EVERY: Final = 5.0
-"""Seconds between two readings of a pet."""
 _REMEMBERED: Final = 10_000
+
+
+class Pace(NamedTuple):
+    """How often albums are read."""
+
+    delay: float = 2.0
+    """Seconds after a pet's first change: jobs of one upload come together."""
+    every: float = 5.0
+    """Seconds between two readings of a pet."""
+    share: float = 0.1
+    """Of the time that may go to reading albums and keeping them."""
 
 
 class DuePets:
     """Times are of one clock, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._times: dict[str, float] = {}
         self._queue: list[tuple[float, str]] = []
         self._taken: dict[str, float] = {}
@@ -22,11 +31,12 @@ class DuePets:
     def __len__(self) -> int:
         return len(self._times)
 
-    def add(self, pets: Iterable[str], now: float, delay: float = DELAY) -> None:
-        """What is due already stays so."""
+    def add(self, pets: Iterable[str], now: float, delay: float | None = None) -> None:
+        """Due after the delay, that of the pace where none is given; what is due already stays so."""
+        delay = self._pace.delay if delay is None else delay
         for pet in pets:
             if pet not in self._times:
-                at = max(now + delay, self._taken.get(pet, now - EVERY) + EVERY)
+                at = max(now + delay, self._taken.get(pet, -math.inf) + self._pace.every)
                 self._times[pet] = at
                 heapq.heappush(self._queue, (at, pet))
 
@@ -44,5 +54,5 @@ class DuePets:
                 taken.append(pet)
         self._taken |= dict.fromkeys(taken, now)
         if len(self._taken) > _REMEMBERED:
-            self._taken = {pet: at for pet, at in self._taken.items() if at > now - EVERY}
+            self._taken = {pet: at for pet, at in self._taken.items() if at > now - self._pace.every}
         return taken

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, exc, select
+from sqlalchemy import ColumnElement, Connection, exc, select
 
 from sploot_clusterd.changes import Event
 from sploot_clusterd.errors import BadStateError
@@ -26,6 +26,7 @@ _REFUSES: Final = (exc.StatementError, ValueError, OverflowError, BadStateError)
 """What the database, or our reading of it, makes of an event that it cannot hold; not that it is away."""
 _SURVEY: Final = "survey"
 _PENDING: Final = "pending"
+_DONE: Final = "done"
 _LONGEST_ERROR: Final = 512
 
 
@@ -62,7 +63,7 @@ class Ledger:
         with self._database.write() as connection:
             place = place_of(connection, self._partition)
             mark = select(stream_marks.c.value).where(*self._mark())
-            surveys = connection.scalar(mark) != "done"
+            surveys = connection.scalar(mark) != _DONE
             ours = pet_latest.c.partition == self._partition
             kept = newest_snapshots.c.token == pet_latest.c.token
             behind = select(pet_latest.c.pet_id).outerjoin(
@@ -70,6 +71,11 @@ class Ledger:
             )
             due = connection.scalars(behind.where(ours, newest_snapshots.c.pet_id.is_(None)))
             return Begun(place, surveys, [*due])
+
+    def place(self) -> Place:
+        """Behind what is written."""
+        with self._database.read() as connection:
+            return place_of(connection, self._partition)
 
     def write(self, place: Place, events: Sequence[Event]) -> Written:
         """Events behind the place; one that cannot be written is set aside with its bytes, found by halving."""
@@ -128,9 +134,10 @@ class Ledger:
             move_place(connection, self._partition, place, to, _now_ms())
             self._put_mark(connection, _PENDING)
 
-    def put_survey(self, *, pending: bool) -> None:
+    def end_survey(self) -> None:
+        """All pets are as Redis has them."""
         with self._database.write() as connection:
-            self._put_mark(connection, _PENDING if pending else "done")
+            self._put_mark(connection, _DONE)
 
     def known(self, tokens: Mapping[str, str]) -> set[str]:
         """Of tokens by pet, the pets of which such a version is written, on the branch that lives."""
@@ -153,7 +160,7 @@ class Ledger:
         """What was erased is in no file of SQLite's then; False if readers were in the way."""
         return self._database.checkpoint()
 
-    def _mark(self) -> tuple[object, ...]:
+    def _mark(self) -> tuple[ColumnElement[bool], ...]:
         marks = stream_marks.c
         return marks.partition == self._partition, marks.kind == _SURVEY, marks.name == ""
 

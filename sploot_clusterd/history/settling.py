@@ -1,8 +1,8 @@
 """Settling what is written with the albums as they are: pictures of some pets, in one transaction.
 
 Events tell of each change, but not all of it, nor of what was before the first one. A picture mends that: intervals
-that differ from its view end and begin with its version, a version that no event told of becomes a row, and versions that
-Redis lost give way. The album is kept, for `restore`.
+that differ from its view end and begin with its version, a version that no event told of becomes a row, and versions
+that Redis lost give way. The album is kept, for `restore`.
 """
 
 from collections.abc import Collection, Sequence
@@ -54,6 +54,7 @@ class Settling:
 
     def settle(self, pictures: Sequence[Picture], moving: Collection[str]) -> Settled:
         """`moving` pets had more commits than are written: of them the album is kept, and nothing is concluded."""
+        asked = frozenset(each.pet_id for each in pictures)
         pictures = self._living(sorted(pictures, key=lambda each: each.pet_id))
         still = [each for each in pictures if each.pet_id not in moving]
         newest = self._newest([each.pet_id for each in pictures])
@@ -64,7 +65,7 @@ class Settling:
         self._reconcile([each for each in still if each.view])
         done = frozenset(each.pet_id for each in still)
         self._keep(pictures, done)
-        return Settled(done, frozenset(each.pet_id for each in pictures) - done, self._superseded)
+        return Settled(done, asked - done, self._superseded)
 
     def _living(self, pictures: Sequence[Picture]) -> list[Picture]:
         table = erased_pets.c

@@ -22,7 +22,7 @@ class _Cluster(Struct):
     members: list[_Member]
 
 
-class _Counts(Struct):
+class _Counts(Struct, frozen=True):
     num_clusters: int = 0
     num_images: int = 0
     num_unclustered: int = 0

@@ -5,6 +5,7 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
+from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
@@ -31,6 +32,7 @@ __all__ = [
     "LIST",
     "AlbumStore",
     "Carried",
+    "Charge",
     "ClaimKind",
     "Commit",
     "CommitOutcome",

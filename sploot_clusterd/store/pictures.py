@@ -1,13 +1,16 @@
 """Albums as they are kept, whole and byte for byte, with their views: for who keeps them elsewhere."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.pets_of import pets_of
 
 _TOKEN: Final = b"token"
+_TOKEN_OF_OURS: Final = re.compile(rb"[^.]+\.[0-9]{1,15}")
 _INCARNATION: Final = b"incarnation"
 _ROWS_A_PAGE: Final = 500
 
@@ -51,8 +54,8 @@ class Pictures:
             if isinstance(reply, bytes)
         }
 
-    async def take(self, pets: Sequence[str]) -> list[Picture]:
-        """Of those that have an album, and had no commit while it was read."""
+    async def take(self, pets: Sequence[str]) -> tuple[list[Picture], list[str]]:
+        """Of those that have an album; and the pets that had commits while theirs was read: again later."""
         commands = []
         for pet in pets:
             keys = self._keys.pet(pet)
@@ -63,8 +66,15 @@ class Pictures:
             for pet, album, view in zip(pets, replies[::2], replies[1::2], strict=True)
             if album and not isinstance(album, Exception) and not isinstance(view, Exception)
         ]
-        now = await self.tokens([each.pet_id for each in taken if _TOKEN in each.fields])
-        return [each for each in taken if now.get(each.pet_id) == each.token]
+        taken = [each for each in taken if _TOKEN_OF_OURS.fullmatch(each.fields.get(_TOKEN, b""))]
+        now = await self.tokens([each.pet_id for each in taken])
+        whole = [each for each in taken if now.get(each.pet_id) == each.token]
+        return whole, [each.pet_id for each in taken if now.get(each.pet_id, each.token) != each.token]
+
+    async def named(self) -> AsyncIterator[list[str]]:
+        """All pets, some at a time, some more than once."""
+        async for page in pets_of(self._gateway, self._keys):
+            yield sorted(page)
 
     async def _rows(self, pet_id: str) -> dict[str, bytes]:
         rows = dict[str, bytes]()
