@@ -73,6 +73,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "dlq": _dlq,
         "profile": _profile,
         "partitions": _partitions,
+        "history": _history,
         "eval": _eval,
         None: _run,
     }[args.command]
@@ -139,6 +140,15 @@ def _profile(args: argparse.Namespace) -> int:
 
 def _partitions(args: argparse.Namespace) -> int:
     from sploot_clusterd.partitions.command import run
+
+    return run(_settings_for_redis(args), args)
+
+
+def _history(args: argparse.Namespace) -> int:
+    from sploot_clusterd import history
+
+    history.require_extra()
+    from sploot_clusterd.history.command import run
 
     return run(_settings_for_redis(args), args)
 

@@ -16,5 +16,5 @@ def require_extra() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"history.url is set, and {' and '.join(missing)} not installed: pip install 'sploot-clusterd[history]'"
+            f"history needs what is not installed, {' and '.join(missing)}: pip install 'sploot-clusterd[history]'"
         )

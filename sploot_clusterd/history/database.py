@@ -120,6 +120,11 @@ class Database:
             raise HistoryUnavailableError(_cause(error)) from error
         return found
 
+    def copy_to(self, file: Path) -> None:
+        """SQLite's file as it is now, what is in its log included, while it is written to."""
+        if self.file:
+            sqlite.copy(self.file, file)
+
     def connections_in_use(self) -> int:
         """Of this process, at this moment."""
         pools: Any = (self._readers.pool, self._writer.pool)

@@ -34,11 +34,12 @@ def latest(connection: Connection, pet_id: str) -> PastClusters | None:
 
 def version(connection: Connection, pet_id: str, number: int) -> PastClusters | None:
     """A version of the branch that lives; of several lives of the pet that had such a one, of the last."""
-    found = connection.execute(queries.VERSION, {"pet": pet_id, "version": number}).first()
-    if found is None:
-        return None
     newest = connection.execute(queries.LATEST, {"pet": pet_id}).first()
-    return _clusters(connection, found, is_complete=newest is not None and newest.complete)
+    if newest is not None and newest.version == number:  # it outlives retention, its row among the versions does not
+        return _clusters(connection, newest, is_complete=newest.complete)
+    found = connection.execute(queries.VERSION, {"pet": pet_id, "version": number}).first()
+    is_complete = newest is not None and newest.complete
+    return None if found is None else _clusters(connection, found, is_complete=is_complete)
 
 
 def versions(

@@ -136,6 +136,13 @@ Index(
     sqlite_where=cluster_members.c.until_version.is_(None) & cluster_members.c.live,
 )
 
+Index(
+    "cluster_members_closed",
+    cluster_members.c.until_ms,
+    postgresql_where=cluster_members.c.until_ms.is_not(None),
+    sqlite_where=cluster_members.c.until_ms.is_not(None),
+)
+
 cluster_heroes: Final = Table(
     "cluster_heroes",
     metadata,

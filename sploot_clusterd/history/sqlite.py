@@ -3,6 +3,7 @@
 Versions before 3.51.3 may damage a file that two connections write to or checkpoint at once.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -51,10 +52,7 @@ def _beginning(engine: Engine) -> Engine:
 
 def _engine(file: Path, pragmas: tuple[str, ...], mode: str = "rw", **options: Any) -> Engine:
     def connect() -> sqlite3.Connection:
-        # The driver is to begin no transactions by itself: it would commit ahead of each CREATE TABLE.
-        connection = sqlite3.connect(
-            f"{file.as_uri()}?mode={mode}", _BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
-        )
+        connection = _connect(file, mode)
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
@@ -64,6 +62,22 @@ def _engine(file: Path, pragmas: tuple[str, ...], mode: str = "rw", **options: A
         return connection
 
     return create_engine("sqlite://", creator=connect, **options)
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    """The driver is to begin no transactions by itself: it would commit ahead of each CREATE TABLE."""
+    where = f"{file.as_uri()}?mode={mode}"
+    return sqlite3.connect(where, _BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def copy(file: Path, to: Path) -> None:
+    """What is in the file and its log at one moment, packed. Raises HistoryUnavailableError."""
+    with contextlib.closing(_connect(file, "rw")) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        try:
+            connection.execute("VACUUM INTO ?", (str(to),))
+        except sqlite3.Error as error:
+            raise HistoryUnavailableError(f"{to}: {error}") from error
 
 
 def require_local(file: Path) -> None:
@@ -127,3 +141,12 @@ def checkpoint(engine: Engine) -> bool:
         finally:
             raw.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
     return not busy
+
+
+def give_back(connection: Connection, pages: int) -> bool:
+    """At most so many free pages go back to the file system. Whether more may follow."""
+    raw: Any = connection.connection.driver_connection
+    [free] = raw.execute("PRAGMA freelist_count").fetchone()
+    raw.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()  # a page a step
+    [left] = raw.execute("PRAGMA freelist_count").fetchone()
+    return bool(0 < left < free)

@@ -51,6 +51,19 @@ def empty_postgres(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.fixture
+def pg_history(postgres: Postgres) -> Iterator[HistorySettings]:
+    """Settings of a PostgreSQL that has its tables, and nothing in them."""
+    yield from map(settings_of, _made(postgres, _TEMPLATE))
+
+
+@pytest.fixture
+def pg_database(pg_history: HistorySettings) -> Iterator[Database]:
+    opened = Database.open(pg_history)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def sqlite_history(tmp_path: Path) -> HistorySettings:
     """Settings of a file that has its tables, and nothing in them."""
     settings = settings_of(f"sqlite:///{tmp_path}/history.sqlite3")

@@ -14,6 +14,7 @@ from sploot_clusterd.metrics import Metrics
 from tests.history.conftest import settings_of
 from tests.history.rows import add_latest, add_versions
 from tests.support.clock import Clock
+from tests.support.waiting import eventually
 
 
 class Asked:
@@ -87,7 +88,7 @@ async def test_who_goes_away_frees_the_connection_when_the_database_has_answered
     may_end.set()
     monkeypatch.undo()
     assert await asked.lookups.version("pet", 1) is None
-    assert asked.database.connections_in_use() == 0
+    await eventually(lambda: asked.database.connections_in_use() == 0, what="its connection is free")
 
 
 async def test_a_database_that_is_not_there_and_one_without_tables(tmp_path):

@@ -12,6 +12,7 @@ _KEY: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _UPSERTED: Final[Any] = {"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02}
 _BY_WEEK: Final = "RANGE (at_ms)"
 _OPEN: Final = sa.text("until_version IS NULL AND live")
+_CLOSED: Final = sa.text("until_ms IS NOT NULL")
 
 
 def _columns(kind: Any, *names: str, nullable: bool = False) -> list[Any]:
@@ -127,6 +128,13 @@ def _create_intervals() -> None:
         unique=True,
         postgresql_where=_OPEN,
         sqlite_where=_OPEN,
+    )
+    op.create_index(
+        "cluster_members_closed",
+        "cluster_members",
+        ["until_ms"],
+        postgresql_where=_CLOSED,
+        sqlite_where=_CLOSED,
     )
     op.create_table(
         "cluster_heroes",

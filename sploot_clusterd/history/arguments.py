@@ -1,0 +1,48 @@
+"""The arguments of `clusterd history`, apart from what they need: parsing them takes no SQL."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from sploot_clusterd.subcommands import adder
+
+ABOUT: Final = "make the tables of history, check them, drop what is too old, copy them"
+EXAMPLES: Final = """examples:
+  clusterd history migrate                  makes the tables, or brings them up to date
+  clusterd history check                    what is there, and whether it is as it should be
+  clusterd history prune                    drops what is older than history.retention_days
+  clusterd history backup copy.sqlite3      copies a SQLite file while it is written to
+"""
+_MIGRATE_EXAMPLES: Final = """examples:
+  clusterd history migrate
+  DATABASE_URL=postgresql://clusterd@db.internal/clusterd clusterd history migrate
+
+Run it before the first start with history, and with each new version before its daemons. Tables only grow: daemons of
+the version before go on meanwhile. It may be run again, and by several at once: they wait for each other.
+"""
+_CHECK_EXAMPLES: Final = """examples:
+  clusterd history check
+  clusterd history check --json
+"""
+_PRUNE_EXAMPLES: Final = """examples:
+  clusterd history prune
+  CLUSTERD_HISTORY_RETENTION_DAYS=30 clusterd history prune
+
+Daemons do it by themselves, once a day. Each pet's newest version and snapshot stay, whatever their age.
+"""
+_BACKUP_EXAMPLES: Final = """example:
+  clusterd history backup /backup/history-$(date +%F).sqlite3
+
+For SQLite; of PostgreSQL pg_dump makes a copy. Pets that are erased later are in the copy still.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """`shared` are the options of every command."""
+    action = adder(parser, shared, "action", required=True)
+    action("migrate", "make the tables, or bring them up to date", _MIGRATE_EXAMPLES)
+    check = action("check", "print what is there; fail where the tables are not as this version wants", _CHECK_EXAMPLES)
+    check.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    action("prune", "drop what is older than history.retention_days", _PRUNE_EXAMPLES)
+    backup = action("backup", "copy a SQLite file as it is at one moment", _BACKUP_EXAMPLES)
+    backup.add_argument("file", type=Path, metavar="FILE", help="where the copy goes; there must be none yet")
