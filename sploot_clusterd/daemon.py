@@ -226,6 +226,9 @@ class Daemon:
         if self._insights:
             for name, task in self._insights.root_tasks(self._store):
                 add(name, task)
+        if self._history and self._settings.stream.consumers:
+            for name, task in self._history.root_tasks(self._store):
+                add(name, task)
 
     def _new_insights(self, settings: Settings) -> "Insights | None":
         """Fetched where jobs are applied: a process that only serves speaks to nobody but callers and Redis."""
@@ -243,7 +246,7 @@ class Daemon:
         history.require_extra()
         from sploot_clusterd.history.history import History  # noqa: PLC0415 - as above
 
-        return History(settings.history, self.metrics)
+        return History(settings.history, metrics=self.metrics, health=self.health, stopping=self.stopping)
 
     def _wanting(self) -> Wanting | None:
         if self._insights is None:

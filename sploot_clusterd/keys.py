@@ -116,6 +116,8 @@ class Keys:
         """STREAM of changes, for other services. Trimmed by bytes and age; expires when its last event is too old."""
         self.feed_index = f"{namespace}:feed:index"
         """HASH pet id -> its last event's id, gone with that; `*`: the very last one's id, and the bytes of all."""
+        self.feed_writer = f"{namespace}:feed:writer"
+        """STRING, the process that writes history, with one partition. Expires 5 s after it last said so."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
         self._settings: tuple[tuple[str, str, str], ...] = (
@@ -129,6 +131,7 @@ class Keys:
             ("clusters.namespace", self.learning, "string"),
             ("clusters.namespace", self.feed, "stream"),
             ("clusters.namespace", self.feed_index, "hash"),
+            ("clusters.namespace", self.feed_writer, "string"),
             ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),

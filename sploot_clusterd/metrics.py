@@ -33,6 +33,7 @@ class Metrics:
         self._ingest()
         self._partitions()
         self._feed()
+        self._history()
         self._lookups()
         self._albums()
         self._profiles()
@@ -116,6 +117,34 @@ class Metrics:
             "feed_trimmed_total",
             "Events that this process dropped from the feed, as it was too large, or they too old",
             "why",
+        )
+
+    def _history(self) -> None:
+        self.history_up = self._gauge("history_up", "1 if history is written, 0 if its database does not take it")
+        self.history_lag = self._gauge(
+            "history_lag_seconds", "Age of the oldest event that this process is to write, and has not written"
+        )
+        self.history_events = self._counter(
+            "history_events_total",
+            "Events by what became of them: written, or refused (set aside, as the database cannot hold them)",
+            "outcome",
+        )
+        self.history_write_seconds = self._histogram(
+            "history_write_seconds", "Time of a transaction with events", _UPSTREAM_SECONDS
+        )
+        self.history_gaps = self._counter(
+            "history_gaps_total", "Times that events were missing, or others than those that were written before"
+        )
+        self.history_missed_events = self._counter(
+            "history_missed_events_total", "Events that were trimmed before they were written"
+        )
+        self.history_superseded = self._counter(
+            "history_superseded_total", "Written versions that Redis lost, and others came in place of"
+        )
+        self.history_snapshots = self._counter("history_snapshots_total", "Albums that were kept")
+        self.history_pets_waiting = self._gauge("history_pets_waiting", "Pets whose newest album is to be kept")
+        self.history_surveys = self._gauge(
+            "history_surveys", "Partitions whose pets are being compared with what is written"
         )
 
     def _lookups(self) -> None:

@@ -4,9 +4,10 @@ The wire structs mirror the HTTP contract to the letter; decoding and checking t
 the garbage collector need not look at them (gc=False).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -35,6 +36,7 @@ Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 """An id of a pet, a job or an image. How long it may be is a setting."""
 NamedId = Annotated[str, Meta(pattern=NAMED_ID_PATTERN)]
 """The same where it only names what may be there: earlier versions took `.` and `..`, and those can be removed."""
+_is_id: Final = re.compile(ID_PATTERN).match
 ClusterId = Annotated[str, Meta(pattern=CLUSTER_PATTERN)]
 Text = Annotated[str, Meta(pattern=TEXT_PATTERN)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -45,6 +47,11 @@ KINDS = ("embedding", "pose", "context")
 SAMPLE_LIMIT = 4000
 """Images in a full sample of the fleet, of one model version."""
 SLOTS_A_PET = 8
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an `Id`, where nothing was checked yet."""
+    return _is_id(text) is not None
 
 
 def slots(pet_id: str) -> list[str]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from sploot_clusterd.changes import encode_change
+from sploot_clusterd.changes import encode_told
 from sploot_clusterd.engine import (
     Album,
     Applied,
@@ -159,7 +159,7 @@ class Planner:
 
     def _change(self, before: Album, after: Album, results: Sequence[JobResult]) -> bytes:
         jobs = [each.delivery.job.job_id for each in results if each.changed]
-        return encode_change(news_of(before, after, jobs, self._params))
+        return encode_told(news_of(before, after, jobs, self._params))
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""

@@ -5,6 +5,7 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
+from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
@@ -14,6 +15,7 @@ from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
+from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
@@ -30,6 +32,7 @@ __all__ = [
     "LIST",
     "AlbumStore",
     "Carried",
+    "Charge",
     "ClaimKind",
     "Commit",
     "CommitOutcome",
@@ -55,6 +58,8 @@ __all__ = [
     "Partition",
     "PendingEntries",
     "PendingEntry",
+    "Picture",
+    "Pictures",
     "PlainStream",
     "Polled",
     "ProfileStore",

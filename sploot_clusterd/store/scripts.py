@@ -46,7 +46,7 @@ DEAD_LETTER: Final = Script(
     "outcome",
     "stream attempts dead_letters letter_sizes letter_pets erased",
     "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id",
-    "letter",
+    "letter fed",
     fenced=True,
 )
 LIST_LETTERS: Final = Script(
