@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
-from sploot_clusterd.past import PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 
 
 class Questions(Protocol):
@@ -43,6 +43,12 @@ class Backend(Protocol):
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""
 
+    async def reserve_snapshot(self, pet_id: str) -> str:
+        """A place for an album as it was, by its name; an erasure of the pet takes it away."""
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        """Puts the album into its place, for the job that goes back to it; False if the place was taken away."""
+
     async def invalidate(self, pet_id: str) -> bool:
         """True if there was a view."""
 
@@ -76,6 +82,9 @@ class Past(Protocol):
 
     async def versions(self, pet_id: str, before: str | None, at_ms: int | None, limit: int) -> PastVersions | None:
         """At most so many before the id of an event, or until a time, the newest first."""
+
+    async def album(self, pet_id: str, version: int) -> PastAlbum | None:
+        """As of this version, else as of the last one before it of which the album was kept. Raises BadStateError."""
 
     async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
         """At most so many stays before the place of a page, the newest first."""

@@ -10,7 +10,7 @@ from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
-from sploot_clusterd.web.past_routes import PAST
+from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -235,5 +235,6 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *QUESTIONS,
     *FEED,
     *PAST,
+    *RESTORE,
     *METRICS,
 )
