@@ -14,6 +14,7 @@ from sploot_clusterd.errors import BadStateError, HistoryInUseError, HistoryUnav
 from sploot_clusterd.health import Health
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.ledger import Ledger
+from sploot_clusterd.history.marks import MarkKeeper
 from sploot_clusterd.history.partition_writer import InThread, PartitionWriter, Parts
 from sploot_clusterd.history.writing import OvertakenError
 from sploot_clusterd.metrics import Metrics
@@ -57,6 +58,7 @@ class Writer:
         self._health = health
         self._stopping = stopping
         self._writers = dict[int, PartitionWriter]()
+        self._keepers = dict[int, MarkKeeper]()
         self._asked_at = float("-inf")
         self._ready = False
         self._failures = 0
@@ -102,9 +104,10 @@ class Writer:
             self._ready = True
         busy = False
         await self._follow()
-        for writer in [*self._writers.values()]:
+        for number, writer in [*self._writers.items()]:
             try:
                 busy |= await writer.step()
+                await self._keepers[number].keep()
             except OvertakenError as error:
                 log.info("another process wrote history", extra={"data": {"error": str(error)}})
                 writer.forget_place()
@@ -120,11 +123,15 @@ class Writer:
         self._asked_at = now
         known = [number for number in ours if number < len(self._store.partitions)]
         self._writers = {number: self._writers.get(number) or self._writer(number) for number in known}
+        self._keepers = {number: self._keepers.get(number) or self._keeper(number) for number in known}
 
     def _writer(self, number: int) -> PartitionWriter:
         ledger = Ledger(self._database, number)
         parts = Parts(self._feed, self._store.pictures(number), ledger, self._in_thread, self._metrics)
         return PartitionWriter(number, parts)
+
+    def _keeper(self, number: int) -> MarkKeeper:
+        return MarkKeeper(number, self._store.marks(number), self._database, self._in_thread)
 
     def _failed(self, text: str) -> None:
         if not self._failures:

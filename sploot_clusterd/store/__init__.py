@@ -11,6 +11,7 @@ from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.marks import Marks, PartitionMarks
 from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
@@ -52,10 +53,12 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "Marks",
     "Move",
     "Moving",
     "Offer",
     "Partition",
+    "PartitionMarks",
     "PendingEntries",
     "PendingEntry",
     "Picture",

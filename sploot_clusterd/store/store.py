@@ -17,6 +17,7 @@ from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
+from sploot_clusterd.store.marks import Marks
 from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
@@ -81,6 +82,10 @@ class Store:
     def pictures(self, number: int) -> Pictures:
         """Of the pets of a partition."""
         return Pictures(self.gateway.at(self.partitions[number].keys))
+
+    def marks(self, number: int) -> Marks:
+        """What a partition holds beside its pets."""
+        return Marks(self.gateway.at(self.partitions[number].keys), self.layout)
 
     @property
     def is_one_server(self) -> bool:
