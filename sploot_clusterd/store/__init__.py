@@ -20,6 +20,7 @@ from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.rebuilding import LostPet, Rebuilding
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
@@ -53,6 +54,7 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "LostPet",
     "Marks",
     "Move",
     "Moving",
@@ -68,6 +70,7 @@ __all__ = [
     "ProfileStore",
     "Queue",
     "Reader",
+    "Rebuilding",
     "Replayed",
     "Retry",
     "SampleSize",

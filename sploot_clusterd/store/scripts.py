@@ -142,6 +142,23 @@ ADOPT_LETTERS: Final = Script(
     fenced=True,
 )
 RAISE_LAST_ID: Final = Script("raise_last_id", "upkeep", "stream", "least:bytes", repeatable=True, fenced=True)
+REBUILD_PARTITION: Final = Script(
+    "rebuild_partition",
+    "upkeep",
+    "stream erased feed feed_index",
+    "last_id event_id",
+    "marks",
+    repeatable=True,
+    fenced=True,
+)
+REBUILD_PET: Final = Script(
+    "rebuild_pet",
+    "upkeep",
+    "album images view",
+    "pet_id kept_view:bytes view_life:int album_life:int",
+    "fields rows",
+    fenced=True,
+)
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
 AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
