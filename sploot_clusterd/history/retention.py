@@ -49,10 +49,17 @@ def prune(database: Database, retention_days: int, now_ms: int) -> Pruned:
         rows += sum(_delete(database, table, table.c.at_ms, before) for table in BY_WEEK)
         _give_back(database)
         return Pruned(rows)
-    made = weeks.make(database, before, now_ms + weeks.AHEAD * weeks.WEEK_MS)
+    made = make_weeks(database, retention_days, now_ms)
     dropped, put_off = weeks.drop(database, before)
     rows += sum(_delete(database, table, table.c.at_ms, before) for table in BY_WEEK)
     return Pruned(rows, made, dropped, put_off)
+
+
+def make_weeks(database: Database, retention_days: int, now_ms: int) -> int:
+    """PostgreSQL's partitions for what is kept and for what comes; how many were missing."""
+    if database.is_sqlite:
+        return 0
+    return weeks.make(database, now_ms - retention_days * _DAY_MS, now_ms + weeks.AHEAD * weeks.WEEK_MS)
 
 
 def _delete(database: Database, table: Table, age: Column[Any], before: int) -> int:
