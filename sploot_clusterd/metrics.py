@@ -120,7 +120,9 @@ class Metrics:
         )
 
     def _history(self) -> None:
-        self.history_up = self._gauge("history_up", "1 if history is written, 0 if its database does not take it")
+        self.history_up = self._gauge(
+            "history_up", "1 if history is written, by this process or another; 0 if its database does not take it"
+        )
         self.history_lag = self._gauge(
             "history_lag_seconds", "Age of the oldest event that this process is to write, and has not written"
         )

@@ -11,10 +11,14 @@ from sploot_clusterd.errors import ConfigError
 _PACKAGES: Final = ("sqlalchemy", "alembic", "psycopg")
 
 
+def missing() -> list[str]:
+    """What history needs and is not installed."""
+    return [name for name in _PACKAGES if find_spec(name) is None]
+
+
 def require_extra() -> None:
     """Raises ConfigError if what history needs is not installed."""
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
+    if names := missing():
         raise ConfigError(
-            f"history needs what is not installed, {' and '.join(missing)}: pip install 'sploot-clusterd[history]'"
+            f"history needs what is not installed, {' and '.join(names)}: pip install 'sploot-clusterd[history]'"
         )

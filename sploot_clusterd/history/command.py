@@ -15,7 +15,7 @@ from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.figures import figures
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.restore_command import restore
-from sploot_clusterd.history.retention import prune
+from sploot_clusterd.history.retention import make_weeks, prune
 from sploot_clusterd.history.schema import REVISION
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 def _migrate(settings: HistorySettings, _args: argparse.Namespace) -> int:
     before = migrate(settings)
     with _opened(settings) as database:
-        prune(database, settings.retention_days, _now_ms())  # PostgreSQL has the weeks to come from the beginning
+        make_weeks(database, settings.retention_days, _now_ms())
     print(f"history is at {REVISION}" if before == REVISION else f"history: from {before or 'nothing'} to {REVISION}")
     return 0
 

@@ -6,19 +6,17 @@ closed by a later one of the same batch is one row, written once.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from sploot_clusterd.changes import Change, ClusterChange
 from sploot_clusterd.history.branching import Newest
+from sploot_clusterd.history.bulk import Row
 from sploot_clusterd.history.packing import pack
 from sploot_clusterd.history.schema import UNCLUSTERED
 from sploot_clusterd.history.texts import clean
 from sploot_clusterd.history.told import Told
-
-Row = dict[str, Any]
-"""Values by column."""
 
 
 class Face(NamedTuple):
@@ -158,7 +156,7 @@ class Fold:
             if row is not None:
                 row.update(_until(event))
             else:
-                key = {"of_pet": event.pet_id, "of_life": event.incarnation, "in_cluster": cluster, "image": image}
+                key = {**_of(event), "cluster_id": cluster, "image_id": image}
                 self._rows.closed_members.append({**key, **_until(event)})
 
     def _face(self, event: Told, change: ClusterChange) -> None:
@@ -193,7 +191,7 @@ class Fold:
         if row is not None:
             row.update(_until(event))
         else:
-            key = {"of_pet": event.pet_id, "of_life": event.incarnation, "in_cluster": cluster}
+            key = {**_of(event), "cluster_id": cluster}
             self._rows.closed_faces.append({**key, **_until(event)})
 
 
@@ -206,6 +204,10 @@ def half_told(events: Iterable[Told]) -> set[str]:
         for each in event.change.clusters
         if each.what == "changed" and (each.hero_image_id is None) != (each.label is None)
     }
+
+
+def _of(event: Told) -> Row:
+    return {"pet_id": event.pet_id, "incarnation": event.incarnation}
 
 
 def _from(event: Told) -> Row:

@@ -9,6 +9,7 @@ from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.health import Health
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.lookups import Lookups
+from sploot_clusterd.history.pruner import Pruner
 from sploot_clusterd.history.writer import Writer
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
@@ -21,6 +22,7 @@ class History:
         """Raises ConfigError for a URL by which nothing could be reached."""
         self.database = Database.open(settings)
         self._metrics, self._health, self._stopping = metrics, health, stopping
+        self._days = settings.retention_days
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self.lookups = Lookups(self.database, settings.lookups_per_second, metrics)
 
@@ -38,6 +40,8 @@ class History:
             stopping=self._stopping,
         )
         yield writer.name, writer.run
+        pruner = Pruner(self.database, self._days, health=self._health, stopping=self._stopping)
+        yield pruner.name, pruner.run
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
         """What writes is never cut off: who is cancelled meanwhile leaves it to its end."""

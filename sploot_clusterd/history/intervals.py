@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, insert, update
 
 from sploot_clusterd.history import statements
-from sploot_clusterd.history.folding import Face, Row
+from sploot_clusterd.history.bulk import Row
+from sploot_clusterd.history.folding import Face
 from sploot_clusterd.history.schema import cluster_heroes, cluster_members
 from sploot_clusterd.history.shown import Shown
 

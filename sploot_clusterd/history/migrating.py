@@ -5,10 +5,10 @@ all of them.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -16,10 +16,12 @@ from sqlalchemy import Connection, Engine, exc, text
 
 from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.config.history import libpq_url, sqlite_file
-from sploot_clusterd.errors import ConfigError, HistorySchemaError, HistoryUnavailableError
+from sploot_clusterd.errors import ConfigError, HistoryInUseError, HistorySchemaError, HistoryUnavailableError
 from sploot_clusterd.history import postgresql, sqlite
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import REVISION
+
+T = TypeVar("T")
 
 _LOCK: Final = 0x73706C6F6F74
 """Of PostgreSQL's advisory locks, the one that whoever migrates holds."""
@@ -35,11 +37,12 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
     """
     with _opened(settings) as database:
         before = database.revision()
-        if before is not None and before > REVISION:
+        if before is not None and before >= REVISION:
             database.require_schema()
-        engine = _engine(settings)
+            return before
+        engine = _engine(settings, patience)
         try:
-            with engine.connect() as connection, _alone(connection, patience):
+            with _alone(database, engine, patience) as connection:
                 config = Config()
                 config.set_main_option("script_location", "sploot_clusterd.history:migrations")
                 config.attributes["connection"] = connection
@@ -62,31 +65,64 @@ def _opened(settings: HistorySettings) -> Iterator[Database]:
         database.close()
 
 
-def _engine(settings: HistorySettings) -> Engine:
+def _engine(settings: HistorySettings, patience: float) -> Engine:
     url = settings.url.reveal() if settings.url else ""
     if path := sqlite_file(url):
-        return sqlite.migrator(Path(path).absolute())
+        return sqlite.migrator(Path(path).absolute(), patience)
     if target := libpq_url(url):
         return postgresql.migrator(target)
     raise ConfigError("history.url is not set")
 
 
 @contextmanager
-def _alone(connection: Connection, patience: float) -> Iterator[None]:
-    """One process migrates a PostgreSQL at a time. SQLite's transaction sees to it by itself."""
-    if connection.dialect.name != "postgresql":
+def _alone(database: Database, engine: Engine, patience: float) -> Iterator[Connection]:
+    """A connection, while no other process migrates, nor writes to a SQLite file."""
+    with (
+        _locked_file(database.file, patience) if database.file else nullcontext(),
+        engine.connect() as connection,
+        nullcontext() if database.file else _locked_server(connection, patience),
+    ):
+        yield connection
+
+
+@contextmanager
+def _locked_file(file: Path, patience: float) -> Iterator[None]:
+    lock = _tried(lambda: _lock_of(file), patience)
+    if lock is None:
+        raise HistoryInUseError(f"another process has been writing to {file} for {patience:.0f} s: stop its daemon")
+    try:
         yield
-        return
-    deadline = time.monotonic() + patience
-    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
-        connection.rollback()
-        if time.monotonic() > deadline:
-            raise HistorySchemaError(f"another process has been migrating for {patience:.0f} s: look what it waits for")
-        time.sleep(_TICK)
-    connection.commit()  # else Alembic would take this for a transaction of somebody else's, who commits
+    finally:
+        lock.release()
+
+
+def _lock_of(file: Path) -> sqlite.Lock | None:
+    try:
+        return sqlite.Lock(file)
+    except HistoryInUseError:
+        return None
+
+
+@contextmanager
+def _locked_server(connection: Connection, patience: float) -> Iterator[None]:
+    def ask() -> bool:
+        got = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}))
+        connection.commit()  # else Alembic would take this for a transaction of somebody else's, who commits
+        return got
+
+    if not _tried(ask, patience):
+        raise HistorySchemaError(f"another process has been migrating for {patience:.0f} s: look what it waits for")
     try:
         yield
     finally:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
         connection.commit()
+
+
+def _tried(attempt: Callable[[], T], patience: float) -> T:
+    """The outcome of the first attempt that has one, or of the last."""
+    deadline = time.monotonic() + patience
+    while not (outcome := attempt()) and time.monotonic() < deadline:
+        time.sleep(_TICK)
+    return outcome

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, exists, select, update
 
 from sploot_clusterd.history import statements
 from sploot_clusterd.history.branching import Newest, Written, superseded
-from sploot_clusterd.history.folding import Row
+from sploot_clusterd.history.bulk import Row
 from sploot_clusterd.history.intervals import At, Intervals
 from sploot_clusterd.history.packing import pack
 from sploot_clusterd.history.schema import (

@@ -36,9 +36,9 @@ def readers(file: Path, count: int, patience: float) -> Engine:
     ).execution_options(isolation_level="AUTOCOMMIT")
 
 
-def migrator(file: Path) -> Engine:
-    """As the writer, and it makes the file."""
-    return _beginning(_engine(file, _PRAGMAS, "rwc", poolclass=NullPool))
+def migrator(file: Path, patience: float) -> Engine:
+    """As the writer, and it makes the file; it waits so many seconds for others that do the same."""
+    return _beginning(_engine(file, _PRAGMAS, "rwc", patience, poolclass=NullPool))
 
 
 def _beginning(engine: Engine) -> Engine:
@@ -50,9 +50,11 @@ def _beginning(engine: Engine) -> Engine:
     return engine
 
 
-def _engine(file: Path, pragmas: tuple[str, ...], mode: str = "rw", **options: Any) -> Engine:
+def _engine(
+    file: Path, pragmas: tuple[str, ...], mode: str = "rw", busy_seconds: float = _BUSY_SECONDS, **options: Any
+) -> Engine:
     def connect() -> sqlite3.Connection:
-        connection = _connect(file, mode)
+        connection = _connect(file, mode, busy_seconds)
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
@@ -64,10 +66,10 @@ def _engine(file: Path, pragmas: tuple[str, ...], mode: str = "rw", **options: A
     return create_engine("sqlite://", creator=connect, **options)
 
 
-def _connect(file: Path, mode: str) -> sqlite3.Connection:
+def _connect(file: Path, mode: str, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """The driver is to begin no transactions by itself: it would commit ahead of each CREATE TABLE."""
     where = f"{file.as_uri()}?mode={mode}"
-    return sqlite3.connect(where, _BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+    return sqlite3.connect(where, busy_seconds, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def copy(file: Path, to: Path) -> None:

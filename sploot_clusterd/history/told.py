@@ -23,27 +23,22 @@ class Place(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An event. `change` is there where it is `changed`, with its bytes in `raw`, and `job` where it is `dead`."""
+    """An event. `version` is that of the album after it, 0 where there is none. `change` is there where it is
+    `changed`, with its bytes in `raw`, and `job` where it is `dead`.
+    """
 
     partition: int
     place: Place
+    at_ms: int
     kind: Kind
     pet_id: str
     incarnation: str
     before: str
     after: str
+    version: int
     change: Change | None = None
     raw: bytes = b""
     job: DeadJob | None = None
-
-    @property
-    def at_ms(self) -> int:
-        return self.place.at_ms
-
-    @property
-    def version(self) -> int:
-        """That of the album after it; 0 where there is none."""
-        return version_of(self.after)
 
 
 def version_of(token: str) -> int:
@@ -60,17 +55,19 @@ def told(partition: int, event: Event) -> Told:
         change = _change(raw)
     elif event.kind == "dead":
         job = _job(cast("Raw", event.job))
-    found = Told(
+    version_of(event.before)
+    place = Place(event.id, event.sequence)
+    return Told(
         partition,
-        Place(event.id, event.sequence),
+        place,
+        place.at_ms,
         event.kind,
         event.pet_id,
         event.incarnation,
         event.before,
         event.after,
+        version_of(event.after),
         change,
         raw,
         job,
     )
-    version_of(found.before), version_of(found.after)
-    return found

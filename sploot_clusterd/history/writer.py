@@ -86,6 +86,7 @@ class Writer:
         except HistoryInUseError as error:
             self._ready = False
             self._failed(f"this process only reads history: {error}")
+            self._metrics.history_up.set(1)
         except HistoryUnavailableError as error:
             self._ready = False
             self._failed(f"history is not written, and waits in the feed: {error}")

@@ -1,6 +1,5 @@
 """Databases with the tables in them: SQLite, the wheel's PostgreSQL, and Debian's under the mark `database`."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,6 @@ from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.migrating import migrate
 from tests.support.postgres import Postgres, chosen, debian
 
-_NUMBERS: Final = itertools.count()
 _TEMPLATE: Final = "migrated"
 
 EACH: Final = ("sqlite", "postgresql", pytest.param("debian", marks=pytest.mark.database))
@@ -45,15 +43,10 @@ def postgres(request: pytest.FixtureRequest) -> Postgres:
 
 
 @pytest.fixture
-def empty_postgres(postgres: Postgres) -> Iterator[str]:
-    """The URL of a database without tables."""
-    yield from _made(postgres, "template0")
-
-
-@pytest.fixture
 def pg_history(postgres: Postgres) -> Iterator[HistorySettings]:
     """Settings of a PostgreSQL that has its tables, and nothing in them."""
-    yield from map(settings_of, _made(postgres, _TEMPLATE))
+    with postgres.database(_TEMPLATE) as url:
+        yield settings_of(url)
 
 
 @pytest.fixture
@@ -78,7 +71,8 @@ def history(request: pytest.FixtureRequest) -> Iterator[HistorySettings]:
         yield request.getfixturevalue("sqlite_history")
         return
     name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
-    yield from map(settings_of, _made(request.getfixturevalue(name), _TEMPLATE))
+    with request.getfixturevalue(name).database(_TEMPLATE) as url:
+        yield settings_of(url)
 
 
 @pytest.fixture
@@ -86,13 +80,6 @@ def database(history: HistorySettings) -> Iterator[Database]:
     opened = Database.open(history)
     yield opened
     opened.close()
-
-
-def _made(server: Postgres, template: str) -> Iterator[str]:
-    name = f"history_{next(_NUMBERS)}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def settings_of(url: str, **more: object) -> HistorySettings:

