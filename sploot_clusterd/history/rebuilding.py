@@ -28,7 +28,7 @@ from sploot_clusterd.history.schema import (
 )
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.snapshot import decode_snapshot
-from sploot_clusterd.store import Feed, LostPet, Rebuilding, Store
+from sploot_clusterd.store import Feed, LostPet, PutBack, Rebuilding, Store
 
 _PETS_A_PAGE: Final = 32
 _EVENTS_A_PAGE: Final = 500
@@ -130,9 +130,9 @@ class Rebuild:
         living = [row for row in page if row.erased_ms is None or row.erased_ms < row.at_ms]
         pets = [_pet(row) for row in living]
         done = await self._rebuilding.put_pets(pets) if pets else []
-        rebuilt.restored += sum(done)
-        rebuilt.there += len(done) - sum(done)
-        rebuilt.erased += len(page) - len(living)
+        rebuilt.restored += done.count(PutBack.RESTORED)
+        rebuilt.there += done.count(PutBack.THERE)
+        rebuilt.erased += len(page) - len(living) + done.count(PutBack.ERASED)
         self._keep_cursor(page[-1].pet_id)
 
     def _pages(self) -> Iterator[Sequence[Row[Any]]]:

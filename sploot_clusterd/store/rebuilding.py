@@ -6,6 +6,7 @@ Nothing that is there is written over. So each step may be done twice, and besid
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -26,6 +27,14 @@ class LostPet(NamedTuple):
     fields: Mapping[bytes, bytes]
     rows: Mapping[str, bytes]
     view: bytes
+
+
+class PutBack(Enum):
+    """THERE: it has an album. ERASED: it was erased, and history is still to forget it."""
+
+    ERASED = -1
+    THERE = 0
+    RESTORED = 1
 
 
 class Rebuilding:
@@ -67,10 +76,10 @@ class Rebuilding:
         call = Call({"last_id": last_id, "event_id": event_id, "marks": flat}, keys=keys)
         await self._gateway.run_all(scripts.REBUILD_PARTITION, [call])
 
-    async def put_pets(self, pets: Sequence[LostPet]) -> list[bool]:
-        """Of each whether it was put back; not where there is an album, or is to be none."""
+    async def put_pets(self, pets: Sequence[LostPet]) -> list[PutBack]:
+        """What became of each."""
         calls = [self._call(pet) for pet in pets]
-        return [bool(reply) for reply in await self._gateway.run_all(scripts.REBUILD_PET, calls)]
+        return [PutBack(int(reply)) for reply in await self._gateway.run_all(scripts.REBUILD_PET, calls)]
 
     def _call(self, pet: LostPet) -> Call:
         return Call(

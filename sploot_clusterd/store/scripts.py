@@ -64,8 +64,8 @@ ERASE: Final = Script(
     "erase",
     "erase",
     "stream album images view erased dead_letters profiles wanted asked untold dropped snapshots wants tellings feed "
-    "feed_index",
-    "pet_id tells:int",
+    "feed_index erasing",
+    "pet_id tells:int remembers:int",
     "slots models",
     fenced=True,
 )
@@ -78,7 +78,7 @@ REVIVE_VIEW: Final = Script(
     fenced=True,
 )
 KEEP_SNAPSHOT: Final = Script(
-    "keep_snapshot", "submit", "snapshots", "pet_id name snapshot:bytes life:int", repeatable=True, fenced=True
+    "keep_snapshot", "submit", "snapshots erasing", "pet_id name snapshot:bytes life:int", repeatable=True, fenced=True
 )
 LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(
@@ -154,7 +154,7 @@ REBUILD_PARTITION: Final = Script(
 REBUILD_PET: Final = Script(
     "rebuild_pet",
     "upkeep",
-    "album images view",
+    "album images view erasing",
     "pet_id kept_view:bytes view_life:int album_life:int",
     "fields rows",
     fenced=True,

@@ -63,9 +63,10 @@ class ViewStore:
         maxlen: int,
         follow: Callable[[], Awaitable[None]],
         feeds: bool = False,
+        remembers: bool = False,
     ) -> None:
         """`maxlen` is how many unsettled entries a partition may hold; `follow` has the layout go by what is recorded
-        of it; `feeds` as `Erasure` takes it.
+        of it; `feeds` and `remembers` as `Erasure` takes them.
         """
         self._gateway = gateway
         self._layout = layout
@@ -73,7 +74,7 @@ class ViewStore:
         self._maxlen = maxlen
         self._follow = follow
         self._refused = metrics.backlog_refused
-        self._erasure = Erasure(gateway, layout, feeds=feeds)
+        self.erasure = Erasure(gateway, layout, feeds=feeds, remembers=remembers)
         self._reads = PetReads(gateway, layout, follow)
         self._views = self._shared(self._new_reads, layout.of)
         self._submits = self._shared(self._new_submits, lambda job: layout.of(job.pet_id))
@@ -158,13 +159,16 @@ class ViewStore:
         await self._know()
         return bool(await self._gateway.at(self._layout.of(pet_id)).run(scripts.DROP_VIEW, pet_id=pet_id))
 
-    async def reserve_snapshot(self, pet_id: str) -> str:
-        """A place for an album as it was, by the name that is returned: an erasure takes it away. Raises
-        StoreUnavailableError.
+    async def is_erasing(self, pet_id: str) -> bool:
+        """Whether history is still to forget a pet that was erased. Raises StoreUnavailableError."""
+        return await self.erasure.is_erasing(pet_id)
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        """A place for an album as it was, by the name that is returned: an erasure takes it away; None where history is
+        still to forget the pet. Raises StoreUnavailableError.
         """
         name = secrets.token_hex(8)
-        await self._keep(pet_id, name, b"")
-        return name
+        return name if await self._keep(pet_id, name, b"") else None
 
     async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
         """Puts an album as it was into its place, for the job that goes back to it: for an hour. False if the pet was
@@ -184,7 +188,7 @@ class ViewStore:
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
         await self._know()
-        return await self._erasure.erase(pet_id)
+        return await self.erasure.erase(pet_id)
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""

@@ -38,7 +38,10 @@ def build_app(
     router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
-    router.add(INTERNAL, Handlers(behind.store, behind.expired, http, settings.limits, in_flight))
+    router.add(
+        INTERNAL,
+        Handlers(behind.store, behind.expired, http, settings.limits, in_flight, remembers=behind.past is not None),
+    )
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, Looking(behind.past))

@@ -43,8 +43,13 @@ class Backend(Protocol):
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""
 
-    async def reserve_snapshot(self, pet_id: str) -> str:
-        """A place for an album as it was, by its name; an erasure of the pet takes it away."""
+    async def is_erasing(self, pet_id: str) -> bool:
+        """Whether history is still to forget a pet that was erased."""
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        """A place for an album as it was, by its name; an erasure of the pet takes it away. None while history is to
+        forget the pet.
+        """
 
     async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
         """Puts the album into its place, for the job that goes back to it; False if the place was taken away."""

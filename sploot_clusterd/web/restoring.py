@@ -37,6 +37,8 @@ class Restoring:
             raise RefusedError(501, OFF)
         # The place first: whatever erases the pet from now on takes it away, or has deleted what would be read.
         name = await self._store.reserve_snapshot(pet_id)
+        if name is None:
+            raise RefusedError(404, "the pet was erased")
         found = await self._past.album(pet_id, wanted.version)
         if found is None or found.version != wanted.version:
             nearest = f": the last one before it is of version {found.version}" if found else ""

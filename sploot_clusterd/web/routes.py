@@ -152,7 +152,13 @@ INTERNAL: Final = (
         "erase",
         Handlers.erase,
         "Forget a pet: album, view, dead letters; jobs accepted before do not bring it back.",
-        {200: Answer("Done.", contract.Erased("erased")), 422: _BAD_ID},
+        {
+            200: Answer("Done.", contract.Erased("erased")),
+            202: Answer(
+                "Done, but for history, whose database does not answer: it follows.", contract.Pending("pending")
+            ),
+            422: _BAD_ID,
+        },
     ),
     Route(
         "GET",

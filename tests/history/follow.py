@@ -27,7 +27,8 @@ async def follow(side: Side, database: Database, *, albums: bool = True) -> None
         if not albums:
             begun = ledger.begin()
             found = await store.feed.read(0, begun.place.event_id, 500)
-            ledger.write(begun.place, found.events)
+            if found.events:
+                ledger.write(begun.place, found.events)
             return
         writer = PartitionWriter(0, Parts(store.feed, store.pictures(0), ledger, in_thread, side.metrics, _AT_ONCE))
         for _ in range(200):

@@ -71,6 +71,9 @@ class FakeStore:
     views: dict[str, bytes] = field(default_factory=dict)
     expired: dict[str, bytes] = field(default_factory=dict)
     snapshots: dict[str, bytes] = field(default_factory=dict)
+    erasing: dict[str, int] = field(default_factory=dict)
+    """For how many looks history still knows a pet."""
+    looks: int = 0
     at_keep: Callable[[], None] = lambda: None
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
@@ -142,8 +145,15 @@ class FakeStore:
         self._fail()
         return pet_id in self.views
 
-    async def reserve_snapshot(self, pet_id: str) -> str:
+    async def is_erasing(self, pet_id: str) -> bool:
         self._fail()
+        self.looks += 1
+        return pet_id in self.erasing and self.looks <= self.erasing[pet_id]
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        self._fail()
+        if pet_id in self.erasing:
+            return None
         self.snapshots[pet_id] = b""
         return "a-name"
 

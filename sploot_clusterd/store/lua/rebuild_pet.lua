@@ -1,12 +1,13 @@
 -- Put a pet's album and view back that were lost: all of it, or nothing where there is an album by now.
--- KEYS  album, images, view
+-- KEYS  album, images, view, erasing
 -- ARGV  pet_id; kept_view, '' if there is none; view_life and album_life in s (0: for ever); the lists fields, as name,
 --       value, and rows, as image id, value
--- Reply 1; 0 if there is an album
-local album, images, view = unpack(KEYS, 1, 3)
+-- Reply 1; 0 if there is an album; -1 if history is still to forget the pet
+local album, images, view, erasing = unpack(KEYS, 1, 4)
 local pet_id, kept_view, view_life, album_life = unpack(ARGV, 1, 4)
 local fields, rows = lists_after(4, 2)
 
+if redis.call('HEXISTS', erasing, pet_id) == 1 then return -1 end
 if redis.call('EXISTS', album) == 1 then return 0 end
 redis.call('UNLINK', images)  -- of an album that is not there
 for key, list in pairs({[album] = fields, [images] = rows}) do
