@@ -13,6 +13,13 @@ EXAMPLES: Final = """examples:
   clusterd history prune                    drops what is older than history.retention_days
   clusterd history backup copy.sqlite3      copies a SQLite file while it is written to
   clusterd history restore                  puts albums and views back into a Redis that was lost
+  clusterd history erased                   prints which pets were erased
+"""
+_ERASED_EXAMPLES: Final = """examples:
+  clusterd history erased > erased.jsonl            before a database is put back from a backup, or every night
+  clusterd history erased --apply erased.jsonl      after that, before anything else
+
+A backup has pets that were erased since. The list names those, and when; applied, it erases them again.
 """
 _RESTORE_EXAMPLES: Final = """examples:
   clusterd history restore
@@ -57,3 +64,5 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     backup.add_argument("file", type=Path, metavar="FILE", help="where the copy goes; there must be none yet")
     restore = action("restore", "put albums and views back into a Redis that was lost", _RESTORE_EXAMPLES)
     restore.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    erased = action("erased", "print which pets were erased; or erase those of such a list", _ERASED_EXAMPLES)
+    erased.add_argument("--apply", type=Path, metavar="FILE", help="a list that was printed before")
