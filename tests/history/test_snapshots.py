@@ -32,7 +32,8 @@ def test_the_album_of_a_version_or_the_last_one_before_it(database: Database):
 def test_the_newest_view(database: Database):
     with database.write() as connection:
         add_snapshot(connection, newest_snapshots, 9, b"view 9")
-        add_snapshot(connection, newest_snapshots, 1, b"", pet_id="without", view=None)
+        add_snapshot(connection, newest_snapshots, 1, b"", pet_id="without")
+        connection.execute(newest_snapshots.update().where(newest_snapshots.c.pet_id == "without").values(view=None))
     with database.read() as connection:
         found = [snapshots.newest_view(connection, pet) for pet in ("pet", "without", "other")]
     assert found == [b"view 9", None, None]
