@@ -8,13 +8,12 @@ from typing import Final
 
 from sploot_clusterd.errors import ConfigError
 
-_PACKAGES: Final = ("sqlalchemy", "alembic", "psycopg")
+_PACKAGES: Final = {"sqlalchemy": "'sqlalchemy>=2.1,<2.2'", "alembic": "alembic", "psycopg": "'psycopg[binary]'"}
+"""Modules, and what brings them."""
 
 
 def require_extra() -> None:
     """Raises ConfigError if what history needs is not installed."""
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"history needs what is not installed, {' and '.join(missing)}: pip install 'sploot-clusterd[history]'"
-        )
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
+        packages = " ".join(_PACKAGES[name] for name in missing)
+        raise ConfigError(f"history needs {' and '.join(missing)}: pip install {packages}")

@@ -98,5 +98,5 @@ def test_without_the_extra_its_name_is_told(typed, monkeypatch):
     monkeypatch.setattr("sploot_clusterd.history.find_spec", lambda name: None if name == "psycopg" else sys)
     assert typed("check")[::2] == (
         2,
-        "clusterd: history needs what is not installed, psycopg: pip install 'sploot-clusterd[history]'\n",
+        "clusterd: history needs psycopg: pip install 'psycopg[binary]'\n",
     )

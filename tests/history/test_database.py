@@ -12,8 +12,8 @@ from sploot_clusterd.errors import ConfigError, HistoryInUseError, HistorySchema
 from sploot_clusterd.history import schema, sqlite
 from sploot_clusterd.history.database import READERS, Database
 from sploot_clusterd.history.schema import cluster_jobs, cluster_snapshots
-from tests.history.conftest import settings_of
 from tests.history.rows import add_job, add_snapshot
+from tests.support.databases import settings_of
 from tests.support.postgres import Postgres, debian
 
 
