@@ -155,7 +155,7 @@ def sizes(database: Database) -> Iterator[tuple[str, int, float]]:
         for table in schema.OF_A_PET:
             rows = connection.scalar(text(f"SELECT count(*) FROM {table.name}"))
             names = [table.name, *(each.name for each in table.indexes)]
-            query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate AND name IN ({})"
+            query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN ({})"
             query = query.format(", ".join(f"'{name}'" for name in (*names, f"sqlite_autoindex_{table.name}_1")))
             if not database.is_sqlite:
                 tree = f"SELECT relid FROM pg_partition_tree('{table.name}')"
