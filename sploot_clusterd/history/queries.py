@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, or_, select, tuple_
+from sqlalchemy import BigInteger, BindParameter, Text, and_, bindparam, or_, select, tuple_
 
 from sploot_clusterd.history.schema import (
     cluster_heroes,
@@ -25,16 +25,19 @@ def _holds_at_version(table: Any) -> Any:
     )
 
 
+def _whole(name: str) -> BindParameter[int]:
+    """Within a tuple a parameter's type is not known from what it is compared with."""
+    return bindparam(name, type_=BigInteger)
+
+
 LATEST: Final = select(pet_latest).where(pet_latest.c.pet_id == bindparam("pet"))
 _OF_PET: Final = pet_clusters.c.pet_id == bindparam("pet")
 _NEWEST_FIRST: Final = (pet_clusters.c.at_ms.desc(), pet_clusters.c.sequence.desc())
-BEFORE: Final = tuple_(pet_clusters.c.at_ms, pet_clusters.c.sequence) < tuple_(bindparam("ms"), bindparam("sequence"))
-VERSION: Final = (
-    select(pet_clusters)
-    .where(_OF_PET, pet_clusters.c.version == bindparam("version"), pet_clusters.c.live)
-    .order_by(*_NEWEST_FIRST)
-    .limit(1)
+BEFORE: Final = tuple_(pet_clusters.c.at_ms, pet_clusters.c.sequence) < tuple_(_whole("ms"), _whole("sequence"))
+VERSION: Final = select(pet_clusters).where(
+    _OF_PET, pet_clusters.c.version == bindparam("version"), pet_clusters.c.live
 )
+"""In no order: that would tempt PostgreSQL to go through all versions of the pet by their times."""
 VERSIONS: Final = select(pet_clusters).where(_OF_PET).order_by(*_NEWEST_FIRST).limit(bindparam("most"))
 MEMBERS: Final = (
     select(*cluster_members.c["image_id", "cluster_id", "shown"])
@@ -65,5 +68,5 @@ JOBS: Final = (
     .limit(bindparam("most"))
 )
 JOBS_BEFORE: Final = tuple_(cluster_jobs.c.finished_ms, cluster_jobs.c.job_id) < tuple_(
-    bindparam("ms"), bindparam("job")
+    _whole("ms"), bindparam("job", type_=Text)
 )

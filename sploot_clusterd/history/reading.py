@@ -37,7 +37,8 @@ def version(connection: Connection, pet_id: str, number: int) -> PastClusters | 
     newest = connection.execute(queries.LATEST, {"pet": pet_id}).first()
     if newest is not None and newest.version == number:  # it outlives retention, its row among the versions does not
         return _clusters(connection, newest, is_complete=newest.complete)
-    found = connection.execute(queries.VERSION, {"pet": pet_id, "version": number}).first()
+    rows = connection.execute(queries.VERSION, {"pet": pet_id, "version": number}).all()
+    found = max(rows, key=lambda row: (row.at_ms, row.sequence), default=None)
     is_complete = newest is not None and newest.complete
     return None if found is None else _clusters(connection, found, is_complete=is_complete)
 

@@ -123,7 +123,7 @@ cluster_members: Final = Table(
     _maybe("until_ms", BigInteger),
     _yes_or_no("shown"),
     _yes_or_no("live"),
-    Index("cluster_members_by_pet", "pet_id"),
+    Index("cluster_members_by_pet", "pet_id", "until_version"),
     Index("cluster_members_by_image", "image_id", "id"),
 )
 """Where images were. Not `shown`: in the album but not listed by the view, known from snapshots."""
@@ -157,7 +157,7 @@ cluster_heroes: Final = Table(
     _number("from_ms"),
     _maybe("until_ms", BigInteger),
     _yes_or_no("live"),
-    Index("cluster_heroes_by_pet", "pet_id"),
+    Index("cluster_heroes_by_pet", "pet_id", "until_version"),
 )
 """Clusters that were there, with hero and label: each cluster of a version has one row that holds then."""
 

@@ -119,7 +119,7 @@ def _create_intervals() -> None:
         *_columns(sa.BigInteger, "until_ms", nullable=True),
         *_columns(sa.Boolean, "shown", "live"),
     )
-    op.create_index("cluster_members_by_pet", "cluster_members", ["pet_id"])
+    op.create_index("cluster_members_by_pet", "cluster_members", ["pet_id", "until_version"])
     op.create_index("cluster_members_by_image", "cluster_members", ["image_id", "id"])
     op.create_index(
         "cluster_members_open",
@@ -148,7 +148,7 @@ def _create_intervals() -> None:
         *_columns(sa.BigInteger, "until_ms", nullable=True),
         *_columns(sa.Boolean, "live"),
     )
-    op.create_index("cluster_heroes_by_pet", "cluster_heroes", ["pet_id"])
+    op.create_index("cluster_heroes_by_pet", "cluster_heroes", ["pet_id", "until_version"])
 
 
 def _create_jobs() -> None:
