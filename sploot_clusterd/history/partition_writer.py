@@ -45,6 +45,7 @@ class PartitionWriter:
     def __init__(self, number: int, parts: Parts) -> None:
         self._number = number
         self._feed, self._pictures, self._ledger, self._in_thread, self._metrics, self._pace = parts
+        self._written, self._refused = map(parts.metrics.history_events.labels, ("written", "refused"))
         self._place: Place | None = None
         self._due: DuePets | None = None
         self._surveys = False
@@ -103,8 +104,8 @@ class PartitionWriter:
         written = await self._in_thread(self._ledger.write, place, events)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
         self._place, self.unwritten_ms = written.place, 0
-        self._metrics.history_events.labels("written").inc(len(events) - written.refused)
-        self._metrics.history_events.labels("refused").inc(written.refused)
+        self._written.inc(len(events) - written.refused)
+        self._refused.inc(written.refused)
         self._metrics.history_superseded.inc(written.superseded)
         now = time.monotonic()
         due.add(written.changed, now)
