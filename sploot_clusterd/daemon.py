@@ -25,6 +25,7 @@ from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.reviving import Reviver
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
@@ -257,6 +258,7 @@ class Daemon:
         app = build_app(
             Behind(
                 self._store.views,
+                Reviver(self._store, self._params, with_wants=settings.insights.url is not None),
                 Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,

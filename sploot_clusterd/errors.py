@@ -12,6 +12,7 @@ Reason = Literal[
     "crash_loop",
     "bad_state",
     "payload_lost",
+    "snapshot_gone",
 ]
 """Why a job became a dead letter; the closed set of that metric's label."""
 
@@ -85,6 +86,10 @@ class GroupMissingError(StoreUnavailableError):
 
 class PartitionMovedError(StoreUnavailableError):
     """The number of partitions changes, and this one's pets are in motion, or were: nothing was done."""
+
+
+class BusyError(ClusterdError):
+    """As much of this is under way as may be: whoever asks has to come back."""
 
 
 class BacklogFullError(ClusterdError):

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.snapshot import Restore
 
 FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -175,6 +176,13 @@ FetchedKind = Literal["answers", "part_of_list", "list"]
 """What a job tells that we made of what a storage service answered; `list` is a list's last part."""
 
 
+class RestoreRequest(Struct, frozen=True, gc=False):
+    """The body of POST /internal/pets/{pet_id}/restore."""
+
+    version: Annotated[int, Meta(ge=1, le=2**53)]
+    job_id: Id | None = None
+
+
 class Envelope(Struct, frozen=True, gc=False):
     """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
 
@@ -185,6 +193,8 @@ class Envelope(Struct, frozen=True, gc=False):
     enqueued_at: Any = None
     fetched: FetchedKind | None = None
     """Where we made it of what a storage service answered."""
+    restore: Restore | None = None
+    """Where it goes back to a former version."""
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -201,6 +211,12 @@ class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
     """Around a job of what a storage service answered."""
 
     fetched: FetchedKind
+
+
+class RestoreEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
+    """Around a job that goes back to a former version."""
+
+    restore: Restore
 
 
 class Insight(NamedTuple):
@@ -235,6 +251,7 @@ class Job(NamedTuple):
     trace: str | None = None
     repeats: EntryId | None = None
     fetched: FetchedKind | None = None
+    restore: Restore | None = None
 
 
 def cluster_id(pet_id: str, number: object) -> str:

@@ -94,6 +94,13 @@ class Whereabouts(Struct, frozen=True):
     next: str | None
 
 
+class PastAlbum(Struct, frozen=True):
+    """An album as it was at a version, as `snapshot.encode_snapshot` has it."""
+
+    version: Count
+    snapshot: bytes
+
+
 class PastJob(Struct, frozen=True):
     """What became of a job."""
 

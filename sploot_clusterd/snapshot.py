@@ -1,9 +1,10 @@
 """An album as it was once, byte for byte as Redis had it: what history gives, and a job restores."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta, Struct
 
 from sploot_clusterd.errors import BadStateError
 
@@ -13,6 +14,13 @@ class Snapshot(NamedTuple):
 
     fields: Mapping[bytes, bytes]
     rows: Mapping[str, bytes]
+
+
+class Restore(Struct, frozen=True, gc=False):
+    """Back to the album as it was at this version, which is kept for the job by the name of a snapshot."""
+
+    version: Annotated[int, Meta(ge=1)]
+    snapshot: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -6,12 +6,21 @@ from typing import Final
 
 from sploot_clusterd.subcommands import adder
 
-ABOUT: Final = "make the tables of history, check them, drop what is too old, copy them"
+ABOUT: Final = "make the tables of history, check them, drop what is too old, copy them, restore Redis from them"
 EXAMPLES: Final = """examples:
   clusterd history migrate                  makes the tables, or brings them up to date
   clusterd history check                    what is there, and whether it is as it should be
   clusterd history prune                    drops what is older than history.retention_days
   clusterd history backup copy.sqlite3      copies a SQLite file while it is written to
+  clusterd history restore                  puts albums and views back into a Redis that was lost
+"""
+_RESTORE_EXAMPLES: Final = """examples:
+  clusterd history restore
+  clusterd history restore --json > restored.json
+
+For a Redis that was lost, before its daemons and producers start: partitions, profiles, places in the order, albums and
+views come back as history has them, byte for byte. What is there is left as it is: it may be broken off, and run again.
+Pets of whose last versions no album was kept are named, with the jobs that their producers have to send again.
 """
 _MIGRATE_EXAMPLES: Final = """examples:
   clusterd history migrate
@@ -46,3 +55,5 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     action("prune", "drop what is older than history.retention_days", _PRUNE_EXAMPLES)
     backup = action("backup", "copy a SQLite file as it is at one moment", _BACKUP_EXAMPLES)
     backup.add_argument("file", type=Path, metavar="FILE", help="where the copy goes; there must be none yet")
+    restore = action("restore", "put albums and views back into a Redis that was lost", _RESTORE_EXAMPLES)
+    restore.add_argument("--json", action="store_true", help="one JSON object, for machines")

@@ -14,6 +14,7 @@ from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.figures import figures
 from sploot_clusterd.history.migrating import migrate
+from sploot_clusterd.history.restore_command import restore
 from sploot_clusterd.history.retention import make_weeks, prune
 from sploot_clusterd.history.schema import REVISION
 
@@ -27,6 +28,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     """What the command line asks for; the exit code. Raises ClusterdError, where the database is away too."""
     if settings.history.url is None:
         raise ConfigError("history.url is not set: give the database as DATABASE_URL=sqlite:///file or postgresql://")
+    if args.action == "restore":
+        return restore(settings, as_json=args.json)
     commands: dict[str, Callable[[HistorySettings, argparse.Namespace], int]] = {
         "migrate": _migrate,
         "check": _check,

@@ -10,10 +10,10 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from sploot_clusterd.errors import HistoryUnavailableError, LookupsExceededError
-from sploot_clusterd.history import reading
+from sploot_clusterd.history import reading, snapshots
 from sploot_clusterd.history.database import READERS, Database
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.past import PastClusters, PastJobs, PastVersions, Whereabouts
+from sploot_clusterd.past import PastAlbum, PastClusters, PastJobs, PastVersions, Whereabouts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +52,10 @@ class Lookups:
 
     async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
         return await self._remembering(reading.whereabouts, image_id, before, limit)
+
+    async def album(self, pet_id: str, version: int) -> PastAlbum | None:
+        """As of this version, else as of the last one before it of which the album was kept. Raises BadStateError."""
+        return await self._asked(snapshots.album, pet_id, version)
 
     async def jobs_of(self, pet_id: str, before: tuple[int, str] | None, limit: int) -> PastJobs:
         return await self._asked(reading.jobs_of, pet_id, before, limit)

@@ -13,6 +13,7 @@ from typing import Final
 from sploot_clusterd.errors import BadStateError, HistoryInUseError, HistoryUnavailableError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.forgetting import Forgetter
 from sploot_clusterd.history.ledger import Ledger
 from sploot_clusterd.history.marks import MarkKeeper
 from sploot_clusterd.history.partition_writer import InThread, PartitionWriter, Parts
@@ -59,6 +60,7 @@ class Writer:
         self._stopping = stopping
         self._writers = dict[int, PartitionWriter]()
         self._keepers = dict[int, MarkKeeper]()
+        self._forgetters = dict[int, Forgetter]()
         self._asked_at = float("-inf")
         self._ready = False
         self._failures = 0
@@ -107,8 +109,11 @@ class Writer:
         await self._follow()
         for number, writer in [*self._writers.items()]:
             try:
-                busy |= await writer.step()
+                more = await writer.step()
                 await self._keepers[number].keep()
+                if not more:
+                    await self._forgetters[number].forget()
+                busy |= more
             except OvertakenError as error:
                 log.info("another process wrote history", extra={"data": {"error": str(error)}})
                 writer.forget_place()
@@ -125,6 +130,7 @@ class Writer:
         known = [number for number in ours if number < len(self._store.partitions)]
         self._writers = {number: self._writers.get(number) or self._writer(number) for number in known}
         self._keepers = {number: self._keepers.get(number) or self._keeper(number) for number in known}
+        self._forgetters = {number: self._forgetters.get(number) or self._forgetter(number) for number in known}
 
     def _writer(self, number: int) -> PartitionWriter:
         ledger = Ledger(self._database, number)
@@ -133,6 +139,10 @@ class Writer:
 
     def _keeper(self, number: int) -> MarkKeeper:
         return MarkKeeper(number, self._store.marks(number), self._database, self._in_thread)
+
+    def _forgetter(self, number: int) -> Forgetter:
+        keys = self._store.partitions[number].keys
+        return Forgetter(keys, self._store.views.erasure, self._database, self._in_thread)
 
     def _failed(self, text: str) -> None:
         if not self._failures:

@@ -7,6 +7,7 @@ bytes mean, and when to do what.
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
+from sploot_clusterd.store.erasure import Erasure
 from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
@@ -20,6 +21,7 @@ from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.rebuilding import LostPet, PutBack, Rebuilding
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
@@ -39,6 +41,7 @@ __all__ = [
     "CommitOutcome",
     "Committed",
     "Entry",
+    "Erasure",
     "Feed",
     "FeedFigures",
     "Finding",
@@ -53,6 +56,7 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "LostPet",
     "Marks",
     "Move",
     "Moving",
@@ -66,8 +70,10 @@ __all__ = [
     "PlainStream",
     "Polled",
     "ProfileStore",
+    "PutBack",
     "Queue",
     "Reader",
+    "Rebuilding",
     "Replayed",
     "Retry",
     "SampleSize",

@@ -58,6 +58,7 @@ class Store:
             maxlen=maxlen,
             follow=self.follow,
             feeds=settings.feed.enabled,
+            remembers=settings.history.url is not None,
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)

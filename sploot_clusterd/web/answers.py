@@ -14,6 +14,7 @@ from sploot_clusterd.errors import (
     BacklogFullError,
     BadJobError,
     BadStateError,
+    BusyError,
     ClusterdError,
     HistoryUnavailableError,
     StoreUnavailableError,
@@ -101,7 +102,7 @@ def refusal_of(error: Exception) -> RefusedError | None:
             return RefusedError(400, error.detail)
         case BadJobError():
             return RefusedError(422, error.detail)
-        case BacklogFullError() | BadStateError() | StoreUnavailableError() | HistoryUnavailableError():
+        case BacklogFullError() | BadStateError() | BusyError() | StoreUnavailableError() | HistoryUnavailableError():
             return RefusedError(503, str(error), {"Retry-After": _RETRY_AFTER_S})
         case _:
             return None

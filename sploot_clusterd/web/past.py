@@ -10,12 +10,12 @@ from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.past import EventId, encode
 from sploot_clusterd.web.answers import RefusedError, Response
 from sploot_clusterd.web.backend import Past
+from sploot_clusterd.web.restoring import OFF
 
 T = TypeVar("T")
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 _LARGEST_VERSION: Final = 10**15
-_OFF: Final = "history is off: set history.url (DATABASE_URL) to a database"
 
 
 class AskedVersions(Struct):
@@ -63,7 +63,7 @@ class Looking:
     @property
     def _past(self) -> Past:
         if self._asked is None:
-            raise RefusedError(501, _OFF)
+            raise RefusedError(501, OFF)
         return self._asked
 
 

@@ -3,9 +3,12 @@
 from typing import Final
 
 from sploot_clusterd.changes import Change, ClusterChange
+from sploot_clusterd.model import RestoreRequest
 from sploot_clusterd.past import ImageStay, PastCluster, PastClusters, PastVersion, PastVersions, Whereabouts
+from sploot_clusterd.web.contract import Accepted
 from sploot_clusterd.web.past import AskedStays, AskedVersions, Looking
-from sploot_clusterd.web.route import Answer, Route, refused
+from sploot_clusterd.web.restoring import Restoring
+from sploot_clusterd.web.route import Answer, Body, Route, refused
 
 _NO_HISTORY: Final = refused("History is off.", "history is off: set history.url (DATABASE_URL) to a database")
 _HISTORY_AWAY: Final = refused(
@@ -115,5 +118,32 @@ PAST: Final = (
             503: _HISTORY_AWAY,
         },
         query=AskedStays,
+    ),
+)
+
+RESTORE: Final = (
+    Route(
+        "POST",
+        "/internal/pets/{pet_id}/restore",
+        "operate",
+        Restoring.restore,
+        "Make a former version of a pet's clusters the newest one; images that came since stay.",
+        {
+            202: Answer("Redis has it, as a job.", Accepted("accepted")),
+            404: refused(
+                "History has no album of that version, or the pet was erased.",
+                "history has no album of version 7 of this pet: the last one before it is of version 5",
+            ),
+            422: refused(
+                "The JSON has the wrong shape, or the pet's id breaks the rule.", "version: expected `int` >= 1"
+            ),
+            501: _NO_HISTORY,
+            503: refused(
+                "The backlog is full; or Redis or history's database does not answer, or is asked too much: ask again.",
+                "the backlog is full: 10000 jobs are waiting",
+                "Retry-After",
+            ),
+        },
+        Body(RestoreRequest, RestoreRequest(version=7)),
     ),
 )

@@ -11,7 +11,7 @@ from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.past import PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.web import HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
@@ -33,6 +33,7 @@ CORRECTING = (
     b'{"pet_id":"pet_123","payload":{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"x"}]}}'
 )
 """A job with corrections."""
+RESTORE = b'{"version":3}'
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
 
 
@@ -57,7 +58,7 @@ def token_for(scope: Scope) -> str:
 
 def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
-    return CORRECTIONS if path.endswith("/corrections") else JOB
+    return {"corrections": CORRECTIONS, "restore": RESTORE}.get(path.rpartition("/")[2], JOB)
 
 
 @dataclass
@@ -68,6 +69,12 @@ class FakeStore:
     """
 
     views: dict[str, bytes] = field(default_factory=dict)
+    expired: dict[str, bytes] = field(default_factory=dict)
+    snapshots: dict[str, bytes] = field(default_factory=dict)
+    erasing: dict[str, int] = field(default_factory=dict)
+    """For how many looks history still knows a pet."""
+    looks: int = 0
+    at_keep: Callable[[], None] = lambda: None
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
     room: int = 0
@@ -81,6 +88,10 @@ class FakeStore:
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
         return self.views.get(pet_id)
+
+    async def revive(self, pet_id: str) -> bytes | None:
+        self._fail()
+        return self.expired.get(pet_id)
 
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
@@ -133,6 +144,31 @@ class FakeStore:
     async def has_album(self, pet_id: str) -> bool:
         self._fail()
         return pet_id in self.views
+
+    async def is_erasing(self, pet_id: str) -> bool:
+        self._fail()
+        self.looks += 1
+        return pet_id in self.erasing and self.looks <= self.erasing[pet_id]
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        self._fail()
+        if pet_id in self.erasing:
+            return None
+        self.snapshots[pet_id] = b""
+        return "a-name"
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        self._fail()
+        assert name == "a-name"
+        self.at_keep()
+        if pet_id in self.snapshots:
+            self.snapshots[pet_id] = snapshot
+        return pet_id in self.snapshots
+
+    async def album(self, pet_id: str, version: int) -> PastAlbum | None:
+        """There is one of version 3."""
+        self._fail()
+        return PastAlbum(3, b"an album") if pet_id in self.views and version >= 3 else None
 
     async def invalidate(self, pet_id: str) -> bool:
         self._fail()

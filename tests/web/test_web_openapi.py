@@ -100,6 +100,7 @@ SUGGEST = f"GET {PET}/suggestions"
 FEED = "GET /internal/feed"
 LATEST, WAS, VERSION = (f"GET {PET}/clusters/{which}" for which in ("latest", "history", "{version}"))
 IMAGE = "GET /internal/images/{image_id}/clusters"
+BACK = f"POST {PET}/restore"
 FULL = BacklogFullError("full")
 
 
@@ -155,6 +156,11 @@ ANSWERS = [
     Case(IMAGE, 200, asked(f"{IMAGE}?before=5&limit=7")),
     Case(IMAGE, 404, asked(IMAGE, image_id="img_9")),
     Case(IMAGE, 422, asked(f"{IMAGE}?before=0")),
+    Case(BACK, 202, asked(BACK)),
+    Case(BACK, 404, asked(BACK, pet_id="pet_9")),
+    Case(BACK, 404, asked(BACK, b'{"version": 4}')),
+    Case(BACK, 422, asked(BACK, b'{"version": 0}')),
+    Case(BACK, 503, asked(BACK), HistoryUnavailableError()),
     Case(INVALIDATE, 202, asked(INVALIDATE)),
     Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
     Case(ERASE, 200, asked(ERASE)),
@@ -207,7 +213,7 @@ async def test_a_common_answer_is_as_documented(document: dict[str, Any], busy: 
 
 
 def test_every_documented_answer_was_seen(document: dict[str, Any]):
-    """By the two tests above, those of the view, of the document, of what is off, and of connections (503)."""
+    """By the two tests above, those of the view, the document, what is off or pending, and of connections (503)."""
     seen = {(case.operation, case.status) for case in ANSWERS} | {(VIEW, 200), ("GET /openapi.json", 200)}
     seen |= {(name, status) for name in SERVED for status in common_answers(name)}
     documented = {
@@ -216,8 +222,9 @@ def test_every_documented_answer_was_seen(document: dict[str, Any]):
     assert seen <= documented
     left = {(name, status) for name, status in documented - seen if name != "GET /metrics"}
     probes = ("GET /healthz", "GET /readyz", "GET /openapi.json")
-    off = ((name, 501) for name in (FEED, LATEST, WAS, VERSION, IMAGE))
-    assert left == {(BATCH, 503), *off, *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
+    off = ((name, 501) for name in (FEED, LATEST, WAS, VERSION, IMAGE, BACK))
+    pending = {(ERASE, 202)}
+    assert left == {(BATCH, 503), *pending, *off, *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
 
 
 async def test_it_is_served_without_a_token(service: Service, client: ClientSession, document: dict[str, Any]):
