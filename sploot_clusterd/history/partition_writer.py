@@ -56,6 +56,11 @@ class PartitionWriter:
         self._pictured_until = 0.0
         self._pictures_at_once = _MOST_PICTURES // 4
         self._has_deleted = False
+        self._is_told_to_survey = False
+        self.looked_at = 0
+        """Pets that the survey has compared."""
+        self.kept = 0
+        """Albums that were kept."""
         self.unwritten_ms = 0
         """When the oldest event came that is known and not written; 0 where there is none."""
 
@@ -66,6 +71,10 @@ class PartitionWriter:
     @property
     def is_surveying(self) -> bool:
         return self._surveys
+
+    def survey(self) -> None:
+        """Has all pets compared with what is written, whatever is known of them."""
+        self._is_told_to_survey = True
 
     def forget_place(self) -> None:
         """What was to be written may have been: the database is asked before anything else."""
@@ -91,7 +100,8 @@ class PartitionWriter:
     async def _begun(self) -> tuple[Place, DuePets]:
         if self._due is None:
             begun = await self._in_thread(self._ledger.begin)
-            self._place, self._surveys, self._due = begun.place, begun.surveys, DuePets(self._pace)
+            self._place, self._due = begun.place, DuePets(self._pace)
+            self._surveys = begun.surveys or self._is_told_to_survey
             self._due.add(begun.due, time.monotonic())
         if self._place is None:
             self._place = await self._in_thread(self._ledger.place)
@@ -164,6 +174,7 @@ class PartitionWriter:
             self._scanned = True
             return
         tokens = await self._pictures.tokens(pets)
+        self.looked_at += len(tokens)
         differing = await self._in_thread(self._ledger.differing, tokens)
         self._surveyed |= differing
         due.add(differing, time.monotonic(), 0.0)
@@ -187,6 +198,7 @@ class PartitionWriter:
         now = time.monotonic()
         due.add((*settled.left, *torn), now)
         self._surveyed -= settled.done | (set(pets) - {each.pet_id for each in pictures} - set(torn))
+        self.kept += len(pictures)
         self._metrics.history_snapshots.inc(len(pictures))
         self._metrics.history_superseded.inc(settled.superseded)
         self._pictured_until = now + (now - began) * (1 / self._pace.share - 1)
