@@ -170,7 +170,10 @@ def _settings_for_redis(args: argparse.Namespace) -> config.Settings:
     directory = args.embedded or DEFAULT_DIRECTORY
     try:
         if private_redis.is_found(directory):
-            return config.read(args.config, overrides=private_redis.settings_of(directory))
+            overrides = private_redis.settings_of(directory)
+            if "history.url" not in settings.sources and (file := private_redis.history_of(directory)).exists():
+                overrides["history.url"] = config.Given(f"sqlite:///{file}", "--embedded")
+            return config.read(args.config, overrides=overrides)
     except ConfigError as error:
         if args.embedded:
             raise

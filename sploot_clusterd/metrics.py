@@ -120,8 +120,8 @@ class Metrics:
         )
 
     def _history(self) -> None:
-        self.history_up = self._gauge(
-            "history_up", "1 if history is written, by this process or another; 0 if its database does not take it"
+        self.history_away = self._gauge(
+            "history_away", "1 while history's database does not take what is to be written"
         )
         self.history_lag = self._gauge(
             "history_lag_seconds", "Age of the oldest event that this process is to write, and has not written"

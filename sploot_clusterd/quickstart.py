@@ -22,7 +22,6 @@ from sploot_clusterd.errors import ConfigError, StartError
 from sploot_clusterd.waiting import pause
 
 _SOURCE: Final = "--embedded"
-_HISTORY: Final = "history.sqlite3"
 _WATCH_SECONDS: Final = 0.5
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _JOB: Final = (
@@ -46,7 +45,7 @@ def run(directory: Path, file: Path | None) -> int:
         overrides |= _history_beside(server.directory, configured)
         settings = config.load(file, overrides=overrides)
         if settings.sources.get("history.url") == _SOURCE:
-            _migrate(server.directory / _HISTORY, settings)
+            _migrate(private_redis.history_of(server.directory), settings)
         return daemon.run(
             settings,
             on_ready=lambda: print(welcome(settings, server, token), flush=True),
@@ -58,7 +57,7 @@ def _history_beside(directory: Path, configured: Settings) -> dict[str, Given]:
     """History in a file beside Redis' own, where what it needs is installed and nothing else is configured of it."""
     from sploot_clusterd import history  # noqa: PLC0415 - costs nothing where there is none
 
-    url = f"sqlite:///{directory / _HISTORY}"
+    url = f"sqlite:///{private_redis.history_of(directory)}"
     fed = configured.feed.enabled or "feed.enabled" not in configured.sources
     if "history.url" in configured.sources or not fed or history.missing():
         return {}

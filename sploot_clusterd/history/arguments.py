@@ -6,12 +6,13 @@ from typing import Final
 
 from sploot_clusterd.subcommands import adder
 
-ABOUT: Final = "make the tables of history, check them, drop what is too old, copy them, restore Redis from them"
+ABOUT: Final = "make history's tables, fill, check, prune and copy them, and restore a Redis that was lost from them"
 EXAMPLES: Final = """examples:
   clusterd history migrate                  makes the tables, or brings them up to date
   clusterd history check                    what is there, and whether it is as it should be
   clusterd history prune                    drops what is older than history.retention_days
   clusterd history backup copy.sqlite3      copies a SQLite file while it is written to
+  clusterd history backfill                 compares every pet of Redis with history, and writes what is other
   clusterd history restore                  puts albums and views back into a Redis that was lost
   clusterd history erased                   prints which pets were erased
 """
@@ -20,6 +21,12 @@ _ERASED_EXAMPLES: Final = """examples:
   clusterd history erased --apply erased.jsonl      after that, before anything else
 
 A backup has pets that were erased since. The list names those, and when; applied, it erases them again.
+"""
+_BACKFILL_EXAMPLES: Final = """examples:
+  clusterd history backfill
+
+Daemons do it by themselves at their first start with a database, and after the feed had gaps. For PostgreSQL it may be
+run beside them, and again; a SQLite file is written by one process, so stop the daemon that writes it.
 """
 _RESTORE_EXAMPLES: Final = """examples:
   clusterd history restore
@@ -62,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     action("prune", "drop what is older than history.retention_days", _PRUNE_EXAMPLES)
     backup = action("backup", "copy a SQLite file as it is at one moment", _BACKUP_EXAMPLES)
     backup.add_argument("file", type=Path, metavar="FILE", help="where the copy goes; there must be none yet")
+    action("backfill", "bring history to what Redis has, of all pets", _BACKFILL_EXAMPLES)
     restore = action("restore", "put albums and views back into a Redis that was lost", _RESTORE_EXAMPLES)
     restore.add_argument("--json", action="store_true", help="one JSON object, for machines")
     erased = action("erased", "print which pets were erased; or erase those of such a list", _ERASED_EXAMPLES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sploot_clusterd.config import HistorySettings, Settings
 from sploot_clusterd.errors import ClusterdError, ConfigError
+from sploot_clusterd.history.backfill_command import backfill
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.erased_command import apply_erased, list_erased
 from sploot_clusterd.history.figures import figures
@@ -29,6 +30,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     """What the command line asks for; the exit code. Raises ClusterdError, where the database is away too."""
     if settings.history.url is None:
         raise ConfigError("history.url is not set: give the database as DATABASE_URL=sqlite:///file or postgresql://")
+    if args.action == "backfill":
+        return backfill(settings)
     if args.action == "restore":
         return restore(settings, as_json=args.json)
     commands: dict[str, Callable[[HistorySettings, argparse.Namespace], int]] = {

@@ -45,6 +45,7 @@ class PartitionWriter:
     def __init__(self, number: int, parts: Parts) -> None:
         self._number = number
         self._feed, self._pictures, self._ledger, self._in_thread, self._metrics, self._pace = parts
+        self._written, self._refused = map(parts.metrics.history_events.labels, ("written", "refused"))
         self._place: Place | None = None
         self._due: DuePets | None = None
         self._surveys = False
@@ -55,6 +56,11 @@ class PartitionWriter:
         self._pictured_until = 0.0
         self._pictures_at_once = _MOST_PICTURES // 4
         self._has_deleted = False
+        self._is_told_to_survey = False
+        self.looked_at = 0
+        """Pets that the survey has compared."""
+        self.kept = 0
+        """Albums that were kept."""
         self.unwritten_ms = 0
         """When the oldest event came that is known and not written; 0 where there is none."""
 
@@ -65,6 +71,10 @@ class PartitionWriter:
     @property
     def is_surveying(self) -> bool:
         return self._surveys
+
+    def survey(self) -> None:
+        """Has all pets compared with what is written, whatever is known of them."""
+        self._is_told_to_survey = True
 
     def forget_place(self) -> None:
         """What was to be written may have been: the database is asked before anything else."""
@@ -90,7 +100,8 @@ class PartitionWriter:
     async def _begun(self) -> tuple[Place, DuePets]:
         if self._due is None:
             begun = await self._in_thread(self._ledger.begin)
-            self._place, self._surveys, self._due = begun.place, begun.surveys, DuePets(self._pace)
+            self._place, self._due = begun.place, DuePets(self._pace)
+            self._surveys = begun.surveys or self._is_told_to_survey
             self._due.add(begun.due, time.monotonic())
         if self._place is None:
             self._place = await self._in_thread(self._ledger.place)
@@ -103,8 +114,8 @@ class PartitionWriter:
         written = await self._in_thread(self._ledger.write, place, events)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
         self._place, self.unwritten_ms = written.place, 0
-        self._metrics.history_events.labels("written").inc(len(events) - written.refused)
-        self._metrics.history_events.labels("refused").inc(written.refused)
+        self._written.inc(len(events) - written.refused)
+        self._refused.inc(written.refused)
         self._metrics.history_superseded.inc(written.superseded)
         now = time.monotonic()
         due.add(written.changed, now)
@@ -163,6 +174,7 @@ class PartitionWriter:
             self._scanned = True
             return
         tokens = await self._pictures.tokens(pets)
+        self.looked_at += len(tokens)
         differing = await self._in_thread(self._ledger.differing, tokens)
         self._surveyed |= differing
         due.add(differing, time.monotonic(), 0.0)
@@ -186,6 +198,7 @@ class PartitionWriter:
         now = time.monotonic()
         due.add((*settled.left, *torn), now)
         self._surveyed -= settled.done | (set(pets) - {each.pet_id for each in pictures} - set(torn))
+        self.kept += len(pictures)
         self._metrics.history_snapshots.inc(len(pictures))
         self._metrics.history_superseded.inc(settled.superseded)
         self._pictured_until = now + (now - began) * (1 / self._pace.share - 1)

@@ -88,7 +88,7 @@ class Writer:
         except HistoryInUseError as error:
             self._ready = False
             self._failed(f"this process only reads history: {error}")
-            self._metrics.history_up.set(1)
+            self._metrics.history_away.set(0)
         except HistoryUnavailableError as error:
             self._ready = False
             self._failed(f"history is not written, and waits in the feed: {error}")
@@ -148,14 +148,14 @@ class Writer:
         if not self._failures:
             log.warning(text)
         self._failures += 1
-        self._metrics.history_up.set(0)
+        self._metrics.history_away.set(1)
         self._health.set_warning(_WARNING, text)
 
     def _recovered(self) -> None:
         if self._failures:
             log.info("history is written again")
         self._failures = 0
-        self._metrics.history_up.set(1)
+        self._metrics.history_away.set(0)
         self._health.clear_warning(_WARNING)
 
     def _tell(self) -> None:

@@ -33,10 +33,10 @@ class Marks:
 
     async def read(self) -> PartitionMarks:
         keys = self._gateway.keys
-        record = await self._gateway.read("upkeep", "GET", self._plain.partitions)
+        (record,) = await self._gateway.read("upkeep", "MGET", self._plain.partitions)
         layout = None
         if isinstance(keys, PartitionKeys):
-            layout = await self._gateway.read("upkeep", "GET", keys.layout)
+            (layout,) = await self._gateway.read("upkeep", "MGET", keys.layout)
         ((_, last_id),) = await self._gateway.run(scripts.INSPECT, more_keys=[keys.stream])
         erased = dict[str, str]()
         async for page in self._gateway.scan("upkeep", keys.erased, _MARKS_A_PAGE):

@@ -59,10 +59,10 @@ class Pictures:
         commands = []
         for pet in pets:
             keys = self._keys.pet(pet)
-            commands += [(self._keys, ("HGETALL", keys.album)), (self._keys, ("GET", keys.view))]
+            commands += [(self._keys, ("HGETALL", keys.album)), (self._keys, ("MGET", keys.view))]
         replies = await self._gateway.read_each("load", commands) if commands else []
         taken = [
-            Picture(pet, pairs(album), await self._rows(pet), view or b"")
+            Picture(pet, pairs(album), await self._rows(pet), view[0] or b"")
             for pet, album, view in zip(pets, replies[::2], replies[1::2], strict=True)
             if album and not isinstance(album, Exception) and not isinstance(view, Exception)
         ]
