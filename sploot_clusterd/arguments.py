@@ -10,12 +10,13 @@ from typing import Final
 from sploot_clusterd import __version__
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.evaluate import arguments as evaluation
+from sploot_clusterd.history import arguments as history
 from sploot_clusterd.partitions import arguments as partitions
 from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "eval")
+_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "history", "eval")
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd demo                             see it: pets to look at, nothing is kept
@@ -49,7 +50,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--url goes with --check or with replay")
     if args.command and args.check:
         parser.error(f"{args.command} takes no --check")
-    if args.embedded and args.command not in {None, "backfill", "dlq", "profile", "partitions"}:
+    if args.embedded and args.command not in {None, "backfill", "dlq", "profile", "partitions", "history"}:
         parser.error(f"{args.command} takes no --embedded")
     if args.command == "demo" and args.config:
         parser.error("demo takes no --config: its settings are its own")
@@ -134,6 +135,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), of_redis, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), of_redis)
     partitions.add_arguments(command("partitions", partitions.ABOUT, partitions.EXAMPLES), of_redis)
+    history.add_arguments(command("history", history.ABOUT, history.EXAMPLES), of_redis)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 

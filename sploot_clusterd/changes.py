@@ -14,7 +14,7 @@ MOST_IMAGES: Final = 100
 """In one event: more are counted, or `truncated` tells of them."""
 
 What = Literal["new", "split", "changed", "merged", "gone"]
-Kind = Literal["changed", "erased"]
+Kind = Literal["changed", "dead", "erased"]
 Place = Annotated[str, Meta(pattern=r"^([0-9]{1,15}(-[0-9]{1,20})?)?\Z")]
 """An event's id, or its sequence alone; empty is before all that there are."""
 
@@ -55,7 +55,18 @@ class Change(Struct, omit_defaults=True, frozen=True):
     truncated: bool = False
 
 
-class Event(Struct, frozen=True):
+class DeadJob(Struct, frozen=True):
+    """A job that became a dead letter: what of the letter is told to readers of the feed."""
+
+    job_id: Id
+    reason: str
+    error: str
+    attempts: Count
+    first_id: str
+    """Its first place in the stream, which begins with when it was accepted, in ms."""
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
     """An event as it is given to who asks over HTTP."""
 
     id: str
@@ -68,7 +79,9 @@ class Event(Struct, frozen=True):
     before: str
     after: str
     change: Change | None
-    """From the store it comes as it is kept there, as JSON."""
+    """From the store it comes as it is kept there, as JSON; so does `job`."""
+    job: DeadJob | None = None
+    """Of a dead one."""
 
 
 class Events(NamedTuple):
@@ -91,4 +104,5 @@ class Page(Struct, frozen=True):
     newest: str
 
 
-encode_change = msgspec.json.Encoder().encode
+encode_told = msgspec.json.Encoder().encode
+"""A `Change` or a `DeadJob`, as the feed is told of it."""

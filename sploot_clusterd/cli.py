@@ -73,6 +73,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "dlq": _dlq,
         "profile": _profile,
         "partitions": _partitions,
+        "history": _history,
         "eval": _eval,
         None: _run,
     }[args.command]
@@ -105,6 +106,13 @@ def _config(args: argparse.Namespace) -> int:
         from sploot_clusterd.insights.adapters import open_source
 
         open_source(settings.insights)
+    if settings.history.url:
+        from sploot_clusterd import history
+
+        history.require_extra()
+        from sploot_clusterd.history.database import Database
+
+        Database.open(settings.history).close()
     for warning in settings.warnings:
         stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))
@@ -143,6 +151,15 @@ def _partitions(args: argparse.Namespace) -> int:
     return run(_settings_for_redis(args), args)
 
 
+def _history(args: argparse.Namespace) -> int:
+    from sploot_clusterd import history
+
+    history.require_extra()
+    from sploot_clusterd.history.command import run
+
+    return run(_settings_for_redis(args), args)
+
+
 def _settings_for_redis(args: argparse.Namespace) -> config.Settings:
     """As configured; or with the private Redis that was asked for, or that runs here while no other one is named."""
     from sploot_clusterd import private_redis
@@ -153,7 +170,10 @@ def _settings_for_redis(args: argparse.Namespace) -> config.Settings:
     directory = args.embedded or DEFAULT_DIRECTORY
     try:
         if private_redis.is_found(directory):
-            return config.read(args.config, overrides=private_redis.settings_of(directory))
+            overrides = private_redis.settings_of(directory)
+            if "history.url" not in settings.sources and (file := private_redis.history_of(directory)).exists():
+                overrides["history.url"] = config.Given(f"sqlite:///{file}", "--embedded")
+            return config.read(args.config, overrides=overrides)
     except ConfigError as error:
         if args.embedded:
             raise

@@ -25,6 +25,7 @@ from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.reviving import Reviver
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
@@ -32,6 +33,7 @@ from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
+    from sploot_clusterd.history.history import History
     from sploot_clusterd.insights.insights import Insights
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Daemon:
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
         self._insights = self._new_insights(settings)
+        self._history = self._new_history(settings)
         self._settings = settings = settings.without_tokens()
         self._params = Params.of(settings)
         load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
@@ -131,6 +134,8 @@ class Daemon:
                 await server.stop()
         if self._insights:
             await self._insights.close()
+        if self._history:
+            self._history.close()
         await self._store.leave()
         await self._store.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -221,6 +226,9 @@ class Daemon:
         if self._insights:
             for name, task in self._insights.root_tasks(self._store):
                 add(name, task)
+        if self._history and self._settings.stream.consumers:
+            for name, task in self._history.root_tasks(self._store):
+                add(name, task)
 
     def _new_insights(self, settings: Settings) -> "Insights | None":
         """Fetched where jobs are applied: a process that only serves speaks to nobody but callers and Redis."""
@@ -229,6 +237,16 @@ class Daemon:
         from sploot_clusterd.insights.insights import Insights  # noqa: PLC0415 - costs nothing where it is off
 
         return Insights(settings, metrics=self.metrics, health=self.health, stopping=self.stopping)
+
+    def _new_history(self, settings: Settings) -> "History | None":
+        if settings.history.url is None:
+            return None
+        from sploot_clusterd import history  # noqa: PLC0415 - costs nothing where it is off
+
+        history.require_extra()
+        from sploot_clusterd.history.history import History  # noqa: PLC0415 - as above
+
+        return History(settings.history, metrics=self.metrics, health=self.health, stopping=self.stopping)
 
     def _wanting(self) -> Wanting | None:
         if self._insights is None:
@@ -240,8 +258,15 @@ class Daemon:
         app = build_app(
             Behind(
                 self._store.views,
+                Reviver(
+                    self._store,
+                    self._params,
+                    with_wants=settings.insights.url is not None,
+                    kept=self._history.lookups.newest_view if self._history else None,
+                ),
                 Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
+                self._history.lookups if self._history else None,
             ),
             self._tokens,
             settings,

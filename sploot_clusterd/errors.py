@@ -12,6 +12,7 @@ Reason = Literal[
     "crash_loop",
     "bad_state",
     "payload_lost",
+    "snapshot_gone",
 ]
 """Why a job became a dead letter; the closed set of that metric's label."""
 
@@ -87,5 +88,32 @@ class PartitionMovedError(StoreUnavailableError):
     """The number of partitions changes, and this one's pets are in motion, or were: nothing was done."""
 
 
+class BusyError(ClusterdError):
+    """As much of this is under way as may be: whoever asks has to come back."""
+
+
 class BacklogFullError(ClusterdError):
     """The stream holds as many unsettled jobs as it may; the submitter has to come back."""
+
+
+class HistoryUnavailableError(ClusterdError):
+    """The database does not answer, or not in time. What was to be written may or may not have been."""
+
+    def __init__(self, detail: str = "history unavailable") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class HistorySchemaError(HistoryUnavailableError):
+    """The database's tables are not those that this version works with; the text says what to run."""
+
+
+class HistoryInUseError(HistoryUnavailableError):
+    """Another process writes to this SQLite file: there is one writer."""
+
+
+class LookupsExceededError(HistoryUnavailableError):
+    """More was asked of history than it may be, so that its database has time for what is written."""
+
+    def __init__(self) -> None:
+        super().__init__("too many look-ups in history: history.lookups_per_second bounds them")

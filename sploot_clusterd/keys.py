@@ -25,25 +25,23 @@ class PetKeys(NamedTuple):
     """HASH image id -> how asking for it went, where it is not done. Expires with the album."""
     untold: str
     """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
+    dropped: str
+    """STRING, there where the view was invalidated: only a job brings it back. Expires when the view would have."""
+    snapshots: str
+    """HASH restore -> the album as it was, for the job that restores it. Expires an hour after the last one came."""
 
 
 _OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
 KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold"),
+    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots"),
     *("profile", "sample", "sampled", "letters"),
 )
 """What follows the namespace in keys that go on with a name that is not ours."""
 _TYPES: Final = {
-    "album": "hash",
-    "images": "hash",
-    "state": "string",
-    "wanted": "zset",
-    "asked": "hash",
-    "untold": "hash",
-    "profile": "hash",
-    "sample": "hash",
-    "sampled": "zset",
+    **dict.fromkeys(("album", "images", "asked", "untold", "snapshots", "profile", "sample"), "hash"),
+    **dict.fromkeys(("state", "dropped"), "string"),
+    **dict.fromkeys(("wanted", "sampled"), "zset"),
 }
 """Of the keys of a pet or a model version, by what follows the namespace in their names."""
 
@@ -102,6 +100,8 @@ class Keys:
         """ZSET pet id, NUL, letter id: which letters name a pet. Members go with their letters."""
         self.erased = f"{namespace}:erased"
         """HASH pet id -> the stream's last id at its DELETE. A mark goes when nothing older is unsettled."""
+        self.erasing = f"{namespace}:erasing"
+        """HASH pet id -> when it was erased (ms), until history has forgotten it. A field goes then."""
         self.profiles = f"{namespace}:profiles"
         """HASH model version -> its state: the current generation, and whether that is settled. Never expires."""
         self.learning = f"{namespace}:learning"
@@ -110,6 +110,8 @@ class Keys:
         """STREAM of changes, for other services. Trimmed by bytes and age; expires when its last event is too old."""
         self.feed_index = f"{namespace}:feed:index"
         """HASH pet id -> its last event's id, gone with that; `*`: the very last one's id, and the bytes of all."""
+        self.feed_writer = f"{namespace}:feed:writer"
+        """STRING, the process that writes history, with one partition. Expires 5 s after it last said so."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
         self._settings: tuple[tuple[str, str, str], ...] = (
@@ -119,10 +121,12 @@ class Keys:
             ("clusters.namespace", self.letter_sizes, "hash"),
             ("clusters.namespace", self.letter_pets, "zset"),
             ("clusters.namespace", self.erased, "hash"),
+            ("clusters.namespace", self.erasing, "hash"),
             ("clusters.namespace", self.profiles, "hash"),
             ("clusters.namespace", self.learning, "string"),
             ("clusters.namespace", self.feed, "stream"),
             ("clusters.namespace", self.feed_index, "hash"),
+            ("clusters.namespace", self.feed_writer, "string"),
             ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),

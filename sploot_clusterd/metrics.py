@@ -33,6 +33,8 @@ class Metrics:
         self._ingest()
         self._partitions()
         self._feed()
+        self._history()
+        self._lookups()
         self._albums()
         self._profiles()
         self._insights()
@@ -115,6 +117,47 @@ class Metrics:
             "feed_trimmed_total",
             "Events that this process dropped from the feed, as it was too large, or they too old",
             "why",
+        )
+
+    def _history(self) -> None:
+        self.history_away = self._gauge(
+            "history_away", "1 while history's database does not take what is to be written"
+        )
+        self.history_lag = self._gauge(
+            "history_lag_seconds", "Age of the oldest event that this process is to write, and has not written"
+        )
+        self.history_events = self._counter(
+            "history_events_total",
+            "Events by what became of them: written, or refused (set aside, as the database cannot hold them)",
+            "outcome",
+        )
+        self.history_write_seconds = self._histogram(
+            "history_write_seconds", "Time of a transaction with events", _UPSTREAM_SECONDS
+        )
+        self.history_gaps = self._counter(
+            "history_gaps_total", "Times that events were missing, or others than those that were written before"
+        )
+        self.history_missed_events = self._counter(
+            "history_missed_events_total", "Events that were trimmed before they were written"
+        )
+        self.history_superseded = self._counter(
+            "history_superseded_total", "Written versions that Redis lost, and others came in place of"
+        )
+        self.history_snapshots = self._counter("history_snapshots_total", "Albums that were kept")
+        self.history_pets_waiting = self._gauge("history_pets_waiting", "Pets whose newest album is to be kept")
+        self.history_surveys = self._gauge(
+            "history_surveys", "Partitions whose pets are being compared with what is written"
+        )
+
+    def _lookups(self) -> None:
+        self.history_lookups = self._counter(
+            "history_lookups_total",
+            "What readers asked of history: found, missed, remembered (as missed, a moment ago), refused (too many a "
+            "second), failed",
+            "outcome",
+        )
+        self.history_lookup_seconds = self._histogram(
+            "history_lookup_seconds", "Time of a look-up in history's database", _UPSTREAM_SECONDS
         )
 
     def _albums(self) -> None:

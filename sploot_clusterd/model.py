@@ -4,15 +4,17 @@ The wire structs mirror the HTTP contract to the letter; decoding and checking t
 the garbage collector need not look at them (gc=False).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
 from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.snapshot import Restore
 
 FloatVector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -34,6 +36,7 @@ Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 """An id of a pet, a job or an image. How long it may be is a setting."""
 NamedId = Annotated[str, Meta(pattern=NAMED_ID_PATTERN)]
 """The same where it only names what may be there: earlier versions took `.` and `..`, and those can be removed."""
+_is_id: Final = re.compile(ID_PATTERN).match
 ClusterId = Annotated[str, Meta(pattern=CLUSTER_PATTERN)]
 Text = Annotated[str, Meta(pattern=TEXT_PATTERN)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -44,6 +47,11 @@ KINDS = ("embedding", "pose", "context")
 SAMPLE_LIMIT = 4000
 """Images in a full sample of the fleet, of one model version."""
 SLOTS_A_PET = 8
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an `Id`, where nothing was checked yet."""
+    return _is_id(text) is not None
 
 
 def slots(pet_id: str) -> list[str]:
@@ -168,6 +176,13 @@ FetchedKind = Literal["answers", "part_of_list", "list"]
 """What a job tells that we made of what a storage service answered; `list` is a list's last part."""
 
 
+class RestoreRequest(Struct, frozen=True, gc=False):
+    """The body of POST /internal/pets/{pet_id}/restore."""
+
+    version: Annotated[int, Meta(ge=1, le=2**53)]
+    job_id: Id | None = None
+
+
 class Envelope(Struct, frozen=True, gc=False):
     """The JSON in a stream entry's `payload`, as the reference producer writes it. Its `attempts` is not ours."""
 
@@ -178,6 +193,8 @@ class Envelope(Struct, frozen=True, gc=False):
     enqueued_at: Any = None
     fetched: FetchedKind | None = None
     """Where we made it of what a storage service answered."""
+    restore: Restore | None = None
+    """Where it goes back to a former version."""
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -194,6 +211,12 @@ class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
     """Around a job of what a storage service answered."""
 
     fetched: FetchedKind
+
+
+class RestoreEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
+    """Around a job that goes back to a former version."""
+
+    restore: Restore
 
 
 class Insight(NamedTuple):
@@ -228,6 +251,7 @@ class Job(NamedTuple):
     trace: str | None = None
     repeats: EntryId | None = None
     fetched: FetchedKind | None = None
+    restore: Restore | None = None
 
 
 def cluster_id(pet_id: str, number: object) -> str:

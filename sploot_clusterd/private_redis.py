@@ -31,6 +31,11 @@ def settings_of(directory: Path) -> dict[str, Given]:
     return {f"redis.{name}": Given(value, _SOURCE) for name, value in values.items()}
 
 
+def history_of(directory: Path) -> Path:
+    """The file beside it that history is kept in, where there is any."""
+    return directory.absolute() / "history.sqlite3"
+
+
 def is_found(directory: Path) -> bool:
     """Whether one of ours runs there and serves. Raises ConfigError if somebody else could have put it there."""
     try:

@@ -15,6 +15,7 @@ from typing import Final
 from sploot_clusterd import __version__, config, daemon, ownership, private_redis
 from sploot_clusterd.config import Given, Settings
 from sploot_clusterd.config.files import without_mark
+from sploot_clusterd.config.history import url_is_allowed
 from sploot_clusterd.config.show import base_url
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import ConfigError, StartError
@@ -41,12 +42,41 @@ def run(directory: Path, file: Path | None) -> int:
         if not configured.sources.keys() & {"http.tokens", "http.token_files"}:
             token = server.directory / "token"
             overrides["http.tokens"] = Given([kept_token(token)], _SOURCE)
+        overrides |= _history_beside(server.directory, configured)
         settings = config.load(file, overrides=overrides)
+        if settings.sources.get("history.url") == _SOURCE:
+            _migrate(private_redis.history_of(server.directory), settings)
         return daemon.run(
             settings,
             on_ready=lambda: print(welcome(settings, server, token), flush=True),
             watch=functools.partial(_watch, server),
         )
+
+
+def _history_beside(directory: Path, configured: Settings) -> dict[str, Given]:
+    """History in a file beside Redis' own, where what it needs is installed and nothing else is configured of it."""
+    from sploot_clusterd import history  # noqa: PLC0415 - costs nothing where there is none
+
+    url = f"sqlite:///{private_redis.history_of(directory)}"
+    fed = configured.feed.enabled or "feed.enabled" not in configured.sources
+    if "history.url" in configured.sources or not fed or history.missing():
+        return {}
+    if not url_is_allowed(url):
+        print("clusterd: no history is kept, as no URL can name a file in this directory", file=sys.stderr, flush=True)
+        return {}
+    return {"history.url": Given(url, _SOURCE)}
+
+
+def _migrate(file: Path, settings: Settings) -> None:
+    """Nobody else may read the file. Raises ClusterdError for one that cannot hold history."""
+    from sploot_clusterd.history.migrating import migrate  # noqa: PLC0415 - as above
+
+    try:
+        with os.fdopen(ownership.open_ours(file), "r+b") as opened:
+            os.fchmod(opened.fileno(), 0o600)
+    except OSError as error:
+        raise StartError(f"{file}: cannot hold history ({error}); move it away, or set DATABASE_URL") from None
+    migrate(settings.history)
 
 
 def kept_token(file: Path) -> str:

@@ -27,7 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
+    {"ingest", "web", "insights", "history", "stream_monitor", "suggestions", "following", "reviving"},
     {"store", "engine"},
     {
         "supervisor",
@@ -54,6 +54,8 @@ LAYERS = (
         "model",
         "view",
         "changes",
+        "past",
+        "snapshot",
         "wire",
         "metrics",
         "histogram",
@@ -64,7 +66,11 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"store", "engine"}, {"daemon", "probe"})
+APART = (
+    {"ingest", "web", "insights", "history", "suggestions", "following", "reviving"},
+    {"store", "engine"},
+    {"daemon", "probe"},
+)
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}
@@ -145,6 +151,13 @@ def test_only_the_store_speaks_to_redis():
     assert violations(redis) == {}
 
 
+def test_only_history_speaks_sql():
+    def sql(room, path):
+        return set() if room == "history" else outside(path) & {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
+
+    assert violations(sql) == {}
+
+
 def test_the_engine_is_pure():
     def impure(room, path):
         return outside(path) & IMPURE if room == "engine" else set()
@@ -181,9 +194,9 @@ def test_the_rules_see_every_way_to_import(tmp_path):
     assert rooms_imported(path) == {"config", "store", "web"}
 
 
-def test_a_daemon_that_was_not_asked_to_loads_neither_scipy_nor_the_client_of_a_cluster():
+def test_a_daemon_that_was_not_asked_to_loads_neither_scipy_nor_sql_nor_the_client_of_a_cluster():
     """The first takes as much memory and time as all else together."""
-    names = "'scipy', 'sploot_clusterd.store.cluster.cluster'"
+    names = "'scipy', 'sqlalchemy', 'sqlite3', 'sploot_clusterd.store.cluster.cluster'"
     program = f"import sys; import sploot_clusterd.daemon; print([name for name in ({names}) if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "[]"

@@ -7,6 +7,7 @@ settings.stream.read_count
 from sploot_clusterd.config.access import ALL_SCOPES, SCOPES, Grant, Scope
 from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsSettings
 from sploot_clusterd.config.feed import FeedSettings
+from sploot_clusterd.config.history import HistorySettings
 from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
@@ -33,6 +34,7 @@ __all__ = [
     "Given",
     "Grant",
     "HeroSettings",
+    "HistorySettings",
     "HttpSettings",
     "InsightsSettings",
     "LimitsSettings",

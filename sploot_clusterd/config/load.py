@@ -98,6 +98,9 @@ def read(
     entries = {key: entry for key, entry in {**entries, **overrides}.items() if entry.value is not None}
     values = sources.checked(entries, problems)
     _raise(problems)
+    if "history.url" in entries and "feed.enabled" not in entries:  # it is what history is written from
+        values["feed.enabled"] = True
+        entries["feed.enabled"] = Given(True, "as history.url is set")
     settings = build(
         Settings,
         values,

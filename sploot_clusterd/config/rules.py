@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from sploot_clusterd.config import redis_url
+from sploot_clusterd.config.history import libpq_url
 from sploot_clusterd.config.http import DEFAULT_TOKEN, HttpSettings
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
@@ -28,6 +29,7 @@ def contradictions(settings: Sections, sources: Mapping[str, str]) -> Iterator[s
     yield from _of_keys(settings, named)
     yield from _of_insights(settings, named)
     yield from _of_proxies(settings, named)
+    yield from _of_history(settings, named)
     stream, weights, hero = settings.stream, settings.engine.weights, settings.engine.hero
     if not settings.http.enabled and stream.consumers == 0:
         yield f"{named('http.enabled')} and {named('stream.consumers')}: such a process has nothing to do"
@@ -101,6 +103,14 @@ def _of_insights(settings: Sections, named: Callable[[str], str]) -> Iterator[st
         yield f"{named('insights.token')} and {named('insights.token_file')}: expected only one of the two"
     if insights.ca_file and insights.url and insights.url.reveal().lower().startswith("http:"):
         yield f"{named('insights.ca_file')} and {named('insights.url')}: expected an https:// URL with it"
+
+
+def _of_history(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:
+    history = settings.history
+    if history.url and not settings.feed.enabled:
+        yield f"{named('history.url')} and {named('feed.enabled')}: history is written from the feed; leave that out"
+    if history.pooler and not (history.url and libpq_url(history.url.reveal())):
+        yield f"{named('history.pooler')}: expected a postgresql:// URL with it in history.url"
 
 
 def _of_proxies(settings: Sections, named: Callable[[str], str]) -> Iterator[str]:

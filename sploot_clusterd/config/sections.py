@@ -12,6 +12,7 @@ from typing import Final, Literal
 from sploot_clusterd.config import redis_url
 from sploot_clusterd.config.engine import EngineSettings
 from sploot_clusterd.config.feed import FeedSettings
+from sploot_clusterd.config.history import HistorySettings
 from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
 from sploot_clusterd.config.kinds import (
@@ -272,5 +273,6 @@ class Sections:
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
     insights: InsightsSettings = field(default_factory=InsightsSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)

@@ -27,6 +27,7 @@ from sploot_clusterd.engine.profile import (
     encode_profile,
 )
 from sploot_clusterd.engine.render import around_wants, render
+from sploot_clusterd.engine.restoring import NO_SNAPSHOTS, NeedsSnapshotError, Snapshots
 from sploot_clusterd.engine.sample import (
     Fresh,
     Sample,
@@ -41,6 +42,7 @@ from sploot_clusterd.engine.seen import seen_anew
 __all__ = [
     "LEAST_SAMPLE",
     "NO_PROFILES",
+    "NO_SNAPSHOTS",
     "Album",
     "Algorithm",
     "Applied",
@@ -51,12 +53,14 @@ __all__ = [
     "KindWeights",
     "NeedsAllRowsError",
     "NeedsProfileError",
+    "NeedsSnapshotError",
     "Outcome",
     "Params",
     "Profile",
     "Profiles",
     "Sample",
     "Sampled",
+    "Snapshots",
     "album_nbytes",
     "apply",
     "around_wants",

@@ -4,7 +4,7 @@ from bisect import bisect_left
 
 import msgspec
 
-from sploot_clusterd.engine.album import Album, Cell
+from sploot_clusterd.engine.album import Album, Cell, Corrected
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.records import (
     ANCHORS,
@@ -58,7 +58,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         (ANCHORS, old.anchors, new.anchors),
         (APART, old.apart, new.apart),
         (SUCCESSORS, old.successors, new.successors),
-        (CORRECTED, old.corrected if old.corrected.places else None, new.corrected if new.corrected.places else None),
+        (CORRECTED, _said(old.corrected), _said(new.corrected)),
     ):
         if now is was or now == was:
             continue
@@ -67,6 +67,10 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         else:
             deletes.append(name)
     return writes, sorted(deletes)
+
+
+def _said(corrected: Corrected) -> Corrected | None:
+    return None if corrected == Corrected() else corrected
 
 
 def _large(album: Album) -> dict[int, bytes]:

@@ -17,6 +17,7 @@ from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.profile import NO_PROFILES, Profiles
 from sploot_clusterd.engine.render import cluster_view, provisional_view, render
+from sploot_clusterd.engine.restoring import NO_SNAPSHOTS, Snapshots
 from sploot_clusterd.engine.rows import encode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.model import Job
@@ -60,6 +61,7 @@ def apply(
     complete: bool = False,
     with_wants: bool = False,
     with_faces: bool = False,
+    snapshots: Snapshots = NO_SNAPSHOTS,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Applies the jobs in their order; how they are spread over calls makes no difference to clusters and rows.
@@ -74,12 +76,13 @@ def apply(
     called between the steps of what may take long: there the caller may let others by.
 
     Raises NeedsAllRowsError if only `complete` will do, NeedsProfileError if a generation is not in `profiles`,
+    NeedsSnapshotError if a job goes back to an album that is not in `snapshots`,
     BadStateError if a row cannot be read, ConfigError if the algorithm is not there.
     """
     draft = Draft(
         album, rows, params, load_algorithm(params.algorithm), profiles, complete=complete, checkpoint=checkpoint
     )
-    draft, outcomes = apply_jobs(draft, jobs)
+    draft, outcomes = apply_jobs(draft, jobs, snapshots)
     if not draft.revision and not any(outcome.status is JobStatus.APPLIED for outcome in outcomes):
         return Applied(album, outcomes, {}, [], changed=False, changes=draft.changes)
     if draft.counters.tombstones > params.most_tombstones:
@@ -111,9 +114,9 @@ def apply(
 
 
 def _wants(draft: Draft, jobs: Sequence[Job]) -> tuple[list[str], list[str]]:
-    """Which images of the jobs want vectors, and which do not."""
+    """Which images of the jobs want vectors, and which do not; of all where one went back to a former version."""
     new_wants, old_wants = list[str](), list[str]()
-    for image_id in sorted(images_named(jobs)):
+    for image_id in sorted(draft.rows if any(job.restore for job in jobs) else images_named(jobs)):
         row = draft.row(image_id)
         (new_wants if row.exists and row.vectors is None else old_wants).append(image_id)
     return new_wants, old_wants
@@ -128,7 +131,7 @@ def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
 def _freeze(draft: Draft, album: Album, now_ms: int, *, with_faces: bool) -> Album:
     return Album(
         album.pet_id,
-        version=album.version + 1,
+        version=draft.version + 1,
         updated_ms=now_ms,
         newest_ms=draft.newest_ms,
         newest=draft.newest,

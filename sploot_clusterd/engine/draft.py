@@ -58,6 +58,7 @@ class Draft:
         """Called between the steps of what may take long, for others to be let by."""
         self.params = params
         self.algorithm = algorithm
+        self.version = album.version
         self.counters = album.counters
         self.newest = album.newest
         self.newest_ms = album.newest_ms

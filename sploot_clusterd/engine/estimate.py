@@ -41,7 +41,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
         seconds += rebuilds * cells * (_REBUILD_CELL + cells * (_REBUILD_PAIR + dimension * _REBUILD_VALUE))
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
-    if forced := sum(job.force for job in jobs):
+    if forced := sum(job.force or job.restore is not None for job in jobs):
         seconds += forced * recluster_estimate(album)
     return seconds
 

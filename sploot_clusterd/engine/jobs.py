@@ -16,6 +16,7 @@ from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
+from sploot_clusterd.engine.restoring import Snapshots, restore
 from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids, number_strangers
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job, images_corrected
@@ -37,17 +38,20 @@ class Outcome:
     """The album remembers another job under its id."""
 
 
-def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]:
+def apply_jobs(draft: Draft, jobs: Sequence[Job], snapshots: Snapshots) -> tuple[Draft, list[Outcome]]:
     """The draft after the jobs, and what became of each. How jobs are spread over calls makes no difference."""
     outcomes: list[Outcome] = []
     for job in jobs:
         draft.checkpoint()
         draft.begin_job()
         shown = Shown(draft)
-        draft, outcome = _apply_job(draft, job)
+        draft, outcome = _apply_job(draft, job, snapshots)
         outcomes.append(outcome)
         applied = outcome.status is JobStatus.APPLIED
-        moves = draft.outdated
+        restored = applied and job.restore is not None
+        if restored:
+            shown = Shown(draft)
+        moves = draft.outdated and not restored  # it is to be as it was; the next job moves it
         if moves or (applied and job.force):
             draft.need_all_rows()
             recluster(draft)
@@ -59,14 +63,16 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job]) -> tuple[Draft, list[Outcome]]
     return draft, outcomes
 
 
-def _apply_job(draft: Draft, job: Job) -> tuple[Draft, Outcome]:
+def _apply_job(draft: Draft, job: Job, snapshots: Snapshots) -> tuple[Draft, Outcome]:
     """The draft after the job: the one given, unless its corrections may turn out to be stale, when all is undone."""
     if job.fetched:
         return draft, _take_fetched(draft, job)
     if remembered(draft, job) is not None:
         return draft, Outcome(JobStatus.REPEATED, says_otherwise=says_otherwise(draft, job))
     try:
-        if job.corrections:
+        if job.restore:
+            tried = restore(draft, job, job.restore, snapshots)
+        elif job.corrections:
             tried = _corrected(draft, job)
         else:
             fold(tried := draft, job)

@@ -56,4 +56,5 @@ def digest(job: Job) -> int:
         for image in job.images
     ]
     pet_said = (job.labels, sorted(job.coverage.items()), job.quality_score, job.model_version)
-    return crc32(_encode((job.force, job.image_ids, job.removed, images, job.corrections, pet_said))) or 1
+    said: tuple[object, ...] = (job.force, job.image_ids, job.removed, images, job.corrections, pet_said)
+    return crc32(_encode((*said, job.restore.version) if job.restore else said)) or 1

@@ -8,7 +8,7 @@ from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.hero import is_chosen
 
-_KEPT = 1000
+MOST_LED = 1000
 """Numbers that lead on are remembered for so many clusters, the latest."""
 
 
@@ -36,7 +36,7 @@ def succeed(draft: Draft, gone: Cluster, key: int) -> None:
         return
     led = {number: heir.number if to == gone.number else to for number, to in draft.successors.items()}
     led[gone.number] = heir.number
-    draft.successors = dict(sorted(led.items())[-_KEPT:])
+    draft.successors = dict(sorted(led.items())[-MOST_LED:])
 
 
 def left(draft: Draft, key: int, cell_id: int) -> None:

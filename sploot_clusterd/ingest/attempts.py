@@ -11,7 +11,7 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, JobsByPet
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.order import Order
-from sploot_clusterd.ingest.plan import NeedsProfile, NeedsRows, Overtaken, PetJobs, Ready
+from sploot_clusterd.ingest.plan import Lacking, NeedsProfile, NeedsRows, NeedsSnapshot, Overtaken, PetJobs, Ready
 from sploot_clusterd.ingest.planner import Planner
 from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.ingest.results import Results
@@ -120,7 +120,7 @@ class Attempts:
             self._planner.plan, pets, in_thread=in_thread, large=alone and max(estimates) > LARGE
         )
         self._count_stage("compute", start)
-        rest, ready, lacking = Rest({}, set()), list[Ready | Overtaken](), list[NeedsRows | NeedsProfile]()
+        rest, ready, lacking = Rest({}, set()), list[Ready | Overtaken](), list[Lacking]()
         for plan in plans:
             if isinstance(plan, Ready):
                 ready.append(plan)
@@ -168,10 +168,8 @@ class Attempts:
             pets.append(PetJobs(pet_id, of_pet, loaded, current))
         return pets, failures
 
-    async def _complete(
-        self, batch: Batch, plans: Sequence[NeedsRows | NeedsProfile], *, large: bool
-    ) -> list[Ready | Overtaken]:
-        """Plans again, all together, until nothing is missing: one profile at a time, and every row."""
+    async def _complete(self, batch: Batch, plans: Sequence[Lacking], *, large: bool) -> list[Ready | Overtaken]:
+        """Plans again, all together, until nothing is missing: one profile or snapshot at a time, and every row."""
         done: list[Ready | Overtaken] = []
         failures = {plan.rest.pet_id: list[Failure]() for plan in plans}
         while plans:
@@ -186,13 +184,16 @@ class Attempts:
             batch.progress()
         return [plan._replace(failures=[*failures[_pet_id(plan)], *plan.failures]) for plan in done]
 
-    async def _supply(self, plan: NeedsRows | NeedsProfile) -> PetJobs | Ready | Overtaken:
+    async def _supply(self, plan: Lacking) -> PetJobs | Ready | Overtaken:
         """The pet's jobs with what they lacked; or what is to be done where it cannot be had."""
         pet = plan.rest
         try:
             if isinstance(plan, NeedsProfile):
                 await self._profiles.fetch(plan.model_version, plan.generation)
                 return pet
+            if isinstance(plan, NeedsSnapshot):
+                snapshot = await self._albums.snapshot(pet.pet_id, plan.name)
+                return pet._replace(snapshots={**pet.snapshots, plan.name: snapshot})
             rows = await self._albums.all_rows(pet.pet_id, pet.loaded.token)
         except BadStateError as error:
             return self._planner.fail(pet, error)

@@ -10,7 +10,7 @@ from sploot_clusterd.store import Commit, Loaded
 
 class PetJobs(NamedTuple):
     """A pet's jobs, and the state that they meet. `album` is the one in memory if it is current; `all_rows` holds every
-    row, where the planner asked for them.
+    row, and `snapshots` albums as they were by name (None of one that is gone), where the planner asked for them.
     """
 
     pet_id: str
@@ -18,6 +18,7 @@ class PetJobs(NamedTuple):
     loaded: Loaded
     album: Album | None
     all_rows: Mapping[str, bytes] | None = None
+    snapshots: Mapping[str, bytes | None] = {}
 
 
 class JobResult(NamedTuple):
@@ -62,6 +63,14 @@ class NeedsProfile(NamedTuple):
     failures: Sequence[Failure] = ()
 
 
+class NeedsSnapshot(NamedTuple):
+    """An album as it was is to be fetched, to plan `rest` again."""
+
+    rest: PetJobs
+    name: str
+    failures: Sequence[Failure] = ()
+
+
 class Overtaken(NamedTuple):
     """The album moved on meanwhile: the pet is to be loaded, and `rest` applied, anew."""
 
@@ -69,5 +78,6 @@ class Overtaken(NamedTuple):
     failures: Sequence[Failure] = ()
 
 
-Plan = Ready | NeedsRows | NeedsProfile | Overtaken
+Lacking = NeedsRows | NeedsProfile | NeedsSnapshot
+Plan = Ready | Lacking | Overtaken
 """`failures` are those of jobs that are neither in the commit nor in the `rest`."""

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 
-from sploot_clusterd.changes import encode_change
+from sploot_clusterd.changes import encode_told
 from sploot_clusterd.engine import (
     Album,
     Applied,
     JobStatus,
     NeedsAllRowsError,
     NeedsProfileError,
+    NeedsSnapshotError,
     Params,
     Profiles,
     apply,
@@ -23,12 +24,14 @@ from sploot_clusterd.engine import (
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.ingest.batch import Delivery, Failure
-from sploot_clusterd.ingest.plan import JobResult, NeedsProfile, NeedsRows, PetJobs, Ready
+from sploot_clusterd.ingest.plan import JobResult, Lacking, NeedsProfile, NeedsRows, NeedsSnapshot, PetJobs, Ready
 from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
 from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
+from sploot_clusterd.snapshot import decode_snapshot
 from sploot_clusterd.store import Commit, InsightNews
 
+_LACKING = (NeedsAllRowsError, NeedsProfileError, NeedsSnapshotError)
 _SECONDS_A_BYTE = 1e-9
 """What decoding an album costs, roughly: a gigabyte a second."""
 _SECONDS_A_BYTE_AGAIN = 4e-7
@@ -66,14 +69,12 @@ class Planner:
         seconds = stored * _SECONDS_A_BYTE_AGAIN
         return (seconds if pet.album is None else recluster_estimate(pet.album)) > LARGE
 
-    def plan(self, pet: PetJobs) -> Ready | NeedsRows | NeedsProfile:
+    def plan(self, pet: PetJobs) -> Ready | Lacking:
         """The commit that takes every job to an outcome. Raises nothing: what goes wrong is a failure of its job."""
         try:
             return self._plan(pet)
-        except NeedsAllRowsError:
-            return NeedsRows(pet)
-        except NeedsProfileError as error:
-            return NeedsProfile(pet, error.model_version, error.generation)
+        except _LACKING as error:
+            return _lacking(pet, error)
         except BadStateError as error:
             return self.fail(pet, error)
         except Exception as error:  # noqa: BLE001 - whatever a job provokes must not stop the others
@@ -120,6 +121,7 @@ class Planner:
             complete=pet.all_rows is not None or not pet.loaded.token,
             with_wants=self._wanting is not None,
             with_faces=self._feeds,
+            snapshots={name: None if raw is None else decode_snapshot(raw) for name, raw in pet.snapshots.items()},
             checkpoint=self._checkpoint,
         )
 
@@ -157,7 +159,7 @@ class Planner:
 
     def _change(self, before: Album, after: Album, results: Sequence[JobResult]) -> bytes:
         jobs = [each.delivery.job.job_id for each in results if each.changed]
-        return encode_change(news_of(before, after, jobs, self._params))
+        return encode_told(news_of(before, after, jobs, self._params))
 
     def _culprits(self, pet: PetJobs) -> dict[EntryId, Exception]:
         """The jobs that fail even alone, with their errors; empty where it takes several together."""
@@ -169,11 +171,21 @@ class Planner:
                 continue
             try:
                 self._apply(pet, album, [each], profiles)
-            except (NeedsAllRowsError, NeedsProfileError):
+            except _LACKING:
                 continue
             except Exception as error:  # noqa: BLE001 - as above
                 culprits[each.entry.id] = error
         return culprits
+
+
+def _lacking(pet: PetJobs, error: NeedsAllRowsError | NeedsProfileError | NeedsSnapshotError) -> Lacking:
+    match error:
+        case NeedsProfileError():
+            return NeedsProfile(pet, error.model_version, error.generation)
+        case NeedsSnapshotError():
+            return NeedsSnapshot(pet, error.name)
+        case _:
+            return NeedsRows(pet)
 
 
 def _album(pet: PetJobs) -> Album:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 
 from sploot_clusterd import logs
+from sploot_clusterd.changes import DeadJob, encode_told
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import ClusterdError, Reason, StrayJobError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
@@ -20,7 +21,7 @@ from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import Job
+from sploot_clusterd.model import Job, is_id
 from sploot_clusterd.store import Entry, Letter, Retry, Stream
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
@@ -30,10 +31,10 @@ _LINES_A_WRITE: Final = 8
 """Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
 _LONGEST_ERROR: Final = 512
 _DEFER_MS: Final = 100
-_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction"}
+_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction", "snapshot_gone"}
 """Reasons that count as an invalid job, and not as a failed run."""
-_LATE: Final = {"stale_correction"}
-"""Reasons that say nothing but that a user was late: no sign that anything is broken, however many there are."""
+_LATE: Final = {"stale_correction", "snapshot_gone"}
+"""Reasons that say nothing but that somebody was late: no sign that anything is broken, however many there are."""
 
 
 class Results:
@@ -194,7 +195,7 @@ def _pet_id(failure: Failure) -> str:
 
 def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:
     pet_id, job_id = (job.pet_id, job.job_id) if job else named_ids(entry.fields)
-    return Letter(
+    letter = Letter(
         entry=entry.key,
         payload=_original(entry),
         reason=reason,
@@ -206,6 +207,13 @@ def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter
         other_pet_id="" if job else other_pet(entry.fields),
         failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
+    is_named = not letter.other_pet_id and is_id(pet_id) and is_id(job_id)
+    return letter._replace(told=_told(letter)) if is_named else letter
+
+
+def _told(letter: Letter) -> bytes:
+    error = letter.error.encode(errors="replace").decode()
+    return encode_told(DeadJob(letter.job_id, letter.reason, error, letter.attempts, letter.first_id))
 
 
 def _original(entry: Entry) -> bytes:

@@ -5,18 +5,23 @@ bytes mean, and when to do what.
 """
 
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
+from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
+from sploot_clusterd.store.erasure import Erasure
 from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.marks import Marks, PartitionMarks
 from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
+from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
 from sploot_clusterd.store.reader import Reader
+from sploot_clusterd.store.rebuilding import LostPet, PutBack, Rebuilding
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
 from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
@@ -30,11 +35,13 @@ __all__ = [
     "LIST",
     "AlbumStore",
     "Carried",
+    "Charge",
     "ClaimKind",
     "Commit",
     "CommitOutcome",
     "Committed",
     "Entry",
+    "Erasure",
     "Feed",
     "FeedFigures",
     "Finding",
@@ -49,17 +56,24 @@ __all__ = [
     "Letters",
     "Loaded",
     "LoneRun",
+    "LostPet",
+    "Marks",
     "Move",
     "Moving",
     "Offer",
     "Partition",
+    "PartitionMarks",
     "PendingEntries",
     "PendingEntry",
+    "Picture",
+    "Pictures",
     "PlainStream",
     "Polled",
     "ProfileStore",
+    "PutBack",
     "Queue",
     "Reader",
+    "Rebuilding",
     "Replayed",
     "Retry",
     "SampleSize",

@@ -78,6 +78,30 @@ class AlbumStore:
             rows.update((image.decode(errors="replace"), row) for image, row in page.items())
         return rows if await self._gateway.read("load", "HGET", keys.album, _TOKEN) == token else None
 
+    async def snapshot(self, pet_id: str, name: str) -> bytes | None:
+        """An album as it was that is kept by this name for a job; None if there is none. Raises StoreUnavailableError,
+        BadStateError.
+        """
+        kept: bytes | None = await self._gateway.read("load", "HGET", self._gateway.keys.pet(pet_id).snapshots, name)
+        return kept or None  # empty: there is only its place
+
+    async def revive_view(self, pet_id: str, token: bytes, view: bytes, rest_of_view: bytes = b"") -> bytes:
+        """Puts a view back that had expired, as it is stored then: with the number of the pet's wants before the rest,
+        if there is a rest. Empty, and nothing done, if it is not the album of that token any more, or a view is there,
+        or one was dropped.
+
+        Raises StoreUnavailableError.
+        """
+        stored: bytes = await self._gateway.run(
+            scripts.REVIVE_VIEW,
+            pet_id=pet_id,
+            token=token,
+            new_view=view,
+            rest_of_view=rest_of_view,
+            view_life=self._settings.view_life,
+        )
+        return stored
+
     async def commit(self, consumer: str, commits: Sequence[Commit]) -> list[Committed | Exception]:
         """All of them in one round trip, in order, at most one a pet; what Redis refused of one stands in its place.
 

@@ -6,7 +6,7 @@ from sploot_clusterd.errors import PartitionMovedError, StoreUnavailableError
 from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.model import slots
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.gateway import Gateway
+from sploot_clusterd.store.gateway import Gateway, pairs
 
 _LETTERS_A_PAGE: Final = 100
 _EVENTS_A_PAGE: Final = 500
@@ -15,9 +15,10 @@ _EVENTS_A_PAGE: Final = 500
 class Erasure:
     """Where there are several partitions, all are gone through: a dead letter that names two pets lies with one."""
 
-    def __init__(self, gateway: Gateway, layout: Layout, *, feeds: bool) -> None:
-        """`feeds`: the change feed is told of erasures."""
+    def __init__(self, gateway: Gateway, layout: Layout, *, feeds: bool, remembers: bool = False) -> None:
+        """`feeds`: the change feed is told of erasures; `remembers`: history has to forget pets, too."""
         self._feeds = feeds
+        self._remembers = remembers
         self._gateway = gateway
         self._layout = layout
         self._models: list[bytes] = []
@@ -39,6 +40,23 @@ class Erasure:
         if self._layout.placing != placing:
             raise PartitionMovedError("the number of partitions changed meanwhile: erase the pet again")
         return bool(gone)
+
+    async def is_erasing(self, pet_id: str) -> bool:
+        """Whether history is still to forget the pet. Raises StoreUnavailableError."""
+        keys = self._layout.of(pet_id)
+        return bool(await self._gateway.at(keys).read("erase", "HEXISTS", keys.erasing, pet_id))
+
+    async def erasing(self, keys: Keys) -> dict[str, int]:
+        """Pets of a partition that history is still to forget, with when they were erased (ms). Raises
+        StoreUnavailableError.
+        """
+        found = pairs(await self._gateway.at(keys).read("erase", "HGETALL", keys.erasing))
+        return {pet.decode(errors="replace"): int(at) for pet, at in found.items() if at.isdigit()}
+
+    async def forgotten(self, keys: Keys, pet_id: str, at_ms: int) -> None:
+        """History has forgotten the pet, as of that erasure. Raises StoreUnavailableError."""
+        if (await self.erasing(keys)).get(pet_id) == at_ms:
+            await self._gateway.at(keys).command("erase", "HDEL", keys.erasing, pet_id)
 
     async def _note_origin(self, pet_id: str) -> None:
         """What producers added to the plain stream before now is not to be moved to the pet's partition any more.
@@ -65,6 +83,7 @@ class Erasure:
                 more_keys=samples,
                 pet_id=pet_id,
                 tells=int(self._feeds and is_its_own),
+                remembers=int(self._remembers and is_its_own),
                 slots=slots(pet_id),
                 models=models,
             )

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from sploot_clusterd.changes import Change, Event, Events, Kind
+from sploot_clusterd.changes import Change, DeadJob, Event, Events, Kind
 from sploot_clusterd.config import FeedSettings
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.keys import Layout
@@ -102,6 +102,7 @@ class _Stored(Struct):
     before: str
     after: str
     change: Raw
+    job: Raw = Raw()
 
 
 _stored: Final = msgspec.json.Decoder(_Stored).decode
@@ -123,6 +124,7 @@ def _event(event_id: str, raw: bytes) -> Event:
         stored.before,
         stored.after,
         change,
+        cast("DeadJob", stored.job) if stored.kind == "dead" else None,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from sploot_clusterd.store.script import Script
 
-_ALL_OF_A_PET: Final = "album images view wanted asked untold wants tellings"
+_ALL_OF_A_PET: Final = "album images view wanted asked untold dropped snapshots wants tellings"
 SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads", fenced=True)
 LOAD: Final = Script(
     "load",
@@ -46,7 +46,7 @@ DEAD_LETTER: Final = Script(
     "outcome",
     "stream attempts dead_letters letter_sizes letter_pets erased",
     "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id",
-    "letter",
+    "letter fed",
     fenced=True,
 )
 LIST_LETTERS: Final = Script(
@@ -63,12 +63,23 @@ DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_size
 ERASE: Final = Script(
     "erase",
     "erase",
-    "stream album images view erased dead_letters profiles wanted asked untold wants tellings feed feed_index",
-    "pet_id tells:int",
+    "stream album images view erased dead_letters profiles wanted asked untold dropped snapshots wants tellings feed "
+    "feed_index erasing",
+    "pet_id tells:int remembers:int",
     "slots models",
     fenced=True,
 )
-DROP_VIEW: Final = Script("drop_view", "view", "view", "pet_id", fenced=True)
+DROP_VIEW: Final = Script("drop_view", "view", "view dropped", "pet_id", fenced=True)
+REVIVE_VIEW: Final = Script(
+    "revive_view",
+    "view",
+    "album view dropped wanted",
+    "pet_id token:bytes new_view:bytes rest_of_view:bytes view_life:int",
+    fenced=True,
+)
+KEEP_SNAPSHOT: Final = Script(
+    "keep_snapshot", "submit", "snapshots erasing", "pet_id name snapshot:bytes life:int", repeatable=True, fenced=True
+)
 LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(
     "erase_letters", "erase", "dead_letters letter_sizes letter_pets", "pet_id cursor:bytes page_size:int", fenced=True
@@ -131,6 +142,23 @@ ADOPT_LETTERS: Final = Script(
     fenced=True,
 )
 RAISE_LAST_ID: Final = Script("raise_last_id", "upkeep", "stream", "least:bytes", repeatable=True, fenced=True)
+REBUILD_PARTITION: Final = Script(
+    "rebuild_partition",
+    "upkeep",
+    "stream erased feed feed_index",
+    "last_id event_id",
+    "marks",
+    repeatable=True,
+    fenced=True,
+)
+REBUILD_PET: Final = Script(
+    "rebuild_pet",
+    "upkeep",
+    "album images view erasing",
+    "pet_id kept_view:bytes view_life:int album_life:int",
+    "fields rows",
+    fenced=True,
+)
 FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group consumer:bytes")
 AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)

@@ -9,13 +9,16 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store.store import Store
 
 
-def run(settings: Settings, work: Callable[[Store], Awaitable[int]]) -> int:
-    """The exit code that `work` gives. Raises ClusterdError, where Redis cannot be reached too."""
+def run(settings: Settings, work: Callable[[Store], Awaitable[int]], *, checks: bool = True) -> int:
+    """The exit code that `work` gives; `checks`: after a look at how many partitions there are. Raises ClusterdError,
+    where Redis cannot be reached too.
+    """
 
     async def connected() -> int:
         store = Store.open(settings, Metrics())
         try:
-            await store.check_partitions()
+            if checks:
+                await store.check_partitions()
             return await work(store)
         finally:
             await store.close()

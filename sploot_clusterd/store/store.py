@@ -11,14 +11,17 @@ from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
+from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
+from sploot_clusterd.store.marks import Marks
 from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
+from sploot_clusterd.store.pictures import Pictures
 from sploot_clusterd.store.plain import PlainStream
 from sploot_clusterd.store.profiles import ProfileStore
 from sploot_clusterd.store.reader import Reader
@@ -55,6 +58,7 @@ class Store:
             maxlen=maxlen,
             follow=self.follow,
             feeds=settings.feed.enabled,
+            remembers=settings.history.url is not None,
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
@@ -62,6 +66,7 @@ class Store:
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)
         self.tenure = None if layout.is_one else Tenure(gateway, layout, settings)
+        self.charge = Charge(gateway, layout, settings, self.tenure)
         self.plain = None if layout.is_one else PlainStream(gateway, layout, settings, metrics)
         """Both only where there are several partitions."""
 
@@ -74,6 +79,14 @@ class Store:
     def of(self, pet_id: str) -> Partition:
         """The pet's partition."""
         return self.partitions[self.layout.number(pet_id)]
+
+    def pictures(self, number: int) -> Pictures:
+        """Of the pets of a partition."""
+        return Pictures(self.gateway.at(self.partitions[number].keys))
+
+    def marks(self, number: int) -> Marks:
+        """What a partition holds beside its pets."""
+        return Marks(self.gateway.at(self.partitions[number].keys), self.layout)
 
     @property
     def is_one_server(self) -> bool:

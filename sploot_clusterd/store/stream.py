@@ -1,5 +1,6 @@
 """The stream's consumer side: claiming, recording failures, setting jobs aside, and the figures of it."""
 
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
@@ -86,6 +87,8 @@ class Letter(NamedTuple):
     failed_at: str
     other_pet_id: str = ""
     """A second pet that the entry names, as where its envelope and its body differ."""
+    told: bytes | None = None
+    """What the feed is told, as JSON; None where the entry does not name its pet and its job by ids."""
 
 
 class Stats(NamedTuple):
@@ -99,7 +102,9 @@ class Stats(NamedTuple):
 class Stream:
     """One stream and one consumer group. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, settings: StreamSettings, metrics: Metrics) -> None:
+    def __init__(self, gateway: Gateway, settings: StreamSettings, metrics: Metrics, *, feeds: bool = False) -> None:
+        """`feeds`: the change feed is told of dead letters."""
+        self._feeds = feeds
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
@@ -188,8 +193,13 @@ class Stream:
 
     async def dead_letter(self, consumer: str, letter: Letter) -> bool:
         """Sets the job aside and settles its entry; False if there was nothing to keep (erased, or no longer ours)."""
+        fed: Sequence[Argument] = ()
+        if self._feeds and letter.told is not None:
+            fed = letter.told, int(time.time() * 1000)
+        keys = self._gateway.keys
         what, *dropped = await self._gateway.run(
             scripts.DEAD_LETTER,
+            more_keys=(keys.pet(letter.pet_id).album, keys.feed, keys.feed_index) if fed else (),
             group=self.group,
             consumer=consumer,
             entry=letter.entry,
@@ -199,6 +209,7 @@ class Stream:
             other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,
             letter=_letter_fields(letter),
+            fed=fed,
         )
         if what != b"ok":
             return False

@@ -85,9 +85,11 @@ class Transfer:
         """What keeps pets erased. Of a source without partitions they are marks of the plain stream from now on."""
         if not isinstance(source, PartitionKeys):
             await self._marks(source, source.erased, "origins")
+            await self._marks(source, source.erasing, "erasing")
             return
         await self._marks(source, source.erased, "erased")
         await self._marks(source, source.origins, "origins")
+        await self._marks(source, source.erasing, "erasing")
 
     async def _marks(self, source: Keys, key: str, name: str) -> None:
         async for page in self._gateway.at(source).scan("upkeep", key, _MARKS_A_PAGE):
@@ -195,7 +197,8 @@ class Transfer:
         states = await self._gateway.at(source).read("upkeep", "HGETALL", source.profiles)
         versions = [version.decode(errors="replace") for version in states[::2]]
         keys = [key for version in versions for key in (source.profile(version), *source.sample(version))]
-        keys += [source.attempts, source.wants, source.tellings, source.erased, source.profiles, source.learning]
+        keys += [source.attempts, source.wants, source.tellings, source.erased, source.erasing, source.profiles]
+        keys += [source.learning]
         keys += [source.dead_letters, source.letter_sizes, source.letter_pets, source.feed, source.feed_index]
         for key in keys:
             await self._gateway.at(source).command("upkeep", "UNLINK", key)

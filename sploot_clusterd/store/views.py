@@ -1,5 +1,6 @@
 """The web's half of the store: one read for a view, one script call for a submit, both shared by concurrent callers."""
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice, repeat
@@ -19,6 +20,8 @@ from sploot_clusterd.store.pet_reads import PetReads
 
 _VIEWS_A_READ: Final = 128
 _JOBS_A_SUBMIT: Final = 64
+_SNAPSHOT_LIVES: Final = 3600
+"""Seconds: longer than a job that fails is tried again."""
 _BYTES_A_SUBMIT: Final = 2**20
 """A script call holds up every other client of Redis: what takes longer than a few ms is cut into several."""
 
@@ -60,9 +63,10 @@ class ViewStore:
         maxlen: int,
         follow: Callable[[], Awaitable[None]],
         feeds: bool = False,
+        remembers: bool = False,
     ) -> None:
         """`maxlen` is how many unsettled entries a partition may hold; `follow` has the layout go by what is recorded
-        of it; `feeds` as `Erasure` takes it.
+        of it; `feeds` and `remembers` as `Erasure` takes them.
         """
         self._gateway = gateway
         self._layout = layout
@@ -70,7 +74,7 @@ class ViewStore:
         self._maxlen = maxlen
         self._follow = follow
         self._refused = metrics.backlog_refused
-        self._erasure = Erasure(gateway, layout, feeds=feeds)
+        self.erasure = Erasure(gateway, layout, feeds=feeds, remembers=remembers)
         self._reads = PetReads(gateway, layout, follow)
         self._views = self._shared(self._new_reads, layout.of)
         self._submits = self._shared(self._new_submits, lambda job: layout.of(job.pet_id))
@@ -151,11 +155,32 @@ class ViewStore:
         return await self._reads.has_album(pet_id)
 
     async def invalidate(self, pet_id: str) -> bool:
-        """Drops the view; True if there was one. The album stays. Raises StoreUnavailableError."""
-        if self._layout.is_one:
-            return bool(await self._gateway.command("view", "UNLINK", self._gateway.keys.view(pet_id)))
+        """Drops the view until the next job; True if there was one. The album stays. Raises StoreUnavailableError."""
         await self._know()
         return bool(await self._gateway.at(self._layout.of(pet_id)).run(scripts.DROP_VIEW, pet_id=pet_id))
+
+    async def is_erasing(self, pet_id: str) -> bool:
+        """Whether history is still to forget a pet that was erased. Raises StoreUnavailableError."""
+        return await self.erasure.is_erasing(pet_id)
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        """A place for an album as it was, by the name that is returned: an erasure takes it away; None where history is
+        still to forget the pet. Raises StoreUnavailableError.
+        """
+        name = secrets.token_hex(8)
+        return name if await self._keep(pet_id, name, b"") else None
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        """Puts an album as it was into its place, for the job that goes back to it: for an hour. False if the pet was
+        erased since the place was reserved. Raises StoreUnavailableError.
+        """
+        return await self._keep(pet_id, name, snapshot)
+
+    async def _keep(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        await self._know()
+        way, life = self._gateway.at(self._layout.of(pet_id)), _SNAPSHOT_LIVES
+        kept = await way.run(scripts.KEEP_SNAPSHOT, pet_id=pet_id, name=name, snapshot=snapshot, life=life)
+        return bool(kept)
 
     async def erase(self, pet_id: str) -> bool:
         """Removes all that is kept of a pet, its dead letters too; True if there was anything.
@@ -163,7 +188,7 @@ class ViewStore:
         Jobs accepted before it will not bring the pet back. Raises StoreUnavailableError: then ask again.
         """
         await self._know()
-        return await self._erasure.erase(pet_id)
+        return await self.erasure.erase(pet_id)
 
     async def ping(self) -> float:
         """Milliseconds of a round trip. Raises StoreUnavailableError, also where the consumer group is missing."""

@@ -10,7 +10,15 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
-from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, ClusterdError, StoreUnavailableError
+from sploot_clusterd.errors import (
+    BacklogFullError,
+    BadJobError,
+    BadStateError,
+    BusyError,
+    ClusterdError,
+    HistoryUnavailableError,
+    StoreUnavailableError,
+)
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -94,7 +102,7 @@ def refusal_of(error: Exception) -> RefusedError | None:
             return RefusedError(400, error.detail)
         case BadJobError():
             return RefusedError(422, error.detail)
-        case BacklogFullError() | BadStateError() | StoreUnavailableError():
+        case BacklogFullError() | BadStateError() | BusyError() | StoreUnavailableError() | HistoryUnavailableError():
             return RefusedError(503, str(error), {"Retry-After": _RETRY_AFTER_S})
         case _:
             return None

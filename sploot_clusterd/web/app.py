@@ -12,8 +12,11 @@ from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.past import Looking
+from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
+from sploot_clusterd.web.restoring import Restoring
 from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router
 
@@ -35,9 +38,14 @@ def build_app(
     router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
-    router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
+    router.add(
+        INTERNAL,
+        Handlers(behind.store, behind.expired, http, settings.limits, in_flight, remembers=behind.past is not None),
+    )
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(FEED, Feeding(behind.changes, in_flight))
+    router.add(PAST, Looking(behind.past))
+    router.add(RESTORE, Restoring(behind.store, behind.past, http, settings.limits, in_flight))
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 
 

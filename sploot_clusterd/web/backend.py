@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
+from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 
 
 class Questions(Protocol):
@@ -13,6 +14,16 @@ class Questions(Protocol):
         """The best questions as JSON; None if no job of the pet was ever applied, or the pet was erased since.
 
         Raises StoreUnavailableError, BadStateError.
+        """
+
+
+class Expired(Protocol):
+    """Views that expired."""
+
+    async def revive(self, pet_id: str) -> bytes | None:
+        """The pet's view, made anew of what is kept of the pet; None if nothing is.
+
+        Raises StoreUnavailableError, BadStateError, BusyError.
         """
 
 
@@ -31,6 +42,17 @@ class Backend(Protocol):
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether a job of the pet was ever applied, and the pet not erased since."""
+
+    async def is_erasing(self, pet_id: str) -> bool:
+        """Whether history is still to forget a pet that was erased."""
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        """A place for an album as it was, by its name; an erasure of the pet takes it away. None while history is to
+        forget the pet.
+        """
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        """Puts the album into its place, for the job that goes back to it; False if the place was taken away."""
 
     async def invalidate(self, pet_id: str) -> bool:
         """True if there was a view."""
@@ -56,10 +78,30 @@ class Changes(Protocol):
         """Until there is an event behind the newest one, or for so long."""
 
 
+class Past(Protocol):
+    """History. Every method may raise HistoryUnavailableError; each gives None where nothing is known."""
+
+    async def latest(self, pet_id: str) -> PastClusters | None: ...
+
+    async def version(self, pet_id: str, number: int) -> PastClusters | None: ...
+
+    async def versions(self, pet_id: str, before: str | None, at_ms: int | None, limit: int) -> PastVersions | None:
+        """At most so many before the id of an event, or until a time, the newest first."""
+
+    async def album(self, pet_id: str, version: int) -> PastAlbum | None:
+        """As of this version, else as of the last one before it of which the album was kept. Raises BadStateError."""
+
+    async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
+        """At most so many stays before the place of a page, the newest first."""
+
+
 class Behind(NamedTuple):
     """What stands behind the routes."""
 
     store: Backend
+    expired: Expired
     questions: Questions
     changes: Changes | None = None
     """None where they are not fed."""
+    past: Past | None = None
+    """None where no history is kept."""

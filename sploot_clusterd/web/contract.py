@@ -66,6 +66,10 @@ class Erased(Struct):
     status: Literal["erased", "noop"]
 
 
+class Pending(Struct):
+    status: Literal["pending"]
+
+
 class RedisHealth(Struct):
     status: Literal["ok"]
     ping_ms: Annotated[float, Meta(ge=0.0)]

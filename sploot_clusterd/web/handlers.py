@@ -1,6 +1,7 @@
 """What callers may ask under /internal: a method a route. Each gives an answer or raises; `routing` does the rest."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,12 +17,15 @@ from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
 from sploot_clusterd.web.auth import may
-from sploot_clusterd.web.backend import Backend
+from sploot_clusterd.web.backend import Backend, Expired
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
 
 T = TypeVar("T")
 
+_FORGOTTEN_WITHIN: Final = 2.0
+"""Seconds until a DELETE says that history has still to follow."""
+_LOOK_EVERY: Final = 0.05
 _LARGE: Final = 256 * 1024
 """Bytes. Below it decoding takes a millisecond or two, hardly more than to hand it to a thread."""
 
@@ -29,8 +33,20 @@ _LARGE: Final = 256 * 1024
 class Handlers:
     """Those that need the store. A path's ids come checked."""
 
-    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight) -> None:
+    def __init__(
+        self,
+        store: Backend,
+        expired: Expired,
+        http: HttpSettings,
+        limits: LimitsSettings,
+        in_flight: InFlight,
+        *,
+        remembers: bool,
+    ) -> None:
+        """`remembers`: there is a history, which forgets erased pets too."""
         self._store = store
+        self._remembers = remembers
+        self._expired = expired
         self._in_flight = in_flight
         self._http = http
         self._limits = limits
@@ -38,8 +54,10 @@ class Handlers:
         self._decoding = asyncio.Lock()
 
     async def view(self, request: web.BaseRequest, pet_id: str) -> Response:
-        """The stored view, byte for byte, with a strong ETag of them."""
+        """The stored view, byte for byte, with a strong ETag of them. One that expired is stored again first."""
         stored = await self._store.view(pet_id)
+        if stored is None:
+            stored = await self._expired.revive(pet_id)
         if stored is None:
             raise RefusedError(404, "cluster state not found")
         return self._etags.answer(request, pet_id, stored)
@@ -77,9 +95,21 @@ class Handlers:
         return answer({"status": "removed" if removed else "noop"}, 202)
 
     async def erase(self, _request: web.BaseRequest, pet_id: str) -> Response:
-        """Nothing is kept of the pet."""
+        """Nothing is kept of the pet; 202 says that history, where there is one, has still to follow."""
         erased = await self._store.erase(pet_id)
+        if self._remembers and not await self._is_forgotten(pet_id):
+            return answer({"status": "pending"}, 202)
         return answer({"status": "erased" if erased else "noop"})
+
+    async def _is_forgotten(self, pet_id: str) -> bool:
+        """By history, within some time. Who writes it does so as soon as it hears of the erasure."""
+        deadline = time.monotonic() + _FORGOTTEN_WITHIN
+        with self._in_flight.client_awaited():
+            while await self._store.is_erasing(pet_id):
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(_LOOK_EVERY)
+        return True
 
     async def redis_health(self, _request: web.BaseRequest) -> Response:
         """Asks Redis now."""

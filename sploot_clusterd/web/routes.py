@@ -10,6 +10,7 @@ from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
+from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -114,7 +115,7 @@ INTERNAL: Final = (
         {
             200: Answer("The view, as it was stored.", contract.VIEW, ("ETag",)),
             304: Answer("The view is the one that If-None-Match names.", headers=("ETag",)),
-            404: refused("There is no view, or it expired.", "cluster state not found"),
+            404: refused("There is no view.", "cluster state not found"),
             422: _BAD_ID,
         },
     ),
@@ -151,7 +152,13 @@ INTERNAL: Final = (
         "erase",
         Handlers.erase,
         "Forget a pet: album, view, dead letters; jobs accepted before do not bring it back.",
-        {200: Answer("Done.", contract.Erased("erased")), 422: _BAD_ID},
+        {
+            200: Answer("Done.", contract.Erased("erased")),
+            202: Answer(
+                "Done, but for history, whose database does not answer: it follows.", contract.Pending("pending")
+            ),
+            422: _BAD_ID,
+        },
     ),
     Route(
         "GET",
@@ -227,4 +234,13 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *FEED, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    *PROBES,
+    *DOCUMENT,
+    *INTERNAL,
+    *QUESTIONS,
+    *FEED,
+    *PAST,
+    *RESTORE,
+    *METRICS,
+)

@@ -10,9 +10,11 @@ from sploot_clusterd.wire.requests import (
     check_id,
     decode_corrections,
     decode_request,
+    decode_restore,
     encode_envelope,
     encode_fetched,
     encode_request,
+    encode_restore,
     query_decoder,
 )
 from sploot_clusterd.wire.vectors import packed
@@ -23,9 +25,11 @@ __all__ = [
     "decode_corrections",
     "decode_entry",
     "decode_request",
+    "decode_restore",
     "encode_envelope",
     "encode_fetched",
     "encode_request",
+    "encode_restore",
     "first_place",
     "flat_payload",
     "named_ids",

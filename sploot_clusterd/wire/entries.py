@@ -1,7 +1,7 @@
 """Stream entries: in any of the accepted forms in, a checked job out."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -9,6 +9,7 @@ from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.entry_ids import HIGHEST_ID, EntryId
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Envelope, FetchedKind, Job, JobPayload, JobRequest
+from sploot_clusterd.snapshot import Restore
 from sploot_clusterd.wire.decoding import decoded, must_be_json
 from sploot_clusterd.wire.limits import check_limits
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -26,6 +27,15 @@ class _Fields(msgspec.Struct):
     """A flat entry's fields in JSON: the form in which a dead letter of one can be replayed."""
 
     fields: dict[str, str]
+
+
+class _Told(NamedTuple):
+    """What an entry tells: the request, its job id, what it is of what we fetched, where it goes back to."""
+
+    request: JobRequest
+    job_id: str | None
+    fetched: FetchedKind | None = None
+    restore: Restore | None = None
 
 
 _LONGEST_NAME: Final = 64
@@ -52,12 +62,13 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     for name, value in fields.items():
         where = "the body" if name == b"payload" else name.decode(errors="replace")[:_LONGEST_NAME]
         check_amount(value, limits, where, wrapped=True)
-    request, job_id, fetched = (*_from_flat(texts(fields)), None) if raw is None else _from_json(raw)
+    told = _Told(*_from_flat(texts(fields))) if raw is None else _from_json(raw)
+    request = told.request
     check_limits(request, limits)
     payload = request.payload or JobPayload()
     return Job(
         pet_id=request.pet_id,
-        job_id=job_id or str(sequence),
+        job_id=told.job_id or str(sequence),
         sequence=sequence,
         force=bool(request.force),
         image_ids=payload.image_ids or (),
@@ -69,7 +80,8 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         removed=payload.removed_image_ids or (),
         corrections=payload.corrections or (),
         trace=_trace(request.metadata),
-        fetched=fetched,
+        fetched=told.fetched,
+        restore=told.restore,
     )
 
 
@@ -100,10 +112,8 @@ def first_id(entry_id: EntryId, text: bytes | None) -> EntryId:
         raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
 
 
-def _from_json(raw: bytes) -> tuple[JobRequest, str | None, FetchedKind | None]:
-    """The request in `payload`, its job id, and what it is of what we fetched. Our own form is tried first: it is
-    nearly all of the traffic.
-    """
+def _from_json(raw: bytes) -> _Told:
+    """What `payload` tells. Our own form is tried first: it is nearly all of the traffic."""
     try:
         envelope = _envelope.decode(raw)
     except (ValueError, RecursionError):
@@ -112,22 +122,22 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None, FetchedKind | None]:
         check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
-        return *_from_flat(decoded(_fields, raw).fields), None
+        return _Told(*_from_flat(decoded(_fields, raw).fields))
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
         check_nesting(raw, around=1)
         return _opened(decoded(_envelope, raw))
     check_nesting(raw)
     request = decoded(_request, raw)
-    return request, request.job_id, None
+    return _Told(request, request.job_id)
 
 
-def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, FetchedKind | None]:
+def _opened(envelope: Envelope) -> _Told:
     request = envelope.payload
     if envelope.pet_id != request.pet_id:
         raise BadJobError(
             "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
         )
-    return request, request.job_id or envelope.job_id, envelope.fetched
+    return _Told(request, request.job_id or envelope.job_id, envelope.fetched, envelope.restore)
 
 
 def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:

@@ -18,7 +18,10 @@ from sploot_clusterd.model import (
     JobPayload,
     JobRequest,
     OutgoingEnvelope,
+    RestoreEnvelope,
+    RestoreRequest,
 )
+from sploot_clusterd.snapshot import Restore
 from sploot_clusterd.wire.decoding import decoded
 from sploot_clusterd.wire.limits import check_corrections, check_limits
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -26,6 +29,7 @@ from sploot_clusterd.wire.vectors import insights
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
+_restore: Final = msgspec.json.Decoder(RestoreRequest)
 _encoder: Final = msgspec.json.Encoder()
 _id: Final = re.compile(ID_PATTERN)
 _named_id: Final = re.compile(NAMED_ID_PATTERN)
@@ -71,6 +75,23 @@ def encode_fetched(request: JobRequest, job_id: str, kind: FetchedKind, now: dat
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     body = msgspec.Raw(encode_request(request))
     return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, body, f"{stamp}Z", fetched=kind))
+
+
+def decode_restore(pet_id: str, body: bytes, limits: LimitsSettings) -> RestoreRequest:
+    """The body that asks for a former version of the pet. Raises BadJobError, as above."""
+    if not _id.match(pet_id):
+        raise BadJobError("invalid", f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
+    check_amount(body, limits)
+    request = decoded(_restore, body)
+    check_limits(JobRequest(pet_id, request.job_id), limits)
+    return request
+
+
+def encode_restore(pet_id: str, job_id: str, restore: Restore, now: datetime) -> bytes:
+    """What the stream carries of a job that goes back to a former version."""
+    stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    body = msgspec.Raw(encode_request(JobRequest(pet_id, job_id, reason="restore")))
+    return _encoder.encode(RestoreEnvelope(job_id, pet_id, body, f"{stamp}Z", restore=restore))
 
 
 def check_id(name: str, text: str, limits: LimitsSettings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PREFIXES = ("CLUSTER", "HTTP_", "WORKER_", "INTERNAL_", "REDIS_", "STORAGE_", "ENVIRONMENT", "LOG_")
+PREFIXES = ("CLUSTER", "HTTP_", "WORKER_", "INTERNAL_", "REDIS_", "STORAGE_", "DATABASE_", "ENVIRONMENT", "LOG_")
 
 
 @pytest.fixture(autouse=True)

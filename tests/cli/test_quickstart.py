@@ -101,7 +101,35 @@ def test_a_directory_may_have_any_name(directory, ran, capsys):
     assert quickstart.run(odd, None) == 0
     url = ran[0].redis.url.reveal()
     assert address_of(ran[0].redis).path == str(odd / "redis.sock")
-    assert f"Redis    {url}\n" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert f"Redis    {url}\n" in printed.out
+    assert "no history is kept" in printed.err
+
+
+def test_history_is_kept_beside_redis(directory, ran):
+    assert quickstart.run(directory, None) == 0
+    (settings,) = ran
+    file = directory / "history.sqlite3"
+    assert settings.history.url.reveal() == f"sqlite:///{file}"
+    assert (settings.feed.enabled, file.exists()) == (True, True)
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DATABASE_URL", "postgresql://elsewhere/history"), ("FEED_ENABLED", "false")]
+)
+def test_history_is_as_it_is_configured(directory, ran, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    assert quickstart.run(directory, None) == 0
+    url = ran[0].history.url
+    assert (url.reveal() if url else "false") == value
+    assert not (directory / "history.sqlite3").exists()
+
+
+def test_without_what_history_needs_there_is_none(directory, ran, monkeypatch):
+    monkeypatch.setattr("sploot_clusterd.history.find_spec", lambda _: None)
+    assert quickstart.run(directory, None) == 0
+    assert (ran[0].history.url, ran[0].feed.enabled) == (None, False)
 
 
 def test_it_says_where_it_listens_and_how_to_try_it(directory, ran, capsys):

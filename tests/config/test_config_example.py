@@ -34,6 +34,7 @@ def test_settings_that_are_commented_out_are_the_ones_without_a_default(tmp_path
     text = EXAMPLE.read_text()
     whole = re.sub(r"\n(\w+_)?tokens? = .*", "", UNSET.sub("", text)).replace("ssl = false", "ssl = true")
     whole = whole.replace("redis://127.0.0.1:6379/0", "redis+sentinel://127.0.0.1/mymaster")
+    whole = re.sub(r"(?<=\n\[feed\]\n)(?s:(.*?\n))enabled = false", r"\1enabled = true", whole)
     whole = re.sub(r"/etc/ssl/\w+-ca.pem", __file__, whole)
     token = tmp_path / "token"
     token.write_text("a-token-of-some-length\n")

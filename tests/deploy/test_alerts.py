@@ -80,6 +80,7 @@ def test_what_an_increase_is_asked_of_starts_at_zero(rules):
     metrics.restarts.labels("reclaim")  # as the supervisor does for each of its tasks
     metrics.insights_bad_answers.labels("shape")  # as the upstream does for each reason
     metrics.insights_requests.labels("insight", "missing")  # a hundred of them have to come, so the first may be lost
+    metrics.history_events.labels("refused")  # as who writes history does
     present = {sample.name for family in metrics.registry.collect() for sample in family.samples}
     asked = {name for rule in rules for name in re.findall(r"increase\((\w+)", rule["expr"])}
     assert asked

@@ -22,6 +22,7 @@ from sploot_clusterd.engine import (
 from sploot_clusterd.engine.album import Member
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.model import FloatVector, Insight, Job
+from sploot_clusterd.snapshot import Snapshot
 
 START_MS = 1_700_000_000_000
 
@@ -72,9 +73,11 @@ class Pet:
     loaded_all: int = 0
     profiles: Profiles = NO_PROFILES
     with_faces: bool = False
+    snapshots: dict[str, Snapshot | None] = field(default_factory=dict)
 
     def apply(self, *jobs: Job, now_ms: int = START_MS, with_wants: bool = False) -> Applied:
         how = {"profiles": self.profiles, "with_wants": with_wants, "with_faces": self.with_faces}
+        how |= {"snapshots": self.snapshots}
         rows = self.rows(images_named(jobs))
         try:
             applied = apply(self.album, jobs, rows, self.params, now_ms, **how)
@@ -92,6 +95,12 @@ class Pet:
         if names is None:
             return {name[2:].decode(): raw for name, raw in self.fields.items() if name.startswith(b"r:")}
         return {name: self.fields[row_field(name)] for name in names if row_field(name) in self.fields}
+
+    def snapshot(self) -> str:
+        """Keeps the album as it is now. Returns the name to go back to it by."""
+        name = f"snapshot-{len(self.snapshots)}"
+        self.snapshots[name] = Snapshot(self.tables(), self.rows())
+        return name
 
     def reload(self) -> Album:
         """Forgets the album in memory and reads it back from its hash."""

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.changes import MOST_JOBS, Change, encode_change
+from sploot_clusterd.changes import MOST_JOBS, Change, encode_told
 from sploot_clusterd.engine import Params, new_album, news_of, render
 from sploot_clusterd.model import Merge, Move, Rename, Split
 from tests.engine.histories import SMALL, histories
@@ -36,7 +36,7 @@ def test_replayed_it_is_what_the_view_shows(history, reloads, with_faces):
             pet.reload()
         change = news(pet, each)
         shown = view(pet.album, SMALL)
-        known.apply(msgspec.json.decode(encode_change(change)))
+        known.apply(msgspec.json.decode(encode_told(change)))
         assert known == Replayed.of(shown)
         assert change.version == shown["version"]
         figures = change.num_clusters, change.num_images, change.num_unclustered

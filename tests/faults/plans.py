@@ -8,6 +8,7 @@ from tests.faults import (
     crashes,
     failover,
     fairness,
+    history,
     insights,
     keyspace,
     kills,
@@ -142,6 +143,20 @@ _INSIGHTS = (
     Plan("DELETE of a pet while insights are out", insights.erased, Size(150, 100, 2), Size(1500, 100, 10)),
     Plan("kill -9 of Redis, answers on the wire", insights.redis_killed, Size(150, 100, 1), Size(1500, 100, 6)),
 )
+_HISTORY = (
+    Plan(
+        "history in SQLite: kills, and a locked file",
+        history.in_sqlite,
+        Size(400, 80, 4, 3.0),
+        Size(20_000, 200, 8, 60.0),
+    ),
+    Plan(
+        "history in PostgreSQL: kills, lost replies, restarts",
+        history.in_postgres,
+        Size(400, 60, 5, 3.0),
+        Size(20_000, 200, 10, 60.0),
+    ),
+)
 KILLS_AND_LOSSES = frozenset({*_KILLS, *_NETWORK})
 """The heart of it, which the README's test command runs in small; the others wait for `pytest -m faults`."""
-PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_CLUSTER, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS)
+PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_CLUSTER, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS, *_HISTORY)

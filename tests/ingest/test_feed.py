@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from sploot_clusterd.changes import Change, Event
+from sploot_clusterd.changes import Change, DeadJob, Event
 from sploot_clusterd.engine import Params
 from tests.support.replaying import Replayed
 from tests.support.side import Side, image, opened_side
@@ -67,12 +67,47 @@ async def test_a_job_that_says_nothing_is_told_with_the_version_that_stays(side:
     assert second.before == first.after
 
 
-async def test_a_job_that_cannot_be_applied_is_not_told(side: Side):
+async def test_a_job_that_cannot_be_applied_is_told_as_a_dead_one(side: Side):
     await side.add(job_id="good", payload=image("a", 1.0, 0.0))
-    await side.add(job_id="bad", payload=image("b", 1.0, 0.0, 0.0))
+    key = await side.add(job_id="bad", payload=image("b", 1.0, 0.0, 0.0))
     await side.run()
-    assert [each.jobs for each in await changes(side)] == [["good"]]
+    applied, dead = sorted(await events(side), key=lambda each: each.kind)
+    (letter,) = await side.letters()
+    assert (dead.kind, dead.pet_id, dead.change) == ("dead", "pet", None)
+    assert dead.before == dead.after
+    job = msgspec.json.decode(bytes(dead.job), type=DeadJob)
+    assert job == DeadJob("bad", "dimension", letter[b"error"].decode(), 0, key.decode())
+    assert {dead.sequence, applied.sequence} == {1, 2}
+
+
+async def test_a_dead_event_leaves_the_chain_of_tokens_as_it_is(side: Side):
+    await side.add(job_id="one")
+    await side.run()
+    await side.add(job_id="bad", payload={"image_ids": "none"})
+    await side.run()
+    await side.add(job_id="two", payload={"image_ids": ["other"]})
+    await side.run()
+    first, dead, second = await events(side)
+    assert (first.after, dead.after, second.before) == (first.after,) * 3
+    assert dead.incarnation == first.incarnation
+    assert [each.kind for each in (first, dead, second)] == ["changed", "dead", "changed"]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"no json", b'{"pet_id": "pet", "payload": 1}', b'{"pet_id": "p\\"t", "job_id": "job"}']
+)
+async def test_what_names_no_pet_and_job_by_ids_is_a_dead_letter_without_an_event(side: Side, payload: bytes):
+    await side.raw(payload)
+    await side.run()
     assert len(await side.letters()) == 1
+    assert await events(side) == []
+
+
+async def test_nothing_of_a_dead_job_outlasts_its_pet(side: Side):
+    await side.add(job_id="bad", payload={"image_ids": "none"})
+    await side.run()
+    await side.store.views.erase("pet")
+    assert [each.kind for each in await events(side)] == ["erased"]
 
 
 async def test_jobs_from_before_an_erasure_are_not_told(side: Side):

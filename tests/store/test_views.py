@@ -121,6 +121,8 @@ async def test_erase_removes_every_key_and_the_dead_letters(views: ViewStore, re
     await redis.set(pet.view, b"v")
     await redis.hset(pet.album, "token", "t.1")
     await redis.hset(pet.images, "img", "row")
+    await redis.set(pet.dropped, 1)
+    await redis.hset(pet.snapshots, "restore", "bytes")
     for n in range(250):
         await redis.xadd(keys.dead_letters, {"payload": "x", "pet_id": "pet" if n % 2 else "other"})
     assert await views.erase("pet") is True

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.keys import Layout, PetKeys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Carried, Entry, Letter, Store
 from sploot_clusterd.wire import CARRIED_ATTEMPTS
@@ -17,7 +17,7 @@ ERASED = PETS[:6]
 """Of whom a job waits that was accepted before the DELETE."""
 FAILED = PETS[3:12]
 """Of whom a job was read and failed twice."""
-KINDS = ("album", "images", "view", "wanted", "asked", "untold")
+KINDS = PetKeys._fields
 
 
 class Opens:
@@ -81,7 +81,7 @@ async def sow(redis: Redis, store: Store) -> None:
         await set_aside(redis, store, pet)
     for n, pet in enumerate(PETS):
         keys = store.layout.of(pet)
-        album, images, view, wanted, asked, untold = keys.pet(pet)
+        album, images, view, wanted, asked, untold, dropped, snapshots = keys.pet(pet)
         await redis.hset(album, mapping={"token": f"t.{n}", "head": bytes(range(n))})
         await redis.hset(images, mapping={f"img-{m}": bytes(m) for m in range(n)} or {"img": b""})
         await redis.set(view, b'{"pet_id":"%s","clusters":[]}' % pet.encode(), ex=1000)
@@ -92,6 +92,9 @@ async def sow(redis: Redis, store: Store) -> None:
         if n % 3:
             await redis.hset(untold, "img", "{}")
             await redis.zadd(keys.tellings, {pet: 7 + n})
+        if n % 5 == 0:
+            await redis.set(dropped, 1, ex=1000)
+            await redis.hset(snapshots, "restore", bytes(range(n)))
         await redis.xadd(keys.stream, {"pet_id": pet, "image_ids": f'["first-{n}"]'})
     await fail(redis, store)
     for pet in ERASED:

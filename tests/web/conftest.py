@@ -29,17 +29,24 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Starts a server; keywords change settings of `http`, `store` takes another store; the feed may be off."""
+    """Starts a server; keywords change settings of `http`, `store` takes another store; feed and history may be off."""
     running: list[Service] = []
 
-    async def start(store: Any = None, shutdown_timeout: float = 1.0, *, feeds: bool = True, **http: Any) -> Service:
+    async def start(
+        store: Any = None, shutdown_timeout: float = 1.0, *, feeds: bool = True, keeps: bool = True, **http: Any
+    ) -> Service:
         settings = Settings()
         settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
         store = store or FakeStore(views={"pet_123": VIEW})
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         app = build_app(
-            Behind(store, fake, fake if feeds else None), live, settings, metrics, health, in_flight=in_flight
+            Behind(store, fake, fake, fake if feeds else None, fake if keeps else None),
+            live,
+            settings,
+            metrics,
+            health,
+            in_flight=in_flight,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

@@ -11,6 +11,7 @@ from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.web import HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
@@ -32,13 +33,18 @@ CORRECTING = (
     b'{"pet_id":"pet_123","payload":{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"x"}]}}'
 )
 """A job with corrections."""
+RESTORE = b'{"version":3}'
 CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","label":"On the beach"}]}'
 
 
+PAST = PastClusters("pet_123", 3, "a", "a.3", "1970-01-01T00:00:05.000Z", True, 0, 0, 0, [], [], None)
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
 
 
-GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
+PARAMETERS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001"}
+GUARDED = [
+    (route.method, PARAMETER.sub(lambda each: PARAMETERS[each[1]], route.path)) for route in ROUTES if route.guarded
+]
 """Method and path of each route that wants a token."""
 
 
@@ -55,28 +61,40 @@ def token_for(scope: Scope) -> str:
 
 def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
-    return CORRECTIONS if path.endswith("/corrections") else JOB
+    return {"corrections": CORRECTIONS, "restore": RESTORE}.get(path.rpartition("/")[2], JOB)
 
 
 @dataclass
 class FakeStore:
-    """The web's half of the store, who works out questions, and who knows what changed.
+    """The web's half of the store, who works out questions, who knows what changed, and what was.
 
     `error` is raised by whatever is called next; a batch has `room` before it.
     """
 
     views: dict[str, bytes] = field(default_factory=dict)
+    expired: dict[str, bytes] = field(default_factory=dict)
+    snapshots: dict[str, bytes] = field(default_factory=dict)
+    erasing: dict[str, int] = field(default_factory=dict)
+    """For how many looks history still knows a pet."""
+    looks: int = 0
+    at_keep: Callable[[], None] = lambda: None
     jobs: list[bytes] = field(default_factory=list)
     error: Exception | None = None
     room: int = 0
     partitions: int = 2
     events: list[Event] = field(default_factory=lambda: [EVENT])
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    """Of history."""
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
 
     async def view(self, pet_id: str) -> bytes | None:
         self._fail()
         return self.views.get(pet_id)
+
+    async def revive(self, pet_id: str) -> bytes | None:
+        self._fail()
+        return self.expired.get(pet_id)
 
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
@@ -89,6 +107,24 @@ class FakeStore:
         places = ["", *(event.id for event in events)]
         found = events[places.index(place) :] if place in places else []
         return Events(found[:most], places[-1], place in places)
+
+    async def latest(self, pet_id: str) -> PastClusters | None:
+        self._fail()
+        return PAST if pet_id in self.views else None
+
+    async def version(self, pet_id: str, number: int) -> PastClusters | None:
+        self._fail()
+        return PAST if pet_id in self.views and number == PAST.version else None
+
+    async def versions(self, pet_id: str, before: str | None, at_ms: int | None, limit: int) -> PastVersions | None:
+        self._fail()
+        self.asked.append((before, at_ms, limit))
+        return PastVersions(pet_id, [], None) if pet_id in self.views else None
+
+    async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
+        self._fail()
+        self.asked.append((before, limit))
+        return Whereabouts(image_id, [], None) if image_id == "img_001" else None
 
     async def wait_beyond(self, partition: int, newest: str, seconds: float) -> None:
         self.waited.append((partition, newest, seconds))
@@ -111,6 +147,31 @@ class FakeStore:
     async def has_album(self, pet_id: str) -> bool:
         self._fail()
         return pet_id in self.views
+
+    async def is_erasing(self, pet_id: str) -> bool:
+        self._fail()
+        self.looks += 1
+        return pet_id in self.erasing and self.looks <= self.erasing[pet_id]
+
+    async def reserve_snapshot(self, pet_id: str) -> str | None:
+        self._fail()
+        if pet_id in self.erasing:
+            return None
+        self.snapshots[pet_id] = b""
+        return "a-name"
+
+    async def keep_snapshot(self, pet_id: str, name: str, snapshot: bytes) -> bool:
+        self._fail()
+        assert name == "a-name"
+        self.at_keep()
+        if pet_id in self.snapshots:
+            self.snapshots[pet_id] = snapshot
+        return pet_id in self.snapshots
+
+    async def album(self, pet_id: str, version: int) -> PastAlbum | None:
+        """There is one of version 3."""
+        self._fail()
+        return PastAlbum(3, b"an album") if pet_id in self.views and version >= 3 else None
 
     async def invalidate(self, pet_id: str) -> bool:
         self._fail()

@@ -12,7 +12,14 @@ from aiohttp import ClientSession
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import (
+    BacklogFullError,
+    BadJobError,
+    BadStateError,
+    HistoryUnavailableError,
+    LookupsExceededError,
+    StoreUnavailableError,
+)
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
@@ -57,11 +64,19 @@ def test_every_status_that_the_code_gives_is_there(document: dict[str, Any]):
     assert "405" in document["info"]["description"]
 
 
-def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **headers: str) -> bytes:
+def asked(
+    operation: str,
+    body: bytes | None = None,
+    pet_id: str = "pet_123",
+    *,
+    version: str = "3",
+    image_id: str = "img_001",
+    **headers: str,
+) -> bytes:
     method, _, path = operation.partition(" ")
     if body is None:
         body = body_for(path) if method == "POST" else b""
-    return raw(method, path.format(pet_id=pet_id), body, **headers)
+    return raw(method, path.format(pet_id=pet_id, version=version, image_id=image_id), body, **headers)
 
 
 def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
@@ -83,6 +98,9 @@ SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corr
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
 FEED = "GET /internal/feed"
+LATEST, WAS, VERSION = (f"GET {PET}/clusters/{which}" for which in ("latest", "history", "{version}"))
+IMAGE = "GET /internal/images/{image_id}/clusters"
+BACK = f"POST {PET}/restore"
 FULL = BacklogFullError("full")
 
 
@@ -123,6 +141,26 @@ ANSWERS = [
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),
     Case(FEED, 422, asked(f"{FEED}?partition=2")),
     Case(FEED, 422, asked(f"{FEED}?after=x")),
+    Case(LATEST, 200, asked(LATEST)),
+    Case(LATEST, 404, asked(LATEST, pet_id="pet_9")),
+    Case(LATEST, 503, asked(LATEST), LookupsExceededError()),
+    Case(WAS, 200, asked(f"{WAS}?before=17-1&at=2025-11-27T02:20:00Z&limit=1000")),
+    Case(WAS, 404, asked(WAS, pet_id="pet_9")),
+    Case(WAS, 422, asked(f"{WAS}?before=17")),
+    Case(WAS, 422, asked(f"{WAS}?at=2025-11-27T02:20:00")),
+    Case(WAS, 503, asked(WAS), HistoryUnavailableError()),
+    Case(VERSION, 200, asked(VERSION)),
+    Case(VERSION, 404, asked(VERSION, version="4")),
+    Case(VERSION, 422, asked(VERSION, version="x")),
+    Case(VERSION, 422, asked(VERSION, version="9" * 16)),
+    Case(IMAGE, 200, asked(f"{IMAGE}?before=5&limit=7")),
+    Case(IMAGE, 404, asked(IMAGE, image_id="img_9")),
+    Case(IMAGE, 422, asked(f"{IMAGE}?before=0")),
+    Case(BACK, 202, asked(BACK)),
+    Case(BACK, 404, asked(BACK, pet_id="pet_9")),
+    Case(BACK, 404, asked(BACK, b'{"version": 4}')),
+    Case(BACK, 422, asked(BACK, b'{"version": 0}')),
+    Case(BACK, 503, asked(BACK), HistoryUnavailableError()),
     Case(INVALIDATE, 202, asked(INVALIDATE)),
     Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
     Case(ERASE, 200, asked(ERASE)),
@@ -158,7 +196,7 @@ def common_answers(operation: str) -> dict[int, bytes]:
         requests |= {408: asked(operation, b"{", Content_Length="9"), 413: asked(operation, Content_Length="9999")}
         requests |= {415: asked(operation, Content_Encoding="gzip")}
     if "{" in route.path:
-        requests |= {422: asked(operation, pet_id="a%20b")}
+        requests |= {422: asked(operation, pet_id="a%20b", image_id="a%20b")}
     if operation == BATCH:
         del requests[503]  # it is told line by line
     return requests
@@ -175,7 +213,7 @@ async def test_a_common_answer_is_as_documented(document: dict[str, Any], busy: 
 
 
 def test_every_documented_answer_was_seen(document: dict[str, Any]):
-    """By the two tests above, those of the view and of the document, and those of connections (503)."""
+    """By the two tests above, those of the view, the document, what is off or pending, and of connections (503)."""
     seen = {(case.operation, case.status) for case in ANSWERS} | {(VIEW, 200), ("GET /openapi.json", 200)}
     seen |= {(name, status) for name in SERVED for status in common_answers(name)}
     documented = {
@@ -184,7 +222,9 @@ def test_every_documented_answer_was_seen(document: dict[str, Any]):
     assert seen <= documented
     left = {(name, status) for name, status in documented - seen if name != "GET /metrics"}
     probes = ("GET /healthz", "GET /readyz", "GET /openapi.json")
-    assert left == {(BATCH, 503), (FEED, 501), *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
+    off = ((name, 501) for name in (FEED, LATEST, WAS, VERSION, IMAGE, BACK))
+    pending = {(ERASE, 202)}
+    assert left == {(BATCH, 503), *pending, *off, *((name, 500) for name in probes), (probes[0], 503), (probes[2], 503)}
 
 
 async def test_it_is_served_without_a_token(service: Service, client: ClientSession, document: dict[str, Any]):

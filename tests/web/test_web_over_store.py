@@ -63,10 +63,3 @@ async def test_readers_who_come_together_each_get_their_own(over_store: Service,
 async def test_a_pet_without_an_album_has_nothing_to_correct(over_store: Service):
     reply = await over_store.send(raw("POST", "/internal/pets/pet_123/corrections", CORRECTIONS))
     assert reply.status == 404
-
-
-async def test_an_invalidated_view_is_gone(over_store: Service, stored: FakeStrictRedis):
-    stored.set(f"{NAMESPACE}:state:pet_123", VIEW)
-    replies = [await over_store.send(raw("POST", "/internal/pets/pet_123/invalidate")) for _ in range(2)]
-    assert [json.loads(reply.body) for reply in replies] == [{"status": "removed"}, {"status": "noop"}]
-    assert (await over_store.send(raw("GET", CLUSTERS))).status == 404

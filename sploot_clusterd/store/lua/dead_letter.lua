@@ -1,15 +1,22 @@
 -- Set a job aside with the reason, and settle its entry.
--- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased
+-- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased; then, where the feed is told, the pet's album,
+--       feed and feed_index
 -- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or '';
---       first_id; the list letter, as field, value
+--       first_id; the lists letter, as field, value; fed: where the feed is told, of which job, as JSON, and when, in ms
 -- Reply {'ok', dead letters that the cap dropped}; {'erased'} if either pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
 local stream, attempts, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 6)
 local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id = unpack(ARGV, 1, 8)
-local letter = lists_after(8, 1)
+local letter, fed = lists_after(8, 2)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
 check_index(dead_letters, letter_sizes, letter_pets)
+local album, feed, feed_index = KEYS[7], KEYS[8], KEYS[9]
+local feed_length, known, held
+if feed then
+  feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
+  held = redis.call('HMGET', album, 'token', 'incarnation')
+end
 local pending = pending_entry(stream, group, entry)
 local gone = #redis.call('XRANGE', stream, entry, entry) == 0
 -- Whose entry it is matters only while there is something to run: one without a payload is anybody's to set aside.
@@ -40,6 +47,12 @@ while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
   local oldest = redis.call('XRANGE', dead_letters, '-', '+', 'COUNT', 1)[1]
   for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
   dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
+end
+if feed then
+  local job, now = unpack(ARGV, fed.from, fed.to)
+  local token, life = held[1] or '', held[2] or ''
+  add_event(feed, feed_index, feed_length, known, pet_id, now, '"kind":"dead","incarnation":"' .. life ..
+    '","before":"' .. token .. '","after":"' .. token .. '","change":null,"job":' .. job .. '}')
 end
 settle(stream, attempts, group, entry)
 return {'ok', dropped}

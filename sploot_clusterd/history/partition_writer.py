@@ -1,0 +1,228 @@
+"""Writing one partition's history: its events as they come, the albums of pets that changed, and what was missed."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from sploot_clusterd.changes import Event, Events
+from sploot_clusterd.history.due_pets import DuePets, Pace
+from sploot_clusterd.history.ledger import Ledger
+from sploot_clusterd.history.told import Place
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Feed, Picture, Pictures
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+"""Events in a transaction."""
+_PICTURES_BYTES: Final = 8 * 2**20
+_MOST_PICTURES: Final = 64
+_AFTER_ERASURE: Final = 65.0
+"""Seconds until a pet that was erased is looked at: it may live again."""
+_BACKWARDS: Final = 4
+
+InThread = Callable[..., Awaitable[Any]]
+"""Calls a function with its arguments in the thread of the database."""
+
+
+class Parts(NamedTuple):
+    """What a partition's writer works with."""
+
+    feed: Feed
+    pictures: Pictures
+    ledger: Ledger
+    in_thread: InThread
+    metrics: Metrics
+    pace: Pace = Pace()
+
+
+class PartitionWriter:
+    """`step` goes on from wherever the partition's history stands; it raises what keeps it from that, and may be
+    called again.
+    """
+
+    def __init__(self, number: int, parts: Parts) -> None:
+        self._number = number
+        self._feed, self._pictures, self._ledger, self._in_thread, self._metrics, self._pace = parts
+        self._written, self._refused = map(parts.metrics.history_events.labels, ("written", "refused"))
+        self._place: Place | None = None
+        self._due: DuePets | None = None
+        self._surveys = False
+        self._scan: AsyncIterator[list[str]] | None = None
+        self._scanned = False
+        self._surveyed = set[str]()
+        """Pets that the survey found to differ, and that are not settled yet."""
+        self._pictured_until = 0.0
+        self._pictures_at_once = _MOST_PICTURES // 4
+        self._has_deleted = False
+        self._is_told_to_survey = False
+        self.looked_at = 0
+        """Pets that the survey has compared."""
+        self.kept = 0
+        """Albums that were kept."""
+        self.unwritten_ms = 0
+        """When the oldest event came that is known and not written; 0 where there is none."""
+
+    @property
+    def pets_waiting(self) -> int:
+        return len(self._due or ())
+
+    @property
+    def is_surveying(self) -> bool:
+        return self._surveys
+
+    def survey(self) -> None:
+        """Has all pets compared with what is written, whatever is known of them."""
+        self._is_told_to_survey = True
+
+    def forget_place(self) -> None:
+        """What was to be written may have been: the database is asked before anything else."""
+        self._place = None
+
+    async def step(self) -> bool:
+        """Whether there is more to be done at once."""
+        place, due = await self._begun()
+        found = await self._feed.read(self._number, place.event_id, BATCH)
+        if not found.is_whole:
+            await self._bridge(place, found)
+            return True
+        if found.events:
+            await self._write(found.events, due)
+        if len(found.events) == BATCH:
+            return True
+        if self._has_deleted:
+            self._has_deleted = not await self._in_thread(self._ledger.forget_deleted)
+        if self._surveys:
+            await self._survey(due)
+        return await self._keep_albums(due)
+
+    async def _begun(self) -> tuple[Place, DuePets]:
+        if self._due is None:
+            begun = await self._in_thread(self._ledger.begin)
+            self._place, self._due = begun.place, DuePets(self._pace)
+            self._surveys = begun.surveys or self._is_told_to_survey
+            self._due.add(begun.due, time.monotonic())
+        if self._place is None:
+            self._place = await self._in_thread(self._ledger.place)
+        return self._place, self._due
+
+    async def _write(self, events: Sequence[Event], due: DuePets) -> None:
+        place = self._place or Place()
+        self.unwritten_ms = Place(events[0].id, events[0].sequence).at_ms
+        began = time.perf_counter()
+        written = await self._in_thread(self._ledger.write, place, events)
+        self._metrics.history_write_seconds.observe(time.perf_counter() - began)
+        self._place, self.unwritten_ms = written.place, 0
+        self._written.inc(len(events) - written.refused)
+        self._refused.inc(written.refused)
+        self._metrics.history_superseded.inc(written.superseded)
+        now = time.monotonic()
+        due.add(written.changed, now)
+        due.discard(written.erased)
+        due.add(written.erased, now, _AFTER_ERASURE)
+        self._has_deleted |= bool(written.erased)
+
+    async def _bridge(self, place: Place, found: Events) -> None:
+        """Events behind the place are missing, or it is one of a branch that Redis lost: goes on from the last one that
+        both know, or the oldest there is, and has all pets surveyed.
+        """
+        to = await self._common(place, found)
+        missing = max(0, to.sequence - place.sequence)
+        log.warning(
+            "history has a gap",
+            extra={
+                "data": {"partition": self._number, "place": place.event_id, "from": to.event_id, "missing": missing}
+            },
+        )
+        self._metrics.history_gaps.inc()
+        self._metrics.history_missed_events.inc(missing)
+        await self._in_thread(self._ledger.go_to, place, to)
+        self._place, self._surveys, self._scan, self._scanned = to, True, None, False
+
+    async def _common(self, place: Place, found: Events) -> Place:
+        newest = int(found.newest.partition("-")[0] or 0)
+        back, oldest = BATCH, ""
+        while True:
+            sequence = max(0, min(place.sequence, newest) - back)
+            page = await self._feed.read(self._number, str(sequence) if sequence else "", BATCH)
+            if not page.events:
+                return Place(found.newest, newest)
+            first = page.events[0]
+            if sequence == 0 or first.id == oldest or await self._knows(page.events):
+                return Place(first.previous, first.sequence - 1 if first.previous else 0)
+            back, oldest = back * _BACKWARDS, first.id
+
+    async def _knows(self, events: Sequence[Event]) -> bool:
+        """Whether the first change of these is written."""
+        changed = next((each for each in events if each.kind == "changed"), None)
+        if changed is None:
+            return False
+        return bool(await self._in_thread(self._ledger.known, {changed.pet_id: changed.after}))
+
+    async def _survey(self, due: DuePets) -> None:
+        """Looks for pets that are other than what is written, some at a time."""
+        if self._scanned:
+            if not self._surveyed:
+                await self._in_thread(self._ledger.end_survey)
+                self._surveys = self._scanned = False
+                log.info("history has caught up", extra={"data": {"partition": self._number}})
+            return
+        scan, self._scan = self._scan or self._pictures.named(), None  # one that fails begins anew
+        pets = await anext(scan, None)
+        if pets is None:
+            self._scanned = True
+            return
+        tokens = await self._pictures.tokens(pets)
+        self.looked_at += len(tokens)
+        differing = await self._in_thread(self._ledger.differing, tokens)
+        self._surveyed |= differing
+        due.add(differing, time.monotonic(), 0.0)
+        self._scan = scan
+
+    async def _keep_albums(self, due: DuePets) -> bool:
+        """Whether there were as many as may be done at once."""
+        began = time.monotonic()
+        if began < self._pictured_until:
+            return False
+        pets = due.take(began, self._pictures_at_once)
+        if not pets:
+            return False
+        try:
+            pictures, torn = await self._pictures.take(pets)
+            moving = await self._moving(due)
+            settled = await self._in_thread(self._ledger.settle, self._place, pictures, moving)
+        except BaseException:
+            due.add(pets, began)
+            raise
+        now = time.monotonic()
+        due.add((*settled.left, *torn), now)
+        self._surveyed -= settled.done | (set(pets) - {each.pet_id for each in pictures} - set(torn))
+        self.kept += len(pictures)
+        self._metrics.history_snapshots.inc(len(pictures))
+        self._metrics.history_superseded.inc(settled.superseded)
+        self._pictured_until = now + (now - began) * (1 / self._pace.share - 1)
+        self._pictures_at_once = _as_many(pictures)
+        return False
+
+    async def _moving(self, due: DuePets) -> set[str]:
+        """The pets with commits since what is written, which is brought up to them: of others the album that was read
+        just now is what is written, or should be.
+        """
+        moving = set[str]()
+        while True:
+            place = self._place or Place()
+            found = await self._feed.read(self._number, place.event_id, BATCH)
+            if found.events and found.is_whole:
+                await self._write(found.events, due)
+            moving |= {event.pet_id for event in found.events}
+            if len(found.events) < BATCH:
+                return moving
+
+
+def _as_many(pictures: Sequence[Picture]) -> int:
+    """Albums to be read together, by how large the last ones were."""
+    if not pictures:
+        return _MOST_PICTURES // 4
+    size = sum(len(row) for each in pictures for row in each.rows.values()) / len(pictures)
+    return max(1, min(_MOST_PICTURES, int(_PICTURES_BYTES / (size + 1))))

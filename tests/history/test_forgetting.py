@@ -1,0 +1,138 @@
+"""What DELETE leaves in history: nothing, in no table and no file, whatever state it met."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import select
+
+from sploot_clusterd.engine import Params
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.forgetting import Forgetter, forget
+from sploot_clusterd.history.schema import OF_A_PET, erased_pets, metadata, stream_marks
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Rebuilding, Store
+from tests.history.follow import follow
+from tests.history.test_rebuilding import rebuild, upload, wipe
+from tests.support import stores
+from tests.support.side import Side, opened_side
+
+PET, OTHER = "pet_0", "pet_1"
+
+
+@pytest.fixture
+async def side(redis: Redis, redis_url: str) -> AsyncIterator[Side]:
+    assert redis
+    async with opened_side(redis_url, Params(), feeds=True) as side:
+        yield side
+
+
+@pytest.fixture
+async def store(redis_url: str, database: Database) -> AsyncIterator[Store]:
+    """One that knows of history."""
+    settings = stores.settings(redis_url)
+    file = f"sqlite:///{database.file or '/unused'}"
+    history = replace(settings.history, url=stores.SecretUrl(file))
+    store = Store.open(replace(settings, history=history, feed=replace(settings.feed, enabled=True)), Metrics())
+    yield store
+    await store.close()
+
+
+def forgetter(store: Store, database: Database) -> Forgetter:
+    async def at_once(work, *arguments):
+        return work(*arguments)
+
+    return Forgetter(store.partitions[0].keys, store.views.erasure, database, at_once)
+
+
+def left(database: Database) -> set[str]:
+    """The tables that have something of the pet, but for that it was erased."""
+    found = set()
+    with database.read() as connection:
+        for table in metadata.tables.values():
+            rows = str([tuple(row) for row in connection.execute(select(table))])
+            if PET in rows and table not in {erased_pets, stream_marks}:
+                found.add(table.name)
+    return found
+
+
+def in_files(database: Database) -> bool:
+    """Whether SQLite's file or its log hold what was said of the pet; that it was erased they do."""
+    if database.file is None:
+        return False
+    files = [database.file, Path(f"{database.file}-wal")]
+    return any(PET.encode() + b"-job" in file.read_bytes() for file in files if file.exists())
+
+
+@pytest.mark.parametrize("state", ["written", "unread", "trimmed unread", "queued", "never written"])
+async def test_nothing_is_left_and_nothing_comes_back(side: Side, store: Store, database: Database, state: str):
+    await upload(side, OTHER, 2)
+    await follow(side, database)
+    if state != "never written":
+        await upload(side, PET, 3)
+        await follow(side, database)
+        assert left(database) >= {"pet_clusters", "cluster_members", "newest_snapshots", "cluster_jobs"}
+    if state == "unread":
+        await upload(side, PET, 2, first=3)
+    if state == "queued":
+        await side.add(PET, job_id="late", payload={"image_ids": ["late"]})
+
+    assert await store.views.erase(PET) is (state != "never written")
+
+    assert await store.views.is_erasing(PET)
+    assert await store.views.reserve_snapshot(PET) is None
+    if state == "trimmed unread":
+        await side.redis.delete(side.keys.feed)
+    await side.run()
+    await follow(side, database, albums=False)
+    await forgetter(store, database).forget()
+    assert not await store.views.is_erasing(PET)
+    assert (left(database), in_files(database)) == (set(), False)
+
+    await wipe(side)
+    await rebuild(side, database)
+    assert [key async for key in side.redis.scan_iter(f"*{PET}*")] == []
+    assert await side.redis.exists(side.keys.view(OTHER))
+
+
+async def test_until_the_database_has_forgotten_a_pet_redis_remembers_to_see_to_it(
+    side: Side, store: Store, database: Database
+):
+    await upload(side, PET, 2)
+    await follow(side, database)
+    await store.views.erase(PET)
+    keys = store.partitions[0].keys
+    ((pet, at),) = (await store.views.erasure.erasing(keys)).items()
+    assert pet == PET
+    rebuilding = Rebuilding(store.gateway, store.layout, stores.settings("unix:///unused"))
+    assert rebuilding is not None
+
+    await store.views.erasure.forgotten(keys, PET, at - 1)  # an erasure before this one
+    assert await store.views.is_erasing(PET)
+    await forgetter(store, database).forget()
+    assert not await store.views.is_erasing(PET)
+
+
+async def test_a_life_after_the_erasure_is_kept(side: Side, store: Store, database: Database):
+    await upload(side, PET, 2)
+    await follow(side, database)
+    await store.views.erase(PET)
+    await upload(side, PET, 1, first=7)
+    await follow(side, database, albums=False)
+    await forgetter(store, database).forget()
+    assert left(database) >= {"pet_clusters", "pet_latest"}
+    assert not in_files(database) or database.file is None or b"pet_0-job-0" not in database.file.read_bytes()
+
+
+async def test_erasures_of_a_list_are_applied_to_a_database_that_came_back_from_a_backup(
+    side: Side, database: Database
+):
+    await upload(side, PET, 2)
+    await follow(side, database)
+    with database.read() as connection:
+        last = max(row.at_ms for row in connection.execute(select(OF_A_PET[0])))
+    assert forget(database, {PET: last + 5, "unknown": 7}) == 2
+    assert left(database) == set()
+    assert forget(database, {PET: last + 5, "unknown": 7}) == 0

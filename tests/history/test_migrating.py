@@ -1,0 +1,124 @@
+"""Tables are made once, whole or not at all, whoever does it at the same time, and whatever the password looks like."""
+
+import os
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from alembic import op
+from sqlalchemy import inspect, text
+
+from sploot_clusterd.errors import HistoryInUseError, HistorySchemaError, HistoryUnavailableError
+from sploot_clusterd.history import sqlite
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.migrating import _LOCK, migrate
+from sploot_clusterd.history.schema import REVISION, metadata
+from tests.support.databases import SERVER_FIXTURES, SERVERS, settings_of
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def empty(request, tmp_path):
+    """The URL of a database without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/history.sqlite3"
+    else:
+        with request.getfixturevalue(SERVER_FIXTURES[request.param]).database() as url:
+            yield url
+
+
+def tables(url: str) -> set[str]:
+    database = Database.open(settings_of(url))
+    with database.read() as connection:
+        found = set(inspect(connection).get_table_names())
+    database.close()
+    return found
+
+
+def test_a_second_time_changes_nothing(empty):
+    assert migrate(settings_of(empty)) is None
+    assert tables(empty) >= metadata.tables.keys()
+    assert migrate(settings_of(empty)) == REVISION
+
+
+def test_what_fails_in_the_middle_leaves_nothing_and_may_be_run_again(empty, monkeypatch):
+    create = op.create_table
+
+    def failing(name, *columns, **options):
+        if name == "cluster_jobs":
+            name = "cluster_members"  # which is there
+        return create(name, *columns, **options)
+
+    monkeypatch.setattr(op, "create_table", failing)
+    with pytest.raises(HistoryUnavailableError, match=r"not migrated: .*cluster_members.* already exists"):
+        migrate(settings_of(empty))
+    assert tables(empty) <= {"alembic_version"}
+    monkeypatch.undo()
+    assert migrate(settings_of(empty)) is None
+
+
+def test_tables_of_another_version_are_not_used(database):
+    database.require_schema()
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(HistorySchemaError, match=r"at revision 9999, and 0001 is wanted: .* newer version"):
+        database.require_schema()
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    with pytest.raises(HistorySchemaError, match=r"are missing.*run `clusterd history migrate`"):
+        database.require_schema()
+
+
+def test_a_newer_versions_tables_are_left_alone(history, database):
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(HistorySchemaError, match="newer version"):
+        migrate(history)
+    assert database.revision() == "9999"
+
+
+def test_who_migrates_too_is_waited_for(postgres):
+    with postgres.database() as url:
+        with psycopg.connect(url) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            with pytest.raises(HistorySchemaError, match="another process has been migrating"):
+                migrate(settings_of(url), patience=0.15)
+        assert migrate(settings_of(url)) is None
+
+
+def test_a_file_that_is_written_to_is_not_migrated(tmp_path):
+    lock = sqlite.Lock(tmp_path / "history.sqlite3")
+    settings = settings_of(f"sqlite:///{tmp_path}/history.sqlite3")
+    with pytest.raises(HistoryInUseError, match="stop its daemon"):
+        migrate(settings, patience=0.15)
+    lock.release()
+    assert migrate(settings) is None
+
+
+def test_a_password_that_has_to_be_escaped(postgres):
+    with postgres.database() as url:
+        name = url.partition("@/")[2].partition("?")[0]
+        postgres.execute(
+            "DROP ROLE IF EXISTS secretive",
+            "CREATE ROLE secretive LOGIN PASSWORD 'p%40:s/s@'",
+            f"ALTER DATABASE {name} OWNER TO secretive",
+            f"GRANT ALL ON DATABASE {name} TO secretive",
+        )
+        mine = url.replace("postgres@", "secretive:p%2540%3As%2Fs%40@")
+        assert migrate(settings_of(mine)) is None
+        with pytest.raises(HistoryUnavailableError, match="password authentication failed") as refused:
+            migrate(settings_of(mine.replace("p%2540", "p%40")))
+        assert "p@" not in str(refused.value)
+
+
+@pytest.mark.database
+def test_four_processes_at_once(empty):
+    command = [sys.executable, "-m", "sploot_clusterd", "history", "migrate"]
+    environ = os.environ | {"DATABASE_URL": empty}
+    running = [
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(4)
+    ]
+    told = [process.communicate(timeout=60)[0].decode() for process in running]
+    assert [process.returncode for process in running] == [0] * 4, told
+    assert sum("from nothing" in line for line in told) >= 1
+    assert tables(empty) >= metadata.tables.keys()

@@ -1,0 +1,158 @@
+"""The component that writes history: whose feeds it takes, and what it says when it cannot write."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+from redis.asyncio import Redis
+
+from sploot_clusterd.changes import Change
+from sploot_clusterd.config import FeedSettings, HistorySettings, Settings
+from sploot_clusterd.health import Health
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.history import History
+from sploot_clusterd.history.migrating import migrate
+from sploot_clusterd.history.schema import newest_snapshots, pet_latest
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.store import Commit, Committed, Store
+from tests.history.conftest import settings_of
+from tests.history.written import latest, rows
+from tests.support.stores import GROUP, settings
+from tests.support.waiting import eventually
+
+PETS = [f"pet-{n}" for n in range(12)]
+
+
+def configured(redis_url: str, history: HistorySettings, partitions: int = 1) -> Settings:
+    given = settings(redis_url)
+    return replace(
+        given,
+        stream=replace(given.stream, partitions=partitions, maxlen=400),
+        history=history,
+        feed=FeedSettings(enabled=True),
+    )
+
+
+class Process:
+    """What a daemon has of history."""
+
+    def __init__(self, given: Settings) -> None:
+        self.metrics, self.health, self.stopping = Metrics(), Health(60.0), asyncio.Event()
+        self.store = Store.open(given, self.metrics)
+        self._history = History(given.history, metrics=self.metrics, health=self.health, stopping=self.stopping)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Process"]:
+        await self.store.look()
+        loops = [asyncio.ensure_future(run()) for _, run in self._history.root_tasks(self.store)]
+        try:
+            yield self
+        finally:
+            self.stopping.set()
+            await asyncio.gather(*loops)
+            self._history.close()
+            await self.store.close()
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"media_cluster_history_{name}", labels) or 0.0
+
+
+async def commit(store: Store, redis: Redis, pet: str) -> str:
+    """A new album of the pet; its token."""
+    partition = store.of(pet)
+    await partition.stream.ensure_group()
+    await redis.xadd(partition.keys.stream, {"payload": "{}"})
+    ((_, ((entry, _),)),) = await redis.xreadgroup(GROUP, "me", {partition.keys.stream: ">"})
+    change = msgspec.json.encode(Change(1, ["job"], 0, 0, 0))
+    view = b'{"clusters":[],"unclustered":[],"metrics":{}}'
+    asked = Commit(pet, [entry], b"", None, 1, {b"head": b"h"}, view=view, change=change)
+    (done,) = await partition.albums.commit("me", [asked])
+    assert isinstance(done, Committed)
+    return done.token.decode()
+
+
+async def committed(store: Store, redis: Redis) -> dict[str, str]:
+    return {pet: await commit(store, redis, pet) for pet in PETS}
+
+
+def written(database: Database) -> dict[str, str]:
+    return {row.pet_id: row.token for row in rows(database, pet_latest)}
+
+
+async def test_each_partition_is_written_by_who_reads_it(
+    redis: Redis, redis_url: str, pg_history: HistorySettings, pg_database: Database
+):
+    given = configured(redis_url, pg_history, partitions=4)
+    async with AsyncExitStack() as stack:
+        one, other = [await stack.enter_async_context(Process(given).running()) for _ in range(2)]
+        assert one.store.tenure
+        assert other.store.tenure
+        await one.store.tenure.hold({0, 1})
+        await other.store.tenure.hold({2, 3})
+        tokens = await committed(one.store, redis)
+        await eventually(lambda: written(pg_database) == tokens, what="history of all partitions")
+        counts = [each.count("events_total", outcome="written") for each in (one, other)]
+        assert sum(counts) == len(PETS)
+        assert all(counts)
+        await one.store.tenure.let_go([0, 1])
+        await other.store.tenure.hold({0, 1, 2, 3})
+        for pet in PETS:
+            await one.store.views.erase(pet)
+        await eventually(lambda: written(pg_database) == {}, what="the erasures to be written")
+
+
+async def test_one_process_writes_a_file_and_the_next_takes_over(
+    redis: Redis, redis_url: str, sqlite_history: HistorySettings
+):
+    given = configured(redis_url, sqlite_history, partitions=2)
+    database = Database.open(sqlite_history)
+    async with AsyncExitStack() as stack:
+        other = Process(given)
+        async with Process(given).running() as one:
+            await commit(one.store, redis, "pet")
+            await eventually(lambda: latest(database, "pet"), what="the writer")
+            await stack.enter_async_context(other.running())
+            await eventually(other.health.warnings, what="the other process to say that it only reads")
+            assert "this process only reads history" in other.health.warnings()[0]
+            assert other.count("away") == 0
+        tokens = await committed(other.store, redis)
+        await eventually(lambda: tokens.items() <= written(database).items(), what="the other one to write", timeout=20)
+        await eventually(lambda: other.health.warnings() == [], what="the warning to go")
+    database.close()
+
+
+async def test_one_of_several_processes_writes_where_there_are_no_partitions(
+    redis: Redis, redis_url: str, pg_history: HistorySettings, pg_database: Database
+):
+    given = configured(redis_url, pg_history)
+    async with Process(given).running() as one, Process(given).running() as other:
+        tokens = await committed(one.store, redis)
+        await eventually(lambda: written(pg_database) == tokens, what="history")
+        counts = sorted(each.count("events_total", outcome="written") for each in (one, other))
+        assert counts == [0, len(PETS)]
+
+
+async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(
+    redis: Redis, redis_url: str, tmp_path: Path
+):
+    history = settings_of(f"sqlite:///{tmp_path}/later.sqlite3")
+    async with Process(configured(redis_url, history)).running() as process:
+        tokens = await committed(process.store, redis)
+        await eventually(process.health.warnings, what="a warning")
+        (warning,) = process.health.warnings()
+        assert "history is not written, and waits in the feed" in warning
+        assert "clusterd history migrate" in warning
+        assert process.health.reasons() == []
+        assert process.count("away") == 1
+        await asyncio.to_thread(migrate, history)
+        database = Database.open(history)
+        await eventually(lambda: written(database) == tokens, what="history to be written", timeout=20)
+        await eventually(lambda: process.count("away") == 0, what="the database to count as back")
+        assert process.health.warnings() == []
+        await eventually(
+            lambda: len(rows(database, newest_snapshots)) == len(PETS), what="albums to be kept", timeout=20
+        )
+        database.close()
