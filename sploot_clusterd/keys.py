@@ -25,12 +25,14 @@ class PetKeys(NamedTuple):
     """HASH image id -> how asking for it went, where it is not done. Expires with the album."""
     untold: str
     """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
+    jobs: str
+    """LIST of events: what became of the pet's latest jobs. Expires jobs.ttl_seconds after the newest one."""
 
 
 _OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
 KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold"),
+    *("album", "images", "state", "wanted", "asked", "untold", "jobs"),
     *("profile", "sample", "sampled", "letters"),
 )
 """What follows the namespace in keys that go on with a name that is not ours."""
@@ -41,6 +43,7 @@ _TYPES: Final = {
     "wanted": "zset",
     "asked": "hash",
     "untold": "hash",
+    "jobs": "list",
     "profile": "hash",
     "sample": "hash",
     "sampled": "zset",
@@ -188,6 +191,10 @@ class Keys:
     def view(self, pet_id: str) -> str:
         """Named alone for the read path, which wants nothing else."""
         return f"{self._namespace}:state:{pet_id}"
+
+    def jobs(self, pet_id: str) -> str:
+        """Named alone for submits."""
+        return f"{self._namespace}:jobs:{pet_id}"
 
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""

@@ -54,6 +54,7 @@ LAYERS = (
         "model",
         "view",
         "changes",
+        "jobs",
         "wire",
         "metrics",
         "histogram",

@@ -9,6 +9,7 @@ from sploot_clusterd.config.engine import EngineSettings, HeroSettings, WeightsS
 from sploot_clusterd.config.feed import FeedSettings
 from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
+from sploot_clusterd.config.jobs import JobsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
 from sploot_clusterd.config.load import Settings, load, read, reload
 from sploot_clusterd.config.sections import (
@@ -35,6 +36,7 @@ __all__ = [
     "HeroSettings",
     "HttpSettings",
     "InsightsSettings",
+    "JobsSettings",
     "LimitsSettings",
     "MetricsSettings",
     "ProfilesSettings",

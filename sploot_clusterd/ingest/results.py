@@ -21,7 +21,7 @@ from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job
-from sploot_clusterd.store import Entry, Letter, Retry, Stream
+from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Results:
             decision = after_failure(failure.error, entry.attempts, self._max_attempts)
             if isinstance(decision, TryAgain):
                 self._count_retry(failure, decision)
-                retries.append(Retry(entry.key, *decision))
+                retries.append(Retry(entry.key, *decision, _failed_run(failure)))
             elif decision.reason not in _LATE and self._brake.puts_off(pet_id := _pet_id(failure)):
                 put_off[pet_id] = put_off.get(pet_id, 0) + 1
                 retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
@@ -190,6 +190,11 @@ class Results:
 def _pet_id(failure: Failure) -> str:
     """Empty where it names none."""
     return failure.job.pet_id if failure.job else named_ids(failure.entry.fields)[0]
+
+
+def _failed_run(failure: Failure) -> FailedRun | None:
+    job = failure.job
+    return FailedRun(job.pet_id, job.job_id, str(job.sequence), _text(failure.error)) if job else None
 
 
 def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:

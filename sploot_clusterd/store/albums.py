@@ -57,7 +57,9 @@ class AlbumStore:
         """`most_sampled` images make a full sample of the fleet; `trim` is called where the feed is too large."""
         self._gateway = gateway
         life = settings.albums.ttl_seconds or 0
-        self._settings = CommitSettings(settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled)
+        self._settings = CommitSettings(
+            settings.stream.group, settings.clusters.ttl_seconds, life, most_sampled, settings.jobs.ttl_seconds
+        )
         self._most_feed_bytes = settings.feed.bytes
         self._trim = trim
 

@@ -16,13 +16,17 @@ _A_PAGE: Final = 100
 class FleetLetters:
     """Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int) -> None:
-        """`most_jobs` is how many unsettled entries a partition may hold."""
-        self._gateway, self._layout, self._most_jobs = gateway, layout, most_jobs
+    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int, jobs_life: int = 0) -> None:
+        """`most_jobs` is how many unsettled entries a partition may hold; `jobs_life` as a `Stream` takes it."""
+        self._gateway, self._layout = gateway, layout
+        self._most_jobs, self._jobs_life = most_jobs, jobs_life
 
     @property
     def _each(self) -> Sequence[Letters]:
-        return [Letters(self._gateway.at(keys), most_jobs=self._most_jobs) for keys in self._layout.partitions]
+        return [
+            Letters(self._gateway.at(keys), most_jobs=self._most_jobs, jobs_life=self._jobs_life)
+            for keys in self._layout.partitions
+        ]
 
     async def pages(
         self, since_ms: int | None = None, until_ms: int | None = None

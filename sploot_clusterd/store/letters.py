@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.told import can_tell
 
 _A_PAGE: Final = 100
 _BYTES_A_PAGE: Final = 4 * 2**20
@@ -41,8 +42,9 @@ class Replayed(Enum):
 class Letters:
     """The dead letters of one partition. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
-        """`most_jobs` is how many unsettled entries the stream may hold."""
+    def __init__(self, gateway: Gateway, *, most_jobs: int, jobs_life: int = 0) -> None:
+        """`most_jobs` is how many unsettled entries the stream may hold; `jobs_life` as a `Stream` takes it."""
+        self._jobs_life = jobs_life
         self._gateway = gateway
         self._key = gateway.keys.dead_letters
         self._most_jobs = most_jobs
@@ -56,9 +58,13 @@ class Letters:
         """
         begin = b"-" if since_ms is None else b"%d-0" % since_ms
         last = b"" if until_ms is None else b"%d-%d" % (until_ms, _LAST_SEQ)
+        async for page in self._between(begin, last):
+            yield page
+
+    async def _between(self, begin: bytes, last: bytes, most: int = _A_PAGE) -> AsyncIterator[list[LetterSummary]]:
         while begin:
             begin, last, *page = await self._gateway.run(
-                scripts.LIST_LETTERS, from_id=begin, last_id=last, most=_A_PAGE, most_bytes=_BYTES_A_PAGE
+                scripts.LIST_LETTERS, from_id=begin, last_id=last, most=most, most_bytes=_BYTES_A_PAGE
             )
             yield [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
 
@@ -69,8 +75,26 @@ class Letters:
 
     async def replay(self, letter: EntryId) -> Replayed:
         """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
-        reply = await self._gateway.run(scripts.REPLAY_LETTER, letter_id=str(letter), most_jobs=self._most_jobs)
+        pet_id, job_id = await self._told(letter) if self._jobs_life else ("", "")
+        reply = await self._gateway.run(
+            scripts.REPLAY_LETTER,
+            letter_id=str(letter),
+            most_jobs=self._most_jobs,
+            pet_id=pet_id,
+            told_job=job_id,
+            jobs_life=self._jobs_life,
+        )
         return Replayed(_text(reply))
+
+    async def _told(self, letter: EntryId) -> tuple[str, str]:
+        """The pet that is told, and the job; empty where none is."""
+        async for page in self._between(str(letter).encode(), str(letter).encode(), most=1):
+            for summary in page:
+                named = [summary.fields.get(name, "") for name in ("pet_id", "job_id", "first_id", "other_pet_id")]
+                pet_id, job_id, first_id, other = named
+                if not other and can_tell(pet_id, job_id or first_id):
+                    return pet_id, job_id or first_id
+        return "", ""
 
     async def drop(self, letters: Sequence[EntryId]) -> int:
         """Deletes them for good; how many of them there were."""

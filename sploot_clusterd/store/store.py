@@ -16,6 +16,7 @@ from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
+from sploot_clusterd.store.job_states import JobStates
 from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
 from sploot_clusterd.store.partition import Partition, open_partitions, share, stats_of
@@ -55,9 +56,11 @@ class Store:
             maxlen=maxlen,
             follow=self.follow,
             feeds=settings.feed.enabled,
+            jobs_life=settings.jobs.ttl_seconds,
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
-        self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
+        self.letters = FleetLetters(gateway, layout, most_jobs=maxlen, jobs_life=settings.jobs.ttl_seconds)
+        self.jobs = JobStates(gateway, layout, self.follow)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)

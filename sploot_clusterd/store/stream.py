@@ -6,11 +6,10 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.entry_ids import EntryId
-from sploot_clusterd.errors import Reason
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.outcomes import Letter, Retry, retries_told
 from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.script import Script
@@ -64,30 +63,6 @@ class ClaimKind(Enum):
     IDLE = "idle"
 
 
-class Retry(NamedTuple):
-    """An entry that stays pending, and when to take it up again. `attempts` includes the failure that led here."""
-
-    entry: bytes
-    attempts: int
-    delay_ms: int
-
-
-class Letter(NamedTuple):
-    """A job to set aside, as its dead letter tells it."""
-
-    entry: bytes
-    payload: bytes
-    reason: Reason
-    error: str
-    attempts: int
-    first_id: str
-    pet_id: str
-    job_id: str
-    failed_at: str
-    other_pet_id: str = ""
-    """A second pet that the entry names, as where its envelope and its body differ."""
-
-
 class Stats(NamedTuple):
     unsettled: int
     pending: int
@@ -99,7 +74,9 @@ class Stats(NamedTuple):
 class Stream:
     """One stream and one consumer group. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, settings: StreamSettings, metrics: Metrics) -> None:
+    def __init__(self, gateway: Gateway, settings: StreamSettings, metrics: Metrics, *, jobs_life: int = 0) -> None:
+        """`jobs_life`: of what pets are told of their jobs, in s; 0: they are not told."""
+        self._jobs_life = jobs_life
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
@@ -178,8 +155,16 @@ class Stream:
 
     async def retry(self, consumer: str, retries: Sequence[Retry]) -> int:
         """Records failures; the entries stay pending until they are due. How many were still the consumer's."""
-        flat = [part for r in retries for part in r]
-        return int(await self._gateway.run(scripts.RETRY, group=self.group, consumer=consumer, retries=flat))
+        lists, flat = retries_told(self._gateway.keys, retries, jobs_life=self._jobs_life)
+        written = await self._gateway.run(
+            scripts.RETRY,
+            more_keys=lists,
+            group=self.group,
+            consumer=consumer,
+            jobs_life=self._jobs_life,
+            retries=flat,
+        )
+        return int(written)
 
     async def put_off(self, consumer: str, entries: Sequence[tuple[bytes, int]]) -> int:
         """Leaves entries that were not run for so many ms each. How many were still the consumer's."""
@@ -198,7 +183,9 @@ class Stream:
             pet_id=letter.pet_id,
             other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,
-            letter=_letter_fields(letter),
+            jobs_life=self._jobs_life,
+            told=letter.told() if self._jobs_life else "",
+            letter=letter.fields(),
         )
         if what != b"ok":
             return False
@@ -254,18 +241,3 @@ def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
     entry = delivered(key, flat)
     return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()))
-
-
-def _letter_fields(letter: Letter) -> list[Argument]:
-    return [
-        *("payload", letter.payload),
-        *("error", letter.error),
-        *("reason", letter.reason),
-        *("attempts", letter.attempts),
-        *("entry_id", letter.entry),
-        *("first_id", letter.first_id),
-        *("pet_id", letter.pet_id),
-        *("job_id", letter.job_id),
-        *("failed_at", letter.failed_at),
-        *(("other_pet_id", letter.other_pet_id) if letter.other_pet_id else ()),
-    ]

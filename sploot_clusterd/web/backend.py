@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
+from sploot_clusterd.jobs import JobState
 
 
 class Questions(Protocol):
@@ -56,10 +57,21 @@ class Changes(Protocol):
         """Until there is an event behind the newest one, or for so long."""
 
 
+class JobBook(Protocol):
+    """What became of jobs. Every method may raise StoreUnavailableError, BadStateError."""
+
+    async def of_pet(self, pet_id: str) -> tuple[Sequence[JobState], bool]:
+        """The pet's latest jobs, those that were heard of last first; and whether all that waits was looked through."""
+
+    async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
+        """One of them, None where nothing is known of it; and the same."""
+
+
 class Behind(NamedTuple):
     """What stands behind the routes."""
 
     store: Backend
     questions: Questions
+    jobs: JobBook
     changes: Changes | None = None
     """None where they are not fed."""

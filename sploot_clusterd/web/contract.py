@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
+from sploot_clusterd.jobs import Jobs, JobState
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
 from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
 
@@ -152,6 +153,32 @@ SUGGESTED: Final = Suggestions(
         Belongs("img_012", "pet_123-cluster-1", 2.75, ["img_012", "img_031", "img_044"]),
     ],
     7,
+)
+JOB_STATE: Final = JobState(
+    "job_457",
+    "retrying",
+    "2025-11-27T02:20:00.123Z",
+    attempts=2,
+    next_at="2025-11-27T02:20:02.000Z",
+    error="RuntimeError: no",
+)
+JOBS: Final = Jobs(
+    "pet_123",
+    [
+        JobState("job_458", "queued", "2025-11-27T02:20:01.017Z"),
+        JOB_STATE,
+        JobState("job_456", "applied", "2025-11-27T02:19:58.401Z", version=7),
+        JobState(
+            "job_455",
+            "dead",
+            "2025-11-27T02:19:57.000Z",
+            attempts=0,
+            reason="dimension",
+            error="payload.images[0].embedding: expected 3 numbers",
+        ),
+    ],
+    None,
+    complete=True,
 )
 VIEW: Final = View(
     "pet_123",

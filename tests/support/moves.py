@@ -17,7 +17,7 @@ ERASED = PETS[:6]
 """Of whom a job waits that was accepted before the DELETE."""
 FAILED = PETS[3:12]
 """Of whom a job was read and failed twice."""
-KINDS = ("album", "images", "view", "wanted", "asked", "untold")
+KINDS = ("album", "images", "view", "wanted", "asked", "untold", "jobs")
 
 
 class Opens:
@@ -81,7 +81,7 @@ async def sow(redis: Redis, store: Store) -> None:
         await set_aside(redis, store, pet)
     for n, pet in enumerate(PETS):
         keys = store.layout.of(pet)
-        album, images, view, wanted, asked, untold = keys.pet(pet)
+        album, images, view, wanted, asked, untold, _ = keys.pet(pet)
         await redis.hset(album, mapping={"token": f"t.{n}", "head": bytes(range(n))})
         await redis.hset(images, mapping={f"img-{m}": bytes(m) for m in range(n)} or {"img": b""})
         await redis.set(view, b'{"pet_id":"%s","clusters":[]}' % pet.encode(), ex=1000)

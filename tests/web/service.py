@@ -10,6 +10,7 @@ from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
+from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web import HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER
@@ -36,6 +37,9 @@ CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","la
 
 
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
+
+
+AT = "1970-01-01T00:00:05.000Z"
 
 
 GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
@@ -71,6 +75,9 @@ class FakeStore:
     room: int = 0
     partitions: int = 2
     events: list[Event] = field(default_factory=lambda: [EVENT])
+    told: list[JobState] = field(
+        default_factory=lambda: [JobState("job_2", "queued", AT), JobState("pet_123", "applied", AT, version=7)]
+    )
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
 
@@ -81,6 +88,14 @@ class FakeStore:
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
         return SUGGESTED[limit > 1] if pet_id in self.views else None
+
+    async def of_pet(self, pet_id: str) -> tuple[Sequence[JobState], bool]:
+        self._fail()
+        return (self.told if pet_id in self.views else []), pet_id != "pet_long"
+
+    async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
+        told, complete = await self.of_pet(pet_id)
+        return next((state for state in told if state.job_id == job_id), None), complete
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """Its events are those of partition 1."""

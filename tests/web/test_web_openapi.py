@@ -61,7 +61,7 @@ def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **
     method, _, path = operation.partition(" ")
     if body is None:
         body = body_for(path) if method == "POST" else b""
-    return raw(method, path.format(pet_id=pet_id), body, **headers)
+    return raw(method, path.format(pet_id=pet_id, job_id="pet_123"), body, **headers)
 
 
 def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
@@ -82,6 +82,7 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
 SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
+TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
 FEED = "GET /internal/feed"
 FULL = BacklogFullError("full")
 
@@ -119,6 +120,10 @@ ANSWERS = [
     Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
     Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
     Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
+    Case(TOLD, 200, asked(TOLD)),
+    Case(TOLD, 422, asked(f"{TOLD}?limit=257")),
+    Case(TOLD_OF_ONE, 200, asked(TOLD_OF_ONE)),
+    Case(TOLD_OF_ONE, 404, asked(TOLD_OF_ONE, pet_id="pet_9")),
     Case(FEED, 200, asked(f"{FEED}?partition=1")),
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),
     Case(FEED, 422, asked(f"{FEED}?partition=2")),

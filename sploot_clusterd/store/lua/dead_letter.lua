@@ -1,12 +1,14 @@
 -- Set a job aside with the reason, and settle its entry.
--- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased
+-- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased, jobs
 -- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or '';
---       first_id; the list letter, as field, value
+--       first_id; jobs_life: of what the pet is told, in s; told: how that ends, '' where it is told nothing; the list
+--       letter, as field, value
 -- Reply {'ok', dead letters that the cap dropped}; {'erased'} if either pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
-local stream, attempts, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 6)
-local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id = unpack(ARGV, 1, 8)
-local letter = lists_after(8, 1)
+local stream, attempts, dead_letters, letter_sizes, letter_pets, erased, jobs = unpack(KEYS, 1, 7)
+local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id, jobs_life, told =
+  unpack(ARGV, 1, 10)
+local letter = lists_after(10, 1)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
 check_index(dead_letters, letter_sizes, letter_pets)
@@ -41,5 +43,6 @@ while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
   for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
   dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
 end
+if told ~= '' then tell(jobs, jobs_life, {string.format('d %.0f %s', now_ms(), told)}) end
 settle(stream, attempts, group, entry)
 return {'ok', dropped}

@@ -1,12 +1,12 @@
 -- Forget a pet, and keep what was accepted before now from bringing it back.
--- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings, feed,
---       feed_index; then images and slots of the sample of each model version
+-- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, jobs, wants, tellings,
+--       feed, feed_index; then images and slots of the sample of each model version
 -- ARGV  pet_id; tells: 1 if the feed is told of it, else 0; the lists slots, that it may have
 --       in a sample, and models
 -- Reply {'ok', how much there was of the pet, the id of its last event in the feed or ''}; or, with nothing changed,
 --       {'models', all there are}
-local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, wants, tellings, feed,
-  feed_index = unpack(KEYS, 1, 14)
+local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, jobs, wants, tellings, feed,
+  feed_index = unpack(KEYS, 1, 15)
 local pet_id, tells = unpack(ARGV, 1, 2)
 local slots, models = lists_after(2, 2)
 
@@ -23,9 +23,9 @@ for _, key in ipairs({wants, tellings}) do redis.call('ZCARD', key) end
 local feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
 local held = redis.call('HMGET', album, 'token', 'incarnation')
 
-local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold)
+local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold, jobs)
 for _, key in ipairs({wants, tellings}) do redis.call('ZREM', key, pet_id) end
-for key = 15, #KEYS, 2 do
+for key = 16, #KEYS, 2 do
   -- A key of another type holds no slot.
   local deleted = redis.pcall('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
   gone = gone + (type(deleted) == 'number' and deleted or 0)
