@@ -242,6 +242,7 @@ class Daemon:
                 self._store.views,
                 Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
                 self._store.jobs,
+                self._store.finder,
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

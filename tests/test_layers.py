@@ -55,6 +55,7 @@ LAYERS = (
         "view",
         "changes",
         "jobs",
+        "found",
         "wire",
         "metrics",
         "histogram",

@@ -88,7 +88,7 @@ class CommitSettings(NamedTuple):
     album_life: int
     most_sampled: int
     """Images in a full sample of the fleet."""
-    jobs_life: int
+    jobs_life: int = 0
     """Of what the pet is told of its jobs; 0: it is not told."""
 
 

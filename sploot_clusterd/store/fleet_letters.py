@@ -48,6 +48,21 @@ class FleetLetters:
                     page = []
         yield page
 
+    async def page(self, partition: int, begin: str) -> tuple[list[LetterSummary], str]:
+        """Some of a partition's behind an id, without payloads; and behind which one the next are, "" at the end."""
+        page, following = await self._each[partition].page(begin)
+        return [self._placed(each, partition) for each in page], following
+
+    async def summaries(self, letter: LetterId) -> list[LetterSummary]:
+        """The letter, without its payload; of several partitions, one in each that has one of that id."""
+        numbers = range(len(self._each))
+        meant = [number for number in numbers if letter.partition in (None, number)]
+        found = [(number, await self._each[number].summary(letter.entry)) for number in meant]
+        return [self._placed(summary, number) for number, summary in found if summary]
+
+    def _placed(self, summary: LetterSummary, partition: int) -> LetterSummary:
+        return summary if len(self._each) == 1 else summary._replace(partition=partition)
+
     async def whole(self, letter: LetterId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""
         for each in self._meant(letter):

@@ -58,15 +58,26 @@ class Letters:
         """
         begin = b"-" if since_ms is None else b"%d-0" % since_ms
         last = b"" if until_ms is None else b"%d-%d" % (until_ms, _LAST_SEQ)
-        async for page in self._between(begin, last):
+        while begin:
+            page, begin, last = await self._page(begin, last, _A_PAGE)
             yield page
 
-    async def _between(self, begin: bytes, last: bytes, most: int = _A_PAGE) -> AsyncIterator[list[LetterSummary]]:
-        while begin:
-            begin, last, *page = await self._gateway.run(
-                scripts.LIST_LETTERS, from_id=begin, last_id=last, most=most, most_bytes=_BYTES_A_PAGE
-            )
-            yield [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+    async def page(self, begin: str) -> tuple[list[LetterSummary], str]:
+        """Some behind an id, and behind which one the next are, "" at the end."""
+        page, following, _ = await self._page(b"(" + begin.encode(), b"", _A_PAGE)
+        return page, following.decode().removeprefix("(")
+
+    async def summary(self, letter: EntryId) -> LetterSummary | None:
+        """One, without its payload; None if there is no such letter."""
+        page, *_ = await self._page(str(letter).encode(), str(letter).encode(), 1)
+        return page[0] if page else None
+
+    async def _page(self, begin: bytes, last: bytes, most: int) -> tuple[list[LetterSummary], bytes, bytes]:
+        following, last, *page = await self._gateway.run(
+            scripts.LIST_LETTERS, from_id=begin, last_id=last, most=most, most_bytes=_BYTES_A_PAGE
+        )
+        letters = [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+        return letters, following, last
 
     async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""
@@ -88,13 +99,11 @@ class Letters:
 
     async def _told(self, letter: EntryId) -> tuple[str, str]:
         """The pet that is told, and the job; empty where none is."""
-        async for page in self._between(str(letter).encode(), str(letter).encode(), most=1):
-            for summary in page:
-                named = [summary.fields.get(name, "") for name in ("pet_id", "job_id", "first_id", "other_pet_id")]
-                pet_id, job_id, first_id, other = named
-                if not other and can_tell(pet_id, job_id or first_id):
-                    return pet_id, job_id or first_id
-        return "", ""
+        summary = await self.summary(letter)
+        fields = summary.fields if summary else {}
+        pet_id, job_id, first_id = (fields.get(name, "") for name in ("pet_id", "job_id", "first_id"))
+        can = not fields.get("other_pet_id") and can_tell(pet_id, job_id or first_id)
+        return (pet_id, job_id or first_id) if can else ("", "")
 
     async def drop(self, letters: Sequence[EntryId]) -> int:
         """Deletes them for good; how many of them there were."""

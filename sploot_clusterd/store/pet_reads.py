@@ -49,6 +49,10 @@ class PetReads:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
         return bool(await self._first(pet_id, lambda keys: ("EXISTS", keys.pet(pet_id).album)))
 
+    async def is_known(self, pet_id: str) -> bool:
+        """Whether anything is kept of the pet. Raises StoreUnavailableError."""
+        return bool(await self._first(pet_id, lambda keys: ("EXISTS", *keys.pet(pet_id))))
+
     async def jobs(self, pet_id: str) -> Sequence[bytes]:
         """What the pet was told of its jobs, as it is stored. Raises StoreUnavailableError, BadStateError."""
         told: Sequence[bytes] = await self._first(pet_id, lambda keys: ("LRANGE", keys.jobs(pet_id), 0, -1))

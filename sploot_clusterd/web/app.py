@@ -38,7 +38,7 @@ def build_app(
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
-    router.add(JOBS, AboutJobs(behind.jobs))
+    router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
+from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 
 
@@ -67,11 +68,21 @@ class JobBook(Protocol):
         """One of them, None where nothing is known of it; and the same."""
 
 
+class Finder(Protocol):
+    """Who looks for ids. Every method may raise StoreUnavailableError."""
+
+    async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
+        """What is found behind the place `after`, and where to go on, "" for nowhere. Raises BadJobError for what is no
+        place.
+        """
+
+
 class Behind(NamedTuple):
     """What stands behind the routes."""
 
     store: Backend
     questions: Questions
     jobs: JobBook
+    finder: Finder
     changes: Changes | None = None
     """None where they are not fed."""

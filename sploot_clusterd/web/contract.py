@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
+from sploot_clusterd.found import Findings, Found
 from sploot_clusterd.jobs import Jobs, JobState
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
 from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
@@ -179,6 +180,13 @@ JOBS: Final = Jobs(
     ],
     None,
     complete=True,
+)
+FOUND: Final = Findings(
+    [
+        Found("image", "pet_123", image_id="img_001"),
+        Found("dead_letter", "pet_123", "job_455", dead_letter="1764210000123-0", reason="dimension"),
+    ],
+    "keys-0-7168",
 )
 VIEW: Final = View(
     "pet_123",

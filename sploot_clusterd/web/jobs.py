@@ -1,13 +1,15 @@
-"""What became of jobs."""
+"""What became of jobs, and what has an id."""
 
 from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from sploot_clusterd.found import Findings
 from sploot_clusterd.jobs import Jobs
+from sploot_clusterd.model import NAMED_ID_PATTERN
 from sploot_clusterd.web.answers import RefusedError, Response, answer
-from sploot_clusterd.web.backend import JobBook
+from sploot_clusterd.web.backend import Finder, JobBook
 
 
 class JobsAfter(Struct):
@@ -17,11 +19,19 @@ class JobsAfter(Struct):
     limit: Annotated[int, Meta(ge=1, le=256)] = 100
 
 
-class AboutJobs:
-    """Those that need what is known of jobs alone."""
+class Sought(Struct):
+    """The query."""
 
-    def __init__(self, book: JobBook) -> None:
+    q: Annotated[str, Meta(min_length=1, max_length=128, pattern=NAMED_ID_PATTERN)]
+    after: Annotated[str, Meta(max_length=64)] = ""
+
+
+class AboutJobs:
+    """Those that need what is known of jobs, and who looks for ids."""
+
+    def __init__(self, book: JobBook, finder: Finder) -> None:
         self._book = book
+        self._finder = finder
 
     async def jobs(self, _request: web.BaseRequest, pet_id: str, asked: JobsAfter) -> Response:
         """A page of the pet's latest jobs: those behind the job `after`."""
@@ -39,3 +49,8 @@ class AboutJobs:
             more = "" if complete else ", as far as the stream was looked through"
             raise RefusedError(404, f"nothing is known of this job: it does not wait, and was not told of lately{more}")
         return answer(state)
+
+    async def find(self, _request: web.BaseRequest, sought: Sought) -> Response:
+        """What has this id: a part of all that is kept is looked through."""
+        found, following = await self._finder.find(sought.q, sought.after)
+        return answer(Findings([*found], following or None))

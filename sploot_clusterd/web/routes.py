@@ -8,7 +8,7 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
-from sploot_clusterd.web.jobs import AboutJobs, JobsAfter
+from sploot_clusterd.web.jobs import AboutJobs, JobsAfter, Sought
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.questions import Asking, Wanted
@@ -215,6 +215,18 @@ JOBS: Final = (
             ),
             422: refused("An id breaks the rule.", "job_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"),
         },
+    ),
+    Route(
+        "GET",
+        "/internal/find",
+        "read",
+        AboutJobs.find,
+        "What has this id: a pet, a job, an image, a dead letter.",
+        {
+            200: Answer("What was found in a part of all that is kept.", contract.FOUND),
+            422: refused("A parameter breaks its rule.", "after: expected what an answer had for `next`"),
+        },
+        query=Sought,
     ),
 )
 

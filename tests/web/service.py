@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
-from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
+from sploot_clusterd.found import Found
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.jobs import JobState
@@ -42,10 +43,6 @@ EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", 
 AT = "1970-01-01T00:00:05.000Z"
 
 
-GUARDED = [(route.method, PARAMETER.sub("pet_123", route.path)) for route in ROUTES if route.guarded]
-"""Method and path of each route that wants a token."""
-
-
 def tokens() -> Tokens:
     """One that is good for all, and one for each scope."""
     each = (Grant("", scope, frozenset({scope}), (Secret(token_for(scope)),)) for scope in SCOPES)
@@ -57,9 +54,20 @@ def token_for(scope: Scope) -> str:
     return f"token-that-may-{scope}"
 
 
+def query_for(path: str) -> str:
+    """What a GET of the path may have behind it, where it has to have something."""
+    return "?q=pet_123" if path.endswith("/find") else ""
+
+
 def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
     return CORRECTIONS if path.endswith("/corrections") else JOB
+
+
+GUARDED = [
+    (route.method, PARAMETER.sub("pet_123", route.path) + query_for(route.path)) for route in ROUTES if route.guarded
+]
+"""Method and path of each route that wants a token."""
 
 
 @dataclass
@@ -96,6 +104,12 @@ class FakeStore:
     async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
         told, complete = await self.of_pet(pet_id)
         return next((state for state in told if state.job_id == job_id), None), complete
+
+    async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
+        self._fail()
+        if after == "nowhere":
+            raise BadJobError("invalid", "after: expected what an answer had for `next`")
+        return [Found("pet", name)] if name in self.views else [], "" if after else "keys-0-7"
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """Its events are those of partition 1."""

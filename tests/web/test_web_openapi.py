@@ -18,7 +18,20 @@ from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
 from sploot_clusterd.wire import decode_corrections, decode_request
 from tests.web.json_schema import errors, resolved
-from tests.web.service import CORRECTING, CORRECTIONS, JOBS, PET, TOKEN, Reply, Serve, Service, body_for, raw, token_for
+from tests.web.service import (
+    CORRECTING,
+    CORRECTIONS,
+    JOBS,
+    PET,
+    TOKEN,
+    Reply,
+    Serve,
+    Service,
+    body_for,
+    query_for,
+    raw,
+    token_for,
+)
 from tests.wire.corpus import CORPUS
 
 WEB = Path(sploot_clusterd.__file__).parent / "web"
@@ -83,6 +96,7 @@ SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corr
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
 TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
+FIND = "GET /internal/find"
 FEED = "GET /internal/feed"
 FULL = BacklogFullError("full")
 
@@ -124,6 +138,9 @@ ANSWERS = [
     Case(TOLD, 422, asked(f"{TOLD}?limit=257")),
     Case(TOLD_OF_ONE, 200, asked(TOLD_OF_ONE)),
     Case(TOLD_OF_ONE, 404, asked(TOLD_OF_ONE, pet_id="pet_9")),
+    Case(FIND, 200, asked(f"{FIND}?q=pet_123")),
+    Case(FIND, 422, asked(FIND)),
+    Case(FIND, 422, asked(f"{FIND}?q=pet_123&after=nowhere")),
     Case(FEED, 200, asked(f"{FEED}?partition=1")),
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),
     Case(FEED, 422, asked(f"{FEED}?partition=2")),
@@ -153,6 +170,7 @@ async def test_an_answer_is_as_documented(document: dict[str, Any], service: Ser
 def common_answers(operation: str) -> dict[int, bytes]:
     """Status -> a request that brings it about, of those that any route like this one may give."""
     route = OPERATIONS[operation]
+    operation += query_for(operation)
     requests = {400: asked(operation, Transfer_Encoding="nonsense"), 431: asked(operation, X_Long="a" * 20_000)}
     if route.guarded:
         requests |= {401: asked(operation, X_Internal_Token="x"), 500: asked(operation)}
