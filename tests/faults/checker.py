@@ -60,7 +60,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
             result.never += len(accepted)
             result.details.append(f"{pet}: {error}")
             continue
-        if one_history:
+        if one_history and ledger.numbered:
             result.mistold += await told_breaches(fleet, pet, fleet.layout.of(pet).pet(pet), present)
         extra = counted - len(present)
         result.once += len(accepted & present) - max(0, -extra)

@@ -14,7 +14,7 @@ _NUMBERED: Final = re.compile(r"(?:job|img)-(\d+)$")
 async def told_breaches(fleet: Fleet, pet: str, keys: PetKeys, present: AbstractSet[str]) -> list[str]:
     """What speaks against it, once all jobs are settled: of each job that a pet was told of, that took effect whose
     image is there, in the version that is told or an earlier one, and no other; and where nothing was forgotten, the
-    pet was told of each. A job brings one image, with its own number.
+    pet was told of each. To be asked of numbered ledgers.
     """
     events = await fleet.redis.lrange(keys.jobs, 0, -1)
     version = int((await fleet.redis.hget(keys.album, "token") or b".0").rpartition(b".")[2])
