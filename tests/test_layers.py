@@ -27,7 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions", "members", "following"},
     {"store", "engine"},
     {
         "supervisor",
@@ -66,7 +66,7 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"store", "engine"}, {"daemon", "probe"})
+APART = ({"ingest", "web", "insights", "suggestions", "members", "following"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}
