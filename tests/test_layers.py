@@ -35,6 +35,7 @@ LAYERS = (
         "looplag",
         "health",
         "pauses",
+        "halt",
         "inflight",
         "waiting",
         "due",

@@ -11,12 +11,15 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.operating import Operating
+from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, JOBS, MEMBERS, METRICS, PROBES, QUESTIONS, ROUTES
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
@@ -40,6 +43,7 @@ def build_app(
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))
+    router.add(OPERATING, Operating(behind.halting, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
