@@ -18,15 +18,17 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.following import Follower
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
 from sploot_clusterd.looplag import run_looplag
+from sploot_clusterd.members import Members
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.reviving import Reviver
-from sploot_clusterd.store import Store
+from sploot_clusterd.store import AlbumStore, Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.supervisor import Supervisor
@@ -195,7 +197,7 @@ class Daemon:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
         due = [DueEntries() for _ in self._store.partitions]
-        pauses = Pauses(len(due), health, self.metrics)
+        pauses, halt = Pauses(len(due), health, self.metrics), Halt(health, self.metrics)
         monitor = StreamMonitor(
             store=self._store,
             due=due,
@@ -204,6 +206,7 @@ class Daemon:
             stopping=stop,
             settings=self._settings.stream,
             pauses=pauses,
+            halt=halt,
         )
         add(monitor.name, monitor.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
@@ -218,6 +221,7 @@ class Daemon:
                 metrics=self.metrics,
                 health=health,
                 pauses=pauses,
+                halt=halt,
                 stopping=stop,
                 wanting=self._wanting(),
             )
@@ -255,6 +259,10 @@ class Daemon:
 
     def _new_http(self) -> HttpServer:
         settings = self._settings
+
+        def albums_of(pet_id: str) -> AlbumStore:
+            return self._store.of(pet_id).albums
+
         app = build_app(
             Behind(
                 self._store.views,
@@ -264,7 +272,11 @@ class Daemon:
                     with_wants=settings.insights.url is not None,
                     kept=self._history.lookups.newest_view if self._history else None,
                 ),
-                Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
+                Suggester(albums_of, self._params),
+                self._store.jobs,
+                self._store.finder,
+                Members(albums_of, self._store.profiles, self._params),
+                self._store.pause,
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,
             ),

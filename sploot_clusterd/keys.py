@@ -29,12 +29,14 @@ class PetKeys(NamedTuple):
     """STRING, there where the view was invalidated: only a job brings it back. Expires when the view would have."""
     snapshots: str
     """HASH restore -> the album as it was, for the job that restores it. Expires an hour after the last one came."""
+    jobs: str
+    """LIST of events: what became of the pet's latest jobs. Expires jobs.ttl_seconds after the newest one."""
 
 
 _OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
 KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots"),
+    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots", "jobs"),
     *("profile", "sample", "sampled", "letters"),
 )
 """What follows the namespace in keys that go on with a name that is not ours."""
@@ -42,6 +44,7 @@ _TYPES: Final = {
     **dict.fromkeys(("album", "images", "asked", "untold", "snapshots", "profile", "sample"), "hash"),
     **dict.fromkeys(("state", "dropped"), "string"),
     **dict.fromkeys(("wanted", "sampled"), "zset"),
+    "jobs": "list",
 }
 """Of the keys of a pet or a model version, by what follows the namespace in their names."""
 
@@ -72,7 +75,10 @@ class Keys:
         """STRING, how many partitions there are, where there are several, and how that changes (`Placing`). Never
         expires: who starts has to know.
         """
+        self.paused = f"{namespace}:paused"
+        """STRING, why no process takes jobs. Expires when that ends."""
         self._settings += (
+            ("clusters.namespace", self.paused, "string"),
             ("stream.key", self.stream_agreement, "hash"),
             ("clusters.namespace", self.namespace_agreement, "hash"),
             ("clusters.namespace", self.partitions, "string"),
@@ -192,6 +198,10 @@ class Keys:
     def view(self, pet_id: str) -> str:
         """Named alone for the read path, which wants nothing else."""
         return f"{self._namespace}:state:{pet_id}"
+
+    def jobs(self, pet_id: str) -> str:
+        """Named alone for submits."""
+        return f"{self._namespace}:jobs:{pet_id}"
 
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""

@@ -27,7 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
-    {"ingest", "web", "insights", "history", "stream_monitor", "suggestions", "following", "reviving"},
+    {"ingest", "web", "insights", "history", "stream_monitor", "suggestions", "members", "following", "reviving"},
     {"store", "engine"},
     {
         "supervisor",
@@ -35,6 +35,7 @@ LAYERS = (
         "looplag",
         "health",
         "pauses",
+        "halt",
         "inflight",
         "waiting",
         "due",
@@ -56,6 +57,8 @@ LAYERS = (
         "changes",
         "past",
         "snapshot",
+        "jobs",
+        "found",
         "wire",
         "metrics",
         "histogram",
@@ -67,7 +70,7 @@ LAYERS = (
 """Highest first. A module imports from its own layer and from those below."""
 
 APART = (
-    {"ingest", "web", "insights", "history", "suggestions", "following", "reviving"},
+    {"ingest", "web", "insights", "history", "suggestions", "members", "following", "reviving"},
     {"store", "engine"},
     {"daemon", "probe"},
 )

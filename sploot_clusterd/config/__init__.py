@@ -10,6 +10,7 @@ from sploot_clusterd.config.feed import FeedSettings
 from sploot_clusterd.config.history import HistorySettings
 from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
+from sploot_clusterd.config.jobs import JobsSettings
 from sploot_clusterd.config.kinds import Secret, SecretUrl
 from sploot_clusterd.config.load import Settings, load, read, reload
 from sploot_clusterd.config.sections import (
@@ -37,6 +38,7 @@ __all__ = [
     "HistorySettings",
     "HttpSettings",
     "InsightsSettings",
+    "JobsSettings",
     "LimitsSettings",
     "MetricsSettings",
     "ProfilesSettings",

@@ -15,6 +15,7 @@ from sploot_clusterd.config.feed import FeedSettings
 from sploot_clusterd.config.history import HistorySettings
 from sploot_clusterd.config.http import HttpSettings
 from sploot_clusterd.config.insights import InsightsSettings
+from sploot_clusterd.config.jobs import JobsSettings
 from sploot_clusterd.config.kinds import (
     Secret,
     SecretUrl,
@@ -270,6 +271,7 @@ class Sections:
     clusters: ClustersSettings = field(default_factory=ClustersSettings)
     albums: AlbumsSettings = field(default_factory=AlbumsSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
+    jobs: JobsSettings = field(default_factory=JobsSettings)
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
     insights: InsightsSettings = field(default_factory=InsightsSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)

@@ -154,6 +154,7 @@ class Planner:
             used_profiles=snapshot.used_profiles(applied.album),
             offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
             insights=insights,
+            jobs=[(each.delivery.job.job_id, each.changed) for each in results if _is_current(pet, each.delivery)],
             change=self._change(album, applied.album, results) if self._feeds and applied.changed else None,
         )
 

@@ -22,7 +22,7 @@ from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job, is_id
-from sploot_clusterd.store import Entry, Letter, Retry, Stream
+from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Results:
             decision = after_failure(failure.error, entry.attempts, self._max_attempts)
             if isinstance(decision, TryAgain):
                 self._count_retry(failure, decision)
-                retries.append(Retry(entry.key, *decision))
+                retries.append(Retry(entry.key, *decision, _failed_run(failure)))
             elif decision.reason not in _LATE and self._brake.puts_off(pet_id := _pet_id(failure)):
                 put_off[pet_id] = put_off.get(pet_id, 0) + 1
                 retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
@@ -193,6 +193,11 @@ def _pet_id(failure: Failure) -> str:
     return failure.job.pet_id if failure.job else named_ids(failure.entry.fields)[0]
 
 
+def _failed_run(failure: Failure) -> FailedRun | None:
+    job = failure.job
+    return FailedRun(job.pet_id, job.job_id, str(job.sequence), _text(failure.error)) if job else None
+
+
 def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:
     pet_id, job_id = (job.pet_id, job.job_id) if job else named_ids(entry.fields)
     letter = Letter(
@@ -208,10 +213,10 @@ def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter
         failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
     is_named = not letter.other_pet_id and is_id(pet_id) and is_id(job_id)
-    return letter._replace(told=_told(letter)) if is_named else letter
+    return letter._replace(fed=_fed(letter)) if is_named else letter
 
 
-def _told(letter: Letter) -> bytes:
+def _fed(letter: Letter) -> bytes:
     error = letter.error.encode(errors="replace").decode()
     return encode_told(DeadJob(letter.job_id, letter.reason, error, letter.attempts, letter.first_id))
 

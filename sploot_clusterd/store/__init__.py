@@ -15,6 +15,7 @@ from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
 from sploot_clusterd.store.marks import Marks, PartitionMarks
 from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
+from sploot_clusterd.store.outcomes import FailedRun, Letter, Retry
 from sploot_clusterd.store.partition import Partition
 from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
 from sploot_clusterd.store.pictures import Picture, Pictures
@@ -24,7 +25,7 @@ from sploot_clusterd.store.reader import Reader
 from sploot_clusterd.store.rebuilding import LostPet, PutBack, Rebuilding
 from sploot_clusterd.store.server import Finding
 from sploot_clusterd.store.store import Store
-from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, Letter, LoneRun, Retry, Stats, Stream, entry_id
+from sploot_clusterd.store.stream import ClaimKind, Entry, Handling, LoneRun, Stats, Stream, entry_id
 from sploot_clusterd.store.tenure import Tenure
 from sploot_clusterd.store.transfer import Carried
 from sploot_clusterd.store.untold import Untold
@@ -42,6 +43,7 @@ __all__ = [
     "Committed",
     "Entry",
     "Erasure",
+    "FailedRun",
     "Feed",
     "FeedFigures",
     "Finding",

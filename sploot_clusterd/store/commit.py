@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.keys import Keys
+from sploot_clusterd.store import told
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, Offer, UsedProfile
@@ -54,6 +55,8 @@ class Commit(NamedTuple):
     insights: InsightNews | None = None
     change: bytes | None = None
     """What the feed is told, as JSON; None where changes are not fed."""
+    jobs: Sequence[tuple[str, bool]] = ()
+    """What the pet is told of: the jobs' ids, and whether each took effect now."""
 
 
 _NO_NEWS: Final = InsightNews()
@@ -85,6 +88,8 @@ class CommitSettings(NamedTuple):
     album_life: int
     most_sampled: int
     """Images in a full sample of the fleet."""
+    jobs_life: int = 0
+    """Of what the pet is told of its jobs; 0: it is not told."""
 
 
 def next_tokens(commits: Sequence[Commit]) -> list[bytes]:
@@ -97,6 +102,7 @@ def next_tokens(commits: Sequence[Commit]) -> list[bytes]:
 
 def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, token: bytes) -> Call:
     """The script's call; `token` is that of the new state."""
+    now_ms = int(time.time() * 1000)
     more_keys = [keys.profile(each.model_version) for each in commit.used_profiles]
     samples = {}
     for model_version in dict.fromkeys(each.model_version for each in commit.offers):
@@ -109,7 +115,7 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
     fed: Sequence[Argument] = ()
     if commit.change is not None:
         more_keys += [keys.feed, keys.feed_index]
-        fed = commit.change, int(time.time() * 1000)
+        fed = commit.change, now_ms
     news = commit.insights or _NO_NEWS
     return Call(
         {
@@ -126,6 +132,7 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "most_sampled": settings.most_sampled,
             "most_models": SAMPLED_MODELS,
             "insights_at": insights_at,
+            "jobs_life": settings.jobs_life,
             "entries": commit.entries,
             "fields": _flat(commit.writes.items()),
             "rows": _flat(commit.rows.items()),
@@ -140,9 +147,16 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "old_wants": news.old_wants,
             "untold": _flat(news.untold.items()),
             "fed": fed,
+            "told": told.applied(now_ms, _version(commit), commit.jobs) if settings.jobs_life else (),
         },
         more_keys,
     )
+
+
+def _version(commit: Commit) -> int:
+    """The view's, after it."""
+    number = commit.token.rpartition(b".")[2]
+    return commit.version if commit.version is not None else int(number) if number.isdigit() else 0
 
 
 def _flat(parts: Iterable[Sequence[Argument]]) -> list[Argument]:

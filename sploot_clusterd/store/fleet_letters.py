@@ -16,13 +16,17 @@ _A_PAGE: Final = 100
 class FleetLetters:
     """Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int) -> None:
-        """`most_jobs` is how many unsettled entries a partition may hold."""
-        self._gateway, self._layout, self._most_jobs = gateway, layout, most_jobs
+    def __init__(self, gateway: Gateway, layout: Layout, *, most_jobs: int, jobs_life: int = 0) -> None:
+        """`most_jobs` is how many unsettled entries a partition may hold; `jobs_life` as a `Stream` takes it."""
+        self._gateway, self._layout = gateway, layout
+        self._most_jobs, self._jobs_life = most_jobs, jobs_life
 
     @property
     def _each(self) -> Sequence[Letters]:
-        return [Letters(self._gateway.at(keys), most_jobs=self._most_jobs) for keys in self._layout.partitions]
+        return [
+            Letters(self._gateway.at(keys), most_jobs=self._most_jobs, jobs_life=self._jobs_life)
+            for keys in self._layout.partitions
+        ]
 
     async def pages(
         self, since_ms: int | None = None, until_ms: int | None = None
@@ -43,6 +47,21 @@ class FleetLetters:
                     yield page
                     page = []
         yield page
+
+    async def page(self, partition: int, begin: str) -> tuple[list[LetterSummary], str]:
+        """Some of a partition's behind an id, without payloads; and behind which one the next are, "" at the end."""
+        page, following = await self._each[partition].page(begin)
+        return [self._placed(each, partition) for each in page], following
+
+    async def summaries(self, letter: LetterId) -> list[LetterSummary]:
+        """The letter, without its payload; of several partitions, one in each that has one of that id."""
+        numbers = range(len(self._each))
+        meant = [number for number in numbers if letter.partition in (None, number)]
+        found = [(number, await self._each[number].summary(letter.entry)) for number in meant]
+        return [self._placed(summary, number) for number, summary in found if summary]
+
+    def _placed(self, summary: LetterSummary, partition: int) -> LetterSummary:
+        return summary if len(self._each) == 1 else summary._replace(partition=partition)
 
     async def whole(self, letter: LetterId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""

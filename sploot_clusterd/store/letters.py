@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
+from sploot_clusterd.store.told import can_tell
 
 _A_PAGE: Final = 100
 _BYTES_A_PAGE: Final = 4 * 2**20
@@ -41,8 +42,9 @@ class Replayed(Enum):
 class Letters:
     """The dead letters of one partition. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, *, most_jobs: int) -> None:
-        """`most_jobs` is how many unsettled entries the stream may hold."""
+    def __init__(self, gateway: Gateway, *, most_jobs: int, jobs_life: int = 0) -> None:
+        """`most_jobs` is how many unsettled entries the stream may hold; `jobs_life` as a `Stream` takes it."""
+        self._jobs_life = jobs_life
         self._gateway = gateway
         self._key = gateway.keys.dead_letters
         self._most_jobs = most_jobs
@@ -57,10 +59,25 @@ class Letters:
         begin = b"-" if since_ms is None else b"%d-0" % since_ms
         last = b"" if until_ms is None else b"%d-%d" % (until_ms, _LAST_SEQ)
         while begin:
-            begin, last, *page = await self._gateway.run(
-                scripts.LIST_LETTERS, from_id=begin, last_id=last, most=_A_PAGE, most_bytes=_BYTES_A_PAGE
-            )
-            yield [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+            page, begin, last = await self._page(begin, last, _A_PAGE)
+            yield page
+
+    async def page(self, begin: str) -> tuple[list[LetterSummary], str]:
+        """Some behind an id, and behind which one the next are, "" at the end."""
+        page, following, _ = await self._page(b"(" + begin.encode(), b"", _A_PAGE)
+        return page, following.decode().removeprefix("(")
+
+    async def summary(self, letter: EntryId) -> LetterSummary | None:
+        """One, without its payload; None if there is no such letter."""
+        page, *_ = await self._page(str(letter).encode(), str(letter).encode(), 1)
+        return page[0] if page else None
+
+    async def _page(self, begin: bytes, last: bytes, most: int) -> tuple[list[LetterSummary], bytes, bytes]:
+        following, last, *page = await self._gateway.run(
+            scripts.LIST_LETTERS, from_id=begin, last_id=last, most=most, most_bytes=_BYTES_A_PAGE
+        )
+        letters = [LetterSummary(EntryId.parse(_text(key)), size, _fields(flat)) for key, size, flat in page]
+        return letters, following, last
 
     async def whole(self, letter: EntryId) -> dict[bytes, bytes] | None:
         """All fields of one, its payload too; None if there is no such letter."""
@@ -69,8 +86,24 @@ class Letters:
 
     async def replay(self, letter: EntryId) -> Replayed:
         """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
-        reply = await self._gateway.run(scripts.REPLAY_LETTER, letter_id=str(letter), most_jobs=self._most_jobs)
+        pet_id, job_id = await self._told(letter) if self._jobs_life else ("", "")
+        reply = await self._gateway.run(
+            scripts.REPLAY_LETTER,
+            letter_id=str(letter),
+            most_jobs=self._most_jobs,
+            pet_id=pet_id,
+            told_job=job_id,
+            jobs_life=self._jobs_life,
+        )
         return Replayed(_text(reply))
+
+    async def _told(self, letter: EntryId) -> tuple[str, str]:
+        """The pet that is told, and the job; empty where none is."""
+        summary = await self.summary(letter)
+        fields = summary.fields if summary else {}
+        pet_id, job_id, first_id = (fields.get(name, "") for name in ("pet_id", "job_id", "first_id"))
+        can = not fields.get("other_pet_id") and can_tell(pet_id, job_id or first_id)
+        return (pet_id, job_id or first_id) if can else ("", "")
 
     async def drop(self, letters: Sequence[EntryId]) -> int:
         """Deletes them for good; how many of them there were."""

@@ -42,7 +42,7 @@ def open_partitions(
     partitions = []
     for keys in of:
         way = gateway.at(keys)
-        stream = Stream(way, settings.stream, metrics, feeds=feed is not None)
+        stream = Stream(way, settings.stream, metrics, feeds=feed is not None, jobs_life=settings.jobs.ttl_seconds)
         pending = PendingEntries(way, settings.stream.group)
         trim = partial(feed.trim, keys.partition) if feed else None
         albums = AlbumStore(way, settings, most_sampled=sampled, trim=trim)

@@ -1,10 +1,11 @@
 """Reads of what lies with a pet, wherever: its partition may be in motion, or go by another layout than we knew."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.keys import Layout
+from sploot_clusterd.keys import Keys, Layout
+from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Gateway
 
 _FIRST_LAYOUT: Final = b"1"
@@ -46,17 +47,40 @@ class PetReads:
 
     async def has_album(self, pet_id: str) -> bool:
         """Whether there is an album of the pet. Raises StoreUnavailableError."""
+        return bool(await self._first(pet_id, lambda keys: ("EXISTS", keys.pet(pet_id).album)))
+
+    async def is_known(self, pet_id: str) -> bool:
+        """Whether anything is kept of the pet. Raises StoreUnavailableError."""
+        return bool(await self._first(pet_id, lambda keys: ("EXISTS", *keys.pet(pet_id))))
+
+    async def jobs(self, pet_id: str) -> Sequence[bytes]:
+        """What the pet was told of its jobs, as it is stored. Raises StoreUnavailableError, BadStateError."""
+        told: Sequence[bytes] = await self._first(pet_id, lambda keys: ("LRANGE", keys.jobs(pet_id), 0, -1))
+        return told
+
+    async def _first(self, pet_id: str, command: Callable[[Keys], tuple[Argument, ...]]) -> Any:
+        """What is there under the pet's keys, wherever it is now."""
         if self._layout.is_one:
-            return bool(await self._gateway.read("view", "EXISTS", self._gateway.keys.pet(pet_id).album))
+            (reply,) = await self._read(self._layout.plain, command(self._layout.plain))
+            return reply
         keys = self._layout.several[self._layout.number(pet_id)]
         expected = keys.goes_by.encode()
-        commands = [(keys, ("EXISTS", keys.pet(pet_id).album)), (keys, ("MGET", keys.layout))]
-        replies = await self._gateway.read_each("view", commands)
+        there, (number,) = await self._read(keys, command(keys), ("MGET", keys.layout))
+        if there or (number or _FIRST_LAYOUT) == expected:
+            return there
+        await self._follow()
+        for place in self._layout.places(pet_id):
+            (there,) = await self._read(place, command(place))
+            if there:
+                return there
+        return there
+
+    async def _read(self, keys: Keys, *commands: tuple[Argument, ...]) -> list[Any]:
+        replies = await self._gateway.read_each("view", [(keys, command) for command in commands])
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
-        there, (number,) = replies
-        return bool(there) or ((number or _FIRST_LAYOUT) != expected and await self._has_moved_album(pet_id))
+        return replies
 
     async def _moved_view(self, pet_id: str) -> bytes | Exception | None:
         """Of a pet that is in motion, or was: it is put into its new place before it is taken from the old one."""
@@ -69,10 +93,3 @@ class PetReads:
         except ClusterdError as error:
             return error
         return None
-
-    async def _has_moved_album(self, pet_id: str) -> bool:
-        await self._follow()
-        for keys in self._layout.places(pet_id):
-            if await self._gateway.at(keys).read("view", "EXISTS", keys.pet(pet_id).album):
-                return True
-        return False

@@ -15,11 +15,20 @@ _SPECIAL: Final = re.compile(r"([*?\[\]\\^])")
 
 async def pets_of(gateway: Gateway, source: Keys) -> AsyncIterator[set[str]]:
     """The pets of which something is kept there, some at a time, some more than once. Raises StoreUnavailableError."""
-    prefix = source.view("").removesuffix("state:")
+    prefix = _prefix(source)
     kinds = {getattr(source.pet(""), name).removeprefix(prefix): name for name in PetKeys._fields}
-    async for keys in _keys(gateway.at(source), _SPECIAL.sub(r"\\\1", prefix) + "*"):
+    async for keys in _keys(gateway.at(source), pattern_of(source)):
         named = (key.decode(errors="replace").removeprefix(prefix).partition(":") for key in keys)
         yield {pet_id for kind, colon, pet_id in named if kind + colon in kinds and pet_id}
+
+
+def pattern_of(keys: Keys) -> str:
+    """What all keys of a partition that are named by the namespace are like."""
+    return _SPECIAL.sub(r"\\\1", _prefix(keys)) + "*"
+
+
+def _prefix(keys: Keys) -> str:
+    return keys.view("").removesuffix("state:")
 
 
 async def _keys(gateway: Gateway, pattern: str) -> AsyncIterator[list[bytes]]:

@@ -50,7 +50,7 @@ def _words(text: str) -> frozenset[str]:
 
 _PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
 _FENCE: Final = (_LUA / "_fence.lua").read_text()
-_PARTS: Final = tuple(map(_Part.read, ("_ids", "_letters", "_due", "_feed", "_events")))
+_PARTS: Final = tuple(map(_Part.read, ("_ids", "_letters", "_due", "_feed", "_events", "_jobs")))
 """What some scripts share; each may use what is in those before it."""
 
 

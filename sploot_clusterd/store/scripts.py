@@ -4,8 +4,8 @@ from typing import Final
 
 from sploot_clusterd.store.script import Script
 
-_ALL_OF_A_PET: Final = "album images view wanted asked untold dropped snapshots wants tellings"
-SUBMIT: Final = Script("submit", "submit", "stream", "most:int", "payloads", fenced=True)
+_ALL_OF_A_PET: Final = "album images view wanted asked untold dropped snapshots jobs wants tellings"
+SUBMIT: Final = Script("submit", "submit", "stream", "most:int jobs_life:int", "payloads", fenced=True)
 LOAD: Final = Script(
     "load",
     "load",
@@ -19,13 +19,15 @@ LOAD: Final = Script(
 COMMIT: Final = Script(
     "commit",
     "commit",
-    "stream attempts album images view erased profiles",
+    "stream attempts album images view erased profiles jobs",
     "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes rest_of_view:bytes view_life:int "
-    "album_life:int most_sampled:int most_models:int insights_at:int",
-    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold fed",
+    "album_life:int most_sampled:int most_models:int insights_at:int jobs_life:int",
+    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold fed told",
     fenced=True,
 )
-RETRY: Final = Script("retry", "outcome", "stream attempts", "group consumer", "retries")
+RETRY: Final = Script(
+    "retry", "outcome", "stream attempts erased", "group consumer jobs_life:int", "retries", fenced=True
+)
 PUT_OFF: Final = Script("put_off", "outcome", "stream attempts", "group consumer", "entries")
 PENDING_JOBS: Final = Script(
     "pending_jobs", "order", "stream attempts", "group", "strange known", writes=False, repeatable=True
@@ -44,8 +46,8 @@ RENEW: Final = Script("renew", "upkeep", "stream attempts", "group consumer", "e
 DEAD_LETTER: Final = Script(
     "dead_letter",
     "outcome",
-    "stream attempts dead_letters letter_sizes letter_pets erased",
-    "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id",
+    "stream attempts dead_letters letter_sizes letter_pets erased jobs",
+    "group consumer entry:bytes most_letters:int most_bytes:int pet_id other_pet_id first_id jobs_life:int told",
     "letter fed",
     fenced=True,
 )
@@ -55,16 +57,16 @@ LIST_LETTERS: Final = Script(
 REPLAY_LETTER: Final = Script(
     "replay_letter",
     "upkeep",
-    "stream dead_letters letter_sizes letter_pets erased",
-    "letter_id most_jobs:int",
+    "stream dead_letters letter_sizes letter_pets erased jobs",
+    "letter_id most_jobs:int pet_id told_job jobs_life:int",
     fenced=True,
 )
 DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_sizes letter_pets", "", "ids", fenced=True)
 ERASE: Final = Script(
     "erase",
     "erase",
-    "stream album images view erased dead_letters profiles wanted asked untold dropped snapshots wants tellings feed "
-    "feed_index erasing",
+    "stream album images view erased dead_letters profiles wanted asked untold dropped snapshots jobs wants tellings "
+    "feed feed_index erasing",
     "pet_id tells:int remembers:int",
     "slots models",
     fenced=True,
@@ -79,6 +81,14 @@ REVIVE_VIEW: Final = Script(
 )
 KEEP_SNAPSHOT: Final = Script(
     "keep_snapshot", "submit", "snapshots erasing", "pet_id name snapshot:bytes life:int", repeatable=True, fenced=True
+)
+WAITING_JOBS: Final = Script(
+    "waiting_jobs",
+    "view",
+    "stream",
+    "pet_id cursor:bytes page_size:int most_bytes:int",
+    writes=False,
+    repeatable=True,
 )
 LAST_ID: Final = Script("last_id", "erase", "stream", "", writes=False, repeatable=True)
 ERASE_LETTERS: Final = Script(

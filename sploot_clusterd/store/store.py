@@ -13,10 +13,13 @@ from sploot_clusterd.store.agreement import Agreement
 from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.feed import Feed
+from sploot_clusterd.store.finder import Finder
 from sploot_clusterd.store.fleet_letters import FleetLetters
+from sploot_clusterd.store.fleet_pause import FleetPause
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
+from sploot_clusterd.store.job_states import JobStates
 from sploot_clusterd.store.marks import Marks
 from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
@@ -59,9 +62,13 @@ class Store:
             follow=self.follow,
             feeds=settings.feed.enabled,
             remembers=settings.history.url is not None,
+            jobs_life=settings.jobs.ttl_seconds,
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
-        self.letters = FleetLetters(gateway, layout, most_jobs=maxlen)
+        self.letters = FleetLetters(gateway, layout, most_jobs=maxlen, jobs_life=settings.jobs.ttl_seconds)
+        self.jobs = JobStates(gateway, layout, self.follow)
+        self.finder = Finder(gateway, layout, self.letters, self.follow)
+        self.pause = FleetPause(gateway, layout)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.entry_ids import EntryId
-from sploot_clusterd.errors import Reason
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.outcomes import Letter, Retry, retries_told
 from sploot_clusterd.store.probe import probe
 from sploot_clusterd.store.reasons import GroupExistsError
 from sploot_clusterd.store.script import Script
@@ -65,32 +65,6 @@ class ClaimKind(Enum):
     IDLE = "idle"
 
 
-class Retry(NamedTuple):
-    """An entry that stays pending, and when to take it up again. `attempts` includes the failure that led here."""
-
-    entry: bytes
-    attempts: int
-    delay_ms: int
-
-
-class Letter(NamedTuple):
-    """A job to set aside, as its dead letter tells it."""
-
-    entry: bytes
-    payload: bytes
-    reason: Reason
-    error: str
-    attempts: int
-    first_id: str
-    pet_id: str
-    job_id: str
-    failed_at: str
-    other_pet_id: str = ""
-    """A second pet that the entry names, as where its envelope and its body differ."""
-    told: bytes | None = None
-    """What the feed is told, as JSON; None where the entry does not name its pet and its job by ids."""
-
-
 class Stats(NamedTuple):
     unsettled: int
     pending: int
@@ -102,9 +76,14 @@ class Stats(NamedTuple):
 class Stream:
     """One stream and one consumer group. Every method raises StoreUnavailableError when Redis does not answer."""
 
-    def __init__(self, gateway: Gateway, settings: StreamSettings, metrics: Metrics, *, feeds: bool = False) -> None:
-        """`feeds`: the change feed is told of dead letters."""
+    def __init__(
+        self, gateway: Gateway, settings: StreamSettings, metrics: Metrics, *, feeds: bool = False, jobs_life: int = 0
+    ) -> None:
+        """`feeds`: the change feed is told of dead letters; `jobs_life`: of what pets are told of their jobs, in s; 0:
+        they are not told.
+        """
         self._feeds = feeds
+        self._jobs_life = jobs_life
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
@@ -183,8 +162,16 @@ class Stream:
 
     async def retry(self, consumer: str, retries: Sequence[Retry]) -> int:
         """Records failures; the entries stay pending until they are due. How many were still the consumer's."""
-        flat = [part for r in retries for part in r]
-        return int(await self._gateway.run(scripts.RETRY, group=self.group, consumer=consumer, retries=flat))
+        lists, flat = retries_told(self._gateway.keys, retries, jobs_life=self._jobs_life)
+        written = await self._gateway.run(
+            scripts.RETRY,
+            more_keys=lists,
+            group=self.group,
+            consumer=consumer,
+            jobs_life=self._jobs_life,
+            retries=flat,
+        )
+        return int(written)
 
     async def put_off(self, consumer: str, entries: Sequence[tuple[bytes, int]]) -> int:
         """Leaves entries that were not run for so many ms each. How many were still the consumer's."""
@@ -194,8 +181,8 @@ class Stream:
     async def dead_letter(self, consumer: str, letter: Letter) -> bool:
         """Sets the job aside and settles its entry; False if there was nothing to keep (erased, or no longer ours)."""
         fed: Sequence[Argument] = ()
-        if self._feeds and letter.told is not None:
-            fed = letter.told, int(time.time() * 1000)
+        if self._feeds and letter.fed is not None:
+            fed = letter.fed, int(time.time() * 1000)
         keys = self._gateway.keys
         what, *dropped = await self._gateway.run(
             scripts.DEAD_LETTER,
@@ -208,7 +195,9 @@ class Stream:
             pet_id=letter.pet_id,
             other_pet_id=letter.other_pet_id,
             first_id=letter.first_id,
-            letter=_letter_fields(letter),
+            jobs_life=self._jobs_life,
+            told=letter.told() if self._jobs_life else "",
+            letter=letter.fields(),
             fed=fed,
         )
         if what != b"ok":
@@ -265,18 +254,3 @@ def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
     entry = delivered(key, flat)
     return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()))
-
-
-def _letter_fields(letter: Letter) -> list[Argument]:
-    return [
-        *("payload", letter.payload),
-        *("error", letter.error),
-        *("reason", letter.reason),
-        *("attempts", letter.attempts),
-        *("entry_id", letter.entry),
-        *("first_id", letter.first_id),
-        *("pet_id", letter.pet_id),
-        *("job_id", letter.job_id),
-        *("failed_at", letter.failed_at),
-        *(("other_pet_id", letter.other_pet_id) if letter.other_pet_id else ()),
-    ]

@@ -64,15 +64,17 @@ class ViewStore:
         follow: Callable[[], Awaitable[None]],
         feeds: bool = False,
         remembers: bool = False,
+        jobs_life: int = 0,
     ) -> None:
         """`maxlen` is how many unsettled entries a partition may hold; `follow` has the layout go by what is recorded
-        of it; `feeds` and `remembers` as `Erasure` takes them.
+        of it; `feeds` and `remembers` as `Erasure` takes them, `jobs_life` as a `Stream` does.
         """
         self._gateway = gateway
         self._layout = layout
         self._group = group
         self._maxlen = maxlen
         self._follow = follow
+        self._jobs_life = jobs_life
         self._refused = metrics.backlog_refused
         self.erasure = Erasure(gateway, layout, feeds=feeds, remembers=remembers)
         self._reads = PetReads(gateway, layout, follow)
@@ -226,10 +228,14 @@ class ViewStore:
         await self._know()
         partitions = [self._layout.number(pet_id) for pet_id, _ in jobs]
         payloads: dict[int, list[bytes]] = {}
-        for partition, (_, payload) in zip(partitions, jobs, strict=True):
+        lists: dict[int, list[str]] = {}
+        for partition, (pet_id, payload) in zip(partitions, jobs, strict=True):
             payloads.setdefault(partition, []).append(payload)
+            if self._jobs_life:
+                lists.setdefault(partition, []).append(self._layout.partitions[partition].jobs(pet_id))
+        values = {"most": self._maxlen, "jobs_life": self._jobs_life}
         calls = [
-            Call({"most": self._maxlen, "payloads": each}, keys=self._layout.partitions[partition])
+            Call({**values, "payloads": each}, lists.get(partition, ()), self._layout.partitions[partition])
             for partition, each in payloads.items()
         ]
         replies = await self._gateway.run_each(scripts.SUBMIT, calls, patience=None)

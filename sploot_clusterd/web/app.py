@@ -10,7 +10,12 @@ from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.lookups import JOBS, MEMBERS
+from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.operating import Operating
+from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past import Looking
 from sploot_clusterd.web.past_routes import PAST, RESTORE
@@ -43,6 +48,9 @@ def build_app(
         Handlers(behind.store, behind.expired, http, settings.limits, in_flight, remembers=behind.past is not None),
     )
     router.add(QUESTIONS, Asking(behind.questions))
+    router.add(MEMBERS, Members(behind.listing))
+    router.add(OPERATING, Operating(behind.halting, http, in_flight))
+    router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, Looking(behind.past))
     router.add(RESTORE, Restoring(behind.store, behind.past, http, settings.limits, in_flight))

@@ -1,10 +1,14 @@
 """What this room asks of others: of the store, and of who works out questions."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
+from sploot_clusterd.found import Found
+from sploot_clusterd.jobs import JobState
 from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.view import Order
 
 
 class Questions(Protocol):
@@ -78,6 +82,46 @@ class Changes(Protocol):
         """Until there is an event behind the newest one, or for so long."""
 
 
+class Listing(Protocol):
+    """Who lists images of clusters."""
+
+    async def page(self, pet_id: str, cluster_id: str, order: Order, after: str, limit: int) -> bytes | None:
+        """At most `limit` of the cluster's images behind the one `after` ("" at first), as JSON; None if the pet's view
+        has no such cluster.
+
+        Raises StoreUnavailableError, BadStateError; BadJobError where `after` is not in the cluster.
+        """
+
+
+class Halting(Protocol):
+    """The pause of the whole fleet. Every method may raise StoreUnavailableError."""
+
+    async def begin(self, reason: str, until: datetime) -> None:
+        """In place of one that there is."""
+
+    async def end(self) -> bool:
+        """Whether there was one."""
+
+
+class JobBook(Protocol):
+    """What became of jobs. Every method may raise StoreUnavailableError, BadStateError."""
+
+    async def of_pet(self, pet_id: str) -> tuple[Sequence[JobState], bool]:
+        """The pet's latest jobs, those that were heard of last first; and whether all that waits was looked through."""
+
+    async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
+        """One of them, None where nothing is known of it; and the same."""
+
+
+class Finder(Protocol):
+    """Who looks for ids. Every method may raise StoreUnavailableError."""
+
+    async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
+        """What is found behind the place `after`, and where to go on, "" for nowhere. Raises BadJobError for what is no
+        place.
+        """
+
+
 class Past(Protocol):
     """History. Every method may raise HistoryUnavailableError; each gives None where nothing is known."""
 
@@ -101,6 +145,10 @@ class Behind(NamedTuple):
     store: Backend
     expired: Expired
     questions: Questions
+    jobs: JobBook
+    finder: Finder
+    listing: Listing
+    halting: Halting
     changes: Changes | None = None
     """None where they are not fed."""
     past: Past | None = None

@@ -8,8 +8,20 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
+from sploot_clusterd.found import Findings, Found
+from sploot_clusterd.jobs import Jobs, JobState
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
-from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
+from sploot_clusterd.view import (
+    Belongs,
+    Cluster,
+    ClusterImage,
+    ClusterImages,
+    Member,
+    Same,
+    Suggestions,
+    View,
+    ViewMetrics,
+)
 
 
 class Refusal(Struct):
@@ -73,6 +85,16 @@ class Pending(Struct):
 class RedisHealth(Struct):
     status: Literal["ok"]
     ping_ms: Annotated[float, Meta(ge=0.0)]
+
+
+class Halted(Struct):
+    status: Literal["paused"]
+
+
+class Resumed(Struct):
+    """`noop` where nothing was paused."""
+
+    status: Literal["resumed", "noop"]
 
 
 class FeedGone(Struct):
@@ -150,11 +172,56 @@ CORRECTIONS: Final = CorrectionsRequest(
     ],
     "correction_789",
 )
+PAUSE: Final = {"reason": "moving to another storage service", "until": "2025-10-30T13:00:00Z"}
 SUGGESTED: Final = Suggestions(
     [
         Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),
         Belongs("img_012", "pet_123-cluster-1", 2.75, ["img_012", "img_031", "img_044"]),
     ],
+    7,
+)
+JOB_STATE: Final = JobState(
+    "job_457",
+    "retrying",
+    "2025-11-27T02:20:00.123Z",
+    attempts=2,
+    next_at="2025-11-27T02:20:02.000Z",
+    error="RuntimeError: no",
+)
+JOBS: Final = Jobs(
+    "pet_123",
+    [
+        JobState("job_458", "queued", "2025-11-27T02:20:01.017Z"),
+        JOB_STATE,
+        JobState("job_456", "applied", "2025-11-27T02:19:58.401Z", version=7),
+        JobState(
+            "job_455",
+            "dead",
+            "2025-11-27T02:19:57.000Z",
+            attempts=0,
+            reason="dimension",
+            error="payload.images[0].embedding: expected 3 numbers",
+        ),
+    ],
+    None,
+    complete=True,
+)
+FOUND: Final = Findings(
+    [
+        Found("image", "pet_123", image_id="img_001"),
+        Found("dead_letter", "pet_123", "job_455", dead_letter="1764210000123-0", reason="dimension"),
+    ],
+    "keys-0-7168",
+)
+IMAGES: Final = ClusterImages(
+    "pet_123",
+    "pet_123-cluster-0",
+    31,
+    [
+        ClusterImage("img_001", 0.9312, 0.9, "2025-10-30T12:00:00.000Z"),
+        ClusterImage("img_017", 0.9027, None, None),
+    ],
+    "img_017",
     7,
 )
 VIEW: Final = View(

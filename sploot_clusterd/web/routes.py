@@ -8,7 +8,9 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.questions import Asking, Wanted
@@ -239,6 +241,9 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *DOCUMENT,
     *INTERNAL,
     *QUESTIONS,
+    *MEMBERS,
+    *JOBS,
+    *OPERATING,
     *FEED,
     *PAST,
     *RESTORE,

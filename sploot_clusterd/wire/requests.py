@@ -18,6 +18,7 @@ from sploot_clusterd.model import (
     JobPayload,
     JobRequest,
     OutgoingEnvelope,
+    PauseRequest,
     RestoreEnvelope,
     RestoreRequest,
 )
@@ -29,10 +30,14 @@ from sploot_clusterd.wire.vectors import insights
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
+_pause: Final = msgspec.json.Decoder(PauseRequest)
 _restore: Final = msgspec.json.Decoder(RestoreRequest)
 _encoder: Final = msgspec.json.Encoder()
 _id: Final = re.compile(ID_PATTERN)
 _named_id: Final = re.compile(NAMED_ID_PATTERN)
+
+_AFTER_PET: Final = len("-cluster-") + 15
+"""What is behind the pet's id in that of a cluster."""
 
 T = TypeVar("T")
 
@@ -57,6 +62,12 @@ def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobR
     check_corrections("corrections", request.corrections, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)
     return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+
+
+def decode_pause(body: bytes) -> PauseRequest:
+    """The body of a pause. Raises BadJobError, as above."""
+    check_nesting(body)
+    return decoded(_pause, body)
 
 
 def encode_request(request: JobRequest) -> bytes:
@@ -99,8 +110,9 @@ def check_id(name: str, text: str, limits: LimitsSettings) -> None:
 
     `.` and `..` are taken, for there may be such pets from before, to be read and erased.
     """
-    if len(text) > limits.id_length or not _named_id.match(text):
-        rule = f"expected 1 to {limits.id_length} of the characters A-Z a-z 0-9 . _ : -"
+    longest = limits.id_length + (_AFTER_PET if name == "cluster_id" else 0)
+    if len(text) > longest or not _named_id.match(text):
+        rule = f"expected 1 to {longest} of the characters A-Z a-z 0-9 . _ : -"
         raise BadJobError("invalid", f"{name}: {rule}")
 
 

@@ -82,6 +82,7 @@ NAMES = {
     "feed.enabled": "FEED_ENABLED",
     "feed.bytes": "FEED_BYTES",
     "feed.seconds": "FEED_SECONDS",
+    "jobs.ttl_seconds": "JOBS_TTL_SECONDS",
     "insights.url": "STORAGE_SERVICE_URL",
     "insights.token": "STORAGE_SERVICE_TOKEN",
     "insights.token_file": "STORAGE_SERVICE_TOKEN_FILE",

@@ -80,7 +80,7 @@ def test_how_many_corrected_clusters_are_kept_is_as_told():
 
 def test_every_field_of_a_dead_letter_is_explained():
     explained = {field for cells in table_rows(OPERATIONS, "Dead letters") for field in re.findall(r"\w+", cells[0])}
-    written = re.findall(r'\*\("(\w+)"', (PACKAGE / "store/stream.py").read_text())
+    written = re.findall(r'\*\("(\w+)"', (PACKAGE / "store/outcomes.py").read_text())
     assert len(written) == 9
     assert set(written) <= explained
 

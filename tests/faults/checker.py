@@ -10,6 +10,7 @@ from sploot_clusterd.errors import BadStateError
 from tests.faults.fed import feed_breaches
 from tests.faults.fleet import Fleet
 from tests.faults.load import Ledger
+from tests.faults.told import told_breaches
 
 NAMESPACE = "sploot.media.clusters"
 LETTERS = "streams:media.cluster.deadletter"
@@ -29,6 +30,8 @@ class Verdict:
     details: list[str] = field(default_factory=list)
     unfed: list[str] = field(default_factory=list)
     """Where the change feed tells something else than what happened."""
+    mistold: list[str] = field(default_factory=list)
+    """Where a pet is told something else of a job."""
 
     def breaches(self, *, never: int = 0, dead_letters: int = 0) -> list[str]:
         """What speaks against "each job had its effect exactly once", but for what has to be excused."""
@@ -36,7 +39,7 @@ class Verdict:
         breaches = [f"{count} {what}" for what, count in found.items() if count]
         if self.dead_letters != dead_letters:
             breaches.append(f"{self.dead_letters} dead letters, not {dead_letters}")
-        return breaches + self.unfed
+        return breaches + self.unfed + self.mistold
 
 
 async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> Verdict:
@@ -57,6 +60,8 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
             result.never += len(accepted)
             result.details.append(f"{pet}: {error}")
             continue
+        if one_history and ledger.numbered:
+            result.mistold += await told_breaches(fleet, pet, fleet.layout.of(pet).pet(pet), present)
         extra = counted - len(present)
         result.once += len(accepted & present) - max(0, -extra)
         result.never += len(accepted - present) + max(0, -extra)

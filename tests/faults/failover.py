@@ -189,7 +189,9 @@ async def _timed(client: Redis, call: Callable[[Redis, str], Awaitable[object]],
 
 
 async def _submit(client: Redis, name: str) -> object:
-    return await _run(client, scripts.SUBMIT, Call({"most": 10**9, "payloads": [name.encode() + bytes(_ROW)]}))
+    return await _run(
+        client, scripts.SUBMIT, Call({"most": 10**9, "jobs_life": 0, "payloads": [name.encode() + bytes(_ROW)]})
+    )
 
 
 async def _commit(client: Redis, name: str) -> object:

@@ -61,6 +61,7 @@ class BareLoad(Load):
     def __init__(self, fleet: Fleet, seed: int, service: Service, *, jobs: int, rate: float, **more: Any) -> None:
         super().__init__(fleet, seed, pets=PETS, jobs=jobs, rate=rate, **more)
         self._service = service
+        self.ledger.numbered = False  # a pet's list brings any of its images
 
     def _job(self, number: int) -> tuple[str, str, object]:
         pet, image, job = super()._job(number)
@@ -219,6 +220,8 @@ async def _mentions(fleet: Fleet, text: bytes) -> list[str]:
                 held = repr(await redis.hgetall(key)).encode()
             case b"zset":
                 held = repr(await redis.zrange(key, 0, -1)).encode()
+            case b"list":
+                held = repr(await redis.lrange(key, 0, -1)).encode()
             case _:
                 held = repr(await redis.xrange(key)).encode()
         if text in key or text in held:

@@ -41,6 +41,8 @@ class Ledger:
     refused: int = 0
     """Answered 503."""
     slowest_refusal: float = 0.0
+    numbered: bool = False
+    """Whether each image came by the job that has its number, and by no other."""
 
     def total(self) -> int:
         return sum(map(len, self.accepted.values()))
@@ -83,7 +85,7 @@ class Load:
         prefix: str = "",
         doors: Sequence[Daemon] | None = None,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(numbered=True)
         self.held = False
         self._accepted = 0
         self._fleet = fleet

@@ -27,6 +27,8 @@ async def everything(redis: Redis) -> AsyncIterator[bytes]:
                 yield b" ".join(await redis.smembers(key))
             case b"zset":
                 yield b" ".join(await redis.zrange(key, 0, -1))
+            case b"list":
+                yield b" ".join(await redis.lrange(key, 0, -1))
             case b"stream":
                 for _, fields in await redis.xrange(key):
                     yield b" ".join(part for pair in fields.items() for part in pair)

@@ -68,6 +68,8 @@ async def _all_of(redis: Any, key: bytes) -> bytes:
             return await redis.get(key)
         case b"hash":
             return repr(await redis.hgetall(key)).encode()
+        case b"list":
+            return repr(await redis.lrange(key, 0, -1)).encode()
         case b"zset":
             return repr(await redis.zrange(key, 0, -1)).encode()
         case b"stream":

@@ -97,7 +97,7 @@ async def test_a_node_that_breaks_concerns_its_own_calls_and_nothing_is_sent_aga
     one.answer = lambda _: (_ for _ in ()).throw(Dies)
     other.answer = lambda _: 0
     async with opened(one, other) as gateway:
-        calls = [Call({"most": 9, "payloads": [b"p"]}, keys=keys) for keys in (LOW, HIGH, LOW, HIGH)]
+        calls = [Call({"most": 9, "jobs_life": 0, "payloads": [b"p"]}, keys=keys) for keys in (LOW, HIGH, LOW, HIGH)]
         low, high, *more = await gateway.run_each(scripts.SUBMIT, calls)
         assert (high, more[1]) == (0, 0)
         assert low.detail == more[0].detail == f"redis node 127.0.0.1:{one.port}: does not answer"

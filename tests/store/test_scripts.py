@@ -43,7 +43,7 @@ def test_a_scripts_header_names_all_that_it_takes(script: Script):
     assert [name for name in (*script.arguments, *script.lists) if name not in named[1]] == []
 
 
-GOOD: Mapping[str, Any] = {"group": "g", "consumer": "c", "retries": [b"1-1", 1, 1000]}
+GOOD: Mapping[str, Any] = {"group": "g", "consumer": "c", "jobs_life": 0, "retries": [b"1-1", 1, 1000]}
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ GOOD: Mapping[str, Any] = {"group": "g", "consumer": "c", "retries": [b"1-1", 1,
     [
         (RETRY, GOOD | {"group": b"g"}, "retry.lua: group: expected str, not bytes"),
         (RETRY, GOOD | {"group": None}, "retry.lua: group: expected str, not NoneType"),
-        (SUBMIT, {"most": True, "payloads": []}, "submit.lua: most: expected int, not bool"),
-        (SUBMIT, {"most": 1.0, "payloads": []}, "submit.lua: most: expected int, not float"),
+        (SUBMIT, {"most": True, "jobs_life": 0, "payloads": []}, "submit.lua: most: expected int, not bool"),
+        (SUBMIT, {"most": 1.0, "jobs_life": 0, "payloads": []}, "submit.lua: most: expected int, not float"),
         (RETRY, GOOD | {"retries": [b"1-1", None]}, "retry.lua: retries: expected bytes, str or int in each"),
         (RETRY, GOOD | {"retries": [[b"1-1"]]}, "retry.lua: retries: expected bytes, str or int in each"),
-        (RETRY, {"group": "g", "consumer": "c"}, "retry.lua: 'retries' is missing"),
-        (RETRY, {"group": "g", "retries": []}, "retry.lua: 'consumer' is missing"),
+        (RETRY, {"group": "g", "consumer": "c", "jobs_life": 0}, "retry.lua: 'retries' is missing"),
+        (RETRY, {"group": "g", "jobs_life": 0, "retries": []}, "retry.lua: 'consumer' is missing"),
         (RETRY, GOOD | {"other": 1}, "retry.lua takes no other"),
     ],
 )

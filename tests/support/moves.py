@@ -81,7 +81,7 @@ async def sow(redis: Redis, store: Store) -> None:
         await set_aside(redis, store, pet)
     for n, pet in enumerate(PETS):
         keys = store.layout.of(pet)
-        album, images, view, wanted, asked, untold, dropped, snapshots = keys.pet(pet)
+        album, images, view, wanted, asked, untold, dropped, snapshots, _ = keys.pet(pet)
         await redis.hset(album, mapping={"token": f"t.{n}", "head": bytes(range(n))})
         await redis.hset(images, mapping={f"img-{m}": bytes(m) for m in range(n)} or {"img": b""})
         await redis.set(view, b'{"pet_id":"%s","clusters":[]}' % pet.encode(), ex=1000)

@@ -4,16 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
-from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
+from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
+from sploot_clusterd.found import Found
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
+from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import HttpServer, Tokens
-from sploot_clusterd.web.route import PARAMETER
+from sploot_clusterd.web.route import PARAMETER, Route
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.raw_corpus import TOKEN
 
@@ -41,11 +47,14 @@ PAST = PastClusters("pet_123", 3, "a", "a.3", "1970-01-01T00:00:05.000Z", True, 
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
 
 
-PARAMETERS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001"}
-GUARDED = [
-    (route.method, PARAMETER.sub(lambda each: PARAMETERS[each[1]], route.path)) for route in ROUTES if route.guarded
-]
-"""Method and path of each route that wants a token."""
+AT = "1970-01-01T00:00:05.000Z"
+PARAMETERS = {
+    "pet_id": "pet_123",
+    "version": "3",
+    "image_id": "img_001",
+    "job_id": "pet_123",
+    "cluster_id": "pet_123",
+}
 
 
 def tokens() -> Tokens:
@@ -59,9 +68,25 @@ def token_for(scope: Scope) -> str:
     return f"token-that-may-{scope}"
 
 
+def query_for(path: str) -> str:
+    """What a GET of the path may have behind it, where it has to have something."""
+    return "?q=pet_123" if path.endswith("/find") else ""
+
+
 def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
+    if path.endswith("/pause"):
+        return b'{"reason":"a deploy","until":"%s"}' % (datetime.now(UTC) + timedelta(hours=1)).isoformat().encode()
     return {"corrections": CORRECTIONS, "restore": RESTORE}.get(path.rpartition("/")[2], JOB)
+
+
+def path_of(route: Route) -> str:
+    """With ids that the fake store knows."""
+    return PARAMETER.sub(lambda each: PARAMETERS[each[1]], route.path) + query_for(route.path)
+
+
+GUARDED = [(route.method, path_of(route)) for route in ROUTES if route.guarded]
+"""Method and path of each route that wants a token."""
 
 
 @dataclass
@@ -85,6 +110,10 @@ class FakeStore:
     events: list[Event] = field(default_factory=lambda: [EVENT])
     asked: list[tuple[object, ...]] = field(default_factory=list)
     """Of history."""
+    told: list[JobState] = field(
+        default_factory=lambda: [JobState("job_2", "queued", AT), JobState("pet_123", "applied", AT, version=7)]
+    )
+    paused: tuple[str, datetime] | None = None
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
 
@@ -99,6 +128,37 @@ class FakeStore:
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
         return SUGGESTED[limit > 1] if pet_id in self.views else None
+
+    async def of_pet(self, pet_id: str) -> tuple[Sequence[JobState], bool]:
+        self._fail()
+        return (self.told if pet_id in self.views else []), pet_id != "pet_long"
+
+    async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
+        told, complete = await self.of_pet(pet_id)
+        return next((state for state in told if state.job_id == job_id), None), complete
+
+    async def page(self, pet_id: str, cluster_id: str, order: Order, after: str, limit: int) -> bytes | None:
+        self._fail()
+        if after == "gone":
+            raise BadJobError("invalid", "after: this image is not in the cluster (any more): begin anew without it")
+        images = [ClusterImage("img_1", 0.5, None, AT)]
+        listed = ClusterImages(pet_id, cluster_id, 9, images, f"{order}{after}{limit}", 7)
+        return msgspec.json.encode(listed) if pet_id in self.views else None
+
+    async def begin(self, reason: str, until: datetime) -> None:
+        self._fail()
+        self.paused = reason, until
+
+    async def end(self) -> bool:
+        self._fail()
+        was, self.paused = self.paused, None
+        return was is not None
+
+    async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
+        self._fail()
+        if after == "nowhere":
+            raise BadJobError("invalid", "after: expected what an answer had for `next`")
+        return [Found("pet", name)] if name in self.views else [], "" if after else "keys-0-7"
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """Its events are those of partition 1."""

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,20 +12,21 @@ from aiohttp import ClientSession
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.errors import (
-    BacklogFullError,
-    BadJobError,
-    BadStateError,
-    HistoryUnavailableError,
-    LookupsExceededError,
-    StoreUnavailableError,
-)
+from sploot_clusterd.errors import BadJobError, StoreUnavailableError
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
 from sploot_clusterd.wire import decode_corrections, decode_request
+from tests.web.answers import ANSWERS, BACK, BATCH, ERASE, FEED, IMAGE, LATEST, VERSION, VIEW, WAS, Case, asked
 from tests.web.json_schema import errors, resolved
-from tests.web.service import CORRECTING, CORRECTIONS, JOBS, PET, TOKEN, Reply, Serve, Service, body_for, raw, token_for
+from tests.web.service import (
+    TOKEN,
+    Reply,
+    Serve,
+    Service,
+    query_for,
+    token_for,
+)
 from tests.wire.corpus import CORPUS
 
 WEB = Path(sploot_clusterd.__file__).parent / "web"
@@ -64,21 +65,6 @@ def test_every_status_that_the_code_gives_is_there(document: dict[str, Any]):
     assert "405" in document["info"]["description"]
 
 
-def asked(
-    operation: str,
-    body: bytes | None = None,
-    pet_id: str = "pet_123",
-    *,
-    version: str = "3",
-    image_id: str = "img_001",
-    **headers: str,
-) -> bytes:
-    method, _, path = operation.partition(" ")
-    if body is None:
-        body = body_for(path) if method == "POST" else b""
-    return raw(method, path.format(pet_id=pet_id, version=version, image_id=image_id), body, **headers)
-
-
 def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
     """Body and headers are as they are documented for that status, to the letter."""
     documented = operations(document)[operation]["responses"][str(reply.status)]
@@ -92,81 +78,6 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
     headers = {name.lower() for name in documented.get("headers", ())}
     sent = reply.headers.keys() & {"etag", "retry-after"}
     assert sent == headers or (sent < headers and "batch" in operation)
-
-
-SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
-INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
-SUGGEST = f"GET {PET}/suggestions"
-FEED = "GET /internal/feed"
-LATEST, WAS, VERSION = (f"GET {PET}/clusters/{which}" for which in ("latest", "history", "{version}"))
-IMAGE = "GET /internal/images/{image_id}/clusters"
-BACK = f"POST {PET}/restore"
-FULL = BacklogFullError("full")
-
-
-class Case(NamedTuple):
-    operation: str
-    status: int
-    request: bytes
-    error: Exception | None = None
-
-
-ANSWERS = [
-    Case("GET /healthz", 200, asked("GET /healthz")),
-    Case("GET /readyz", 200, asked("GET /readyz")),
-    Case(SUBMIT, 202, asked(SUBMIT)),
-    Case(SUBMIT, 400, asked(SUBMIT, b"{")),
-    Case(SUBMIT, 403, asked(SUBMIT, CORRECTING, X_Internal_Token=token_for("submit"))),
-    Case(SUBMIT, 422, asked(SUBMIT, b"{}")),
-    Case(SUBMIT, 422, asked(SUBMIT), BadJobError("invalid", "too much")),
-    Case(SUBMIT, 503, asked(SUBMIT), FULL),
-    Case(BATCH, 200, asked(BATCH)),
-    Case(BATCH, 200, asked(BATCH, b"{")),
-    Case(BATCH, 200, asked(BATCH), FULL),
-    Case(BATCH, 200, asked(BATCH, CORRECTING, X_Internal_Token=token_for("submit"))),
-    Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
-    Case(BATCH, 422, asked(BATCH, b"")),
-    Case(CORRECT, 202, asked(CORRECT)),
-    Case(CORRECT, 400, asked(CORRECT, b"{")),
-    Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
-    Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
-    Case(VIEW, 304, asked(VIEW, If_None_Match="*")),
-    Case(VIEW, 404, asked(VIEW, pet_id="pet_9")),
-    Case(SUGGEST, 200, asked(SUGGEST)),
-    Case(SUGGEST, 304, asked(SUGGEST, If_None_Match="*")),
-    Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
-    Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
-    Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
-    Case(FEED, 200, asked(f"{FEED}?partition=1")),
-    Case(FEED, 410, asked(f"{FEED}?after=17-1")),
-    Case(FEED, 422, asked(f"{FEED}?partition=2")),
-    Case(FEED, 422, asked(f"{FEED}?after=x")),
-    Case(LATEST, 200, asked(LATEST)),
-    Case(LATEST, 404, asked(LATEST, pet_id="pet_9")),
-    Case(LATEST, 503, asked(LATEST), LookupsExceededError()),
-    Case(WAS, 200, asked(f"{WAS}?before=17-1&at=2025-11-27T02:20:00Z&limit=1000")),
-    Case(WAS, 404, asked(WAS, pet_id="pet_9")),
-    Case(WAS, 422, asked(f"{WAS}?before=17")),
-    Case(WAS, 422, asked(f"{WAS}?at=2025-11-27T02:20:00")),
-    Case(WAS, 503, asked(WAS), HistoryUnavailableError()),
-    Case(VERSION, 200, asked(VERSION)),
-    Case(VERSION, 404, asked(VERSION, version="4")),
-    Case(VERSION, 422, asked(VERSION, version="x")),
-    Case(VERSION, 422, asked(VERSION, version="9" * 16)),
-    Case(IMAGE, 200, asked(f"{IMAGE}?before=5&limit=7")),
-    Case(IMAGE, 404, asked(IMAGE, image_id="img_9")),
-    Case(IMAGE, 422, asked(f"{IMAGE}?before=0")),
-    Case(BACK, 202, asked(BACK)),
-    Case(BACK, 404, asked(BACK, pet_id="pet_9")),
-    Case(BACK, 404, asked(BACK, b'{"version": 4}')),
-    Case(BACK, 422, asked(BACK, b'{"version": 0}')),
-    Case(BACK, 503, asked(BACK), HistoryUnavailableError()),
-    Case(INVALIDATE, 202, asked(INVALIDATE)),
-    Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
-    Case(ERASE, 200, asked(ERASE)),
-    Case(ERASE, 200, asked(ERASE, pet_id="pet_9")),
-    Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
-]
 
 
 @pytest.fixture
@@ -186,6 +97,7 @@ async def test_an_answer_is_as_documented(document: dict[str, Any], service: Ser
 def common_answers(operation: str) -> dict[int, bytes]:
     """Status -> a request that brings it about, of those that any route like this one may give."""
     route = OPERATIONS[operation]
+    operation += query_for(operation)
     requests = {400: asked(operation, Transfer_Encoding="nonsense"), 431: asked(operation, X_Long="a" * 20_000)}
     if route.guarded:
         requests |= {401: asked(operation, X_Internal_Token="x"), 500: asked(operation)}

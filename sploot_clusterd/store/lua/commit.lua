@@ -1,24 +1,24 @@
 -- Write one pet's new state and settle the entries that led to it: all of it, or nothing.
--- KEYS  stream, attempts, album, images, view, erased, profiles; then the profiles of each model version that the state
+-- KEYS  stream, attempts, album, images, view, erased, profiles, jobs; then the profiles of each model version that the state
 --       was computed with; then images and slots of each sample that is offered something; then, where insights are
 --       fetched, wanted, asked, untold, wants and tellings; at last, where changes are fed, feed and feed_index
 -- ARGV  group, consumer, pet_id; token: what the state was computed from ('' for a new album); new_token ('' if the album
 --       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); rest_of_view, before which
 --       the number of insights belongs that the pet wants ('': nowhere); view_life and album_life
 --       in s (0: for ever); most_sampled: images of a sample; most_models: model versions that are sampled; insights_at:
---       place of the keys of insights, 0 where there are none; the lists
+--       place of the keys of insights, 0 where there are none; jobs_life: of what is told of jobs, in s; the lists
 --       entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
 --       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
 --       image; new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of it, ''
---       if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms
+--       if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms; told: what became of jobs
 -- Reply {'ok', bytes that the feed takes, 0 where it is not told}; {'conflict'} if the album or the erase mark moved on;
 --       {'lost', ids that are still ours...}; {'profile_changed'} if one of the profiles is not the one that is stored
-local stream, attempts, album, images, view, erased, profiles = unpack(KEYS, 1, 7)
+local stream, attempts, album, images, view, erased, profiles, jobs = unpack(KEYS, 1, 8)
 local group, consumer, pet_id, token, new_token, mark, new_view, rest_of_view, view_life, album_life, most_sampled,
-  most_models, insights_at = unpack(ARGV, 1, 13)
-local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold, fed =
-  lists_after(13, 11)
-local first_profile = 8
+  most_models, insights_at, jobs_life = unpack(ARGV, 1, 14)
+local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold, fed, told =
+  lists_after(14, 12)
+local first_profile = 9
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.
 local function write(command, key, list)
@@ -196,6 +196,7 @@ if feed then
   bytes = add_event(feed, feed_index, feed_length, known, pet_id, now, '"kind":"changed","incarnation":"' .. life ..
     '","before":"' .. token .. '","after":"' .. new_token .. '","change":' .. change .. '}')
 end
+if any(told) then tell(jobs, jobs_life, {unpack(ARGV, told.from, told.to)}) end
 for i = entries.from, entries.to do
   redis.call('XACK', stream, group, ARGV[i])
   redis.call('XDEL', stream, ARGV[i])

@@ -1,17 +1,19 @@
 -- Set a job aside with the reason, and settle its entry.
--- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased; then, where the feed is told, the pet's album,
---       feed and feed_index
+-- KEYS  stream, attempts, dead_letters, letter_sizes, letter_pets, erased, jobs; then, where the feed is told, the pet's
+--       album, feed and feed_index
 -- ARGV  group, consumer, entry, most_letters; most_bytes that they may take in all; pet_id and other_pet_id, or '';
---       first_id; the lists letter, as field, value; fed: where the feed is told, of which job, as JSON, and when, in ms
+--       first_id; jobs_life: of what the pet is told, in s; told: how that ends, '' where it is told nothing; the lists
+--       letter, as field, value; fed: where the feed is told, of which job, as JSON, and when, in ms
 -- Reply {'ok', dead letters that the cap dropped}; {'erased'} if either pet was erased after the job was accepted: then
 --       nothing of it is kept; {'lost'} if the entry is not ours any more
-local stream, attempts, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 6)
-local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id = unpack(ARGV, 1, 8)
-local letter, fed = lists_after(8, 2)
+local stream, attempts, dead_letters, letter_sizes, letter_pets, erased, jobs = unpack(KEYS, 1, 7)
+local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id, jobs_life, told =
+  unpack(ARGV, 1, 10)
+local letter, fed = lists_after(10, 2)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
 check_index(dead_letters, letter_sizes, letter_pets)
-local album, feed, feed_index = KEYS[7], KEYS[8], KEYS[9]
+local album, feed, feed_index = KEYS[8], KEYS[9], KEYS[10]
 local feed_length, known, held
 if feed then
   feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
@@ -48,6 +50,7 @@ while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
   for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
   dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
 end
+if told ~= '' then tell(jobs, jobs_life, {string.format('d %.0f %s', now_ms(), told)}) end
 if feed then
   local job, now = unpack(ARGV, fed.from, fed.to)
   local token, life = held[1] or '', held[2] or ''

@@ -1,12 +1,12 @@
 -- Forget a pet, and keep what was accepted before now from bringing it back.
--- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, dropped, snapshots, wants,
---       tellings, feed, feed_index, erasing; then images and slots of the sample of each model version
+-- KEYS  stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, dropped, snapshots, jobs,
+--       wants, tellings, feed, feed_index, erasing; then images and slots of the sample of each model version
 -- ARGV  pet_id; tells: 1 if the feed is told of it, else 0; remembers: 1 if history has to forget it, too; the lists
 --       slots, that it may have in a sample, and models
 -- Reply {'ok', how much there was of the pet, the id of its last event in the feed or ''}; or, with nothing changed,
 --       {'models', all there are}
-local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, dropped, snapshots, wants,
-  tellings, feed, feed_index, erasing = unpack(KEYS, 1, 17)
+local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, dropped, snapshots, jobs,
+  wants, tellings, feed, feed_index, erasing = unpack(KEYS, 1, 18)
 local pet_id, tells, remembers = unpack(ARGV, 1, 3)
 local slots, models = lists_after(3, 2)
 
@@ -23,9 +23,9 @@ for _, key in ipairs({wants, tellings}) do redis.call('ZCARD', key) end
 local feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
 local held = redis.call('HMGET', album, 'token', 'incarnation')
 
-local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold, dropped, snapshots)
+local gone = redis.call('UNLINK', album, images, view, wanted, asked, untold, dropped, snapshots, jobs)
 for _, key in ipairs({wants, tellings}) do redis.call('ZREM', key, pet_id) end
-for key = 18, #KEYS, 2 do
+for key = 19, #KEYS, 2 do
   -- A key of another type holds no slot.
   local deleted = redis.pcall('HDEL', KEYS[key], unpack(ARGV, slots.from, slots.to))
   gone = gone + (type(deleted) == 'number' and deleted or 0)

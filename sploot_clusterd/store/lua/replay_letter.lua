@@ -1,10 +1,11 @@
 -- Put a dead letter's job back into the stream, at its first place in the order, and delete the letter.
--- KEYS  stream, dead_letters, letter_sizes, letter_pets, erased
--- ARGV  letter_id; most_jobs: unsettled entries that the stream may hold
+-- KEYS  stream, dead_letters, letter_sizes, letter_pets, erased, jobs
+-- ARGV  letter_id; most_jobs: unsettled entries that the stream may hold; pet_id; told_job: the job of which that pet is
+--       told, '' for none; jobs_life: of what it is told, in s
 -- Reply 'replayed'; or, with nothing changed: 'gone' (no such letter, any more), 'empty' (it has no payload),
 --       'erased' (the pet was erased after the job was accepted), 'full' (the stream is)
-local stream, dead_letters, letter_sizes, letter_pets, erased = unpack(KEYS, 1, 5)
-local letter_id, most_jobs = unpack(ARGV, 1, 2)
+local stream, dead_letters, letter_sizes, letter_pets, erased, jobs = unpack(KEYS, 1, 6)
+local letter_id, most_jobs, pet_id, told_job, jobs_life = unpack(ARGV, 1, 5)
 
 local letter = redis.call('XRANGE', dead_letters, letter_id, letter_id)[1]
 if not letter then return 'gone' end
@@ -21,6 +22,7 @@ end
 if redis.call('XLEN', stream) >= tonumber(most_jobs) then return 'full' end
 
 check_index(dead_letters, letter_sizes, letter_pets)
-redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
+local entry = redis.call('XADD', stream, '*', 'payload', fields.payload, 'first_id', first_id)
+if told_job ~= '' and fields.pet_id == pet_id then tell_queued(jobs, jobs_life, entry, told_job) end
 drop_letter(dead_letters, letter_sizes, letter_pets, letter)
 return 'replayed'

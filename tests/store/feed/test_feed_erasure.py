@@ -22,6 +22,8 @@ async def everything(redis: Redis) -> bytes:
                 value = await redis.hgetall(key)
             case b"zset":
                 value = await redis.zrange(key, 0, -1)
+            case b"list":
+                value = await redis.lrange(key, 0, -1)
             case kind:
                 assert kind == b"stream"
                 value = await redis.xrange(key)
