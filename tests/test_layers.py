@@ -57,6 +57,7 @@ LAYERS = (
         "changes",
         "jobs",
         "found",
+        "audit",
         "wire",
         "metrics",
         "histogram",

@@ -197,6 +197,7 @@ class Transfer:
         keys = [key for version in versions for key in (source.profile(version), *source.sample(version))]
         keys += [source.attempts, source.wants, source.tellings, source.erased, source.profiles, source.learning]
         keys += [source.dead_letters, source.letter_sizes, source.letter_pets, source.feed, source.feed_index]
+        keys += [source.audit, source.audit_pets]
         for key in keys:
             await self._gateway.at(source).command("upkeep", "UNLINK", key)
 
