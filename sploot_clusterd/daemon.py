@@ -32,7 +32,7 @@ from sploot_clusterd.store import AlbumStore, Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.supervisor import Supervisor
-from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
+from sploot_clusterd.web import Auditor, Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
     from sploot_clusterd.history.history import History
@@ -94,6 +94,7 @@ class Daemon:
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="compute")
         self._in_flight = InFlight()
         self._store = Store.open(settings, self.metrics)
+        self._auditor = Auditor(self._store.audit)
         self.http = self._new_http() if settings.http.enabled else None
         self.ops = self._new_ops() if settings.metrics.enabled else None
 
@@ -134,6 +135,7 @@ class Daemon:
         for server in (self.http, self.ops):
             if server:
                 await server.stop()
+        await self._auditor.close()
         if self._insights:
             await self._insights.close()
         if self._history:
@@ -277,6 +279,8 @@ class Daemon:
                 self._store.finder,
                 Members(albums_of, self._store.profiles, self._params),
                 self._store.pause,
+                self._store.audit,
+                self._auditor,
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,
             ),

@@ -118,6 +118,10 @@ class Keys:
         """HASH pet id -> its last event's id, gone with that; `*`: the very last one's id, and the bytes of all."""
         self.feed_writer = f"{namespace}:feed:writer"
         """STRING, the process that writes history, with one partition. Expires 5 s after it last said so."""
+        self.audit = f"{namespace}:audit"
+        """STREAM of who changed what over HTTP. Capped; entries of erased pets go."""
+        self.audit_pets = f"{namespace}:audit:pets"
+        """ZSET pet id, NUL, entry's id: which entries name a pet. Members go with their entries."""
         self.backfills = f"{namespace}:backfills"
         """HASH backfill -> how far it has come. A field goes when its backfill is done."""
         self._settings: tuple[tuple[str, str, str], ...] = (
@@ -133,6 +137,8 @@ class Keys:
             ("clusters.namespace", self.feed, "stream"),
             ("clusters.namespace", self.feed_index, "hash"),
             ("clusters.namespace", self.feed_writer, "string"),
+            ("clusters.namespace", self.audit, "stream"),
+            ("clusters.namespace", self.audit_pets, "zset"),
             ("clusters.namespace", self.backfills, "hash"),
             ("clusters.namespace", self.wants, "zset"),
             ("clusters.namespace", self.tellings, "zset"),

@@ -59,6 +59,7 @@ LAYERS = (
         "snapshot",
         "jobs",
         "found",
+        "audit",
         "wire",
         "metrics",
         "histogram",

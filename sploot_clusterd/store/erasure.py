@@ -1,4 +1,4 @@
-"""Forgetting a pet: its album, its view, what it is wanted or told of, images in samples, dead letters, events."""
+"""Forgetting a pet: album, view, what it is wanted or told of, images in samples, dead letters, events, audit."""
 
 from typing import Final
 
@@ -33,6 +33,7 @@ class Erasure:
             try:
                 gone += await self._erase(pet_id, keys)
                 gone += await self._erase_letters(pet_id, keys)
+                await self._erase_audit(pet_id, keys)
             except StoreUnavailableError as error:  # it has to be asked for again; what can go is gone by then
                 away.append(error)
         if away:
@@ -103,6 +104,12 @@ class Erasure:
         ids.reverse()
         for first in range(0, len(ids), _EVENTS_A_PAGE):
             await way.run(scripts.DROP_EVENTS, ids=ids[first : first + _EVENTS_A_PAGE])
+
+    async def _erase_audit(self, pet_id: str, keys: Keys) -> None:
+        while True:
+            found = await self._gateway.at(keys).run(scripts.ERASE_AUDIT, pet_id=pet_id, most=_EVENTS_A_PAGE)
+            if found < _EVENTS_A_PAGE:
+                return
 
     async def _erase_letters(self, pet_id: str, keys: Keys) -> int:
         gone = 0

@@ -119,6 +119,8 @@ TAKE_UNTOLD: Final = Script("take_untold", "insights", "untold tellings", "pet_i
 SETTLE_UNTOLD: Final = Script(
     "settle_untold", "insights", "untold tellings", "pet_id delay_ms:int", "told", fenced=True
 )
+AUDIT: Final = Script("audit", "upkeep", "audit audit_pets", "pet_id entry:bytes most:int")
+ERASE_AUDIT: Final = Script("erase_audit", "erase", "audit audit_pets", "pet_id most:int", repeatable=True)
 READ_FEED: Final = Script(
     "read_feed", "feed", "feed feed_index", "place most:int most_bytes:int", writes=False, repeatable=True
 )

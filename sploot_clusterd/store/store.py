@@ -10,6 +10,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.agreement import Agreement
+from sploot_clusterd.store.audit_trail import AuditTrail
 from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.feed import Feed
@@ -69,6 +70,7 @@ class Store:
         self.jobs = JobStates(gateway, layout, self.follow)
         self.finder = Finder(gateway, layout, self.letters, self.follow)
         self.pause = FleetPause(gateway, layout)
+        self.audit = AuditTrail(gateway, layout)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)

@@ -9,7 +9,6 @@ from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
-from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.outcomes import Letter, Retry, retries_told
 from sploot_clusterd.store.probe import probe
@@ -180,7 +179,7 @@ class Stream:
 
     async def dead_letter(self, consumer: str, letter: Letter) -> bool:
         """Sets the job aside and settles its entry; False if there was nothing to keep (erased, or no longer ours)."""
-        fed: Sequence[Argument] = ()
+        fed: tuple[bytes, int] | tuple[()] = ()
         if self._feeds and letter.fed is not None:
             fed = letter.fed, int(time.time() * 1000)
         keys = self._gateway.keys

@@ -200,6 +200,7 @@ class Transfer:
         keys += [source.attempts, source.wants, source.tellings, source.erased, source.erasing, source.profiles]
         keys += [source.learning]
         keys += [source.dead_letters, source.letter_sizes, source.letter_pets, source.feed, source.feed_index]
+        keys += [source.audit, source.audit_pets]
         for key in keys:
             await self._gateway.at(source).command("upkeep", "UNLINK", key)
 

@@ -40,7 +40,9 @@ def build_app(
     """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
     http, base = settings.http, settings.http.base_path or ""
     proxies = Proxies(http.trusted_proxies or (), http.identity_header)
-    router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
+    router = Router(
+        tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base, auditor=behind.auditor
+    )
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(
@@ -49,7 +51,7 @@ def build_app(
     )
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))
-    router.add(OPERATING, Operating(behind.halting, http, in_flight))
+    router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, Looking(behind.past))

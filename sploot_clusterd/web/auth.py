@@ -25,6 +25,8 @@ class Caller(NamedTuple):
     the name alone where a proxy named its user.
     """
     scopes: frozenset[Scope]
+    who: str = ""
+    """As the audit names it: a user by the identity that the proxy named."""
 
 
 NOBODY: Final = Caller("", frozenset())
@@ -47,11 +49,12 @@ class Tokens:
 
     def replace(self, tokens: Iterable[Secret], grants: Iterable[Grant] = ()) -> None:
         """From now on these, and no others. Raises ConfigError as the constructor does, and then changes nothing."""
-        callers = [(token, Caller(str(n), ALL_SCOPES)) for n, token in enumerate(tokens)]
+        callers = [(token, Caller(str(n), ALL_SCOPES, f"token {n}")) for n, token in enumerate(tokens)]
         identities: dict[str, Caller] = {}
         for grant in grants:
-            identities |= dict.fromkeys(grant.identities, Caller(grant.name, grant.scopes))
-            callers += ((each, Caller(f"{grant.name}/{n}", grant.scopes)) for n, each in enumerate(grant.tokens))
+            identities |= {each: Caller(grant.name, grant.scopes, f"{grant.name}/{each}") for each in grant.identities}
+            slots = ((each, f"{grant.name}/{n}") for n, each in enumerate(grant.tokens))
+            callers += ((each, Caller(slot, grant.scopes, slot)) for each, slot in slots)
         if not all(token.reveal() for token, _ in callers):
             raise ConfigError("a token is empty: give each a text")
         self._identities = identities
@@ -79,7 +82,8 @@ class Tokens:
         callers = [caller for each in identities if (caller := self._identities.get(each))]
         if not callers:
             return None
-        return Caller(callers[0].slot, callers[0].scopes.union(*(caller.scopes for caller in callers)))
+        first, *_ = callers
+        return first._replace(scopes=first.scopes.union(*(caller.scopes for caller in callers)))
 
 
 def may(request: web.BaseRequest, scope: Scope) -> bool:

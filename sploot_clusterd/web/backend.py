@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Events
 from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.view import Order
+from sploot_clusterd.web.auditing import Auditor
 
 
 class Questions(Protocol):
@@ -103,6 +105,15 @@ class Halting(Protocol):
         """Whether there was one."""
 
 
+class Trail(Protocol):
+    """Who changed what. Every method may raise StoreUnavailableError."""
+
+    async def add(self, entry: AuditEntry) -> None: ...
+
+    async def entries(self, before: str, limit: int) -> AuditPage:
+        """Raises BadJobError for what is no place."""
+
+
 class JobBook(Protocol):
     """What became of jobs. Every method may raise StoreUnavailableError, BadStateError."""
 
@@ -149,6 +160,8 @@ class Behind(NamedTuple):
     finder: Finder
     listing: Listing
     halting: Halting
+    trail: Trail
+    auditor: Auditor
     changes: Changes | None = None
     """None where they are not fed."""
     past: Past | None = None

@@ -26,6 +26,7 @@ class Line(NamedTuple):
     job_id: str = ""
     envelope: bytes = b""
     error: Exception | None = None
+    corrects: bool = False
 
 
 def corrections_refused() -> RefusedError:
@@ -59,7 +60,8 @@ def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, may_correc
     if job.corrects and not may_correct:
         return Line(number, error=corrections_refused())
     job_id = job.job_id or uuid.uuid4().hex
-    return Line(number, job.pet_id, job_id, wire.encode_envelope(job, text, job_id, datetime.now(UTC)))
+    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC))
+    return Line(number, job.pet_id, job_id, envelope, corrects=job.corrects)
 
 
 def answer_lines(lines: Sequence[Line], refusals: Iterable[Exception | None]) -> Response:

@@ -47,6 +47,7 @@ class Connection(web.RequestHandler):
         "_half_closed",
         "_link",
         "caller",
+        "corrected",
         "is_callers",
     )
 
@@ -68,6 +69,8 @@ class Connection(web.RequestHandler):
         self._content: StreamReader | None = None
         """The body of the request under way."""
         self.is_callers = False
+        self.corrected: tuple[str, ...] = ()
+        """Pets that the jobs of the request under way correct."""
         self.caller = NOBODY
         """Whose request is under way, once that is known."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
 from sploot_clusterd.found import Findings, Found
 from sploot_clusterd.jobs import Jobs, JobState
@@ -205,6 +206,13 @@ JOBS: Final = Jobs(
     ],
     None,
     complete=True,
+)
+AUDITED: Final = AuditPage(
+    [
+        AuditEntry("2025-11-27T02:20:00.123Z", "people/ann", "correct", "pet_123", "accepted"),
+        AuditEntry("2025-11-27T02:19:10.004Z", "producer/0", "submit", None, "accepted", 412),
+    ],
+    "1764209950004-0-0",
 )
 FOUND: Final = Findings(
     [

@@ -16,6 +16,7 @@ from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.auditing import will_correct
 from sploot_clusterd.web.auth import may
 from sploot_clusterd.web.backend import Backend, Expired
 from sploot_clusterd.web.bodies import read_body
@@ -71,6 +72,8 @@ class Handlers:
             job = await self._beside_the_loop(wire.decode_request, body)
         if job.corrects and not may(request, "correct"):
             raise batch.corrections_refused()
+        if job.corrects:
+            will_correct(request, (job.pet_id,))
         return await self._accept(job, body)
 
     async def submit_batch(self, request: web.BaseRequest) -> Response:
@@ -79,6 +82,7 @@ class Handlers:
         batch.check_length(body)
         decode = partial(batch.decode, may_correct=may(request, "correct"))
         lines = await self._beside_the_loop(decode, body)  # a thousand small jobs take as long as a large one
+        will_correct(request, {line.pet_id for line in lines if line.corrects})
         refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
         return batch.answer_lines(lines, refusals)
 

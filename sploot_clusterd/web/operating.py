@@ -1,26 +1,35 @@
 """What those do who run the fleet."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 from aiohttp import web
+from msgspec import Meta, Struct
 
 from sploot_clusterd import wire
 from sploot_clusterd.config import HttpSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.web.answers import Response, answer
-from sploot_clusterd.web.backend import Halting
+from sploot_clusterd.web.backend import Halting, Trail
 from sploot_clusterd.web.bodies import read_body
 
 _LONGEST: Final = timedelta(days=7)
 
 
-class Operating:
-    """Those that tell the whole fleet."""
+class Before(Struct):
+    """The query."""
 
-    def __init__(self, halting: Halting, http: HttpSettings, in_flight: InFlight) -> None:
+    before: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class Operating:
+    """Those that tell the whole fleet, and of what was told it."""
+
+    def __init__(self, halting: Halting, trail: Trail, http: HttpSettings, in_flight: InFlight) -> None:
         self._halting = halting
+        self._trail = trail
         self._http = http
         self._in_flight = in_flight
 
@@ -37,3 +46,7 @@ class Operating:
     async def resume(self, _request: web.BaseRequest) -> Response:
         """Jobs are taken again."""
         return answer({"status": "resumed" if await self._halting.end() else "noop"})
+
+    async def audit(self, _request: web.BaseRequest, asked: Before) -> Response:
+        """Who changed what, the newest first."""
+        return answer(await self._trail.entries(asked.before, asked.limit))

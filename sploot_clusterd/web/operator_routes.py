@@ -4,7 +4,7 @@ from typing import Final
 
 from sploot_clusterd.model import PauseRequest
 from sploot_clusterd.web import contract
-from sploot_clusterd.web.operating import Operating
+from sploot_clusterd.web.operating import Before, Operating
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
 OPERATING: Final = (
@@ -27,5 +27,17 @@ OPERATING: Final = (
         Operating.resume,
         "Have jobs taken again.",
         {200: Answer("Each process knows within a second or so.", contract.Resumed("resumed"))},
+    ),
+    Route(
+        "GET",
+        "/internal/audit",
+        "operate",
+        Operating.audit,
+        "Who changed what over HTTP, the newest first.",
+        {
+            200: Answer("A page of changes.", contract.AUDITED),
+            422: refused("A parameter breaks its rule.", "before: expected what an answer had for `next`"),
+        },
+        query=Before,
     ),
 )

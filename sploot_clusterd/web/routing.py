@@ -17,6 +17,7 @@ from sploot_clusterd.config import LimitsSettings, Scope
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
+from sploot_clusterd.web.auditing import Auditor
 from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens, missing
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
@@ -48,13 +49,16 @@ class _Shared(NamedTuple):
     metrics: Metrics
     in_flight: InFlight
     proxies: Proxies
+    auditor: Auditor | None = None
 
 
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
-        limits, metrics, in_flight, proxies = shared
+        limits, metrics, in_flight, proxies, self._auditor = shared
+        self._changes: dict[str, str] = {}
+        """By method, what is changed by it."""
         self._methods: dict[str, tuple[Handler, Scope | None]] = {}
         self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
@@ -74,6 +78,8 @@ class Endpoint:
         self._methods[method] = handler, scope
         if method == "GET":
             self._methods["HEAD"] = handler, scope
+        elif self._auditor:
+            self._changes[method] = handler.__name__
 
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
         """`ids`: the path's parameters, as they came."""
@@ -88,6 +94,8 @@ class Endpoint:
             response = (refusal_of(error) or self._unexpected(error)).answer()
         finally:
             self._in_flight.count -= 1
+        if self._changes and self._auditor and (what := self._changes.get(request.method)):
+            await self._auditor.note(request, what, ids, response)
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         self._record(request, response, perf_counter() - began)
@@ -164,10 +172,11 @@ class Router:
         *,
         proxies: Proxies | None = None,
         base_path: str = "",
+        auditor: Auditor | None = None,
     ) -> None:
         """Without `tokens` nothing is guarded. Each path is there below `base_path` as well."""
         self._tokens = tokens
-        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies())
+        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), auditor)
         self._base = base_path + "/" if base_path else ""
         self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}

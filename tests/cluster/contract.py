@@ -13,6 +13,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Letter, Replayed, Store
 from tests.faults.fleet import Fleet
 from tests.support.api import Api, add
+from tests.support.paused import in_seconds, taken, warns
 from tests.support.stores import GROUP, settings
 
 COUNT = 8
@@ -100,6 +101,30 @@ class OfDaemons:
         assert await one.ask("DELETE", f"/internal/pets/{pets[0]}") == (200, {"status": "erased"})
         assert await other.view(pets[0]) is None
         assert await other.view(pets[1]) is not None
+
+    async def test_no_process_takes_jobs_while_the_fleet_is_paused(self, fleet: Fleet):
+        api = Api(fleet, fleet.daemons[0])
+        pets = [f"pet:{n}" for n in range(COUNT)]
+        for pet in pets:
+            await api.submit({"pet_id": pet, "payload": {"image_ids": ["before"]}})
+        await fleet.settled()
+        pause = {"reason": "a deploy", "until": in_seconds(600)}
+        assert await api.ask("POST", "/internal/pause", json=pause) == (200, {"status": "paused"})
+        await warns(fleet, wanted=True)
+        for pet in pets:
+            await api.submit({"pet_id": pet, "job_id": "j", "payload": {"image_ids": ["i"]}})
+        for _ in range(3):
+            await warns(fleet, wanted=True)
+            assert await taken(fleet) == 0
+            for pet in pets:
+                assert (await api.ask("GET", f"/internal/pets/{pet}/jobs/j"))[1]["state"] == "queued"
+
+        assert await api.ask("POST", "/internal/resume") == (200, {"status": "resumed"})
+        assert await api.ask("POST", "/internal/resume") == (200, {"status": "noop"})
+
+        for pet in pets:
+            await api.seen(pet, version=2)
+        await warns(fleet, wanted=False)
 
 
 async def _payloads(client: Redis, stream: str) -> list[bytes]:

@@ -98,3 +98,22 @@ async def test_what_became_of_jobs_is_told(api: Api, fleet: Fleet):
         200,
         {"pet_id": "pet_1", "jobs": [], "next": None, "complete": True},
     )
+
+
+async def test_who_changed_what_is_told_by_whichever_process(api: Api, fleet: Fleet):
+    assert (await api.ask("POST", f"{PET}/invalidate"))[0] == 202
+    rename = {"corrections": [{"op": "rename", "cluster": "pet_1-cluster-0", "label": "Beach"}]}
+    assert (await api.ask("POST", f"{PET}/corrections", json=rename))[0] == 202
+    other = Api(fleet, fleet.daemons[1])
+    status, page = await other.ask("GET", "/internal/audit")
+    assert [(each["actor"], each["what"], each["pet_id"], each["outcome"]) for each in page["entries"]] == [
+        ("token 0", "correct", "pet_1", "accepted"),
+        ("token 0", "invalidate", "pet_1", "removed"),
+    ]
+    assert (await other.ask("DELETE", PET))[0] == 200
+    status, page = await api.ask("GET", "/internal/audit")
+    assert (status, [(each["what"], each["pet_id"]) for each in page["entries"]]) == (200, [("erase", None)])
+    assert fleet.daemons[0].stop() == 0
+    status, page = await other.ask("GET", "/internal/audit?limit=1")
+    (last,) = page["entries"]
+    assert (last["what"], last["jobs"], page["next"] is not None) == ("submit", 1, True)

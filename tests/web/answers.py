@@ -86,6 +86,8 @@ ANSWERS = [
     Case(PAUSE, 422, asked(PAUSE, b'{"reason":"a deploy","until":"2020-01-01T00:00:00Z"}')),
     Case(PAUSE, 422, asked(PAUSE, b'{"reason":"a deploy","until":"soon"}')),
     Case(PAUSE, 422, asked(PAUSE, b'{"reason":"","until":"2030-01-01T00:00:00Z"}')),
+    Case("GET /internal/audit", 200, asked("GET /internal/audit")),
+    Case("GET /internal/audit", 422, asked("GET /internal/audit?before=x")),
     Case("POST /internal/resume", 200, asked("POST /internal/resume")),
     Case(FEED, 200, asked(f"{FEED}?partition=1")),
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),

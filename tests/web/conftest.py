@@ -16,7 +16,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
-from sploot_clusterd.web import Behind, HttpServer, build_app
+from sploot_clusterd.web import Auditor, Behind, HttpServer, build_app
 from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service, tokens
 
 
@@ -40,8 +40,9 @@ async def serve() -> AsyncIterator[Serve]:
         store = store or FakeStore(views={"pet_123": VIEW})
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
+        auditor = Auditor(fake)
         app = build_app(
-            Behind(store, *[fake] * 6, fake if feeds else None, fake if keeps else None),
+            Behind(store, *[fake] * 7, auditor, fake if feeds else None, fake if keeps else None),
             live,
             settings,
             metrics,
@@ -52,7 +53,7 @@ async def serve() -> AsyncIterator[Serve]:
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
         )
         await server.start()
-        running.append(Service(server, store, live, metrics, health, in_flight))
+        running.append(Service(server, store, live, metrics, health, in_flight, auditor))
         return running[-1]
 
     yield start

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
@@ -18,7 +19,7 @@ from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
-from sploot_clusterd.web import HttpServer, Tokens
+from sploot_clusterd.web import Auditor, HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER, Route
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.raw_corpus import TOKEN
@@ -113,6 +114,7 @@ class FakeStore:
     told: list[JobState] = field(
         default_factory=lambda: [JobState("job_2", "queued", AT), JobState("pet_123", "applied", AT, version=7)]
     )
+    audited: list[AuditEntry] = field(default_factory=list)
     paused: tuple[str, datetime] | None = None
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
@@ -144,6 +146,16 @@ class FakeStore:
         images = [ClusterImage("img_1", 0.5, None, AT)]
         listed = ClusterImages(pet_id, cluster_id, 9, images, f"{order}{after}{limit}", 7)
         return msgspec.json.encode(listed) if pet_id in self.views else None
+
+    async def add(self, entry: AuditEntry) -> None:
+        self._fail()
+        self.audited.append(entry)
+
+    async def entries(self, before: str, limit: int) -> AuditPage:
+        self._fail()
+        if before == "x":
+            raise BadJobError("invalid", "before: expected what an answer had for `next`")
+        return AuditPage(self.audited[:limit] or [AuditEntry(AT, "token 0", "erase", None, "erased")], None)
 
     async def begin(self, reason: str, until: datetime) -> None:
         self._fail()
@@ -267,6 +279,7 @@ class Service:
     metrics: Metrics
     health: Health
     in_flight: InFlight
+    auditor: Auditor
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property

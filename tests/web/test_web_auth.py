@@ -30,8 +30,8 @@ def test_a_grants_token_is_known_by_its_name_and_good_for_its_scopes():
     tokens = Tokens([OLD], [Grant("http.access[0]", "gallery", frozenset({"read", "correct"}), (NEW, NEWER))])
 
     assert [slot(tokens, token.reveal()) for token in (OLD, NEW, NEWER)] == ["0", "gallery/0", "gallery/1"]
-    assert tokens.caller(NEWER.reveal()) == Caller("gallery/1", frozenset({"read", "correct"}))
-    assert tokens.caller(OLD.reveal()) == Caller("0", frozenset(SCOPES))
+    assert tokens.caller(NEWER.reveal()) == Caller("gallery/1", frozenset({"read", "correct"}), "gallery/1")
+    assert tokens.caller(OLD.reveal()) == Caller("0", frozenset(SCOPES), "token 0")
 
     tokens.replace([OLD])
 

@@ -36,7 +36,9 @@ async def door(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Se
     app = build_ops_app(service.metrics, service.health, Tokens())
     server = HttpServer(app, Listening("127.0.0.1", 0), name="metrics", metrics=service.metrics, health=service.health)
     await server.start()
-    ops = Service(server, service.store, service.tokens, service.metrics, service.health, service.in_flight)
+    ops = Service(
+        server, service.store, service.tokens, service.metrics, service.health, service.in_flight, service.auditor
+    )
     yield ops
     await ops.end()
 

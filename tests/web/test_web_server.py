@@ -16,7 +16,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import ViewStore
-from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app
+from sploot_clusterd.web import Auditor, Behind, HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
 from tests.web.service import FakeStore, Serve, Service, raw
@@ -161,7 +161,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    behind = Behind(*[FakeStore()] * 7)
+    behind = Behind(*[FakeStore()] * 8, Auditor(FakeStore()))
     app = build_app(behind, Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
 
     assert app.max_body_bytes == settings.http.max_body_bytes
