@@ -33,6 +33,7 @@ from sploot_clusterd.web import Behind, HttpServer, Listening, Tokens, build_app
 
 if TYPE_CHECKING:
     from sploot_clusterd.insights.insights import Insights
+    from sploot_clusterd.ui import Page
 
 log = logging.getLogger(__name__)
 
@@ -250,8 +251,16 @@ class Daemon:
             self.metrics,
             self.health,
             in_flight=self._in_flight,
+            page=self._new_page(),
         )
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
+
+    def _new_page(self) -> "Page | None":
+        if not self._settings.serves_page:
+            return None
+        from sploot_clusterd.ui import Page  # noqa: PLC0415 - costs nothing where it is off
+
+        return Page(self._tokens, self._settings)
 
     def _new_ops(self) -> HttpServer:
         listening = Listening(self._settings.metrics.host, self._settings.metrics.port)

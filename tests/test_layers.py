@@ -27,6 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
+    {"ui"},
     {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
     {"store", "engine"},
     {
@@ -66,7 +67,7 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"store", "engine"}, {"daemon", "probe"})
+APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"ingest", "insights", "ui"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}
@@ -183,9 +184,9 @@ def test_the_rules_see_every_way_to_import(tmp_path):
     assert rooms_imported(path) == {"config", "store", "web"}
 
 
-def test_a_daemon_that_was_not_asked_to_loads_neither_scipy_nor_the_client_of_a_cluster():
+def test_a_daemon_that_was_not_asked_to_loads_no_scipy_no_client_of_a_cluster_and_no_page():
     """The first takes as much memory and time as all else together."""
-    names = "'scipy', 'sploot_clusterd.store.cluster.cluster'"
+    names = "'scipy', 'sploot_clusterd.store.cluster.cluster', 'sploot_clusterd.ui'"
     program = f"import sys; import sploot_clusterd.daemon; print([name for name in ({names}) if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "[]"

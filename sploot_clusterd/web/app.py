@@ -1,6 +1,7 @@
 """The two applications: what callers talk to, and the metrics port."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
 from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.health import Health
@@ -16,9 +17,20 @@ from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, JOBS, METRICS, PROBES, QUESTIONS, ROUTES
-from sploot_clusterd.web.routing import App, Router
+from sploot_clusterd.web.route import Route
+from sploot_clusterd.web.routing import App, Router, Sessions
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
+
+
+class Page(Protocol):
+    """What is there for people: routes whose handlers are its own methods, and sessions that let them in."""
+
+    @property
+    def routes(self) -> Iterable[Route[Any]]: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
 
 
 def build_app(
@@ -29,17 +41,21 @@ def build_app(
     health: Health,
     *,
     in_flight: InFlight,
+    page: Page | None = None,
 ) -> App:
-    """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
+    """Everything of the HTTP contract, and the page. `tokens` may be replaced while it runs."""
     http, base = settings.http, settings.http.base_path or ""
     proxies = Proxies(http.trusted_proxies or (), http.identity_header)
-    router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
+    sessions = page.sessions if page else None
+    router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base, sessions=sessions)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
+    if page:
+        router.add(page.routes, page)
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TOKEN_HEADER: Final = "X-Internal-Token"  # noqa: S105 - a header's name
 
+_SIGNED: Final = b"session "
+"""What a digest signs is good for this alone."""
+
 
 class Caller(NamedTuple):
     """Whom a token, or a proxy, stands for."""
@@ -74,6 +77,23 @@ class Tokens:
                 matching = caller
         return matching
 
+    def sign(self, token: str, message: bytes) -> str | None:
+        """A signature that only who knows this live token, or its digest, can make; None if it is not live.
+
+        It is good until the token is not live any more, in every process that has the token.
+        """
+        if self.caller(token) is None:
+            return None
+        return _signature(_digest(token), message)
+
+    def signer(self, message: bytes, signature: str) -> Caller | None:
+        """Whose live token signed the message so, or None; in the same time whichever it was."""
+        matching = None
+        for live, caller in self._callers:
+            if hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), _signature(live, message).encode()):
+                matching = caller
+        return matching
+
     def known(self, identities: Iterable[str]) -> Caller | None:
         """Who has any of the identities, with what all of them together are good for."""
         callers = [caller for each in identities if (caller := self._identities.get(each))]
@@ -102,3 +122,7 @@ def scraper_token(headers: Mapping[str, str]) -> str | None:
 def _digest(text: str) -> bytes:
     """Header bytes that are no UTF-8 reach us as surrogates, and go back to what they were."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _signature(key: bytes, message: bytes) -> str:
+    return hmac.digest(key, _SIGNED + message, "sha256").hex()

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from types import MethodType
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
@@ -17,7 +17,7 @@ from sploot_clusterd.config import LimitsSettings, Scope
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
-from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens, missing
+from sploot_clusterd.web.auth import TOKEN_HEADER, Caller, Tokens, missing
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
@@ -41,6 +41,13 @@ Handler = Callable[..., Awaitable[Response]]
 """Of a request, the path's ids, and the query if the route has one."""
 
 
+class Sessions(Protocol):
+    """Callers who showed their token before."""
+
+    def caller(self, request: web.BaseRequest) -> Caller | None:
+        """Whose session the request is of, or None."""
+
+
 class _Shared(NamedTuple):
     """What all endpoints have."""
 
@@ -48,13 +55,14 @@ class _Shared(NamedTuple):
     metrics: Metrics
     in_flight: InFlight
     proxies: Proxies
+    sessions: Sessions | None = None
 
 
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
-        limits, metrics, in_flight, proxies = shared
+        limits, metrics, in_flight, proxies, sessions = shared
         self._methods: dict[str, tuple[Handler, Scope | None]] = {}
         self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
@@ -69,6 +77,7 @@ class Endpoint:
         self._throttle = Throttle()
         self._in_flight = in_flight
         self._proxies = proxies
+        self._sessions = sessions
 
     def add(self, method: str, handler: Handler, scope: Scope | None) -> None:
         self._methods[method] = handler, scope
@@ -102,6 +111,8 @@ class Endpoint:
         caller = self._tokens.caller(token)
         if caller is None and token is None:
             caller = self._tokens.known(self._proxies.identities(request))
+            if caller is None and self._sessions is not None:
+                caller = self._sessions.caller(request)
         if caller is None:
             raise RefusedError(401, "invalid internal token")
         connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
@@ -164,10 +175,11 @@ class Router:
         *,
         proxies: Proxies | None = None,
         base_path: str = "",
+        sessions: Sessions | None = None,
     ) -> None:
         """Without `tokens` nothing is guarded. Each path is there below `base_path` as well."""
         self._tokens = tokens
-        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies())
+        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), sessions)
         self._base = base_path + "/" if base_path else ""
         self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}

@@ -1,0 +1,20 @@
+"""Settings of the page for people."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sploot_clusterd.config.kinds import text
+
+_URL: Final = r"(https?://[^/\s{}\"'<>\\;,]+)?/(?!/)[^\s\"'<>\\;,]*\{image_id\}[^\s\"'<>\\;,]*"
+
+
+@dataclass(frozen=True, slots=True)
+class UiSettings:
+    """The page for people, /ui ([http.ui](#http) says whether it is served)."""
+
+    image_url: str | None = text(
+        None,
+        "Where browsers get a photo: {image_id} and {size} (the longer side, in pixels) are put in; unset: drawn tiles.",
+        _URL,
+        "a URL, or a path on the same host, with {image_id} in its path or query",
+    )
