@@ -1,7 +1,7 @@
 """The view's structs: what the engine renders, the store keeps as bytes and readers get."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -14,6 +14,8 @@ MOST_DOUBTFUL: Final = 9
 Count = Annotated[int, Meta(ge=0)]
 
 
+Order = Literal["fit", "time", "quality"]
+"""Of a cluster's images."""
 Gain = Annotated[float, Meta(ge=0.0)]
 """How many photos an answer is expected to put right."""
 
@@ -35,6 +37,29 @@ class Cluster(Struct):
     quality_score: Unit | None
     size: Count
     provisional: bool
+
+
+class ClusterImage(Struct, gc=False):
+    """One of all images of a cluster."""
+
+    image_id: Id
+    fit: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
+    """How like the cluster's others it is; null without a vector."""
+    quality_score: Unit | None
+    captured_at: str | None
+
+
+class ClusterImages(Struct):
+    """Some of a cluster's images, in the order that was asked for."""
+
+    pet_id: Id
+    cluster_id: str
+    size: Count
+    images: list[ClusterImage]
+    next: str | None
+    """Behind which image the next page begins (`after`); null at the end."""
+    version: Count
+    """Of the view that it is about."""
 
 
 class ViewMetrics(Struct):

@@ -28,7 +28,7 @@ LAYERS = (
         "evaluate",
     },
     {"ui"},
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions", "members", "following"},
     {"store", "engine"},
     {
         "supervisor",
@@ -67,7 +67,12 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"ingest", "insights", "ui"}, {"store", "engine"}, {"daemon", "probe"})
+APART = (
+    {"ingest", "web", "insights", "suggestions", "members", "following"},
+    {"ingest", "insights", "ui"},
+    {"store", "engine"},
+    {"daemon", "probe"},
+)
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}

@@ -14,7 +14,7 @@ class UiSettings:
 
     image_url: str | None = text(
         None,
-        "Where browsers get a photo: {image_id} and {size} (the longer side, in pixels) are put in; unset: drawn tiles.",
+        "Where browsers get a photo, with {image_id} and {size} (pixels, the longer side); unset: drawn tiles.",
         _URL,
         "a URL, or a path on the same host, with {image_id} in its path or query",
     )

@@ -4,7 +4,7 @@ The store moves bytes. What they mean is the engine's. Rows of images live in a 
 small state can be read whole without its vectors.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -75,10 +75,18 @@ class AlbumStore:
         Read in pages. A commit in between would leave rows that do not fit the album.
         """
         rows: dict[str, bytes] = {}
-        keys = self._gateway.keys.pet(pet_id)
-        async for page in self._gateway.scan("load", keys.images, _ROWS_A_PAGE):
-            rows.update((image.decode(errors="replace"), row) for image, row in page.items())
-        return rows if await self._gateway.read("load", "HGET", keys.album, _TOKEN) == token else None
+        async for page in self.row_pages(pet_id):
+            rows.update(page)
+        return rows if await self.is_current(pet_id, token) else None
+
+    async def row_pages(self, pet_id: str) -> AsyncIterator[dict[str, bytes]]:
+        """Every row of an album, by image id, some at a time, some twice."""
+        async for page in self._gateway.scan("load", self._gateway.keys.pet(pet_id).images, _ROWS_A_PAGE):
+            yield {image.decode(errors="replace"): row for image, row in page.items()}
+
+    async def is_current(self, pet_id: str, token: bytes) -> bool:
+        """Whether the album is still the one of that token."""
+        return bool(await self._gateway.read("load", "HGET", self._gateway.keys.pet(pet_id).album, _TOKEN) == token)
 
     async def commit(self, consumer: str, commits: Sequence[Commit]) -> list[Committed | Exception]:
         """All of them in one round trip, in order, at most one a pet; what Redis refused of one stands in its place.

@@ -1,4 +1,4 @@
-"""The page for people, `/ui`: its files, and who is logged in. What it shows it asks of the routes under `/internal`."""
+"""The page for people, `/ui`: its files, and who is logged in. What it shows comes from `/internal`."""
 
 from sploot_clusterd.ui.page import Page
 

@@ -12,12 +12,13 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, JOBS, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.route import Route
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, JOBS, MEMBERS, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router, Sessions
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
@@ -52,6 +53,7 @@ def build_app(
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
+    router.add(MEMBERS, Members(behind.listing))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     if page:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from sploot_clusterd.changes import Events
 from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
+from sploot_clusterd.view import Order
 
 
 class Questions(Protocol):
@@ -58,6 +59,17 @@ class Changes(Protocol):
         """Until there is an event behind the newest one, or for so long."""
 
 
+class Listing(Protocol):
+    """Who lists images of clusters."""
+
+    async def page(self, pet_id: str, cluster_id: str, order: Order, after: str, limit: int) -> bytes | None:
+        """At most `limit` of the cluster's images behind the one `after` ("" at first), as JSON; None if the pet's view
+        has no such cluster.
+
+        Raises StoreUnavailableError, BadStateError; BadJobError where `after` is not in the cluster.
+        """
+
+
 class JobBook(Protocol):
     """What became of jobs. Every method may raise StoreUnavailableError, BadStateError."""
 
@@ -84,5 +96,6 @@ class Behind(NamedTuple):
     questions: Questions
     jobs: JobBook
     finder: Finder
+    listing: Listing
     changes: Changes | None = None
     """None where they are not fed."""

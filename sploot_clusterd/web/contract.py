@@ -11,7 +11,17 @@ from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, P
 from sploot_clusterd.found import Findings, Found
 from sploot_clusterd.jobs import Jobs, JobState
 from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
-from sploot_clusterd.view import Belongs, Cluster, Member, Same, Suggestions, View, ViewMetrics
+from sploot_clusterd.view import (
+    Belongs,
+    Cluster,
+    ClusterImage,
+    ClusterImages,
+    Member,
+    Same,
+    Suggestions,
+    View,
+    ViewMetrics,
+)
 
 
 class Refusal(Struct):
@@ -187,6 +197,17 @@ FOUND: Final = Findings(
         Found("dead_letter", "pet_123", "job_455", dead_letter="1764210000123-0", reason="dimension"),
     ],
     "keys-0-7168",
+)
+IMAGES: Final = ClusterImages(
+    "pet_123",
+    "pet_123-cluster-0",
+    31,
+    [
+        ClusterImage("img_001", 0.9312, 0.9, "2025-10-30T12:00:00.000Z"),
+        ClusterImage("img_017", 0.9027, None, None),
+    ],
+    "img_017",
+    7,
 )
 VIEW: Final = View(
     "pet_123",

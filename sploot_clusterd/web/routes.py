@@ -8,7 +8,7 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
-from sploot_clusterd.web.jobs import AboutJobs, JobsAfter, Sought
+from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.questions import Asking, Wanted
@@ -188,48 +188,6 @@ QUESTIONS: Final = (
     ),
 )
 
-JOBS: Final = (
-    Route(
-        "GET",
-        "/internal/pets/{pet_id}/jobs",
-        "read",
-        AboutJobs.jobs,
-        "What became of a pet's latest jobs, those that were heard of last first.",
-        {
-            200: Answer("A page of them.", contract.JOBS),
-            422: refused("The pet's id breaks the rule, or a parameter does.", "limit: expected `int` <= 256"),
-        },
-        query=JobsAfter,
-    ),
-    Route(
-        "GET",
-        "/internal/pets/{pet_id}/jobs/{job_id}",
-        "read",
-        AboutJobs.job,
-        "What became of a job.",
-        {
-            200: Answer("What is known of it.", contract.JOB_STATE),
-            404: refused(
-                "It does not wait, and the pet was not told of it lately.",
-                "nothing is known of this job: it does not wait, and was not told of lately",
-            ),
-            422: refused("An id breaks the rule.", "job_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"),
-        },
-    ),
-    Route(
-        "GET",
-        "/internal/find",
-        "read",
-        AboutJobs.find,
-        "What has this id: a pet, a job, an image, a dead letter.",
-        {
-            200: Answer("What was found in a part of all that is kept.", contract.FOUND),
-            422: refused("A parameter breaks its rule.", "after: expected what an answer had for `next`"),
-        },
-        query=Sought,
-    ),
-)
-
 FEED: Final = (
     Route(
         "GET",
@@ -270,4 +228,4 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *JOBS, *FEED, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *MEMBERS, *JOBS, *FEED, *METRICS)

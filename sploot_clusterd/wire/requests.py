@@ -30,6 +30,9 @@ _encoder: Final = msgspec.json.Encoder()
 _id: Final = re.compile(ID_PATTERN)
 _named_id: Final = re.compile(NAMED_ID_PATTERN)
 
+_AFTER_PET: Final = len("-cluster-") + 15
+"""What is behind the pet's id in that of a cluster."""
+
 T = TypeVar("T")
 
 
@@ -78,8 +81,9 @@ def check_id(name: str, text: str, limits: LimitsSettings) -> None:
 
     `.` and `..` are taken, for there may be such pets from before, to be read and erased.
     """
-    if len(text) > limits.id_length or not _named_id.match(text):
-        rule = f"expected 1 to {limits.id_length} of the characters A-Z a-z 0-9 . _ : -"
+    longest = limits.id_length + (_AFTER_PET if name == "cluster_id" else 0)
+    if len(text) > longest or not _named_id.match(text):
+        rule = f"expected 1 to {longest} of the characters A-Z a-z 0-9 . _ : -"
         raise BadJobError("invalid", f"{name}: {rule}")
 
 

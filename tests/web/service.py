@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import BacklogFullError, BadJobError, StoreUnavailableError
@@ -13,6 +15,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import HttpServer, Tokens
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
@@ -104,6 +107,14 @@ class FakeStore:
     async def of_job(self, pet_id: str, job_id: str) -> tuple[JobState | None, bool]:
         told, complete = await self.of_pet(pet_id)
         return next((state for state in told if state.job_id == job_id), None), complete
+
+    async def page(self, pet_id: str, cluster_id: str, order: Order, after: str, limit: int) -> bytes | None:
+        self._fail()
+        if after == "gone":
+            raise BadJobError("invalid", "after: this image is not in the cluster (any more): begin anew without it")
+        images = [ClusterImage("img_1", 0.5, None, AT)]
+        listed = ClusterImages(pet_id, cluster_id, 9, images, f"{order}{after}{limit}", 7)
+        return msgspec.json.encode(listed) if pet_id in self.views else None
 
     async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
         self._fail()

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,24 +12,19 @@ from aiohttp import ClientSession
 
 import sploot_clusterd
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import BadJobError, StoreUnavailableError
 from sploot_clusterd.web import contract
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES
 from sploot_clusterd.wire import decode_corrections, decode_request
+from tests.web.answers import ANSWERS, BATCH, FEED, VIEW, Case, asked
 from tests.web.json_schema import errors, resolved
 from tests.web.service import (
-    CORRECTING,
-    CORRECTIONS,
-    JOBS,
-    PET,
     TOKEN,
     Reply,
     Serve,
     Service,
-    body_for,
     query_for,
-    raw,
     token_for,
 )
 from tests.wire.corpus import CORPUS
@@ -70,13 +65,6 @@ def test_every_status_that_the_code_gives_is_there(document: dict[str, Any]):
     assert "405" in document["info"]["description"]
 
 
-def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **headers: str) -> bytes:
-    method, _, path = operation.partition(" ")
-    if body is None:
-        body = body_for(path) if method == "POST" else b""
-    return raw(method, path.format(pet_id=pet_id, job_id="pet_123"), body, **headers)
-
-
 def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
     """Body and headers are as they are documented for that status, to the letter."""
     documented = operations(document)[operation]["responses"][str(reply.status)]
@@ -90,67 +78,6 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
     headers = {name.lower() for name in documented.get("headers", ())}
     sent = reply.headers.keys() & {"etag", "retry-after"}
     assert sent == headers or (sent < headers and "batch" in operation)
-
-
-SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
-INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
-SUGGEST = f"GET {PET}/suggestions"
-TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
-FIND = "GET /internal/find"
-FEED = "GET /internal/feed"
-FULL = BacklogFullError("full")
-
-
-class Case(NamedTuple):
-    operation: str
-    status: int
-    request: bytes
-    error: Exception | None = None
-
-
-ANSWERS = [
-    Case("GET /healthz", 200, asked("GET /healthz")),
-    Case("GET /readyz", 200, asked("GET /readyz")),
-    Case(SUBMIT, 202, asked(SUBMIT)),
-    Case(SUBMIT, 400, asked(SUBMIT, b"{")),
-    Case(SUBMIT, 403, asked(SUBMIT, CORRECTING, X_Internal_Token=token_for("submit"))),
-    Case(SUBMIT, 422, asked(SUBMIT, b"{}")),
-    Case(SUBMIT, 422, asked(SUBMIT), BadJobError("invalid", "too much")),
-    Case(SUBMIT, 503, asked(SUBMIT), FULL),
-    Case(BATCH, 200, asked(BATCH)),
-    Case(BATCH, 200, asked(BATCH, b"{")),
-    Case(BATCH, 200, asked(BATCH), FULL),
-    Case(BATCH, 200, asked(BATCH, CORRECTING, X_Internal_Token=token_for("submit"))),
-    Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
-    Case(BATCH, 422, asked(BATCH, b"")),
-    Case(CORRECT, 202, asked(CORRECT)),
-    Case(CORRECT, 400, asked(CORRECT, b"{")),
-    Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
-    Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
-    Case(VIEW, 304, asked(VIEW, If_None_Match="*")),
-    Case(VIEW, 404, asked(VIEW, pet_id="pet_9")),
-    Case(SUGGEST, 200, asked(SUGGEST)),
-    Case(SUGGEST, 304, asked(SUGGEST, If_None_Match="*")),
-    Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
-    Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
-    Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
-    Case(TOLD, 200, asked(TOLD)),
-    Case(TOLD, 422, asked(f"{TOLD}?limit=257")),
-    Case(TOLD_OF_ONE, 200, asked(TOLD_OF_ONE)),
-    Case(TOLD_OF_ONE, 404, asked(TOLD_OF_ONE, pet_id="pet_9")),
-    Case(FIND, 200, asked(f"{FIND}?q=pet_123")),
-    Case(FIND, 422, asked(FIND)),
-    Case(FIND, 422, asked(f"{FIND}?q=pet_123&after=nowhere")),
-    Case(FEED, 200, asked(f"{FEED}?partition=1")),
-    Case(FEED, 410, asked(f"{FEED}?after=17-1")),
-    Case(FEED, 422, asked(f"{FEED}?partition=2")),
-    Case(FEED, 422, asked(f"{FEED}?after=x")),
-    Case(INVALIDATE, 202, asked(INVALIDATE)),
-    Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
-    Case(ERASE, 200, asked(ERASE)),
-    Case(ERASE, 200, asked(ERASE, pet_id="pet_9")),
-    Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
-]
 
 
 @pytest.fixture

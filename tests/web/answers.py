@@ -1,0 +1,81 @@
+"""Requests that bring about each answer of a route's own."""
+
+from typing import NamedTuple
+
+from sploot_clusterd.errors import BacklogFullError, BadJobError, BadStateError
+from tests.web.service import CORRECTING, CORRECTIONS, JOBS, PET, body_for, raw, token_for
+
+
+def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **headers: str) -> bytes:
+    method, _, path = operation.partition(" ")
+    if body is None:
+        body = body_for(path) if method == "POST" else b""
+    return raw(method, path.format(pet_id=pet_id, job_id="pet_123", cluster_id="pet_123"), body, **headers)
+
+
+SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
+INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
+SUGGEST = f"GET {PET}/suggestions"
+IMAGES = f"GET {PET}/clusters/{{cluster_id}}/images"
+TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
+FIND = "GET /internal/find"
+FEED = "GET /internal/feed"
+FULL = BacklogFullError("full")
+
+
+class Case(NamedTuple):
+    operation: str
+    status: int
+    request: bytes
+    error: Exception | None = None
+
+
+ANSWERS = [
+    Case("GET /healthz", 200, asked("GET /healthz")),
+    Case("GET /readyz", 200, asked("GET /readyz")),
+    Case(SUBMIT, 202, asked(SUBMIT)),
+    Case(SUBMIT, 400, asked(SUBMIT, b"{")),
+    Case(SUBMIT, 403, asked(SUBMIT, CORRECTING, X_Internal_Token=token_for("submit"))),
+    Case(SUBMIT, 422, asked(SUBMIT, b"{}")),
+    Case(SUBMIT, 422, asked(SUBMIT), BadJobError("invalid", "too much")),
+    Case(SUBMIT, 503, asked(SUBMIT), FULL),
+    Case(BATCH, 200, asked(BATCH)),
+    Case(BATCH, 200, asked(BATCH, b"{")),
+    Case(BATCH, 200, asked(BATCH), FULL),
+    Case(BATCH, 200, asked(BATCH, CORRECTING, X_Internal_Token=token_for("submit"))),
+    Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
+    Case(BATCH, 422, asked(BATCH, b"")),
+    Case(CORRECT, 202, asked(CORRECT)),
+    Case(CORRECT, 400, asked(CORRECT, b"{")),
+    Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
+    Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
+    Case(VIEW, 304, asked(VIEW, If_None_Match="*")),
+    Case(VIEW, 404, asked(VIEW, pet_id="pet_9")),
+    Case(SUGGEST, 200, asked(SUGGEST)),
+    Case(SUGGEST, 304, asked(SUGGEST, If_None_Match="*")),
+    Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
+    Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
+    Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
+    Case(IMAGES, 200, asked(IMAGES)),
+    Case(IMAGES, 304, asked(IMAGES, If_None_Match="*")),
+    Case(IMAGES, 404, asked(IMAGES, pet_id="pet_9")),
+    Case(IMAGES, 422, asked(f"{IMAGES}?order=size")),
+    Case(IMAGES, 422, asked(f"{IMAGES}?after=gone")),
+    Case(IMAGES, 503, asked(IMAGES), BadStateError("field head of the album cannot be read")),
+    Case(TOLD, 200, asked(TOLD)),
+    Case(TOLD, 422, asked(f"{TOLD}?limit=257")),
+    Case(TOLD_OF_ONE, 200, asked(TOLD_OF_ONE)),
+    Case(TOLD_OF_ONE, 404, asked(TOLD_OF_ONE, pet_id="pet_9")),
+    Case(FIND, 200, asked(f"{FIND}?q=pet_123")),
+    Case(FIND, 422, asked(FIND)),
+    Case(FIND, 422, asked(f"{FIND}?q=pet_123&after=nowhere")),
+    Case(FEED, 200, asked(f"{FEED}?partition=1")),
+    Case(FEED, 410, asked(f"{FEED}?after=17-1")),
+    Case(FEED, 422, asked(f"{FEED}?partition=2")),
+    Case(FEED, 422, asked(f"{FEED}?after=x")),
+    Case(INVALIDATE, 202, asked(INVALIDATE)),
+    Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
+    Case(ERASE, 200, asked(ERASE)),
+    Case(ERASE, 200, asked(ERASE, pet_id="pet_9")),
+    Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
+]
