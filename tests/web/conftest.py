@@ -11,11 +11,12 @@ import pytest
 import uvloop
 
 from sploot_clusterd import wire
-from sploot_clusterd.config import LimitsSettings, Settings
+from sploot_clusterd.config import LimitsSettings, Settings, UiSettings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
+from sploot_clusterd.ui import Page
 from sploot_clusterd.web import Behind, HttpServer, build_app
 from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service, tokens
 
@@ -32,9 +33,17 @@ async def serve() -> AsyncIterator[Serve]:
     """Starts a server; keywords change settings of `http`, `store` takes another store; the feed may be off."""
     running: list[Service] = []
 
-    async def start(store: Any = None, shutdown_timeout: float = 1.0, *, feeds: bool = True, **http: Any) -> Service:
-        settings = Settings()
-        settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
+    async def start(
+        store: Any = None,
+        shutdown_timeout: float = 1.0,
+        *,
+        feeds: bool = True,
+        image_url: str | None = None,
+        **http: Any,
+    ) -> Service:
+        http = {"port": 0, "ui": False, **http}
+        settings = replace(Settings(), ui=UiSettings(image_url))
+        settings = replace(settings, http=replace(settings.http, **http))
         store = store or FakeStore(views={"pet_123": VIEW})
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
@@ -45,6 +54,7 @@ async def serve() -> AsyncIterator[Serve]:
             metrics,
             health,
             in_flight=in_flight,
+            page=Page(live, settings) if settings.serves_page else None,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout
