@@ -18,6 +18,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.following import Follower
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
@@ -192,7 +193,7 @@ class Daemon:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
         due = [DueEntries() for _ in self._store.partitions]
-        pauses = Pauses(len(due), health, self.metrics)
+        pauses, halt = Pauses(len(due), health, self.metrics), Halt(health, self.metrics)
         monitor = StreamMonitor(
             store=self._store,
             due=due,
@@ -201,6 +202,7 @@ class Daemon:
             stopping=stop,
             settings=self._settings.stream,
             pauses=pauses,
+            halt=halt,
         )
         add(monitor.name, monitor.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
@@ -215,6 +217,7 @@ class Daemon:
                 metrics=self.metrics,
                 health=health,
                 pauses=pauses,
+                halt=halt,
                 stopping=stop,
                 wanting=self._wanting(),
             )
@@ -250,6 +253,7 @@ class Daemon:
                 self._store.jobs,
                 self._store.finder,
                 Members(albums_of, self._store.profiles, self._params),
+                self._store.pause,
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

@@ -77,7 +77,10 @@ class Keys:
         """STRING, how many partitions there are, where there are several, and how that changes (`Placing`). Never
         expires: who starts has to know.
         """
+        self.paused = f"{namespace}:paused"
+        """STRING, why no process takes jobs. Expires when that ends."""
         self._settings += (
+            ("clusters.namespace", self.paused, "string"),
             ("stream.key", self.stream_agreement, "hash"),
             ("clusters.namespace", self.namespace_agreement, "hash"),
             ("clusters.namespace", self.partitions, "string"),

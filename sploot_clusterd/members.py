@@ -10,7 +10,7 @@ import msgspec
 from sploot_clusterd.engine import Params, Profile, decode_album, decode_profile
 from sploot_clusterd.engine.album import Album, Cluster
 from sploot_clusterd.engine.members import Gathered, Gathering, find_cluster, profile_of, provisional_members
-from sploot_clusterd.errors import BadJobError, BadStateError, StoreUnavailableError
+from sploot_clusterd.errors import BadJobError, BadStateError
 from sploot_clusterd.model import cluster_number
 from sploot_clusterd.store import AlbumStore, ProfileStore, Wanted
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
@@ -49,8 +49,8 @@ class Members:
     async def page(self, pet_id: str, cluster_id: str, order: Order, after: str, limit: int) -> bytes | None:
         """A page of the cluster's images as JSON; None if the pet's view has no such cluster.
 
-        Raises StoreUnavailableError; BadStateError if the album cannot be read; BadJobError where `after` is not in the
-        cluster.
+        Raises StoreUnavailableError; BadStateError if the album cannot be read, or not between two changes; BadJobError
+        where `after` is not in the cluster.
         """
         number = cluster_number(pet_id, cluster_id)
         listed = None if number is None else await self._current(pet_id, number)
@@ -76,7 +76,7 @@ class Members:
                 if listed is None or await self._albums_of(pet_id).is_current(pet_id, listed.token):
                     self._remember((pet_id, number), listed)
                     return listed
-        raise StoreUnavailableError("the pet's album changes faster than its images are read: ask again")
+        raise BadStateError("the pet's album changes faster than its images are read: ask again")
 
     async def _gather(self, pet_id: str, number: int) -> _Listed | None:
         albums = self._albums_of(pet_id)

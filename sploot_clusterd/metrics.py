@@ -107,6 +107,8 @@ class Metrics:
             "partition_paused", "1 for a partition that pauses as its server is away or it is being moved", "partition"
         )
 
+        self.paused = self._gauge("paused", "1 while the whole fleet is paused (POST /internal/pause)")
+
     def _feed(self) -> None:
         self.feed_events = self._gauge("feed_events", "Events in the change feed")
         self.feed_bytes = self._gauge("feed_bytes", "Bytes that they take, as feed.bytes counts them")

@@ -164,6 +164,13 @@ class CorrectionsRequest(Struct, frozen=True, gc=False):
     job_id: Id | None = None
 
 
+class PauseRequest(Struct, frozen=True, gc=False):
+    """The body of POST /internal/pause."""
+
+    reason: Text
+    until: datetime
+
+
 FetchedKind = Literal["answers", "part_of_list", "list"]
 """What a job tells that we made of what a storage service answered; `list` is a list's last part."""
 

@@ -11,6 +11,7 @@ from typing import Final
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses, named
@@ -48,6 +49,7 @@ class StreamMonitor:
         stopping: asyncio.Event,
         settings: StreamSettings,
         pauses: Pauses,
+        halt: Halt,
     ) -> None:
         """`due` are those of each partition. Where there come to be more, they are added by whoever reads them."""
         self._store = store
@@ -56,6 +58,7 @@ class StreamMonitor:
         self._health = health
         self._stopping = stopping
         self._pauses = pauses
+        self._halt = halt
         self._group = settings.group
         self._maxlen = -(-settings.maxlen // len(due))
         """Of a partition."""
@@ -75,6 +78,7 @@ class StreamMonitor:
             try:
                 await self._follow()
                 await self._see_change()
+                await self._see_pause()
                 if clock() >= self._check_at:
                     self._report_findings(await self._store.look())
                     self._check_at = clock() + _CHECK_EVERY
@@ -147,6 +151,20 @@ class StreamMonitor:
             self._health.set_warning(_PARTITIONS, f"partitions are being moved: {placing.progress}")
         else:
             self._health.clear_warning(_PARTITIONS)
+
+    async def _see_pause(self) -> None:
+        """Of the whole fleet. Where it cannot be asked for, it is as it was, and ends when it was to."""
+        self._halt.seconds_left()
+        try:
+            paused = await self._store.pause.look()
+        except StoreUnavailableError:
+            if self._store.is_one_server:
+                raise
+            return  # of several it may be the one node that is away
+        if paused is None:
+            self._halt.release()
+        else:
+            self._halt.hold(f"paused until {paused.until}: {paused.reason}", paused.seconds_left)
 
     def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
         faults = {f"key {fault.key}": fault.text for fault in key_faults}

@@ -36,6 +36,7 @@ LAYERS = (
         "looplag",
         "health",
         "pauses",
+        "halt",
         "inflight",
         "waiting",
         "due",

@@ -84,8 +84,16 @@ class Brake:
     lest they fill the stream.
     """
 
-    def __init__(self, health: Health, most_put_off: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        health: Health,
+        most_put_off: int,
+        clock: Callable[[], float] = time.monotonic,
+        held: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`held`: for how many seconds reading has to pause in any case."""
         self._health = health
+        self._held = held
         self._most_put_off = most_put_off
         self._clock = clock
         self._forget(clock())
@@ -129,11 +137,11 @@ class Brake:
         """How long reading has to pause; 0 if it may go on."""
         left = self._until - self._clock()
         if left > 0:
-            return left
+            return max(left, self._held())
         if self._until:
             self._until = 0.0
             self._health.clear_fault(_NAME)
-        return 0.0
+        return self._held()
 
     def _trip(self, now: float) -> None:
         if now - self._tripped_until >= _CALM:

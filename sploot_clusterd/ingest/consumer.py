@@ -94,6 +94,10 @@ class Consumer:
 
     async def reread(self) -> None:
         """Lanes were opened or closed: ends the blocked read, so that the next one is of those that are open."""
+        await self.wake()
+
+    async def wake(self) -> None:
+        """Ends the blocked read. Raises StoreUnavailableError."""
         if self._reader:
             await self._reader.wake()
 

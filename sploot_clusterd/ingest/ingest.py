@@ -9,6 +9,7 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import BadJobError, StrayJobError
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Decoder
@@ -31,6 +32,7 @@ from sploot_clusterd.ingest.router import Router
 from sploot_clusterd.ingest.scheduling import CommitWindow, Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.spread import SpreadConsumer
+from sploot_clusterd.ingest.wakening import Wakening
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
@@ -57,6 +59,7 @@ class Ingest:
         metrics: Metrics,
         health: Health,
         pauses: Pauses,
+        halt: Halt,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
     ) -> None:
@@ -68,7 +71,8 @@ class Ingest:
         self._metrics, self._health, self._pauses, self._stopping = metrics, health, pauses, stopping
         self.name_confirmed = asyncio.Event()
         self.store = store
-        self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF))
+        self.brake = Brake(health, most_put_off=min(stream.maxlen // 20, _MOST_PUT_OFF), held=halt.seconds_left)
+        self._halt = halt
         self.cache = AlbumCache(settings.albums.cache_bytes, metrics)
         self.leases = Leases(store.partitions[0].stream, health, stopping, stream.retry_idle_ms)
         self.profiles = ProfileRegistry(
@@ -153,6 +157,7 @@ class Ingest:
             else self.spread_consumer(f"consumer-{slot}", name, self._lanes_of_slots[slot])
             for slot, name in enumerate(names)
         ]
+        self._halt.at_begin = Wakening(consumers)
         reclaimer = self.reclaimer(reclaim_name, [*names, reclaim_name])
         loops: list[Consumer | SpreadConsumer | Reclaimer | Leases | ProfileLearner | Placement | Router] = [
             *consumers,

@@ -89,6 +89,10 @@ class SpreadConsumer:
         if self._waking:
             await asyncio.wait(self._waking.values(), timeout=_LOOK_EVERY)
 
+    async def wake(self) -> None:
+        """Ends all blocked reads."""
+        await asyncio.gather(*(_woken(each) for each, _ in self._running.values()))
+
     async def _hold_name(self) -> None:
         """Looks whether the name is still held, beside all else: its server may be silent."""
         clock = asyncio.get_running_loop().time
@@ -133,7 +137,7 @@ class SpreadConsumer:
         """Reads are ended, never cancelled: a batch could be on the wire. A task that goes on all the same, as this one
         ends by a fault, is cancelled when nothing is being read.
         """
-        await asyncio.gather(*(_woken(each) for each, _ in self._running.values()))
+        await self.wake()
         if not self._stopping.is_set():
             for _, task in self._running.values():
                 task.cancel()

@@ -14,6 +14,7 @@ from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.finder import Finder
 from sploot_clusterd.store.fleet_letters import FleetLetters
+from sploot_clusterd.store.fleet_pause import FleetPause
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
@@ -63,6 +64,7 @@ class Store:
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen, jobs_life=settings.jobs.ttl_seconds)
         self.jobs = JobStates(gateway, layout, self.follow)
         self.finder = Finder(gateway, layout, self.letters, self.follow)
+        self.pause = FleetPause(gateway, layout)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)

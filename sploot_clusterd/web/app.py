@@ -15,6 +15,8 @@ from sploot_clusterd.web.jobs import AboutJobs
 from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.operating import Operating
+from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
@@ -55,6 +57,7 @@ def build_app(
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))
+    router.add(OPERATING, Operating(behind.halting, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
     router.add(FEED, Feeding(behind.changes, in_flight))
     if page:

@@ -1,6 +1,7 @@
 """What this room asks of others: of the store, and of who works out questions."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sploot_clusterd.changes import Events
@@ -70,6 +71,16 @@ class Listing(Protocol):
         """
 
 
+class Halting(Protocol):
+    """The pause of the whole fleet. Every method may raise StoreUnavailableError."""
+
+    async def begin(self, reason: str, until: datetime) -> None:
+        """In place of one that there is."""
+
+    async def end(self) -> bool:
+        """Whether there was one."""
+
+
 class JobBook(Protocol):
     """What became of jobs. Every method may raise StoreUnavailableError, BadStateError."""
 
@@ -97,5 +108,6 @@ class Behind(NamedTuple):
     jobs: JobBook
     finder: Finder
     listing: Listing
+    halting: Halting
     changes: Changes | None = None
     """None where they are not fed."""

@@ -83,6 +83,16 @@ class RedisHealth(Struct):
     ping_ms: Annotated[float, Meta(ge=0.0)]
 
 
+class Halted(Struct):
+    status: Literal["paused"]
+
+
+class Resumed(Struct):
+    """`noop` where nothing was paused."""
+
+    status: Literal["resumed", "noop"]
+
+
 class FeedGone(Struct):
     """`newest` is the place from which to go on, after all views were read."""
 
@@ -158,6 +168,7 @@ CORRECTIONS: Final = CorrectionsRequest(
     ],
     "correction_789",
 )
+PAUSE: Final = {"reason": "moving to another storage service", "until": "2025-10-30T13:00:00Z"}
 SUGGESTED: Final = Suggestions(
     [
         Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),

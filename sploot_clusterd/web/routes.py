@@ -10,6 +10,7 @@ from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.openapi import Document
+from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
@@ -228,4 +229,14 @@ METRICS: Final = (
     ),
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (*PROBES, *DOCUMENT, *INTERNAL, *QUESTIONS, *MEMBERS, *JOBS, *FEED, *METRICS)
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    *PROBES,
+    *DOCUMENT,
+    *INTERNAL,
+    *QUESTIONS,
+    *MEMBERS,
+    *JOBS,
+    *OPERATING,
+    *FEED,
+    *METRICS,
+)

@@ -9,6 +9,7 @@ from sploot_clusterd.wire.entries import CARRIED_ATTEMPTS, decode_entry
 from sploot_clusterd.wire.requests import (
     check_id,
     decode_corrections,
+    decode_pause,
     decode_request,
     encode_envelope,
     encode_fetched,
@@ -22,6 +23,7 @@ __all__ = [
     "check_id",
     "decode_corrections",
     "decode_entry",
+    "decode_pause",
     "decode_request",
     "encode_envelope",
     "encode_fetched",

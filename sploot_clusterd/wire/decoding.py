@@ -25,6 +25,7 @@ _CHOICES: Final = {
     "op": f"expected {', '.join(OPS[:-1])} or {OPS[-1]}",
     "dtype": f"expected {' or '.join(get_args(Dtype))}",
     "captured_at": "expected an RFC 3339 time, as in 2025-10-30T12:00:00Z",
+    "until": "expected an RFC 3339 time, as in 2025-10-30T12:00:00Z",
 }
 _OUT_OF_RANGE: Final = "Number out of range"
 

@@ -18,6 +18,7 @@ from sploot_clusterd.model import (
     JobPayload,
     JobRequest,
     OutgoingEnvelope,
+    PauseRequest,
 )
 from sploot_clusterd.wire.decoding import decoded
 from sploot_clusterd.wire.limits import check_corrections, check_limits
@@ -26,6 +27,7 @@ from sploot_clusterd.wire.vectors import insights
 
 _request: Final = msgspec.json.Decoder(JobRequest)
 _corrections: Final = msgspec.json.Decoder(CorrectionsRequest)
+_pause: Final = msgspec.json.Decoder(PauseRequest)
 _encoder: Final = msgspec.json.Encoder()
 _id: Final = re.compile(ID_PATTERN)
 _named_id: Final = re.compile(NAMED_ID_PATTERN)
@@ -56,6 +58,12 @@ def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobR
     check_corrections("corrections", request.corrections, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)
     return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+
+
+def decode_pause(body: bytes) -> PauseRequest:
+    """The body of a pause. Raises BadJobError, as above."""
+    check_nesting(body)
+    return decoded(_pause, body)
 
 
 def encode_request(request: JobRequest) -> bytes:

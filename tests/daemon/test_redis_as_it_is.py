@@ -12,6 +12,7 @@ from sploot_clusterd import stream_monitor
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
@@ -26,6 +27,11 @@ EVICTS = Finding("eviction", False, "redis may delete views")
 FORGETS = Finding("durability", False, "redis keeps no append-only file")
 
 
+class NotPaused:
+    async def look(self) -> None:
+        """The fleet takes jobs."""
+
+
 class Server:
     """Stands in for the store and its stream: a server whose faults change."""
 
@@ -35,6 +41,7 @@ class Server:
         self.looks = self.asked = 0
         self.plain = self.feed = None
         self.layout = Layout("ns", "jobs", "jobs:dead", 1)
+        self.pause = NotPaused()
 
     async def follow(self) -> None:
         """There is one partition."""
@@ -80,6 +87,7 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         stopping=stopping,
         settings=StreamSettings(maxlen=10),
         pauses=Pauses(1, health, metrics),
+        halt=Halt(health, metrics),
     )
     task = asyncio.create_task(monitor.run())
     yield server

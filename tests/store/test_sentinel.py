@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import Secret, StreamSettings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import NoPermissionError, StoreUnavailableError
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
@@ -249,6 +250,7 @@ async def test_sentinels_that_are_away_are_a_warning_while_redis_works(one: Node
             stopping=stopping,
             settings=StreamSettings(maxlen=9),
             pauses=Pauses(1, health, metrics),
+            halt=Halt(health, metrics),
         )
         running = asyncio.create_task(monitor.run())
         await eventually(lambda: not health.reasons(), what="readiness")

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from sploot_clusterd.config import FeedSettings, ProfilesSettings, Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params
+from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest
@@ -122,6 +123,7 @@ async def opened_side(
             metrics=metrics,
             health=health,
             pauses=Pauses(1, health, metrics),
+            halt=Halt(health, metrics),
             stopping=stopping,
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)

@@ -18,6 +18,7 @@ INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}
 SUGGEST = f"GET {PET}/suggestions"
 IMAGES = f"GET {PET}/clusters/{{cluster_id}}/images"
 TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
+PAUSE = "POST /internal/pause"
 FIND = "GET /internal/find"
 FEED = "GET /internal/feed"
 FULL = BacklogFullError("full")
@@ -69,6 +70,11 @@ ANSWERS = [
     Case(FIND, 200, asked(f"{FIND}?q=pet_123")),
     Case(FIND, 422, asked(FIND)),
     Case(FIND, 422, asked(f"{FIND}?q=pet_123&after=nowhere")),
+    Case(PAUSE, 200, asked(PAUSE)),
+    Case(PAUSE, 422, asked(PAUSE, b'{"reason":"a deploy","until":"2020-01-01T00:00:00Z"}')),
+    Case(PAUSE, 422, asked(PAUSE, b'{"reason":"a deploy","until":"soon"}')),
+    Case(PAUSE, 422, asked(PAUSE, b'{"reason":"","until":"2030-01-01T00:00:00Z"}')),
+    Case("POST /internal/resume", 200, asked("POST /internal/resume")),
     Case(FEED, 200, asked(f"{FEED}?partition=1")),
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),
     Case(FEED, 422, asked(f"{FEED}?partition=2")),

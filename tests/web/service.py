@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -64,6 +65,8 @@ def query_for(path: str) -> str:
 
 def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
+    if path.endswith("/pause"):
+        return b'{"reason":"a deploy","until":"%s"}' % (datetime.now(UTC) + timedelta(hours=1)).isoformat().encode()
     return CORRECTIONS if path.endswith("/corrections") else JOB
 
 
@@ -89,6 +92,7 @@ class FakeStore:
     told: list[JobState] = field(
         default_factory=lambda: [JobState("job_2", "queued", AT), JobState("pet_123", "applied", AT, version=7)]
     )
+    paused: tuple[str, datetime] | None = None
     waited: list[tuple[int, str, float]] = field(default_factory=list)
     at_wait: Callable[[], None] = lambda: None
 
@@ -115,6 +119,15 @@ class FakeStore:
         images = [ClusterImage("img_1", 0.5, None, AT)]
         listed = ClusterImages(pet_id, cluster_id, 9, images, f"{order}{after}{limit}", 7)
         return msgspec.json.encode(listed) if pet_id in self.views else None
+
+    async def begin(self, reason: str, until: datetime) -> None:
+        self._fail()
+        self.paused = reason, until
+
+    async def end(self) -> bool:
+        self._fail()
+        was, self.paused = self.paused, None
+        return was is not None
 
     async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
         self._fail()
