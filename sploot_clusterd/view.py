@@ -45,6 +45,8 @@ class ViewMetrics(Struct):
     num_images: Count
     num_unclustered: Count
     silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
+    num_hidden: Count | UnsetType = UNSET
+    """Images that users hid; left out where there are none."""
     insights_wanted: Count | UnsetType = UNSET
     """Insights that are still to be fetched, the pet's list as one; left out where none are."""
 

@@ -52,6 +52,7 @@ LAYERS = (
         "partitioning",
         "entry_ids",
         "model",
+        "correcting",
         "view",
         "changes",
         "wire",

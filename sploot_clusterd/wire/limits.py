@@ -6,16 +6,9 @@ What raises raises `BadJobError` with reason `invalid`, and a text that names th
 from collections.abc import Collection, Sequence
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.correcting import clusters_named, images_corrected
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import (
-    Apart,
-    Correction,
-    JobRequest,
-    cluster_id,
-    cluster_number,
-    clusters_named,
-    images_corrected,
-)
+from sploot_clusterd.model import Apart, Correction, JobRequest, cluster_id, cluster_number
 
 
 def check_limits(request: JobRequest, limits: LimitsSettings) -> None:

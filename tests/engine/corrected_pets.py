@@ -9,9 +9,10 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
+from sploot_clusterd.correcting import OPS
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import OPS, Apart, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
+from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
 from tests.engine.pet import Pet, direction, insight, job
 
 NAMES = [f"img-{n}" for n in range(16)]

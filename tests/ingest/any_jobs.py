@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sploot_clusterd.model import OPS
+from sploot_clusterd.correcting import OPS
 
 PET = "ann"
 NAMES = [f"img-{n}" for n in range(8)]
