@@ -35,6 +35,8 @@ class Cluster(Struct):
     quality_score: Unit | None
     size: Count
     provisional: bool
+    corrected: bool | UnsetType = UNSET
+    """True where a user corrected it; left out where nobody did."""
 
 
 class ViewMetrics(Struct):

@@ -77,6 +77,8 @@ def correct(draft: Draft, job: Job) -> None:
 
 def _prepare(draft: Draft, pet_id: str, correction: Correction) -> None:
     """Writes down how the clusters that are spoken of were shown, and makes room for marks."""
+    if isinstance(correction, Undo):
+        return
     keys = clusters_found(draft, pet_id, clusters_named(correction))
     keys |= set(homes(draft, images_corrected(correction)).values())
     anchors = {draft.clusters[key].anchor for key in keys} - {None}
@@ -185,8 +187,9 @@ def _apart(draft: Draft, key: int, mark: int) -> int:
     marks = {draft.cells[cell_id].anchor for cell_id in draft.clusters[key].cells}
     label = draft.constraints.labels.get(root)
     named_at = draft.word.at if label is not None and draft.word is not None else None
+    hidden = (draft.word.at, True) if draft.word is not None and root in draft.constraints.hidden else None
     own = {
-        held: new_mark(draft, Anchor(label, named_at, firm=draft.final, before=held))
+        held: new_mark(draft, Anchor(label, named_at, firm=draft.final, before=held, hidden=hidden))
         for held in sorted(mark for mark in marks if mark is not None)
     }
     for cell_id in draft.clusters[key].cells:

@@ -16,7 +16,7 @@ from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id
 
-RENDERING: Final = 2
+RENDERING: Final = 3
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
 _WANTED: Final = b'"insights_wanted":'
@@ -117,6 +117,7 @@ def cluster_view(
         quality_score=round(total / count, _DIGITS) if count else None,
         size=cluster.size,
         provisional=False,
+        corrected=True if cluster.anchor is not None else UNSET,
     )
 
 

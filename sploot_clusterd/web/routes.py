@@ -131,7 +131,7 @@ INTERNAL: Final = (
             ),
             422: refused(
                 "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",
-                "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay",
+                "corrections[0].op: expected merge, split, move, rename, set_hero, apart, stay, hide, unhide, not_here or undo",
             ),
             503: _TRY_AGAIN,
         },
