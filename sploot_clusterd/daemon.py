@@ -21,11 +21,12 @@ from sploot_clusterd.following import Follower
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
+from sploot_clusterd.looking import Looker
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
-from sploot_clusterd.store import Store
+from sploot_clusterd.store import AlbumStore, Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.supervisor import Supervisor
@@ -237,10 +238,15 @@ class Daemon:
 
     def _new_http(self) -> HttpServer:
         settings = self._settings
+
+        def albums_of(pet_id: str) -> AlbumStore:
+            return self._store.of(pet_id).albums
+
         app = build_app(
             Behind(
                 self._store.views,
-                Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
+                Suggester(albums_of, self._params),
+                Looker(albums_of, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sploot_clusterd.entry_ids import EntryId
 
@@ -201,6 +201,8 @@ class Envelope(Struct, frozen=True, gc=False):
     job_id: Id | None = None
     attempts: Any = 0
     enqueued_at: Any = None
+    actor: Any = None
+    """Who sent it over HTTP, where it has corrections."""
     fetched: FetchedKind | None = None
     """Where we made it of what a storage service answered."""
 
@@ -213,6 +215,7 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     payload: msgspec.Raw
     enqueued_at: str
     attempts: int = 0
+    actor: str | UnsetType = UNSET
 
 
 class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):

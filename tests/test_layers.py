@@ -27,7 +27,7 @@ LAYERS = (
         "private_redis",
         "evaluate",
     },
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions", "looking", "following"},
     {"store", "engine"},
     {
         "supervisor",
@@ -65,7 +65,7 @@ LAYERS = (
 )
 """Highest first. A module imports from its own layer and from those below."""
 
-APART = ({"ingest", "web", "insights", "suggestions", "following"}, {"store", "engine"}, {"daemon", "probe"})
+APART = ({"ingest", "web", "insights", "suggestions", "looking", "following"}, {"store", "engine"}, {"daemon", "probe"})
 """Neighbours that do not know each other."""
 
 IMPURE = {"asyncio", "logging", "os", "random", "redis", "secrets", "socket", "threading", "time"}

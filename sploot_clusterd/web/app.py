@@ -10,11 +10,12 @@ from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, LOOKS, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
@@ -37,6 +38,7 @@ def build_app(
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
+    router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 

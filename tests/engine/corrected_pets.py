@@ -105,12 +105,17 @@ class Said:
         for name in names:
             self.barred.pop(name, None)
 
+    def veil(self, names, number, *, hidden) -> None:
+        self.veiled[self.token_of(names)] = number, hidden
+
     def hide(self, names) -> None:
         for name in names:
             self.token.pop(name, None)
         self.hidden |= set(names)
 
-    def bar(self, names, token) -> None:
+    def bar(self, names, hero, others) -> None:
+        """They do not belong to the cluster of the others, for which its hero stands unless it is one of them."""
+        token = self.stand_for(None if hero in names else hero, others)
         for name in names:
             self.token.pop(name, None)
             self.barred[name] = {token}
@@ -194,17 +199,6 @@ def correction(pet, said, number, order):
         tokens = {each: said.stand_for(album.clusters[each].hero, homes[each]) for each in (key, *left)}
         said.move(leaving, tokens[key] if op == "move" else said.new_token())
 
-    def learn_visibility() -> None:
-        if whole:
-            said.veiled[said.token_of(homes[key])] = (number, op == "hide")
-        elif op == "hide":
-            said.hide(inner)
-
-    def learn_bar() -> None:
-        hero = album.clusters[key].hero
-        token = said.stand_for(None if hero in inner else hero, homes[key])
-        said.bar(inner, token)
-
     def learn_hero() -> None:
         said.pins[min(inner)] = number
 
@@ -225,9 +219,9 @@ def correction(pet, said, number, order):
         **answers,
         "set_hero": learn_hero,
         "apart": lambda: said.keep_apart(homes[key], homes[rival]),
-        "hide": learn_visibility,
-        "unhide": learn_visibility,
-        "not_here": learn_bar,
+        "hide": lambda: said.veil(homes[key], number, hidden=True) if whole else said.hide(inner),
+        "unhide": lambda: said.veil(homes[key], number, hidden=False) if whole else None,
+        "not_here": lambda: said.bar(inner, album.clusters[key].hero, homes[key]),
         "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),
     }.get(op, learn)
 

@@ -39,7 +39,7 @@ async def serve() -> AsyncIterator[Serve]:
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         app = build_app(
-            Behind(store, fake, fake if feeds else None), live, settings, metrics, health, in_flight=in_flight
+            Behind(store, fake, fake, fake if feeds else None), live, settings, metrics, health, in_flight=in_flight
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

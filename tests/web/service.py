@@ -5,13 +5,16 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import Struct, structs
+
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.errors import BacklogFullError, StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.web import HttpServer, Tokens
+from sploot_clusterd.web import HttpServer, Tokens, contract
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.raw_corpus import TOKEN
@@ -81,6 +84,19 @@ class FakeStore:
     async def suggestions(self, pet_id: str, limit: int) -> bytes | None:
         self._fail()
         return SUGGESTED[limit > 1] if pet_id in self.views else None
+
+    async def said(self, pet_id: str) -> bytes | None:
+        return await self._looked(pet_id, contract.SAID)
+
+    async def hidden(self, pet_id: str) -> bytes | None:
+        return await self._looked(pet_id, contract.HIDDEN)
+
+    async def why(self, pet_id: str, image_id: str) -> bytes | None:
+        return await self._looked(pet_id, structs.replace(contract.WHY, image_id=image_id))
+
+    async def _looked(self, pet_id: str, found: Struct) -> bytes | None:
+        self._fail()
+        return msgspec.json.encode(found) if pet_id in self.views else None
 
     async def read(self, partition: int, place: str, most: int) -> Events:
         """Its events are those of partition 1."""

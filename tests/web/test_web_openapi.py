@@ -61,7 +61,7 @@ def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **
     method, _, path = operation.partition(" ")
     if body is None:
         body = body_for(path) if method == "POST" else b""
-    return raw(method, path.format(pet_id=pet_id), body, **headers)
+    return raw(method, path.format(pet_id=pet_id, image_id="img_1"), body, **headers)
 
 
 def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None:
@@ -82,6 +82,7 @@ def check_answer(document: dict[str, Any], operation: str, reply: Reply) -> None
 SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
+SAID, HIDDEN, WHY = f"GET {PET}/corrections", f"GET {PET}/hidden", f"GET {PET}/images/{{image_id}}/why"
 FEED = "GET /internal/feed"
 FULL = BacklogFullError("full")
 
@@ -119,6 +120,10 @@ ANSWERS = [
     Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
     Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
     Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
+    *(Case(each, 200, asked(each)) for each in (SAID, HIDDEN, WHY)),
+    *(Case(each, 304, asked(each, If_None_Match="*")) for each in (SAID, HIDDEN, WHY)),
+    *(Case(each, 404, asked(each, pet_id="pet_9")) for each in (SAID, HIDDEN, WHY)),
+    *(Case(each, 503, asked(each), BadStateError("field head of the album cannot be read")) for each in (SAID, WHY)),
     Case(FEED, 200, asked(f"{FEED}?partition=1")),
     Case(FEED, 410, asked(f"{FEED}?after=17-1")),
     Case(FEED, 422, asked(f"{FEED}?partition=2")),

@@ -161,7 +161,9 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    app = build_app(Behind(FakeStore(), FakeStore()), Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
+    app = build_app(
+        Behind(FakeStore(), FakeStore(), FakeStore()), Tokens(), settings, Metrics(), Health(60), in_flight=InFlight()
+    )
 
     assert app.max_body_bytes == settings.http.max_body_bytes
 
