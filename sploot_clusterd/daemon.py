@@ -22,6 +22,7 @@ from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
+from sploot_clusterd.looking import Looker
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.members import Members
 from sploot_clusterd.metrics import Metrics
@@ -254,6 +255,7 @@ class Daemon:
                 self._store.finder,
                 Members(albums_of, self._store.profiles, self._params),
                 self._store.pause,
+                Looker(albums_of, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

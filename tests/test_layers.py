@@ -28,7 +28,7 @@ LAYERS = (
         "evaluate",
     },
     {"ui"},
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "members", "following"},
+    {"ingest", "web", "insights", "stream_monitor", "suggestions", "members", "looking", "following"},
     {"store", "engine"},
     {
         "supervisor",
@@ -54,6 +54,7 @@ LAYERS = (
         "partitioning",
         "entry_ids",
         "model",
+        "correcting",
         "view",
         "changes",
         "jobs",
@@ -69,7 +70,7 @@ LAYERS = (
 """Highest first. A module imports from its own layer and from those below."""
 
 APART = (
-    {"ingest", "web", "insights", "suggestions", "members", "following"},
+    {"ingest", "web", "insights", "suggestions", "members", "looking", "following"},
     {"ingest", "insights", "ui"},
     {"store", "engine"},
     {"daemon", "probe"},

@@ -12,6 +12,7 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
@@ -21,7 +22,7 @@ from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.route import Route
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, LOOKS, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router, Sessions
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
@@ -59,6 +60,7 @@ def build_app(
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
+    router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     if page:
         router.add(page.routes, page)

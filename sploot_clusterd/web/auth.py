@@ -28,6 +28,13 @@ class Caller(NamedTuple):
     the name alone where a proxy named its user.
     """
     scopes: frozenset[Scope]
+    user: str | None = None
+    """Whom a proxy named."""
+
+    @property
+    def actor(self) -> str | None:
+        """Who is said to have done something: the user, or else the name that goes with the token, if it has one."""
+        return self.user or self.slot.rpartition("/")[0] or None
 
 
 NOBODY: Final = Caller("", frozenset())
@@ -96,16 +103,23 @@ class Tokens:
 
     def known(self, identities: Iterable[str]) -> Caller | None:
         """Who has any of the identities, with what all of them together are good for."""
-        callers = [caller for each in identities if (caller := self._identities.get(each))]
+        named = tuple(identities)
+        callers = [caller for each in named if (caller := self._identities.get(each))]
         if not callers:
             return None
-        return Caller(callers[0].slot, callers[0].scopes.union(*(caller.scopes for caller in callers)))
+        return Caller(callers[0].slot, callers[0].scopes.union(*(caller.scopes for caller in callers)), named[0])
 
 
 def may(request: web.BaseRequest, scope: Scope) -> bool:
     """Whether the request's caller has the scope: for what only a body tells to be wanted."""
     connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
     return scope in connection.caller.scopes
+
+
+def actor_of(request: web.BaseRequest) -> str | None:
+    """Who asks, by name."""
+    connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
+    return connection.caller.actor
 
 
 def missing(scope: Scope | None, wherefore: str = "") -> RefusedError:

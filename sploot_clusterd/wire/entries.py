@@ -1,7 +1,7 @@
 """Stream entries: in any of the accepted forms in, a checked job out."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,13 +22,22 @@ class _Form(msgspec.Struct):
     fields: Any = None
 
 
+class _Origin(NamedTuple):
+    """Where a job is from."""
+
+    fetched: FetchedKind | None = None
+    actor: str | None = None
+
+
 class _Fields(msgspec.Struct):
     """A flat entry's fields in JSON: the form in which a dead letter of one can be replayed."""
 
     fields: dict[str, str]
 
 
+_PLAIN: Final = _Origin()
 _LONGEST_NAME: Final = 64
+_LONGEST_ACTOR: Final = 128
 _TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
 _FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
@@ -52,7 +61,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
     for name, value in fields.items():
         where = "the body" if name == b"payload" else name.decode(errors="replace")[:_LONGEST_NAME]
         check_amount(value, limits, where, wrapped=True)
-    request, job_id, fetched = (*_from_flat(texts(fields)), None) if raw is None else _from_json(raw)
+    request, job_id, origin = (*_from_flat(texts(fields)), _PLAIN) if raw is None else _from_json(raw)
     check_limits(request, limits)
     payload = request.payload or JobPayload()
     return Job(
@@ -69,7 +78,8 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         removed=payload.removed_image_ids or (),
         corrections=payload.corrections or (),
         trace=_trace(request.metadata),
-        fetched=fetched,
+        fetched=origin.fetched,
+        actor=origin.actor,
     )
 
 
@@ -100,8 +110,8 @@ def first_id(entry_id: EntryId, text: bytes | None) -> EntryId:
         raise BadJobError("invalid", "first_id: expected a stream entry id, as in 1700000000000-0") from None
 
 
-def _from_json(raw: bytes) -> tuple[JobRequest, str | None, FetchedKind | None]:
-    """The request in `payload`, its job id, and what it is of what we fetched. Our own form is tried first: it is
+def _from_json(raw: bytes) -> tuple[JobRequest, str | None, _Origin]:
+    """The request in `payload`, its job id, and where it is from. Our own form is tried first: it is
     nearly all of the traffic.
     """
     try:
@@ -112,22 +122,23 @@ def _from_json(raw: bytes) -> tuple[JobRequest, str | None, FetchedKind | None]:
         check_nesting(raw, around=1)
         return _opened(envelope)
     if form.fields is not None:
-        return *_from_flat(decoded(_fields, raw).fields), None
+        return *_from_flat(decoded(_fields, raw).fields), _PLAIN
     if isinstance(form.payload, dict) and not form.payload.keys().isdisjoint({"pet_id", "payload"}):
         check_nesting(raw, around=1)
         return _opened(decoded(_envelope, raw))
     check_nesting(raw)
     request = decoded(_request, raw)
-    return request, request.job_id, None
+    return request, request.job_id, _PLAIN
 
 
-def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, FetchedKind | None]:
+def _opened(envelope: Envelope) -> tuple[JobRequest, str | None, _Origin]:
     request = envelope.payload
     if envelope.pet_id != request.pet_id:
         raise BadJobError(
             "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
         )
-    return request, request.job_id or envelope.job_id, envelope.fetched
+    actor = envelope.actor[:_LONGEST_ACTOR] if isinstance(envelope.actor, str) else None
+    return request, request.job_id or envelope.job_id, _Origin(envelope.fetched, actor)
 
 
 def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:

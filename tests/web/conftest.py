@@ -48,7 +48,7 @@ async def serve() -> AsyncIterator[Serve]:
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         app = build_app(
-            Behind(store, *[fake] * 5, fake if feeds else None),
+            Behind(store, *[fake] * 6, fake if feeds else None),
             live,
             settings,
             metrics,
