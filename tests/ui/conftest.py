@@ -1,6 +1,7 @@
 """A real daemon with made-up pets, and Debian's Chromium at its page. What the browser complains of fails the test."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,12 @@ GRANTS = """[
 {"name": "feeder", "scopes": ["submit"], "token": "a-token-that-submits"}]"""
 
 LogIn = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+def keep_pictures() -> bool:
+    """Whether docs/pictures is made anew: CLUSTERD_PICTURES=1 asks for that."""
+    return os.environ.get("CLUSTERD_PICTURES") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

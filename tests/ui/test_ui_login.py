@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.faults.fleet import TOKEN, Fleet
+from tests.faults.fleet import TOKEN
 from tests.ui.conftest import LogIn
 
 

@@ -39,6 +39,9 @@ export const view = (petId, signal) => ask(`${pet(petId)}/clusters`, { signal })
 export const jobs = (petId, signal) => ask(`${pet(petId)}/jobs?limit=20`, { signal });
 export const job = (petId, jobId) => ask(`${pet(petId)}/jobs/${id(jobId)}`);
 export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggestions?limit=${limit}`, { signal });
+export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal });
+export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
+export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
 export const correct = (petId, body) => ask(`${pet(petId)}/corrections`, { method: "POST", body });
 export const erase = (petId) => ask(pet(petId), { method: "DELETE" });

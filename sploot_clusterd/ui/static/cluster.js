@@ -1,11 +1,12 @@
 // All photos of one cluster, those in doubt first; a click takes one.
 
 import { members, view } from "./api.js";
-import { MOST_IMAGES, askMove, askSplit, nameOf, send } from "./corrections.js";
+import { MOST_IMAGES, askMove, askSplit, nameOf, send, undoByKey } from "./corrections.js";
 import { busy, button, el, toast } from "./dom.js";
 import { Cells } from "./cells.js";
 import { toPet } from "./pets.js";
 import { T } from "./texts.js";
+import { showWhy } from "./why.js";
 import { watch } from "./watch.js";
 
 const UNCLUSTERED = "unclustered";
@@ -28,6 +29,7 @@ export async function showCluster(main, context, petId, clusterId) {
   if (may) bar.append(button(T.cluster.all, () => cells.take(true)), el("span", { class: "quiet" }, T.cluster.pick));
   main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, cells.list, actions);
   watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
+  undoByKey(context, seen);
   await load();
 }
 
@@ -56,7 +58,7 @@ function heading(context, seen, cluster, may) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const asked = [{ op: "rename", cluster: cluster.id, label: name.value }];
-    if (await busy(go, () => send(seen.pet_id, asked, seen))) await context.again();
+    await busy(go, () => send(context, seen, asked));
   });
   return [title, about, form];
 }
@@ -85,17 +87,21 @@ function fillActions(actions, context, seen, cluster, cells) {
   const act = (ask) => async (event) => {
     if (n > MOST_IMAGES) return toast(T.change.tooMany(MOST_IMAGES));
     const asked = await ask();
-    if (asked && (await busy(event.target, () => send(seen.pet_id, asked, seen)))) await context.again();
+    if (asked) await busy(event.target, () => send(context, seen, asked));
   };
   const stay = () => [{ op: "stay", cluster: cluster.id, image_ids: taken }];
   const hero = () => [{ op: "set_hero", cluster: cluster.id, image_id: taken[0] }];
+  const notHere = () => [{ op: "not_here", cluster: cluster.id, image_ids: taken }];
+  const hide = () => [{ op: "hide", image_ids: taken }];
   actions.hidden = n === 0;
   actions.replaceChildren(el("span", {}, T.cluster.selected(n, cluster.size)));
   if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken)), { class: "primary" }));
   if (seen.clusters.some((each) => each.id !== cluster.id && !each.provisional)) {
     actions.append(button(T.change.move(n), act(() => askMove(cluster, taken, seen.clusters))));
   }
-  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.stay(n), act(stay)));
+  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.stay(n), act(stay)), button(T.change.notHere(n), act(notHere)));
+  actions.append(button(T.change.hide(n), act(hide)));
   if (n === 1 && cluster.id !== UNCLUSTERED) actions.append(button(T.change.hero, act(hero)));
+  if (n === 1) actions.append(button(T.why.ask, () => showWhy(seen, taken[0], context.signal)));
   actions.append(button(T.cluster.clear, () => cells.take(false)));
 }

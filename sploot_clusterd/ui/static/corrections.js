@@ -1,33 +1,50 @@
 // From what a person wants to what was done: ask, send, wait until it is applied, say so.
 
 import { correct, job, view } from "./api.js";
-import { el, dialog, toast } from "./dom.js";
+import { button, dialog, el, toast } from "./dom.js";
 import { T } from "./texts.js";
 
 const PATIENCE_MS = 30_000;
 export const MOST_IMAGES = 256;
 
-// Sends corrections as one job; resolves to true when they are applied. `seen` is the view that the person looked at.
-export async function send(petId, corrections, seen) {
+let latest = null; // what Ctrl+Z takes back: [pet, job]
+
+// Sends corrections as one job, and shows the screen anew when it is applied or stale. `seen` is the view that the
+// person looked at.
+export async function send(context, seen, corrections) {
+  const { pet_id: petId } = seen;
   const jobId = `page_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
   const word = toast(T.change.sending);
   try {
     await correct(petId, { job_id: jobId, corrections });
     const state = await outcome(petId, jobId);
-    if (state === null) return say(T.change.slow, false);
-    if (state.state === "applied") return say(T.change.done[corrections[0].op], true);
-    if (state.reason === "stale_correction") return say(await stale(petId, corrections, seen), true);
-    return say(T.change.dead(state.reason, state.error), false);
+    if (state === null) return toast(T.change.slow);
+    if (state.state === "applied") {
+      const isUndo = corrections[0].op === "undo";
+      latest = isUndo ? null : [petId, jobId];
+      const back = isUndo ? [] : [button(T.change.undo, () => undo(context, seen, jobId))];
+      toast(T.change.done[corrections[0].op], ...back);
+    } else if (state.reason === "stale_correction") toast(await stale(petId, corrections, seen));
+    else return toast(T.change.dead(state.reason, state.error));
+    await context.again();
   } catch (error) {
-    return say(error.status === 0 ? T.unreachable : T.failed(error.message), false);
+    toast(error.status === 0 ? T.unreachable : T.failed(error.message));
   } finally {
     word.remove();
   }
 }
 
-function say(text, result) {
-  toast(text);
-  return result;
+export const undo = (context, seen, jobId) => send(context, seen, [{ op: "undo", job_id: jobId }]);
+
+// Ctrl+Z takes back what this page said last of the pet; in a field it is the field's.
+export function undoByKey(context, seen) {
+  const pressed = (event) => {
+    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
+    if (event.target.matches("input, textarea") || latest?.[0] !== seen.pet_id) return;
+    event.preventDefault();
+    undo(context, seen, latest[1]);
+  };
+  document.addEventListener("keydown", pressed, { signal: context.signal });
 }
 
 async function outcome(petId, jobId) {

@@ -1,5 +1,7 @@
 // Elements, made of parts: no text is ever read as HTML.
 
+import { T } from "./texts.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 // `properties`: `on` is a map of listeners, `class` and `aria-...` and the like are attributes; false and null are left out.
@@ -46,12 +48,13 @@ export function toast(text, ...actions) {
   return shown;
 }
 
-// Asks in a dialog; resolves to what `read` gives when the person goes on, to null when they do not.
-export function dialog(title, content, go, read = () => true, properties = {}) {
+// Asks in a dialog; resolves to what `read` gives when the person goes on, to null when they do not. Without `cancel`,
+// the word for that, it only tells.
+export function dialog(title, content, go, read = () => true, { cancel = T.cancel, kind = "primary" } = {}) {
   return new Promise((resolve) => {
-    const accept = el("button", { class: "primary", type: "submit", ...properties }, go);
-    const cancel = button(properties.cancel ?? "Cancel", () => shown.close());
-    const form = el("form", { method: "dialog" }, el("h2", { id: "asked" }, title), ...content, el("div", { class: "row end" }, cancel, accept));
+    const accept = el("button", { class: kind, type: "submit" }, go);
+    const back = cancel && button(cancel, () => shown.close());
+    const form = el("form", { method: "dialog" }, el("h2", { id: "asked" }, title), ...content, el("div", { class: "row end" }, ...(back ? [back] : []), accept));
     const shown = el("dialog", { "aria-labelledby": "asked" }, form);
     let result = null;
     form.addEventListener("submit", () => (result = read(form)));

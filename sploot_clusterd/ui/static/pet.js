@@ -1,8 +1,9 @@
 // A pet's clusters as a gallery.
 
-import { erase, jobs, suggestions, view } from "./api.js";
-import { askApart, askMerge, nameOf, number, send } from "./corrections.js";
+import { erase, suggestions, view } from "./api.js";
+import { askApart, askMerge, nameOf, number, send, undoByKey } from "./corrections.js";
 import { busy, button, dialog, el, toast } from "./dom.js";
+import { hiddenList, jobList, saidList } from "./drawers.js";
 import { forget, remember, toPet } from "./pets.js";
 import { photo } from "./photos.js";
 import { T } from "./texts.js";
@@ -44,9 +45,12 @@ export async function showPet(main, context, petId) {
     changed,
     el("div", { class: "row" }, el("label", { for: "order" }, T.pet.by), by),
     grid,
+    saidList(context, seen),
+    hiddenList(context, seen),
     jobList(petId, context),
     actions,
   );
+  undoByKey(context, seen);
   watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
 }
 
@@ -106,7 +110,7 @@ function fillActions(actions, context, seen, selected, grid) {
   const size = clusters.reduce((sum, each) => sum + each.size, 0);
   const act = (ask) => async (event) => {
     const asked = await ask(clusters);
-    if (asked && (await busy(event.target, () => send(seen.pet_id, asked, seen)))) await context.again();
+    if (asked) await busy(event.target, () => send(context, seen, asked));
   };
   const clear = () => {
     selected.clear();
@@ -117,13 +121,15 @@ function fillActions(actions, context, seen, selected, grid) {
   actions.replaceChildren(el("span", {}, T.pet.selected(clusters.length, size)));
   if (clusters.length > 1) actions.append(button(T.change.merge(clusters.length), act(askMerge), { class: "primary" }));
   if (clusters.length === 2) actions.append(button(T.change.apart, act(askApart)));
+  const hide = () => clusters.map((each) => ({ op: "hide", cluster: each.id }));
+  if (clusters.length) actions.append(button(T.change.hide(clusters.length), act(hide)));
   actions.append(button(T.pet.clear, clear));
 }
 
 async function askErase(petId) {
   const typed = el("input", { id: "typed", autocomplete: "off", pattern: petId.replace(/[.]/g, "\\$&"), required: true });
   const content = [el("p", {}, T.erase.about), el("p", { class: "field" }, el("label", { for: "typed" }, T.erase.type), typed)];
-  const sure = await dialog(T.erase.title(petId), content, T.erase.go, () => typed.value === petId, { class: "danger" });
+  const sure = await dialog(T.erase.title(petId), content, T.erase.go, () => typed.value === petId, { kind: "danger" });
   if (!sure) return;
   try {
     await erase(petId);
@@ -134,22 +140,3 @@ async function askErase(petId) {
     toast(T.failed(error.message));
   }
 }
-
-function jobList(petId, { signal }) {
-  const list = el("ul", { class: "found" });
-  const shown = el("details", { class: "jobs" }, el("summary", {}, T.pet.jobs), list);
-  shown.addEventListener("toggle", async () => {
-    if (!shown.open) return;
-    const told = await jobs(petId, signal).catch((error) => ({ jobs: [], error }));
-    list.replaceChildren(...told.jobs.map(jobLine));
-    if (!told.jobs.length) list.append(el("li", {}, told.error ? T.failed(told.error.message) : T.pet.noJobs));
-  });
-  return shown;
-}
-
-function jobLine(each) {
-  const more = [each.reason, each.error].filter(Boolean).join(": ");
-  const state = el("span", { class: `tag ${each.state}` }, T.pet.job[each.state]);
-  return el("li", {}, state, " ", el("span", {}, each.job_id), " ", el("span", { class: "quiet" }, time(each.at, el), more && ` · ${more}`));
-}
-

@@ -38,7 +38,7 @@ class Round {
     this.#seen = seen;
     this.#questions = questions;
     document.addEventListener("keydown", (event) => this.#key(event), { signal: context.signal });
-    window.addEventListener("beforeunload", (event) => this.#said.length && event.preventDefault(), { signal: context.signal });
+    window.addEventListener("beforeunload", (event) => this.#said.length && this.#screen.isConnected && event.preventDefault(), { signal: context.signal });
   }
 
   get #said() {
@@ -135,9 +135,7 @@ class Round {
   }
 
   async #send(go) {
-    if (!(await busy(go, () => send(this.#seen.pet_id, this.#said, this.#seen)))) return;
-    this.#answers = [];
-    await this.#context.again();
+    await busy(go, () => send(this.#context, this.#seen, this.#said));
   }
 
   #inWords(each) {
