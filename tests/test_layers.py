@@ -28,7 +28,7 @@ LAYERS = (
         "evaluate",
     },
     {"ui"},
-    {"ingest", "web", "insights", "stream_monitor", "suggestions", "members", "looking", "following"},
+    {"ingest", "web", "insights", "fleet", "stream_monitor", "suggestions", "members", "looking", "following"},
     {"store", "engine"},
     {
         "supervisor",

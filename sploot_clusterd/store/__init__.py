@@ -7,6 +7,7 @@ bytes mean, and when to do what.
 from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.feed import Feed, FeedFigures
+from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
@@ -40,6 +41,7 @@ __all__ = [
     "Feed",
     "FeedFigures",
     "Finding",
+    "FleetBeats",
     "FleetLetters",
     "GroupMoved",
     "Handling",

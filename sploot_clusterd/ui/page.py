@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
@@ -25,15 +26,29 @@ _TYPES: Final = {
 _SHELL: Final = "index.html"
 
 
+class Fleet(Protocol):
+    """Who knows the fleet."""
+
+    def told(self, *, fine: bool) -> Mapping[str, object]:
+        """Its processes, and what they did: in the last 15 minutes, or in the last 8 hours."""
+
+
+class Span(Struct):
+    """The query."""
+
+    span: Literal["15m", "8h"] = "15m"
+
+
 class Page:
     """Everything below `/ui`, and `/session` beside it."""
 
-    def __init__(self, tokens: Tokens, settings: Settings) -> None:
+    def __init__(self, tokens: Tokens, settings: Settings, fleet: Fleet) -> None:
         """`tokens` may be replaced while it runs: sessions end with the token that they were opened with."""
         http, self._image_url = settings.http, settings.ui.image_url
         self.sessions = BrowserSessions(tokens)
         self._proxies = Proxies(http.trusted_proxies or (), http.identity_header)
         self._tokens = tokens
+        self._fleet = fleet
         self._files = _files(_policy(self._image_url))
 
     @property
@@ -62,6 +77,10 @@ class Page:
         if caller is not None:
             return answer(self._told(caller, by_proxy=True))
         return answer(self._told(self.sessions.caller(request) or NOBODY))
+
+    async def fleet(self, _request: web.BaseRequest, asked: Span) -> Response:
+        """What the page draws of the pipeline."""
+        return answer(self._fleet.told(fine=asked.span == "15m"))
 
     async def log_in(self, request: web.BaseRequest) -> Response:
         """A session for whoever shows a live token."""
@@ -125,6 +144,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("GET", "/ui/", None, Page.shell, "The page.", _FILE),
     Route("GET", "/ui/{asset}", None, Page.file, "A file of the page.", _FILE),
     Route("GET", "/session", None, Page.session, "Who asks.", {200: Answer("Their scopes.")}),
+    Route("GET", "/internal/fleet", "operate", Page.fleet, "The fleet.", {200: Answer("As it told.")}, query=Span),
     Route("POST", "/session", None, Page.log_in, "Open a session.", {200: Answer("It is open."), **_OF_PAGE}),
     Route("DELETE", "/session", None, Page.log_out, "Close the session.", {200: Answer("It is closed."), **_OF_PAGE}),
 )

@@ -56,9 +56,7 @@ async def test_it_works_wherever_it_is_served(log_in: LogIn, path: str):
     await expect(page.locator("[data-cluster]")).to_have_count(5)
 
 
-async def test_a_session_that_ends_asks_for_the_token_and_goes_on_there(
-    log_in: LogIn, fleet: Fleet, complaints: list[str]
-):
+async def test_a_session_that_ends_asks_for_the_token_and_goes_on_there(log_in: LogIn, complaints: list[str]):
     page = await log_in("#/pet/rex")
     await expect(page.locator("[data-cluster]")).to_have_count(5)
     await page.context.clear_cookies()

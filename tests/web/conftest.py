@@ -54,7 +54,7 @@ async def serve() -> AsyncIterator[Serve]:
             metrics,
             health,
             in_flight=in_flight,
-            page=Page(live, settings) if settings.serves_page else None,
+            page=Page(live, settings, fake) if settings.serves_page else None,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

@@ -130,6 +130,9 @@ class FakeStore:
         was, self.paused = self.paused, None
         return was is not None
 
+    def told(self, *, fine: bool) -> Mapping[str, object]:
+        return {"at": 5.0, "processes": [], "points": [], "fine": fine}
+
     async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
         self._fail()
         if after == "nowhere":

@@ -9,7 +9,7 @@ from sploot_clusterd.config import SCOPES, Grant, Secret, Settings
 from sploot_clusterd.ui import Page
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
 from sploot_clusterd.web import Tokens
-from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, Reply, Serve, Service, raw, token_for
+from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, FakeStore, Reply, Serve, Service, raw, token_for
 
 INVALIDATE = "/internal/pets/pet_123/invalidate"
 OF_PAGE = {"X_Clusterd_Page": "1", "X_Internal_Token": ""}
@@ -42,7 +42,9 @@ async def test_the_shell_and_all_that_it_names_are_there_for_everybody_and_say_n
         assert reply.status == 200, name
         if name.endswith(".js"):
             names += set(re.findall(r'from "\./([^"]+)"', reply.body.decode())) - seen
-    assert seen | {"index.html"} == set(Page(Tokens(), Settings())._files), "and no file that nothing names"
+    assert seen | {"index.html"} == set(Page(Tokens(), Settings(), FakeStore())._files), (
+        "and no file that nothing names"
+    )
 
 
 async def test_what_protects_the_page_is_on_every_file(paged: Service):
@@ -162,6 +164,14 @@ async def test_a_session_is_worth_what_its_token_is_worth_now(paged: Service):
     session = {"Cookie": cookie(await log_in(paged)), "X_Internal_Token": ""}
     paged.tokens.replace([], [Grant("", "less", frozenset({"read"}), (Secret(TOKEN),))])
     assert json.loads((await paged.send(raw("GET", "/session", **session))).body)["scopes"] == ["read"]
+
+
+async def test_the_fleet_is_told_to_who_may_operate(paged: Service):
+    told = await paged.send(raw("GET", "/internal/fleet?span=8h", X_Internal_Token=token_for("operate")))
+    assert (told.status, json.loads(told.body)) == (200, {"at": 5.0, "processes": [], "points": [], "fine": False})
+    refused = await paged.send(raw("GET", "/internal/fleet", X_Internal_Token=token_for("read")))
+    assert json.loads(refused.body) == {"detail": "missing scope: operate"}
+    assert (await paged.send(raw("GET", "/internal/fleet?span=1d"))).status == 422
 
 
 async def test_to_log_out_forgets_the_cookie(paged: Service):
