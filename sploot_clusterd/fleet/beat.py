@@ -1,7 +1,7 @@
 """A heartbeat: what a process tells of itself."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct, json
 from prometheus_client.metrics import MetricWrapperBase
@@ -41,17 +41,21 @@ class Beat(Struct):
 decode: Final = json.Decoder(Beat).decode
 
 
-def beat(
-    process: str, version: str, since: float, now: float, consumers: int, metrics: Metrics, health: Health
-) -> Beat:
+class Process(NamedTuple):
+    """What stays the same of a process for as long as it lives."""
+
+    name: str
+    version: str
+    since: float
+    consumers: int
+
+
+def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat:
     """What the process's figures are now."""
     results = _by_label(metrics.jobs_processed, "result")
     return Beat(
         now,
-        process,
-        version,
-        since,
-        consumers,
+        *process,
         health.reasons(),
         health.warnings(),
         int(results.get("success", 0)),
@@ -70,7 +74,7 @@ def _samples(metric: MetricWrapperBase) -> Iterable[Any]:
 
 
 def _sum(metric: MetricWrapperBase) -> float:
-    return sum(each.value for each in _samples(metric))
+    return float(sum(each.value for each in _samples(metric)))
 
 
 def _by_label(metric: MetricWrapperBase, label: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ import msgspec
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.fleet.beat import beat
+from sploot_clusterd.fleet.beat import Process, beat
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
@@ -30,21 +30,18 @@ class Heartbeat:
         self, beats: FleetBeats, settings: Settings, metrics: Metrics, health: Health, stopping: asyncio.Event
     ) -> None:
         self._beats = beats
-        self._process = f"{socket.gethostname()}-{settings.service.instance}"
-        self._consumers = settings.stream.consumers
+        name = f"{socket.gethostname()}-{settings.service.instance}"
+        self._process = Process(name, __version__, time.time(), settings.stream.consumers)
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._since = time.time()
 
     async def run(self) -> None:
         """Until the daemon stops."""
         while not self._stopping.is_set():
-            now = beat(
-                *(self._process, __version__, self._since, time.time(), self._consumers, self._metrics, self._health)
-            )
+            now = beat(self._process, time.time(), self._metrics, self._health)
             with suppress(StoreUnavailableError):
-                await self._beats.tell(self._process, _encode(now))
+                await self._beats.tell(self._process.name, _encode(now))
             await pause(self._stopping, EVERY_S)
         with suppress(StoreUnavailableError):
-            await self._beats.leave(self._process)
+            await self._beats.leave(self._process.name)

@@ -18,7 +18,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.ui import Page
 from sploot_clusterd.web import Behind, HttpServer, build_app
-from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service, tokens
+from tests.web.service import TOKEN, VIEW, FakeFleet, FakeStore, Serve, Service, tokens
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -54,7 +54,7 @@ async def serve() -> AsyncIterator[Serve]:
             metrics,
             health,
             in_flight=in_flight,
-            page=Page(live, settings, fake) if settings.serves_page else None,
+            page=Page(live, settings, FakeFleet()) if settings.serves_page else None,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

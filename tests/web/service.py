@@ -130,9 +130,6 @@ class FakeStore:
         was, self.paused = self.paused, None
         return was is not None
 
-    def told(self, *, fine: bool) -> Mapping[str, object]:
-        return {"at": 5.0, "processes": [], "points": [], "fine": fine}
-
     async def find(self, name: str, after: str) -> tuple[Sequence[Found], str]:
         self._fail()
         if after == "nowhere":
@@ -197,6 +194,13 @@ class FakeStore:
     def _fail(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class FakeFleet:
+    """One that nobody tells of."""
+
+    def told(self, *, fine: bool) -> Mapping[str, object]:
+        return {"at": 5.0, "processes": [], "points": [], "fine": fine}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sploot_clusterd.config import SCOPES, Grant, Secret, Settings
 from sploot_clusterd.ui import Page
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
 from sploot_clusterd.web import Tokens
-from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, FakeStore, Reply, Serve, Service, raw, token_for
+from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, FakeFleet, Reply, Serve, Service, raw, token_for
 
 INVALIDATE = "/internal/pets/pet_123/invalidate"
 OF_PAGE = {"X_Clusterd_Page": "1", "X_Internal_Token": ""}
@@ -42,7 +42,7 @@ async def test_the_shell_and_all_that_it_names_are_there_for_everybody_and_say_n
         assert reply.status == 200, name
         if name.endswith(".js"):
             names += set(re.findall(r'from "\./([^"]+)"', reply.body.decode())) - seen
-    assert seen | {"index.html"} == set(Page(Tokens(), Settings(), FakeStore())._files), (
+    assert seen | {"index.html"} == set(Page(Tokens(), Settings(), FakeFleet())._files), (
         "and no file that nothing names"
     )
 

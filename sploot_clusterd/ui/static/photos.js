@@ -26,10 +26,11 @@ function tile(imageId, spoken) {
     const bits = (hash >>> (n * 5)) & 31;
     return svg("circle", { cx: 12 + bits * 2.4, cy: 18 + ((bits * 7) % 32) * 1.7, r: 9 + (bits % 5) * 4, fill: `hsl(${hue + 40 * n} 55% ${42 + n * 9}%)` });
   };
+  const said = spoken ? { role: "img", "aria-label": spoken } : { "aria-hidden": "true" };
   const name = imageId.length > 14 ? `…${imageId.slice(-13)}` : imageId;
   return svg(
     "svg",
-    { class: "photo tile", viewBox: "0 0 100 100", role: "img", "aria-label": spoken, preserveAspectRatio: "xMidYMid slice" },
+    { class: "photo tile", viewBox: "0 0 100 100", preserveAspectRatio: "xMidYMid slice", ...said },
     svg("rect", { width: 100, height: 100, fill: `hsl(${hue} 45% 30%)` }),
     [0, 1, 2].map(shape),
     svg("rect", { y: 84, width: 100, height: 16, fill: "hsl(0 0% 0% / 60%)" }),
