@@ -45,6 +45,10 @@ async def why(page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_be_visible()
 
 
+async def running(page: Page) -> None:
+    await expect(page.get_by_role("row")).to_have_count(2, timeout=20_000)
+
+
 async def asked(page: Page) -> None:
     await page.locator(".cell.out").first.click()
 
@@ -55,9 +59,10 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
     "merge": ("#/pet/rex", merging),
     "cluster": ("#/pet/rex/rex-cluster-0", taken),
     "why": ("#/pet/rex/rex-cluster-0", why),
+    "pipeline": ("#/fleet", running),
     "questions": ("#/pet/rex/questions", asked),
 }
-KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light"}
+KEPT = {"pet-wide-light", "pipeline-wide-light", "cluster-wide-dark", "questions-phone-light"}
 """Of which docs/pictures has a picture."""
 
 

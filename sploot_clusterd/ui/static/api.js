@@ -43,6 +43,9 @@ export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal
 export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
+export const fleet = (span, signal) => ask(`internal/fleet?span=${span}`, { signal });
+export const pause = (reason, until) => ask("internal/pause", { method: "POST", body: { reason, until } });
+export const resume = () => ask("internal/resume", { method: "POST" });
 export const correct = (petId, body) => ask(`${pet(petId)}/corrections`, { method: "POST", body });
 export const erase = (petId) => ask(pet(petId), { method: "DELETE" });
 

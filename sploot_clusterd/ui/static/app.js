@@ -6,6 +6,7 @@ import { photosFrom } from "./photos.js";
 import { T } from "./texts.js";
 import { showCluster } from "./cluster.js";
 import { showFind } from "./find.js";
+import { showFleet } from "./fleet.js";
 import { showLogin } from "./login.js";
 import { showPet } from "./pet.js";
 import { showQuestions } from "./questions.js";
@@ -14,6 +15,7 @@ const SCREENS = [
   [/^#\/pet\/([^/]+)\/questions$/, showQuestions],
   [/^#\/pet\/([^/]+)\/([^/]+)$/, showCluster],
   [/^#\/pet\/([^/]+)$/, showPet],
+  [/^#\/fleet$/, showFleet, "operate"],
   [/^(?:#\/?)?$/, showFind],
 ];
 
@@ -29,12 +31,12 @@ async function show() {
     showFrame();
     return showLogin(main, entered);
   }
-  const found = SCREENS.map(([pattern, screen]) => [pattern.exec(location.hash), screen]).find(([match]) => match);
+  const found = SCREENS.map(([pattern, ...more]) => [pattern.exec(location.hash), ...more]).find(([match]) => match);
   showFrame();
   main.replaceChildren(el("p", { class: "quiet" }, T.loading));
   if (!found) return main.replaceChildren(el("p", {}, T.notFound));
-  if (!who.scopes.includes("read")) return main.replaceChildren(el("p", {}, T.missingScope("read")));
-  const [match, screen] = found;
+  const [match, screen, scope = "read"] = found;
+  if (!who.scopes.includes(scope)) return main.replaceChildren(el("p", {}, T.missingScope(scope)));
   const context = { may: (scope) => who.scopes.includes(scope), signal: leaving.signal, again: show };
   const { signal } = leaving;
   try {
@@ -50,7 +52,8 @@ function showFrame() {
   if (!who.scopes.length) return top.replaceChildren(name);
   const about = el("span", { class: "quiet scopes" }, T.login.as(who.scopes));
   const out = who.by_proxy ? null : button(T.login.out, leave);
-  const links = el("nav", { "aria-label": T.name }, el("a", { href: "#/", "aria-current": location.hash.length < 3 ? "page" : null }, T.find.title));
+  const link = (href, text) => el("a", { href, "aria-current": (location.hash || "#/") === href ? "page" : null }, text);
+  const links = el("nav", { "aria-label": T.name }, link("#/", T.find.title), who.scopes.includes("operate") ? link("#/fleet", T.fleet.title) : null);
   top.replaceChildren(name, links, about, ...(out ? [out] : []));
 }
 

@@ -5,6 +5,8 @@ const photos = (n) => many(n, "photo", "photos");
 const clusters = (n) => many(n, "cluster", "clusters");
 const percent = (share) => `${Math.round(share * 100)} %`;
 
+const figure = (unit) => (n, digits) => (n === null ? "–" : n.toLocaleString(undefined, { maximumFractionDigits: digits }) + unit);
+
 export const T = {
   name: "clusterd",
   cancel: "Cancel",
@@ -40,6 +42,35 @@ export const T = {
     ofPet: (pet) => `of ${pet}`,
     recent: "Lately opened",
     openAnyway: (id) => `Open the pet ${id}`,
+  },
+
+  fleet: {
+    title: "Pipeline",
+    span: "Of the last",
+    spans: { "15m": "15 minutes", "8h": "8 hours" },
+    charts: {
+      jobs: { title: "Jobs a second, done and failed", metric: "media_cluster_jobs_processed_total", value: figure("") },
+      backlog: { title: "Jobs that wait", metric: "media_cluster_backlog_jobs", value: figure("") },
+      oldest: { title: "Age of the oldest", metric: "media_cluster_oldest_unsettled_seconds", value: figure(" s") },
+      latency: { title: "A job takes, half and 99 of 100", metric: "media_cluster_job_processing_seconds", value: figure(" ms") },
+    },
+    started: (process, version) => `${process} started, version ${version}`,
+    processes: "Processes that told of themselves within the last 30 seconds",
+    columns: ["Process", "Version", "Since", "State", "Jobs a second", "Loop lag", "Restarts of tasks"],
+    ready: "ready",
+    rate: (n) => n.toFixed(1),
+    ms: (n) => `${n.toFixed(1)} ms`,
+    pause: "Pause …",
+    pauseTitle: "Pause the whole fleet",
+    pauseAbout: "No process takes jobs until then. Submitting goes on, and jobs wait.",
+    reason: "Why, for the others",
+    length: "For",
+    lengths: { 10: "10 minutes", 60: "an hour", 480: "8 hours", 1440: "a day" },
+    pauseGo: "Pause",
+    pausing: "The fleet pauses within a second or so.",
+    paused: (said) => `The fleet is ${said}`,
+    resume: "Resume",
+    resumed: "The fleet goes on within a second or so.",
   },
 
   pet: {
