@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.fleet.beat import Beat, decode
 from sploot_clusterd.fleet.heartbeat import EVERY_S
 from sploot_clusterd.fleet.history import History
@@ -33,15 +33,16 @@ class FleetWatcher:
     async def run(self) -> None:
         """Until the daemon stops."""
         while not self._stopping.is_set():
-            with suppress(StoreUnavailableError):
-                await self._look()
+            with suppress(StoreUnavailableError, BadStateError):
+                await self.look()
             await pause(self._stopping, EVERY_S)
 
     def told(self, *, fine: bool) -> Mapping[str, object]:
         """Processes and points: of the last 15 minutes, or of the last 8 hours."""
         return {"at": time.time(), "processes": self._history.processes, "points": self._history.points(fine=fine)}
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Once. Raises StoreUnavailableError; BadStateError where something else is under the key."""
         now = time.time()
         found: list[Beat] = []
         silent: list[str] = []
