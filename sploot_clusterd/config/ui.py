@@ -10,7 +10,7 @@ _URL: Final = r"(https?://[^/\s{}\"'<>\\;,]+)?/(?!/)[^\s\"'<>\\;,]*\{image_id\}[
 
 @dataclass(frozen=True, slots=True)
 class UiSettings:
-    """The page for people, /ui ([http.ui](#http) says whether it is served)."""
+    """The page for people, /ui; http.ui says whether it is served."""
 
     image_url: str | None = text(
         None,
