@@ -79,7 +79,6 @@ class HttpSettings:
     ui: bool | None = switch(
         None,
         "Whether to serve the page for people, /ui; unset: in local and development, not in staging and production.",
-        env="HTTP_UI",
     )
     max_body_bytes: int = whole(8 * 2**20, "The largest request body, in bytes.", 1024, 2**30)
     body_timeout_s: float = number(10.0, "How long a client may take to send a body, in seconds.", 0.1, 600.0)

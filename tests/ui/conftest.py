@@ -21,13 +21,15 @@ GRANTS = """[
 {"name": "desk", "scopes": ["read", "correct"], "token": "a-token-that-corrects"},
 {"name": "feeder", "scopes": ["submit"], "token": "a-token-that-submits"}]"""
 
+PICTURES = Path(__file__).parents[2] / "docs/pictures"
+
 LogIn = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
 def keep_pictures() -> bool:
-    """Whether docs/pictures is made anew: CLUSTERD_PICTURES=1 asks for that."""
-    return os.environ.get("CLUSTERD_PICTURES") == "1"
+    """Whether docs/pictures is made anew: PICTURES=1 asks for that."""
+    return os.environ.get("PICTURES") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,11 +7,13 @@ from playwright.async_api import expect
 
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
-from tests.ui.conftest import LogIn
+from tests.ui.conftest import PICTURES, LogIn
 from tests.ui.pets import job_of, rex
 
 
-async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(log_in: LogIn, fleet: Fleet, api: Api):
+async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
+    log_in: LogIn, fleet: Fleet, api: Api, keep_pictures: bool
+):
     another = fleet.add_daemon({"HTTP_ENABLED": "false"})
     await another.start()
     page = await log_in("#/fleet")
@@ -27,6 +29,8 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(log_in: LogIn, f
     await expect(jobs.locator("b")).to_have_text(re.compile(r"[1-9][\d,.]* · "), timeout=20_000)
     await expect(page.locator("figure", has_text="A job takes").locator("b")).to_have_text(re.compile(r"[\d,.]+ ms"))
     await expect(jobs.locator("path").first).to_have_attribute("d", re.compile(r"^M.*L"), timeout=20_000)
+    if keep_pictures:
+        await page.screenshot(path=PICTURES / "pipeline.png", animations="disabled")
     loading.cancel()
 
     await page.get_by_role("button", name="Pause …").click()

@@ -1,7 +1,6 @@
 """Each screen in both themes and on a phone: nothing that axe finds, nothing that sticks out; and odd contents."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -10,10 +9,9 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.conftest import LogIn
+from tests.ui.conftest import PICTURES, LogIn
 from tests.ui.pets import job_of, rex
 
-PICTURES = Path(__file__).parents[2] / "docs/pictures"
 PHONE, WIDE = {"width": 390, "height": 780}, {"width": 1280, "height": 800}
 
 
@@ -62,7 +60,7 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
     "pipeline": ("#/fleet", running),
     "questions": ("#/pet/rex/questions", asked),
 }
-KEPT = {"pet-wide-light", "pipeline-wide-light", "cluster-wide-dark", "questions-phone-light"}
+KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light"}
 """Of which docs/pictures has a picture."""
 
 

@@ -30,7 +30,7 @@ export async function showFleet(main, context) {
   };
   const choice = Object.keys(SPANS).map((value) => el("option", { value, selected: value === span }, T.fleet.spans[value]));
   const by = el("select", { id: "span", on: { change: () => ((span = by.value), look()) } }, choice);
-  const head = T.fleet.columns.map((title) => el("th", { scope: "col" }, title));
+  const head = T.fleet.columns.map((title, n) => el("th", { scope: "col", class: n > 3 ? "figure" : null }, title));
   const table = el("table", {}, el("caption", { class: "quiet" }, T.fleet.processes), el("thead", {}, el("tr", {}, head)), rows);
   const paused = button(T.fleet.pause, () => askPause(look), { class: "danger" });
   await look();
