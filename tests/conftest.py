@@ -16,7 +16,6 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
 
-
 collect_ignore = [] if importlib.util.find_spec("playwright") else ["ui"]
 """What drives a browser comes with an extra of its own, which .ci/run installs."""
 
