@@ -90,8 +90,12 @@ def _take_back_choices(draft: Draft, word: Word) -> None:
 
 def _free(draft: Draft, word: Word) -> None:
     """Cells of marks that nobody holds any more have those again that they had before."""
+    put_under = {mark for _, mark in word.places.values() if mark is not None}
+    barred = {mark for mark in put_under if mark in draft.anchors and draft.anchors[mark].barred}
     for cell_id, cell in draft.cells.items():
-        if cell.anchor in word.holds and draft.root(cell.anchor) is None:
+        if cell.anchor in barred:
+            draft.cells[cell_id] = structs.replace(cell, anchor=None)
+        elif cell.anchor in word.holds and draft.root(cell.anchor) is None:
             mark = mark_now(draft, Place(cell.space, cell.anchor, cell_id))
             draft.cells[cell_id] = structs.replace(cell, anchor=mark)
 
