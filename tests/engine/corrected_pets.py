@@ -57,6 +57,8 @@ class Said:
     barred: dict[str, set[int]] = field(default_factory=dict)
     """Tokens whose clusters an image does not belong to."""
     hidden: set[str] = field(default_factory=set)
+    by_anchor: dict[int, int] = field(default_factory=dict)
+    """The token of each anchor: it stays with a cluster whose images that were spoken of are gone."""
     tokens: int = 0
 
     def token_of(self, names) -> int:
@@ -93,6 +95,7 @@ class Said:
         into = min(tokens)
         named = [self.label.pop(token) for token in tokens if token in self.label]
         self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        self.by_anchor = {anchor: into if token in tokens else token for anchor, token in self.by_anchor.items()}
         self.barred = {name: {into if t in tokens else t for t in each} for name, each in self.barred.items()}
         seen = [self.veiled.pop(token) for token in tokens if token in self.veiled]
         if seen:
@@ -131,7 +134,9 @@ class Said:
         marks = {name: pet.album.cells[cell].anchor for name, cell in there.items()}
         for anchor in set(roots.values()):
             if names := [name for name, mark in marks.items() if mark is not None and roots.get(mark) == anchor]:
-                self.token_of(names)
+                token = self.known(names) or self.by_anchor.get(anchor) or self.new_token()
+                self.token.update(dict.fromkeys(names, token))
+                self.by_anchor[anchor] = token
 
 
 def cells(pet):
