@@ -66,7 +66,11 @@ def _without(draft: Draft, word: Word, later: Word) -> Word:
         if pins[image_id][1] == word.pins[image_id][0]:
             pins[image_id] = pins[image_id][0], word.pins[image_id][1]
     noted = {key: word.noted.get(key) if before == word.at else before for key, before in later.noted.items()}
-    return structs.replace(later, places=places, pins=pins, noted=noted)
+    heroes = {was.number: was.hero for was in word.shown}
+    shown = tuple(
+        structs.replace(was, hero=heroes.get(was.number)) if was.hero in word.pins else was for was in later.shown
+    )
+    return structs.replace(later, places=places, pins=pins, noted=noted, shown=shown)
 
 
 def _take_back_choices(draft: Draft, word: Word) -> None:
