@@ -32,7 +32,7 @@ class Returned:
         if source is not None:
             self.sources[source].add(cell_id)
 
-    def now(self, draft: Draft, was: Was) -> list[int]:
+    def present(self, draft: Draft, was: Was) -> list[int]:
         """The cells of such a cluster that there are."""
         own = set(was.cells)
         found = {cell_id if cell_id in draft.cells else draft.heirs.get(cell_id, -1) for cell_id in own}
@@ -46,7 +46,7 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
     Those that came since, and were put to any of these, are with the one that they are most like.
     """
     reroot(draft)
-    former = {number: returned.now(draft, was) for number, was in enumerate(word.shown)}
+    former = {number: returned.present(draft, was) for number, was in enumerate(word.shown)}
     there = {cell_id for cells in former.values() for cell_id in cells}
     for space in sorted({draft.cells[cell_id].space for cell_id in there}):
         block = draft.blocks[space]
@@ -68,8 +68,10 @@ def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: 
     """For each cell [k] of the space the number of the former cluster that it is in, else a number of its cluster."""
     found = {cell_id: number for number, cells in former.items() for cell_id in cells}
     heirs: dict[int, set[int]] = defaultdict(set)
+    again = set(returned.cells.values())  # where these were put meanwhile says nothing
     for cell_id, number in found.items():
-        heirs[draft.home[cell_id]].add(number)
+        if cell_id not in again:
+            heirs[draft.home[cell_id]].add(number)
     for key, cells in returned.sources.items():
         heirs[key].update(found[cell_id] for cell_id in cells if cell_id in found)
     images = centred(block.cells, block.cells.about(draft.params.mean_prior))

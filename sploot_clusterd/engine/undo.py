@@ -66,7 +66,11 @@ def _without(draft: Draft, word: Word, later: Word) -> Word:
         if pins[image_id][1] == word.pins[image_id][0]:
             pins[image_id] = pins[image_id][0], word.pins[image_id][1]
     noted = {key: word.noted.get(key) if before == word.at else before for key, before in later.noted.items()}
-    return structs.replace(later, places=places, pins=pins, noted=noted)
+    heroes = {was.number: was.hero for was in word.shown}
+    shown = tuple(
+        structs.replace(was, hero=heroes.get(was.number)) if was.hero in word.pins else was for was in later.shown
+    )
+    return structs.replace(later, places=places, pins=pins, noted=noted, shown=shown)
 
 
 def _take_back_choices(draft: Draft, word: Word) -> None:
@@ -90,8 +94,12 @@ def _take_back_choices(draft: Draft, word: Word) -> None:
 
 def _free(draft: Draft, word: Word) -> None:
     """Cells of marks that nobody holds any more have those again that they had before."""
+    put_under = {mark for _, mark in word.places.values() if mark is not None}
+    barred = {mark for mark in put_under if mark in draft.anchors and draft.anchors[mark].barred}
     for cell_id, cell in draft.cells.items():
-        if cell.anchor in word.holds and draft.root(cell.anchor) is None:
+        if cell.anchor in barred:
+            draft.cells[cell_id] = structs.replace(cell, anchor=None)
+        elif cell.anchor in word.holds and draft.root(cell.anchor) is None:
             mark = mark_now(draft, Place(cell.space, cell.anchor, cell_id))
             draft.cells[cell_id] = structs.replace(cell, anchor=mark)
 

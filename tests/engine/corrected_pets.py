@@ -57,6 +57,8 @@ class Said:
     barred: dict[str, set[int]] = field(default_factory=dict)
     """Tokens whose clusters an image does not belong to."""
     hidden: set[str] = field(default_factory=set)
+    by_anchor: dict[int, int] = field(default_factory=dict)
+    """The token of each anchor: it stays with a cluster whose images that were spoken of are gone."""
     tokens: int = 0
 
     def token_of(self, names) -> int:
@@ -68,10 +70,7 @@ class Said:
     def keep_apart(self, names, others) -> None:
         """Of images that were not named nothing is said, but that what was one in two spaces is two."""
         if self.known(names) is not None and self.known(names) == self.known(others):
-            own = self.new_token()
-            if (before := self.known(names)) in self.veiled:
-                self.veiled[own] = self.veiled[before]
-            self.move(others, own)
+            self.move(others, self.new_token(like=self.known(names)))
 
     def stand_for(self, hero, names) -> int:
         """The token of a cluster of which its hero alone was spoken."""
@@ -85,14 +84,18 @@ class Said:
         assert len(held) <= 1
         return held.pop() if held else None
 
-    def new_token(self) -> int:
+    def new_token(self, like=None) -> int:
+        """Hidden, if a whole cluster that gets it was."""
         self.tokens += 1
+        if like in self.veiled:
+            self.veiled[self.tokens] = self.veiled[like]
         return self.tokens
 
     def unite(self, tokens) -> None:
         into = min(tokens)
         named = [self.label.pop(token) for token in tokens if token in self.label]
         self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        self.by_anchor = {anchor: into if token in tokens else token for anchor, token in self.by_anchor.items()}
         self.barred = {name: {into if t in tokens else t for t in each} for name, each in self.barred.items()}
         seen = [self.veiled.pop(token) for token in tokens if token in self.veiled]
         if seen:
@@ -131,7 +134,9 @@ class Said:
         marks = {name: pet.album.cells[cell].anchor for name, cell in there.items()}
         for anchor in set(roots.values()):
             if names := [name for name, mark in marks.items() if mark is not None and roots.get(mark) == anchor]:
-                self.token_of(names)
+                token = self.known(names) or self.by_anchor.get(anchor) or self.new_token()
+                self.token.update(dict.fromkeys(names, token))
+                self.by_anchor[anchor] = token
 
 
 def cells(pet):
@@ -149,11 +154,17 @@ def clusters(pet):
     return found
 
 
-def possible(op, *, hidden, every):
+def rival_of(key, known, which):
+    """Another one, or the same if there is no other."""
+    rivals = [each for each in known if each != key]
+    return rivals[which % len(rivals)] if rivals else key
+
+
+def possible(op, *, hidden, every, alone):
     """The op, or another one where there is nothing that it could be said of."""
     if op == "unhide" and not hidden:
         return "hide"
-    return "stay" if op == "not_here" and every else op
+    return "stay" if (op == "not_here" and every) or (op == "apart" and alone) else op
 
 
 def correction(pet, said, number, order):
@@ -166,13 +177,11 @@ def correction(pet, said, number, order):
     inner = {homes[key][n % len(homes[key])] for n in others}
     every = sorted(name for names in homes.values() for name in names)
     anywhere = {every[n % len(every)] for n in others}
-    rivals = [each for each in known if each != key]
-    rival = rivals[others[0] % len(rivals)] if rivals else key
-    op = "stay" if op == "apart" and not rivals else op
+    rival = rival_of(key, known, others[0])
     asked = len(others) % 2 == 0 and not inner >= set(homes[key])
 
     hidden, veiled = sorted(album.hidden), album.clusters[key].anchor in album.veiled
-    op = possible(op, hidden=bool(hidden) or veiled, every=inner >= set(homes[key]))
+    op = possible(op, hidden=bool(hidden) or veiled, every=inner >= set(homes[key]), alone=rival == key)
     whole = veiled if op == "unhide" else len(some) % 2 == 0 or not hidden
 
     def learn() -> None:
@@ -181,10 +190,7 @@ def correction(pet, said, number, order):
             case "merge":
                 said.unite({said.token_of(homes[each]) for each in keys})
             case "split":
-                own = said.new_token()
-                if inner >= set(homes[key]) and token in said.veiled:  # it is what was asked for, and stays hidden
-                    said.veiled[own] = said.veiled[token]
-                said.move(inner, own)
+                said.move(inner, said.new_token(like=token if inner >= set(homes[key]) else None))
             case "move":
                 for each, names in homes.items():
                     if album.clusters[each].shown and anywhere & set(names):
