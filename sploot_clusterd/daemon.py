@@ -17,11 +17,13 @@ from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
+from sploot_clusterd.fleet.heartbeat import Heartbeat
 from sploot_clusterd.following import Follower
 from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
+from sploot_clusterd.looking import Looker
 from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.members import Members
 from sploot_clusterd.metrics import Metrics
@@ -35,8 +37,10 @@ from sploot_clusterd.supervisor import Supervisor
 from sploot_clusterd.web import Auditor, Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
+    from sploot_clusterd.fleet.watcher import FleetWatcher
     from sploot_clusterd.history.history import History
     from sploot_clusterd.insights.insights import Insights
+    from sploot_clusterd.ui import Page
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +99,7 @@ class Daemon:
         self._in_flight = InFlight()
         self._store = Store.open(settings, self.metrics)
         self._auditor = Auditor(self._store.audit)
+        self._watcher = self._new_watcher() if settings.serves_page else None
         self.http = self._new_http() if settings.http.enabled else None
         self.ops = self._new_ops() if settings.metrics.enabled else None
 
@@ -211,6 +216,10 @@ class Daemon:
             halt=halt,
         )
         add(monitor.name, monitor.run)
+        heartbeat = Heartbeat(self._store.beats, self._settings, self.metrics, health, stop)
+        add(heartbeat.name, heartbeat.run)
+        if self._watcher:
+            add(self._watcher.name, self._watcher.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
         add("watchdog", lambda: run_watchdog(self._notifier, health, stop))
         if self._settings.stream.consumers:
@@ -281,6 +290,7 @@ class Daemon:
                 self._store.pause,
                 self._store.audit,
                 self._auditor,
+                Looker(albums_of, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,
             ),
@@ -289,8 +299,21 @@ class Daemon:
             self.metrics,
             self.health,
             in_flight=self._in_flight,
+            page=self._new_page(),
         )
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
+
+    def _new_page(self) -> "Page | None":
+        if self._watcher is None:
+            return None
+        from sploot_clusterd.ui import Page  # noqa: PLC0415 - costs nothing where it is off
+
+        return Page(self._tokens, self._settings, self._watcher)
+
+    def _new_watcher(self) -> "FleetWatcher":
+        from sploot_clusterd.fleet.watcher import FleetWatcher  # noqa: PLC0415 - as the page
+
+        return FleetWatcher(self._store.beats, self.metrics, self.stopping)
 
     def _new_ops(self) -> HttpServer:
         listening = Listening(self._settings.metrics.host, self._settings.metrics.port)

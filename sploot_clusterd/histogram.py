@@ -24,6 +24,15 @@ class Series:
         self._created = time.time()
         self._counts = [0] * (len(bounds) + 1)
 
+    @property
+    def bounds(self) -> Sequence[float]:
+        return self._bounds
+
+    @property
+    def counts(self) -> list[int]:
+        """How many values each bucket has by itself; the last one those beyond all bounds."""
+        return [*self._counts]
+
     def observe(self, value: float) -> None:
         self._sum += value
         self._counts[bisect_left(self._bounds, value)] += 1

@@ -77,8 +77,11 @@ class Keys:
         """
         self.paused = f"{namespace}:paused"
         """STRING, why no process takes jobs. Expires when that ends."""
+        self.fleet = f"{namespace}:fleet"
+        """HASH process -> what it told of itself last. Expires 60 s after the last of them is silent."""
         self._settings += (
             ("clusters.namespace", self.paused, "string"),
+            ("clusters.namespace", self.fleet, "hash"),
             ("stream.key", self.stream_agreement, "hash"),
             ("clusters.namespace", self.namespace_agreement, "hash"),
             ("clusters.namespace", self.partitions, "string"),

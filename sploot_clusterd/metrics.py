@@ -9,9 +9,9 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from sploot_clusterd import __version__
+from sploot_clusterd.correcting import OPS
 from sploot_clusterd.errors import Reason
 from sploot_clusterd.histogram import Histogram, Series
-from sploot_clusterd.model import OPS
 
 _PREFIX = "media_cluster_"
 # The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.

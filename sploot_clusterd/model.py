@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.snapshot import Restore
@@ -131,9 +131,34 @@ class Stay(Struct, tag_field="op", tag="stay", frozen=True, gc=False):
     image_ids: Annotated[list[Id], Meta(min_length=1)]
 
 
-Correction = Merge | Split | Move | Rename | SetHero | Apart | Stay
-OPS = ("merge", "split", "move", "rename", "set_hero", "apart", "stay")
-"""What a correction's `op` may be."""
+class Hide(Struct, tag_field="op", tag="hide", frozen=True, gc=False, omit_defaults=True):
+    """The cluster, or these images, are kept and not shown. One of the two is given."""
+
+    cluster: ClusterId | None = None
+    image_ids: Annotated[list[Id], Meta(min_length=1)] | None = None
+
+
+class Unhide(Struct, tag_field="op", tag="unhide", frozen=True, gc=False, omit_defaults=True):
+    """What was hidden is shown again."""
+
+    cluster: ClusterId | None = None
+    image_ids: Annotated[list[Id], Meta(min_length=1)] | None = None
+
+
+class NotHere(Struct, tag_field="op", tag="not_here", frozen=True, gc=False):
+    """These images of the cluster do not belong to it, wherever they do."""
+
+    cluster: ClusterId
+    image_ids: Annotated[list[Id], Meta(min_length=1)]
+
+
+class Undo(Struct, tag_field="op", tag="undo", frozen=True, gc=False):
+    """What this job's corrections said was never said."""
+
+    job_id: Id
+
+
+Correction = Merge | Split | Move | Rename | SetHero | Apart | Stay | Hide | Unhide | NotHere | Undo
 
 
 class JobPayload(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -198,6 +223,8 @@ class Envelope(Struct, frozen=True, gc=False):
     job_id: Id | None = None
     attempts: Any = 0
     enqueued_at: Any = None
+    actor: Any = None
+    """Who sent it over HTTP, where it has corrections."""
     fetched: FetchedKind | None = None
     """Where we made it of what a storage service answered."""
     restore: Restore | None = None
@@ -212,6 +239,7 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     payload: msgspec.Raw
     enqueued_at: str
     attempts: int = 0
+    actor: str | UnsetType = UNSET
 
 
 class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):
@@ -259,6 +287,8 @@ class Job(NamedTuple):
     repeats: EntryId | None = None
     fetched: FetchedKind | None = None
     restore: Restore | None = None
+    actor: str | None = None
+    """Who sent it, where somebody who is known did over HTTP."""
 
 
 def cluster_id(pet_id: str, number: object) -> str:
@@ -270,23 +300,3 @@ def cluster_number(pet_id: str, cluster: str) -> int | None:
     """The number in a cluster's public id; None if it is no cluster of this pet."""
     number = cluster.removeprefix(f"{pet_id}-cluster-")
     return int(number) if number != cluster and number.isdecimal() else None
-
-
-def clusters_named(correction: Correction) -> Sequence[str]:
-    match correction:
-        case Merge() | Apart():
-            return correction.clusters
-        case Move():
-            return (correction.to,)
-        case _:
-            return (correction.cluster,)
-
-
-def images_corrected(correction: Correction) -> Sequence[str]:
-    match correction:
-        case Split() | Move() | Stay():
-            return correction.image_ids
-        case SetHero():
-            return (correction.image_id,)
-        case _:
-            return ()

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from sploot_clusterd.model import Id, Unit
+from sploot_clusterd.model import Correction, Id, Unit
 
 MOST_SUGGESTIONS: Final = 20
 MOST_DOUBTFUL: Final = 9
@@ -37,6 +37,8 @@ class Cluster(Struct):
     quality_score: Unit | None
     size: Count
     provisional: bool
+    corrected: bool | UnsetType = UNSET
+    """True where a user corrected it; left out where nobody did."""
 
 
 class ClusterImage(Struct, gc=False):
@@ -70,6 +72,8 @@ class ViewMetrics(Struct):
     num_images: Count
     num_unclustered: Count
     silhouette: Annotated[float, Meta(ge=-1.0, le=1.0)] | None
+    num_hidden: Count | UnsetType = UNSET
+    """Images that users hid; left out where there are none."""
     insights_wanted: Count | UnsetType = UNSET
     """Insights that are still to be fetched, the pet's list as one; left out where none are."""
 
@@ -107,6 +111,85 @@ class Suggestions(Struct):
 
     suggestions: list[Same | Belongs]
     version: Count
+
+
+class Said(Struct):
+    """A job's corrections that can be taken back."""
+
+    job_id: str
+    actor: str | None
+    """Who sent them: the user that a proxy named, or the name of a token; None where nobody is known."""
+    at: str
+    corrections: list[Correction]
+
+
+class SaidList(Struct):
+    """What was said lately, the latest first."""
+
+    said: list[Said]
+    version: Count
+
+
+class HiddenList(Struct):
+    """What users hid: clusters as a view shows others, and images that were hidden by themselves."""
+
+    clusters: list[Cluster]
+    image_ids: list[Id]
+    version: Count
+
+
+class WhyCell(Struct):
+    """The images that are so like it that they go wherever it goes."""
+
+    size: Count
+    others: list[Id]
+    """The best of them."""
+
+
+class Evidence(Struct):
+    """How much speaks for an image's being in a cluster, without itself."""
+
+    cluster: str | None
+    """None where it is not shown."""
+    score: float
+    threshold: float
+    """From which evidence alone puts it there."""
+    likeness: float
+    own: bool
+    """Whether it is the cluster that it is in."""
+
+
+class WhySaid(Struct):
+    """A correction that decides; both are None where it cannot be taken back any more."""
+
+    job_id: str | None
+    op: str | None
+
+
+class WhyHero(Struct):
+    """Its score among its cluster's images, and what that is the sum of."""
+
+    is_hero: bool
+    chosen: bool
+    """Whether a user chose it."""
+    score: Unit
+    quality: Unit
+    closeness: Unit
+    recency: Unit
+
+
+class Why(Struct):
+    """Why an image is where it is. An image without vectors, or one that is hidden, is in no cell."""
+
+    image_id: Id
+    cluster: str | None
+    cell: WhyCell | None
+    quality_score: Unit | None
+    version: Count
+    hidden: bool
+    evidence: list[Evidence] = []
+    said: list[WhySaid] = []
+    hero: WhyHero | None = None
 
 
 class View(Struct):

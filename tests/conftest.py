@@ -1,6 +1,7 @@
 """What all tests share: a real redis-server; and skipped tests fail on CI."""
 
 import asyncio
+import importlib.util
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,9 @@ from redis.asyncio import Redis
 from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
+
+collect_ignore = [] if importlib.util.find_spec("playwright") else ["ui"]
+"""What drives a browser comes with an extra of its own, which .ci/run installs."""
 
 
 @pytest.fixture(scope="session")

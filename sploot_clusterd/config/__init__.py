@@ -24,6 +24,7 @@ from sploot_clusterd.config.sections import (
     StreamSettings,
 )
 from sploot_clusterd.config.sources import Given
+from sploot_clusterd.config.ui import UiSettings
 
 __all__ = [
     "ALL_SCOPES",
@@ -49,6 +50,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "StreamSettings",
+    "UiSettings",
     "WeightsSettings",
     "load",
     "read",

@@ -76,6 +76,10 @@ class HttpSettings:
         r"(?!/internal(/|$))(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+",
         "a path as /clusters, which neither ends with / nor begins with /internal",
     )
+    ui: bool | None = switch(
+        None,
+        "Whether to serve the page for people, /ui; unset: in local and development, not in staging and production.",
+    )
     max_body_bytes: int = whole(8 * 2**20, "The largest request body, in bytes.", 1024, 2**30)
     body_timeout_s: float = number(10.0, "How long a client may take to send a body, in seconds.", 0.1, 600.0)
     keepalive_s: float = number(

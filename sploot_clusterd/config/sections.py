@@ -29,6 +29,7 @@ from sploot_clusterd.config.kinds import (
     texts,
     whole,
 )
+from sploot_clusterd.config.ui import UiSettings
 from sploot_clusterd.partitioning import MOST_PARTITIONS
 
 _PORT: Final = 65535
@@ -266,6 +267,7 @@ class Sections:
 
     service: ServiceSettings = field(default_factory=ServiceSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    ui: UiSettings = field(default_factory=UiSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     clusters: ClustersSettings = field(default_factory=ClustersSettings)
@@ -278,3 +280,10 @@ class Sections:
     history: HistorySettings = field(default_factory=HistorySettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+
+    @property
+    def serves_page(self) -> bool:
+        """Whether /ui is there."""
+        if self.http.ui is None:
+            return self.http.enabled and self.service.environment in ("local", "development")
+        return self.http.enabled and self.http.ui

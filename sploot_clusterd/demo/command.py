@@ -44,7 +44,8 @@ class _Demo:
     async def run(self, stopping: asyncio.Event) -> None:
         """A root task of the daemon."""
         print(
-            f"clusterd {__version__} is ready on {self._url}, with a Redis and a storage service of its own.",
+            f"clusterd {__version__} is ready on {self._url}, with a Redis and a storage service of its own.\n"
+            f"See it in a browser: {self._url}/ui/#/pet/luna, with the token {TOKEN}",
             flush=True,
         )
         service = SampleStorage(self._pets, self._listener)

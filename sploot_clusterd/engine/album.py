@@ -14,6 +14,7 @@ from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
+from sploot_clusterd.engine.words import Anchor, Pair, Place, Word
 from sploot_clusterd.entry_ids import EntryId
 
 _BEGINNING = EntryId(0, 0)
@@ -44,16 +45,7 @@ class Cell(Struct, array_like=True, frozen=True, gc=False):
     members: tuple[Member, ...] = ()
     """The best `Params.best_members`, best first."""
     anchor: int | None = None
-
-
-class Anchor(Struct, array_like=True, frozen=True, gc=False):
-    """What a user's corrections made of a cluster: its cells stay together, and apart from those of other anchors.
-
-    Cells without an anchor come and go as the algorithm says.
-    """
-
-    label: str | None = None
-    named_at: Stamp | None = None
+    """Its mark: see `words`."""
 
 
 class Cluster(Struct, array_like=True, frozen=True, gc=False):
@@ -79,7 +71,7 @@ class Cluster(Struct, array_like=True, frozen=True, gc=False):
     newest_ms: int = 0
     """The album's newest photo when the cluster last changed: what recency is measured from."""
     anchor: int | None = None
-    """That of its cells which have one."""
+    """That of the class of its cells which have one."""
     given: str | None = None
     """The label that a user gave it: its anchor's."""
     left: dict[int, int] = {}
@@ -185,9 +177,6 @@ class Corrected(NamedTuple):
     places: Mapping[str, Stamp] = {}
 
 
-Pair = tuple[int, int]
-"""Of anchors, the older first."""
-
 Turn = tuple[int, int, int]
 """Where an image was announced first: the sequence of the job, and the image's place in it."""
 
@@ -229,6 +218,12 @@ class Album:
     corrected: Corrected = field(default_factory=Corrected)
     apart: tuple[Pair, ...] = ()
     """Of whose clusters a user said that they are not one, the latest last: see `apart`."""
+    words: tuple[Word, ...] = ()
+    """What users said lately, the latest last."""
+    hidden: Mapping[str, Place] = field(default_factory=dict)
+    """Images with vectors that users hid, which are in no cell."""
+    veiled: frozenset[int] = frozenset()
+    """Anchors of clusters that users hid; it follows from the words."""
     segments: tuple[Segment, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     provisional: tuple[ProvisionalCluster, ...] = ()
@@ -240,8 +235,12 @@ class Album:
     @property
     def shown_clusters(self) -> int:
         """Clusters in the view, provisional ones among them."""
-        shown = sum(cluster.shown for cluster in self.clusters.values())
+        shown = sum(map(self.is_seen, self.clusters.values()))
         return shown + sum(cluster.last > cluster.first for cluster in self.provisional)
+
+    def is_seen(self, cluster: Cluster) -> bool:
+        """Whether readers see it."""
+        return cluster.shown and cluster.anchor not in self.veiled
 
     @property
     def unclustered_images(self) -> int:
@@ -264,7 +263,13 @@ class Album:
 
     @property
     def num_vector_images(self) -> int:
-        return sum(cluster.size for cluster in self.clusters.values())
+        return sum(cluster.size for cluster in self.clusters.values()) + len(self.hidden)
+
+    @property
+    def num_hidden(self) -> int:
+        """Images that users hid, by themselves or with their clusters."""
+        veiled = (cluster.size for cluster in self.clusters.values() if cluster.anchor in self.veiled)
+        return len(self.hidden) + (sum(veiled) if self.veiled else 0)
 
     @property
     def num_provisional(self) -> int:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine.album import Album, Anchor, Chunk, Cluster, Corrected, Listing, Pair, Segment, Space
+from sploot_clusterd.engine.album import Album, Chunk, Cluster, Corrected, Listing, Segment, Space
 from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
@@ -20,6 +20,7 @@ from sploot_clusterd.engine.records import (
     FRAGMENT,
     HEAD,
     HEIRS,
+    HIDDEN,
     SUCCESSORS,
     CellRecord,
     Head,
@@ -28,6 +29,7 @@ from sploot_clusterd.engine.records import (
 )
 from sploot_clusterd.engine.render import RENDERING, check_fragment
 from sploot_clusterd.engine.sums import stacked
+from sploot_clusterd.engine.words import Anchor, Constraints, Pair, Place, Word, constraints
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
 
@@ -46,6 +48,8 @@ _numbers = msgspec.msgpack.Decoder(Mapping[int, int]).decode
 _corrected = msgspec.msgpack.Decoder(Corrected).decode
 _digests = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _anchors = msgspec.msgpack.Decoder(Mapping[int, Anchor]).decode
+_word = msgspec.msgpack.Decoder(Word).decode
+_hidden = msgspec.msgpack.Decoder(Mapping[str, Place]).decode
 _apart = msgspec.msgpack.Decoder(tuple[Pair, ...]).decode
 
 
@@ -69,8 +73,10 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
     digests = _read_all(_digests, _numbered(b"d", others), fields)
     chunks = _read_all(_chunk, _numbered(b"p", others), fields)
     anchors = _read(_anchors, ANCHORS, fields[ANCHORS]) if ANCHORS in fields else {}
+    words = tuple(_read_all(_word, _numbered(b"w", others), fields).values())
+    said = constraints(anchors, words)
     _check_spaces(head, homes, cells)
-    _check_anchors(head, homes, cells, anchors)
+    _check_anchors(head, homes, cells, said)
     return Album(
         pet_id,
         version=head.version,
@@ -87,6 +93,9 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         successors=_read(_numbers, SUCCESSORS, fields[SUCCESSORS]) if SUCCESSORS in fields else {},
         corrected=_read(_corrected, CORRECTED, fields[CORRECTED]) if CORRECTED in fields else Corrected(),
         apart=_known(_read(_apart, APART, fields[APART]), anchors) if APART in fields else (),
+        words=words,
+        hidden=_read(_hidden, HIDDEN, fields[HIDDEN]) if HIDDEN in fields else {},
+        veiled=said.hidden,
         segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
         chunks=tuple(Chunk(number, _listings(images)) for number, images in chunks.items()),
         provisional=head.provisional,
@@ -145,15 +154,16 @@ def _check_spaces(head: Head, homes: Homes, cells: Mapping[int, CellRecord]) -> 
         raise BadStateError("a cell is in another space than its cluster")
 
 
-def _check_anchors(head: Head, homes: Homes, cells: Mapping[int, CellRecord], anchors: Mapping[int, Anchor]) -> None:
-    """A cell's anchor is its cluster's, each space has one cluster of an anchor, and each anchor has one somewhere."""
-    borne = {(home.key, record.cell.anchor) for record, home in zip(cells.values(), homes.values(), strict=True)}
+def _check_anchors(head: Head, homes: Homes, cells: Mapping[int, CellRecord], said: Constraints) -> None:
+    """The anchor of a cell's mark is its cluster's, and each space has one cluster of an anchor."""
+    marks = {(home.key, record.cell.anchor) for record, home in zip(cells.values(), homes.values(), strict=True)}
+    borne = {(key, said.roots[mark]) for key, mark in marks if mark is not None and mark in said.roots}
     wanted = {(cluster.key, cluster.anchor) for cluster in head.clusters if cluster.anchor is not None}
-    if {(key, anchor) for key, anchor in borne if anchor is not None} != wanted:
+    if borne != wanted:
         raise BadStateError("a cluster of the head has not the anchor of its cells")
     held = [(cluster.anchor, cluster.space) for cluster in head.clusters if cluster.anchor is not None]
-    if len(held) != len(set(held)) or {anchor for anchor, _ in held} != anchors.keys():
-        raise BadStateError("the anchors are not those of the clusters of the head")
+    if len(held) != len(set(held)):
+        raise BadStateError("a space of the head has several clusters of an anchor")
 
 
 def _space(record: SpaceRecord, cells: Mapping[int, CellRecord]) -> Space:

@@ -15,7 +15,9 @@ from sploot_clusterd.engine.records import (
     FRAGMENT,
     HEAD,
     HEIRS,
+    HIDDEN,
     SUCCESSORS,
+    WORD,
     CellRecord,
     Head,
     SpaceRecord,
@@ -53,10 +55,14 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
             if held.pop(part.number, None) is not part:
                 writes[prefix + b"%d" % part.number] = _encode(part[of_part])
         deletes += [prefix + b"%d" % number for number in held]
+    said = {word.number: word for word in old.words}
+    writes |= {WORD % word.number: _encode(word) for word in new.words if said.pop(word.number, None) is not word}
+    deletes += [WORD % number for number in said]
     for name, was, now in (
         (HEIRS, old.heirs, new.heirs),
         (ANCHORS, old.anchors, new.anchors),
         (APART, old.apart, new.apart),
+        (HIDDEN, old.hidden, new.hidden),
         (SUCCESSORS, old.successors, new.successors),
         (CORRECTED, _said(old.corrected), _said(new.corrected)),
     ):

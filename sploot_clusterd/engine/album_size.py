@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, NewestJob, Segment, Space
+from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, NewestJob, Segment, Space
 from sploot_clusterd.engine.fragment import Fragment
+from sploot_clusterd.engine.words import Anchor, Word
 
 _ALBUM: Final = 2500
 _SPACE: Final = 1000
@@ -25,6 +26,12 @@ _CORRECTED: Final = 320
 """A key of `precedence` and a place."""
 _APART: Final = 130
 """A pair of anchors."""
+_HIDDEN: Final = 300
+"""An image's id and place."""
+_WORD: Final = 1500
+_FACT: Final = 120
+_WENT: Final = 500
+"""An image that a word names, and its place."""
 _DIGEST: Final = 40
 _FRAGMENT: Final = 190
 _FACE: Final = 160
@@ -58,6 +65,8 @@ def album_nbytes(album: Album) -> int:
         + _SUCCESSOR * len(album.successors)
         + _CORRECTED * len(album.corrected.places)
         + _APART * len(album.apart)
+        + _HIDDEN * len(album.hidden)
+        + sum(map(_word, album.words))
         + _PAIR_OF_HEIRS * len(album.heirs)
     )
 
@@ -87,6 +96,12 @@ def _cluster(cluster: Cluster) -> int:
 
 def _anchor(anchor: Anchor) -> int:
     return _ANCHOR + getsizeof(anchor.label or "")
+
+
+def _word(word: Word) -> int:
+    facts = (word.holds, word.links, word.names, word.pairs, word.hides, word.pins, word.noted)
+    cells = sum([len(was.cells) for was in word.shown])
+    return _WORD + _FACT * sum(map(len, facts)) + _WENT * (len(word.places) + len(word.shown)) + _INT * cells
 
 
 def _fragment(fragment: Fragment) -> int:

@@ -145,6 +145,9 @@ def _freeze(draft: Draft, album: Album, now_ms: int, *, with_faces: bool) -> Alb
         successors=draft.successors,
         corrected=draft.corrected,
         apart=draft.apart,
+        words=draft.words,
+        hidden=draft.hidden,
+        veiled=draft.constraints.hidden,
         segments=tuple(draft.segments),
         chunks=tuple(draft.chunks),
         provisional=draft.provisional,
@@ -159,7 +162,7 @@ def _fragments(draft: Draft, old: Album, *, with_faces: bool) -> dict[int, Fragm
     ready = old.fragments if old.serving == params.serving else {}
     fragments: dict[int, Fragment] = {}
     for key, cluster in draft.clusters.items():
-        if not cluster.shown or cluster.number is None:
+        if not cluster.shown or cluster.number is None or cluster.anchor in draft.constraints.hidden:
             continue
         label = label_of(cluster)
         held = ready.get(cluster.number)

@@ -20,10 +20,10 @@ def assignment(album: Album, rows: Mapping[str, bytes], params: Params) -> dict[
     }
     assigned = {}
     for image_id, raw in rows.items():
-        row = decode_row(raw)
-        if row.vectors is None:
+        vectors = decode_row(raw).placed
+        if vectors is None:
             continue
-        number = number_of_cell.get(album.heirs.get(row.vectors.cell, row.vectors.cell))
+        number = number_of_cell.get(album.heirs.get(vectors.cell, vectors.cell))
         if number is not None:
             assigned[image_id] = number
     return assigned

@@ -5,83 +5,134 @@ cluster of their space, and cells of different anchors are not (`constraints`); 
 with instance-level constraints", 2000, whose must-link and cannot-link these are.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Anchor, Cluster
-from sploot_clusterd.engine.anchors import anchored, hold, hold_cells, new_anchor, stand_for
-from sploot_clusterd.engine.apart import part, unite
+from sploot_clusterd.correcting import clusters_named, images_corrected
+from sploot_clusterd.engine.addressing import clusters_found, find_cluster, homes, placed_in, stale, vectors_of
+from sploot_clusterd.engine.album import Cluster
+from sploot_clusterd.engine.anchors import anchored, hold_cells, link, new_mark, reroot, stand_for
+from sploot_clusterd.engine.apart import part
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.place import join, leave, relist
+from sploot_clusterd.engine.forgetting import make_room, settle_oldest, settle_own
+from sploot_clusterd.engine.hiding import hide_cluster, hide_images, unhide_cluster, unhide_images
+from sploot_clusterd.engine.place import relist
 from sploot_clusterd.engine.precedence import in_time, note
-from sploot_clusterd.engine.rows import Vectors, take_pin
-from sploot_clusterd.engine.succession import find, succeed
-from sploot_clusterd.entry_ids import EntryId
+from sploot_clusterd.engine.relocation import relocate, remember_shown
+from sploot_clusterd.engine.rows import Pin, take_pin
+from sploot_clusterd.engine.succession import succeed
+from sploot_clusterd.engine.undo import take_back
+from sploot_clusterd.engine.words import MOST_WORDS, Anchor, Word
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
     Apart,
     Correction,
+    Hide,
     Job,
     Merge,
     Move,
+    NotHere,
     Rename,
     SetHero,
     Split,
     Stay,
-    cluster_number,
+    Undo,
+    Unhide,
 )
 
 _Hold = Callable[[Draft, int], int]
-"""Gives the cluster of a key an anchor."""
+"""Holds the cluster of a key; gives a mark of it."""
 
 
 def correct(draft: Draft, job: Job) -> None:
     """Makes the job's corrections true, in their order. The cap on cells is left to be kept afterwards.
 
     Raises BadJobError, with the draft half changed: `stale_correction` if one names what is no longer there, `invalid`
-    if there are more anchors than the album can keep.
+    if there are more anchors than the album can keep. Raises NeedsAllRowsError if one takes back what wants them.
     """
+    number = draft.words[-1].number + 1 if draft.words else 0
+    draft.word = Word(number, job.job_id, job.sequence, job.actor)
     for place, correction in enumerate(job.corrections):
         try:
             timely = in_time(draft, job.pet_id, correction, job.sequence)
+            _prepare(draft, job.pet_id, timely)
             _correct(draft, job, timely, place)
         except BadJobError as error:
             raise BadJobError(error.reason, f"payload.corrections[{place}]: {error.detail}") from None
         note(draft, job.pet_id, timely, job.sequence)
+        draft.say(said=[] if isinstance(timely, Undo) else [timely])
         draft.changes.corrections[str(correction.__struct_config__.tag)] += 1
+        if draft.final:
+            settle_own(draft)
+    if draft.word.said:
+        draft.words = (*draft.words, draft.word)
+    draft.word = None
+    draft.anchors_changed()
+    while len(draft.words) > MOST_WORDS:
+        settle_oldest(draft)
     draft.revision += 1
 
 
+def _prepare(draft: Draft, pet_id: str, correction: Correction) -> None:
+    """Writes down how the clusters that are spoken of were shown, and makes room for marks."""
+    if isinstance(correction, Undo):
+        return
+    keys = clusters_found(draft, pet_id, clusters_named(correction))
+    keys |= set(homes(draft, images_corrected(correction)).values())
+    anchors = {draft.clusters[key].anchor for key in keys} - {None}
+    keys |= {key for key, cluster in draft.clusters.items() if cluster.anchor in anchors}
+    remember_shown(draft, keys)
+    marks = [len({draft.cells[cell_id].anchor for cell_id in draft.clusters[key].cells}) for key in keys]
+    make_room(draft, sum(marks) + 2)
+
+
 def _correct(draft: Draft, job: Job, correction: Correction, place: int) -> None:
+    keys = [find_cluster(draft, job.pet_id, cluster) for cluster in clusters_named(correction)]
     match correction:
-        case Merge(clusters=clusters):
-            _merge(draft, [_cluster(draft, job.pet_id, cluster) for cluster in clusters])
-        case Split(cluster=cluster, image_ids=image_ids, asked=asked):
-            _split(draft, _cluster(draft, job.pet_id, cluster), image_ids, _held(asked=asked))
-        case Move(image_ids=image_ids, to=cluster, asked=asked):
-            _move(draft, image_ids, _cluster(draft, job.pet_id, cluster), _held(asked=asked))
-        case Rename(cluster=cluster, label=label):
-            _rename(draft, _cluster(draft, job.pet_id, cluster), label, job.sequence)
-        case SetHero(cluster=cluster, image_id=image_id):
-            _set_hero(draft, _cluster(draft, job.pet_id, cluster), image_id, job.sequence, place)
-        case Apart(clusters=clusters):
-            _keep_apart(draft, *(_cluster(draft, job.pet_id, cluster) for cluster in clusters))
-        case Stay(cluster=cluster, image_ids=image_ids):
-            _stay(draft, _cluster(draft, job.pet_id, cluster), image_ids)
+        case Merge():
+            _merge(draft, keys)
+        case Apart():
+            _keep_apart(draft, *keys)
+        case Rename(label=label):
+            draft.say(names=[(anchored(draft, *keys), label)])
+        case SetHero(image_id=image_id):
+            _set_hero(draft, keys[0], image_id, (*job.sequence, place))
+        case Hide(cluster=str()):
+            hide_cluster(draft, *keys)
+        case Unhide(cluster=str()):
+            unhide_cluster(draft, *keys)
+        case Undo(job_id=job_id):
+            take_back(draft, job_id)
+        case _:
+            _place_images(draft, correction, *keys)
+
+
+def _place_images(draft: Draft, correction: Correction, key: int = -1) -> None:
+    """What is said of images, most of it of the cluster of the key."""
+    match correction:
+        case Split(image_ids=image_ids, asked=asked):
+            _split(draft, key, image_ids, _held(asked=asked))
+        case Move(image_ids=image_ids, asked=asked):
+            _move(draft, image_ids, key, _held(asked=asked))
+        case Stay(image_ids=image_ids):
+            _stay(draft, key, image_ids)
+        case NotHere(image_ids=image_ids):
+            _bar(draft, key, image_ids)
+        case Hide(image_ids=list() as image_ids):
+            hide_images(draft, image_ids)
+        case Unhide(image_ids=list() as image_ids):
+            unhide_images(draft, image_ids)
 
 
 def _merge(draft: Draft, keys: Sequence[int]) -> None:
     """One anchor for all, the oldest of theirs; in each space its clusters become the one that has the lowest id."""
-    named = {draft.clusters[key].anchor for key in keys}
-    united = sorted(anchor for anchor in named if anchor is not None)
-    anchor = united[0] if united else new_anchor(draft)
-    keys = sorted({*keys, *(key for key, cluster in draft.clusters.items() if cluster.anchor in united)})
-    for key in keys:
-        hold(draft, key, anchor)
-    anchors = [draft.anchors.pop(other) for other in united] or [Anchor()]
-    draft.anchors[anchor] = max(anchors, key=lambda other: other.named_at or (0, 0))
-    unite(draft, set(united), anchor)
+    anchors = {draft.clusters[key].anchor for key in keys} - {None}
+    keys = sorted({*keys, *(key for key, cluster in draft.clusters.items() if cluster.anchor in anchors)})
+    first, *others = [anchored(draft, key) for key in keys]
+    link(draft, first, *others)
+    reroot(draft)
     clusters = [draft.clusters[key] for key in keys]
     for space in sorted({cluster.space for cluster in clusters}):
         _unite(draft, [cluster for cluster in clusters if cluster.space == space])
@@ -110,128 +161,112 @@ def _split(draft: Draft, key: int, image_ids: Iterable[str], held: _Hold) -> Non
 
     If nothing is left, the cluster is what was asked for: it keeps its id and its label.
     """
-    placed = {image_id: home for image_id, home in _homes(draft, image_ids).items() if home == key}
-    if not placed:
-        raise _stale("image_ids: none of these images is in the cluster any more")
+    placed = placed_in(draft, key, image_ids)
     whole = len(placed) == sum(draft.cells[cell_id].count for cell_id in draft.clusters[key].cells)
     old = anchored(draft, key) if whole else held(draft, key)
     space = draft.clusters[key].space
     if whole:
         draft.closed.add(_apart(draft, key, old))
         return
-    anchor = new_anchor(draft)
-    part(draft, old, anchor)
+    mark = new_mark(draft, Anchor(firm=draft.final))
+    part(draft, old, mark)
     for image_id in placed:
-        _relocate(draft, image_id, anchor)
-    parted = draft.anchored(space, anchor)
+        relocate(draft, image_id, mark)
+    parted = draft.anchored(space, mark)
     if parted is not None:
         draft.clusters[parted] = structs.replace(draft.clusters[parted], number=draft.count_up("number"))
-    draft.closed.add(anchor)
+    draft.closed.add(mark)
     draft.changes.split += 1
 
 
-def _apart(draft: Draft, key: int, anchor: int) -> int:
-    """The cluster's anchor; a new one with the same label if clusters of other spaces have its `anchor`, too."""
-    if all(other.anchor != anchor for other in draft.clusters.values() if other.key != key):
-        return anchor
-    own = new_anchor(draft)
-    draft.anchors[own] = draft.anchors[anchor]
-    part(draft, anchor, own)
-    hold(draft, key, own)
-    return own
+def _apart(draft: Draft, key: int, mark: int) -> int:
+    """The anchor of a cluster that is held; a new one with the same label if clusters of other spaces have it, too."""
+    root = draft.clusters[key].anchor
+    if root is None or all(other.anchor != root for other in draft.clusters.values() if other.key != key):
+        return mark if root is None else root
+    marks = {draft.cells[cell_id].anchor for cell_id in draft.clusters[key].cells}
+    label = draft.constraints.labels.get(root)
+    named_at = draft.word.at if label is not None and draft.word is not None else None
+    hidden = (draft.word.at, True) if draft.word is not None and root in draft.constraints.hidden else None
+    own = {
+        held: new_mark(draft, Anchor(label, named_at, firm=draft.final, before=held, hidden=hidden))
+        for held in sorted(mark for mark in marks if mark is not None)
+    }
+    for cell_id in draft.clusters[key].cells:
+        cell = draft.cells[cell_id]
+        if cell.anchor is not None:
+            draft.cells[cell_id] = structs.replace(cell, anchor=own[cell.anchor])
+    first, *others = own.values()
+    link(draft, first, *others)
+    part(draft, root, first)
+    draft.touched.add(key)
+    reroot(draft)
+    return first
 
 
 def _move(draft: Draft, image_ids: Iterable[str], to: int, held: _Hold) -> None:
     """The images get the anchor of the cluster. Those that they leave get anchors too, so as not to get them back."""
-    placed = _homes(draft, image_ids)
+    placed = homes(draft, image_ids)
     if not placed:
-        raise _stale("image_ids: the pet has none of these images, or none with vectors")
-    anchor = held(draft, to)
+        raise stale("image_ids: the pet has none of these images, or none with vectors")
+    target = held(draft, to)
     for key in sorted(set(placed.values())):
-        if draft.clusters[key].shown and (left := held(draft, key)) != anchor:
-            part(draft, left, anchor)
+        if draft.clusters[key].shown and draft.root(left := held(draft, key)) != draft.root(target):
+            part(draft, left, target)
+    mark: int | None = None
     for image_id in placed:
-        _relocate(draft, image_id, anchor)
+        cell_id = draft.living(vectors_of(draft, image_id).cell)
+        if draft.root(draft.cells[cell_id].anchor) == draft.root(target):
+            hold_cells(draft, draft.home[cell_id], [cell_id])
+            continue
+        if mark is None:
+            mark = target if draft.final else new_mark(draft, Anchor(firm=False))
+            link(draft, target, mark)
+            reroot(draft)
+        relocate(draft, image_id, mark)
 
 
-def _rename(draft: Draft, key: int, label: str, at: EntryId) -> None:
-    anchor = anchored(draft, key)
-    named_at = draft.anchors[anchor].named_at
-    if named_at is None or at >= named_at:
-        draft.anchors[anchor] = Anchor(label, at)
-
-
-def _set_hero(draft: Draft, key: int, image_id: str, at: EntryId, place: int) -> None:
-    if _homes(draft, [image_id]).get(image_id) != key:
-        raise _stale(f"image_id: {image_id} is not in the cluster any more")
+def _set_hero(draft: Draft, key: int, image_id: str, pin: Pin) -> None:
+    if homes(draft, [image_id]).get(image_id) != key:
+        raise stale(f"image_id: {image_id} is not in the cluster any more")
     row = draft.row(image_id)
-    if row.removed is not None and at < row.removed:
-        raise _stale(f"image_id: {image_id} was removed since, and came again")
-    row = take_pin(row, (*at, place))
-    draft.set_row(image_id, row)
-    relist(draft, image_id, row, _vectors(draft, image_id))
+    if row.removed is not None and pin[:2] < row.removed:
+        raise stale(f"image_id: {image_id} was removed since, and came again")
+    chosen = take_pin(row, pin)
+    if chosen.pinned is not None and chosen != row and draft.word is not None:
+        before = draft.word.pins[image_id][1] if image_id in draft.word.pins else row.pinned
+        draft.say(pins={image_id: (chosen.pinned, before)})
+    draft.set_row(image_id, chosen)
+    relist(draft, image_id, chosen, vectors_of(draft, image_id))
 
 
 def _keep_apart(draft: Draft, one: int, other: int) -> None:
     """Anchors of their own, which no later grouping brings together. Their heroes stand for what the user saw."""
     if one == other:
-        raise _stale("clusters: they are one cluster now")
-    anchors = stand_for(draft, one), stand_for(draft, other)
-    if anchors[0] == anchors[1]:
-        _apart(draft, other, anchors[1])
+        raise stale("clusters: they are one cluster now")
+    marks = stand_for(draft, one), stand_for(draft, other)
+    if draft.root(marks[0]) == draft.root(marks[1]):
+        _apart(draft, other, anchored(draft, other))
     else:
-        part(draft, *anchors)
+        part(draft, *marks)
 
 
 def _stay(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
     """The cluster's anchor holds them, with its hero."""
-    placed = [image_id for image_id, home in _homes(draft, image_ids).items() if home == key]
-    if not placed:
-        raise _stale("image_ids: none of these images is in the cluster any more")
-    anchor = stand_for(draft, key)
+    placed = placed_in(draft, key, image_ids)
+    stand_for(draft, key)
+    hold_cells(draft, key, [draft.living(vectors_of(draft, image_id).cell) for image_id in placed])
+
+
+def _bar(draft: Draft, key: int, image_ids: Iterable[str]) -> None:
+    """The images are never in the cluster again, for which its hero stands, or another one. Elsewhere they are free."""
+    placed = placed_in(draft, key, image_ids)
+    left = Counter({cell_id: draft.cells[cell_id].count for cell_id in draft.clusters[key].cells})
+    left.subtract(draft.living(vectors_of(draft, image_id).cell) for image_id in placed)
+    largest, count = max(left.items(), key=lambda each: (each[1], -each[0]))
+    if not count:
+        raise stale("image_ids: the cluster has no other images, so there is nothing that these do not belong to")
+    stands = stand_for(draft, key) if draft.clusters[key].hero not in placed else hold_cells(draft, key, [largest])
+    mark = new_mark(draft, Anchor(firm=False, barred=(stands,)))
     for image_id in placed:
-        hold_cells(draft, [draft.living(_vectors(draft, image_id).cell)], anchor)
-
-
-def _cluster(draft: Draft, pet_id: str, cluster: str) -> int:
-    """The key of the cluster that a public id leads to. Raises BadJobError."""
-    number = cluster_number(pet_id, cluster)
-    if number is None or number >= draft.counters.number:
-        raise _stale(f"the pet never had {cluster}")
-    if any(provisional.number == number for provisional in draft.provisional):
-        raise _stale(f"{cluster} is provisional: its images have no vectors yet")
-    key = find(draft, number)
-    if key is None:
-        raise _stale(f"{cluster} is gone: none of its images is left")
-    return key
-
-
-def _homes(draft: Draft, image_ids: Iterable[str]) -> dict[str, int]:
-    """The cluster of each image that is in one, in the order given."""
-    rows = {image_id: draft.row(image_id).vectors for image_id in image_ids}
-    return {image_id: draft.home[draft.living(held.cell)] for image_id, held in rows.items() if held is not None}
-
-
-def _relocate(draft: Draft, image_id: str, anchor: int) -> None:
-    """Takes the image out of its cell into one of the anchor. A cluster that it leaves empty leads to its new one."""
-    vectors = _vectors(draft, image_id)
-    cell_id = draft.living(vectors.cell)
-    if draft.cells[cell_id].anchor == anchor:
-        return
-    source = draft.home[cell_id]
-    leave(draft, image_id, draft.row(image_id), vectors)
-    row = join(draft, image_id, draft.row(image_id), vectors, anchor)
-    draft.set_row(image_id, row)
-    if not draft.clusters[source].cells:
-        succeed(draft, draft.clusters.pop(source), draft.home[_vectors(draft, image_id).cell])
-
-
-def _vectors(draft: Draft, image_id: str) -> Vectors:
-    vectors = draft.row(image_id).vectors
-    if vectors is None:
-        raise ValueError("an image in a cluster has vectors")
-    return vectors
-
-
-def _stale(detail: str) -> BadJobError:
-    return BadJobError("stale_correction", detail)
+        relocate(draft, image_id, mark)

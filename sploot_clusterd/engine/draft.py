@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Album, Anchor, Cell, Chunk, Cluster, Member, Segment
+from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, Segment
 from sploot_clusterd.engine.algorithm import Algorithm
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.params import Params
@@ -15,6 +16,7 @@ from sploot_clusterd.engine.profile import Profile, Profiles
 from sploot_clusterd.engine.rows import Row, decode_row
 from sploot_clusterd.engine.sample import Fresh
 from sploot_clusterd.engine.vector_format import VectorFormat
+from sploot_clusterd.engine.words import AS_IT_WAS, Anchor, Constraints, Place, Word, constraints
 from sploot_clusterd.errors import BadStateError, ClusterdError
 
 
@@ -76,6 +78,12 @@ class Draft:
         self.successors: Mapping[int, int] = album.successors
         self.corrected = album.corrected
         self.apart = album.apart
+        self.words = album.words
+        self.word: Word | None = None
+        """That of the job whose corrections are being made."""
+        self.final = False
+        """Whether it cannot be taken back, as there is no room for more marks."""
+        self.hidden: dict[str, Place] = dict(album.hidden)
         self.segments: list[Segment] = list(album.segments)
         self.chunks: list[Chunk] = list(album.chunks)
         self.provisional = album.provisional
@@ -93,6 +101,11 @@ class Draft:
         """Anchors of clusters that take in nothing that was shown elsewhere, by this job: users split them off."""
         self.held = False
         """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
+        self.taken_back = AS_IT_WAS
+        """How much is to be grouped anew, as a word was taken back from before it was."""
+        self.restored = False
+        """Whether ids and heroes are again what they were before a word that was taken back."""
+        self._constraints: Constraints | None = None
         self._raw_rows = raw_rows
         self._complete = complete
 
@@ -100,6 +113,44 @@ class Draft:
         """What one job makes new or closes is so for that job alone, however many are applied in one call."""
         self.first_cell = self.counters.cell
         self.closed = set()
+        self.taken_back, self.restored, self.final = AS_IT_WAS, False, False
+
+    @property
+    def constraints(self) -> Constraints:
+        """What all that users said comes to. `say` and `anchors_changed` bring it up to date."""
+        if self._constraints is None:
+            self._constraints = constraints(self.anchors, (*self.words, *filter(None, [self.word])))
+        return self._constraints
+
+    def anchors_changed(self) -> None:
+        """Marks came or went, or what is said of them."""
+        self._constraints = None
+
+    def root(self, mark: int | None) -> int | None:
+        """The anchor of the cells that carry the mark; None where they are free."""
+        return None if mark is None else self.constraints.roots.get(mark)
+
+    def regrouped(self, how_much: int) -> None:
+        """Of what was said before this it is known."""
+        if any(word.regrouped < how_much for word in self.words):
+            self.words = tuple(structs.replace(word, regrouped=max(word.regrouped, how_much)) for word in self.words)
+
+    def barred(self, mark: int | None) -> set[int]:
+        """Anchors whose clusters take in no cells that carry the mark."""
+        anchor = self.anchors.get(mark) if mark is not None else None
+        roots = map(self.root, anchor.barred) if anchor is not None and anchor.barred else ()
+        return {root for root in roots if root is not None}
+
+    def say(self, **facts: Any) -> None:
+        """Adds to what follows from the job's corrections: tuples are added to those of the word, and dicts, too."""
+        word = self.word
+        if word is None:
+            raise ValueError("only corrections say anything")
+        for name, more in facts.items():
+            held = getattr(word, name)
+            word = structs.replace(word, **{name: held | more if isinstance(held, dict) else (*held, *more)})
+        self.word = word
+        self._constraints = None
 
     def fork(self) -> "Draft":
         """A second draft in the state of this one: what is changed in it does not show here."""
@@ -107,6 +158,7 @@ class Draft:
         twin.blocks = {number: block.fork() for number, block in self.blocks.items()}
         twin.cells, twin.clusters, twin.home = dict(self.cells), dict(self.clusters), dict(self.home)
         twin.anchors, twin.rows, twin.served = dict(self.anchors), dict(self.rows), dict(self.served)
+        twin.hidden = dict(self.hidden)
         twin.segments, twin.chunks, twin.touched = list(self.segments), list(self.chunks), set(self.touched)
         twin.fresh, twin.closed = list(self.fresh), set(self.closed)
         twin.changes = replace(self.changes, corrections=Counter(self.changes.corrections))

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from sploot_clusterd.correcting import images_corrected
 from sploot_clusterd.engine.album import Album
 from sploot_clusterd.engine.maintain import KEPT_AT_CAP
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.model import Job, images_corrected
+from sploot_clusterd.model import Job, Undo
 
 # Seconds, measured on one core with vectors of 512 values.
 _JOB = 130e-6
@@ -41,7 +42,7 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
         seconds += rebuilds * cells * (_REBUILD_CELL + cells * (_REBUILD_PAIR + dimension * _REBUILD_VALUE))
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
-    if forced := sum(job.force or job.restore is not None for job in jobs):
+    if forced := sum(map(_groups_anew, jobs)):
         seconds += forced * recluster_estimate(album)
     return seconds
 
@@ -59,3 +60,8 @@ def _rebuilds(album: Album, images: int, jobs: int) -> int:
     most = _USUAL.cells_of(album.num_vector_images + images)
     at_cap = max(len(album.cells) + images - most, 0) // (most - int(most * KEPT_AT_CAP))
     return min(int(moved / max(_USUAL.rebuild_least, _USUAL.rebuild_growth * partitioned)), jobs) + at_cap
+
+
+def _groups_anew(job: Job) -> bool:
+    """It may have the whole album grouped anew."""
+    return job.force or job.restore is not None or any(isinstance(each, Undo) for each in job.corrections)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from sploot_clusterd.correcting import images_corrected
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import keep_cap
-from sploot_clusterd.engine.place import NOWHERE, join, leave, restate
+from sploot_clusterd.engine.place import join, leave, restate
 from sploot_clusterd.engine.provisional import enlist, strike
 from sploot_clusterd.engine.rows import (
     EMPTY,
+    NOWHERE,
     Attributes,
     Listed,
     Row,
@@ -26,7 +28,7 @@ from sploot_clusterd.engine.succession import left
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import FloatVector, Job, images_corrected
+from sploot_clusterd.model import FloatVector, Job
 
 
 @dataclass(slots=True)
@@ -167,15 +169,22 @@ def _fold_row(row: Row, events: _Events, sequence: EntryId) -> Row:
 def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     """Moves the image from where its old row had it to where the new one wants it.
 
-    One that a corrected cluster has stays in that: an image sent again keeps its place.
+    One that a corrected cluster has stays in that: an image sent again keeps its place. One that is hidden stays so.
     """
+    hidden = draft.hidden.get(image_id)
+    if hidden is not None and new.vectors is None:
+        del draft.hidden[image_id]
+    elif hidden is not None and new.vectors is not None:
+        draft.hidden[image_id] = structs.replace(hidden, space=new.vectors.space)
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
-    home = None
-    if old.vectors is not None and not stays:
-        home = draft.home[draft.living(old.vectors.cell)]
-        leave(draft, image_id, old, old.vectors)
-    if new.vectors is not None and not stays:
-        new = _place(draft, image_id, new, new.vectors, home)
+    home = mark = None
+    if old.placed is not None and not stays:
+        cell_id = draft.living(old.placed.cell)
+        home, mark = draft.home[cell_id], draft.cells[cell_id].anchor
+        mark = draft.clusters[home].anchor if mark is None else mark
+        leave(draft, image_id, old, old.placed)
+    if new.vectors is not None and not stays and hidden is None:
+        new = _place(draft, image_id, new, home, mark)
     elif stays:
         restate(draft, image_id, old, new)
     if old.exists and old.vectors is None and (new.vectors is not None or not new.exists):
@@ -187,12 +196,14 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     draft.set_row(image_id, new)
 
 
-def _place(draft: Draft, image_id: str, row: Row, vectors: Vectors, home: int | None) -> Row:
-    """Puts the image into its space. `home` is the cluster that had it before."""
-    placed = join(draft, image_id, row, vectors, None if home is None else draft.clusters[home].anchor)
+def _place(draft: Draft, image_id: str, row: Row, home: int | None, mark: int | None) -> Row:
+    """Puts the image into its space. `home` is the cluster that had it before, `mark` the one that it takes along."""
+    if row.vectors is None:
+        return row
+    placed = join(draft, image_id, row, row.vectors, mark)
     if home is not None and placed.vectors is not None:
         left(draft, home, placed.vectors.cell)
-    keep_cap(draft, draft.blocks[vectors.space])
+    keep_cap(draft, draft.blocks[row.vectors.space])
     return placed
 
 

@@ -3,8 +3,8 @@
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cluster, sum_votes
-from sploot_clusterd.engine.apart import forget
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.forgetting import drop_marks
 from sploot_clusterd.engine.hero import best_members, choose_hero, newest_pin
 from sploot_clusterd.engine.place import fill
 from sploot_clusterd.engine.statistics import centred_part, cosines_to_sum
@@ -36,11 +36,7 @@ def refresh(draft: Draft) -> None:
             continue
         _restate(draft, cluster, _closeness(draft, cluster))
     draft.touched.clear()
-    held = {cluster.anchor for cluster in draft.clusters.values()}
-    if gone := draft.anchors.keys() - held:
-        for anchor in gone:
-            del draft.anchors[anchor]
-        forget(draft)
+    drop_marks(draft)
 
 
 def _closeness(draft: Draft, cluster: Cluster) -> tuple[float, ...]:

@@ -32,6 +32,20 @@ def score(member: Member, closeness: float, newest_ms: int, weights: HeroWeights
     return weighted / (weights.quality + weights.closeness + weights.recency)
 
 
+def parts_of_score(
+    member: Member, closeness: float, newest_ms: int, weights: HeroWeights
+) -> tuple[float, float, float]:
+    """What quality, closeness and recency add to its score."""
+    quality = _UNKNOWN_QUALITY if member.quality is None else member.quality
+    total = weights.quality + weights.closeness + weights.recency
+    age_days = max(newest_ms - member.taken_ms, 0) / _DAY_MS
+    return (
+        weights.quality * min(quality / weights.enough_quality, 1.0) / total,
+        weights.closeness * min(max(closeness, 0.0), 1.0) / total,
+        weights.recency * math.exp2(-age_days / weights.recency_days) / total,
+    )
+
+
 def rank_in_cell(members: Iterable[Member], params: Params) -> list[Member]:
     """A cell's members best first, pinned ones before all. Recency is left out, as it depends on what follows, but of
     equals the newest comes first.

@@ -6,20 +6,22 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sploot_clusterd.correcting import images_corrected
 from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.fold import fold, what_is_missing
 from sploot_clusterd.engine.groups import follow_settings, refresh
 from sploot_clusterd.engine.label import relabel
-from sploot_clusterd.engine.maintain import keep_cap, rebuild_if_due
+from sploot_clusterd.engine.maintain import keep_cap, rebuild, rebuild_if_due
 from sploot_clusterd.engine.memory import remember, remembered, says_otherwise
 from sploot_clusterd.engine.place import refill
 from sploot_clusterd.engine.provisional import regroup
 from sploot_clusterd.engine.reclustering import recluster
 from sploot_clusterd.engine.restoring import Snapshots, restore
 from sploot_clusterd.engine.shown import Shown, forget_unseen, keep_heroes, keep_ids, number_strangers
+from sploot_clusterd.engine.words import FOUNDED_ANEW, REBUILT
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Job, images_corrected
+from sploot_clusterd.model import Job
 
 
 class JobStatus(enum.Enum):
@@ -48,16 +50,19 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job], snapshots: Snapshots) -> tuple
         draft, outcome = _apply_job(draft, job, snapshots)
         outcomes.append(outcome)
         applied = outcome.status is JobStatus.APPLIED
-        restored = applied and job.restore is not None
-        if restored:
+        went_back = applied and job.restore is not None
+        if went_back:
             shown = Shown(draft)
-        moves = draft.outdated and not restored  # it is to be as it was; the next job moves it
-        if moves or (applied and job.force):
+        moves = draft.outdated and not went_back  # it is to be as it was; the next job moves it
+        if moves or (applied and (job.force or draft.taken_back == FOUNDED_ANEW)):
             draft.need_all_rows()
             recluster(draft)
+        elif draft.taken_back == REBUILT:
+            for block in draft.blocks.values():
+                rebuild(draft, block)
         if moves or applied:
             _bring_up_to_date(draft, shown)
-        if moves or (applied and job.corrections):
+        if not draft.restored and (moves or (applied and job.corrections)):
             _go_on_from(draft, shown)
         forget_unseen(draft, shown)
     return draft, outcomes
@@ -144,12 +149,14 @@ def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
     follow_settings(draft)
     if draft.blocks:  # else nothing has vectors
         rebuild_if_due(draft)
-        keep_ids(draft, shown)
+        if not draft.restored:
+            keep_ids(draft, shown)
         number_strangers(draft, shown)
         refill(draft)
         refresh(draft)
         relabel(draft)
     if draft.provisional_changed:
         regroup(draft)
-    for number in [number for number, block in draft.blocks.items() if not block.ids]:
+    kept = {place.space for place in draft.hidden.values()}
+    for number in [number for number, block in draft.blocks.items() if not block.ids and number not in kept]:
         del draft.blocks[number]

@@ -37,7 +37,7 @@ def relabel(draft: Draft) -> None:
 
 def _with_given(draft: Draft, cluster: Cluster) -> Cluster:
     """The cluster with its anchor's label."""
-    given = draft.anchors[cluster.anchor].label if cluster.anchor is not None else None
+    given = draft.constraints.labels.get(cluster.anchor) if cluster.anchor is not None else None
     if given != cluster.given:
         cluster = draft.clusters[cluster.key] = structs.replace(cluster, given=given)
     return cluster

@@ -11,6 +11,8 @@ import numpy as np
 from msgspec import structs
 
 from sploot_clusterd.engine.album import Cell, Cluster, most_voted, sum_votes
+from sploot_clusterd.engine.anchors import anchor_of
+from sploot_clusterd.engine.barring import expel
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.constraints import close, keep, obey
 from sploot_clusterd.engine.draft import Draft
@@ -20,6 +22,7 @@ from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.quality import silhouette
 from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
+from sploot_clusterd.engine.words import FOUNDED_ANEW, REBUILT
 
 Overlap = Mapping[tuple[int, int], int]
 """How many images an old cluster (by key) and a new group (by number) have in common."""
@@ -40,9 +43,9 @@ def keep_cap(draft: Draft, block: Block) -> None:
     if not draft.algorithm.micro_cells or len(block.ids) <= draft.params.max_cells:
         return
     if len(block.ids) > _most_cells(draft, block) * (2 if draft.held else 1):
-        origins = _origins(draft, block)
+        before = origins(draft, block)
         condense(draft, block)
-        _rebuild(draft, block, origins)
+        _rebuild(draft, block, before)
 
 
 def _most_cells(draft: Draft, block: Block) -> int:
@@ -51,19 +54,20 @@ def _most_cells(draft: Draft, block: Block) -> int:
 
 def rebuild(draft: Draft, block: Block) -> None:
     """Groups the space's cells anew."""
-    _rebuild(draft, block, _origins(draft, block))
+    _rebuild(draft, block, origins(draft, block))
 
 
-def _origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
+def origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
     """Each cell with its cluster and how many images it has."""
     return [(cell_id, draft.home[cell_id], draft.cells[cell_id].count) for cell_id in block.ids]
 
 
-def _rebuild(draft: Draft, block: Block, origins: Iterable[tuple[int, int, int]]) -> None:
+def _rebuild(draft: Draft, block: Block, before: Iterable[tuple[int, int, int]]) -> None:
+    draft.regrouped(REBUILT)
     groups = partition(draft, block, draft.home, range(draft.first_cell))
     group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)
-    for cell_id, key, count in origins:
+    for cell_id, key, count in before:
         overlap[key, group_of[draft.living(cell_id)]] += count
     regroup(draft, block, groups, overlap)
 
@@ -76,7 +80,7 @@ def regroup(draft: Draft, block: Block, groups: Ints, overlap: Overlap) -> None:
     cells: dict[int, list[int]] = defaultdict(list)
     for cell_id, group in zip(block.ids, groups.tolist(), strict=True):
         cells[group].append(cell_id)
-    anchors = {group: _anchor_of(draft, cell_ids) for group, cell_ids in cells.items()}
+    anchors = {group: anchor_of(draft, cell_ids) for group, cell_ids in cells.items()}
     old = {key: draft.clusters[key] for key in {key for key, _ in overlap}}
     heirs = inherit({(k, group): n for (k, group), n in overlap.items() if old[k].anchor == anchors[group]})
     keys: dict[int, int] = {}
@@ -143,8 +147,8 @@ def condense(draft: Draft, block: Block) -> None:
     target = max(int(_most_cells(draft, block) * KEPT_AT_CAP), 1)
     centroids = centred(block.cells, about)
     weights = block.cells.weights
-    anchors = _anchors(draft, block) if draft.anchors else None
-    if anchors is not None and draft.closed:
+    anchors = _numbers(draft.cells[cell_id].anchor for cell_id in block.ids) if draft.anchors else None
+    if anchors is not None and (draft.closed or draft.constraints.barring):
         anchors[anchors < 0] = draft.counters.anchor  # as if it were theirs
     by, scale = params.smoothing, block.cells.scale
     near = smoothed(centroids, weights, by.neighbours, scale)
@@ -162,6 +166,7 @@ def condense(draft: Draft, block: Block) -> None:
     _forget_cells(draft, merged)
     block.keep(sorted(parts))
     draft.heirs = draft.heirs.merged(merged, draft.cells)
+    draft.regrouped(FOUNDED_ANEW)
 
 
 def partition(draft: Draft, block: Block, homes: Mapping[int, int], seen: Container[int]) -> Ints:
@@ -182,22 +187,31 @@ def partition(draft: Draft, block: Block, homes: Mapping[int, int], seen: Contai
         if draft.closed:
             shown = [homes[cell_id] if cell_id in seen else -1 for cell_id in block.ids]
             groups = close(groups, anchors, held, np.array(shown), draft.closed)
+        groups = expel(draft, block, groups, anchors)
+    return _in_order(groups)
+
+
+def constrained(draft: Draft, block: Block, groups: Ints) -> Ints:
+    """Some groups [k] of the space, as far as anchors allow, numbered in the order of their first cells."""
+    if draft.anchors:
+        anchors = _anchors(draft, block)
+        groups = obey(groups, anchors, block.cells, block.cells.about(draft.params.mean_prior))
+        groups = expel(draft, block, groups, anchors)
+    return _in_order(groups)
+
+
+def _in_order(groups: Ints) -> Ints:
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()], dtype=np.int64)
 
 
 def _anchors(draft: Draft, block: Block) -> Ints:
     """The anchor of each cell, [k]; -1 where there is none."""
-    return _numbers(draft.cells[cell_id].anchor for cell_id in block.ids)
+    return _numbers(draft.root(draft.cells[cell_id].anchor) for cell_id in block.ids)
 
 
 def _numbers(anchors: Iterable[int | None]) -> Ints:
     return np.array([-1 if anchor is None else anchor for anchor in anchors], dtype=np.int64)
-
-
-def _anchor_of(draft: Draft, cell_ids: Iterable[int]) -> int | None:
-    """The anchor of those of the cells that have one: in a group it is one and the same."""
-    return next((anchor for cell_id in cell_ids if (anchor := draft.cells[cell_id].anchor) is not None), None)
 
 
 def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[float]) -> None:
@@ -215,7 +229,7 @@ def _merge_cells(draft: Draft, block: Block, ats: list[int], closeness: list[flo
         quality_sum=sum(cell.quality_sum for cell in cells),
         quality_count=sum(cell.quality_count for cell in cells),
         members=tuple(rank_in_cell(members, draft.params)[: draft.params.best_members]),
-        anchor=_anchor_of(draft, [block.ids[at] for at in ats]),
+        anchor=next((cell.anchor for cell in cells if cell.anchor is not None), None),
     )
 
 

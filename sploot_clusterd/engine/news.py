@@ -13,15 +13,14 @@ from sploot_clusterd.engine.render import parts_of, unclustered
 def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) -> Change:
     """What is different in the view of `after`, for which these jobs were applied to `before`."""
     found = compare(after.pet_id, *_differing(before, after, params), after.successors)
-    shown = [cluster.size for cluster in after.clusters.values() if cluster.shown]
+    seen = sum(map(after.is_seen, after.clusters.values()))
     provisional = [each for each in after.provisional if each.last > each.first]
-    num_images = after.num_vector_images
     return Change(
         after.version,
         list(jobs[:MOST_JOBS]),
-        len(shown) + len(provisional),
-        num_images + after.num_provisional,
-        num_images - sum(shown),
+        seen + len(provisional),
+        after.num_vector_images + after.num_provisional,
+        after.unclustered_images,
         found.clusters,
         found.unclustered,
         max(0, len(jobs) - MOST_JOBS),

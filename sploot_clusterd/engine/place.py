@@ -13,9 +13,7 @@ from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.rows import Row, Vectors
 from sploot_clusterd.engine.statistics import Floats, closeness, cosines, first_best
 from sploot_clusterd.engine.vectors import image_weight
-
-NOWHERE = -1
-"""The cell of an image that is not placed yet."""
+from sploot_clusterd.engine.words import Place
 
 
 def join(
@@ -23,31 +21,56 @@ def join(
     image_id: str,
     row: Row,
     vectors: Vectors,
-    anchor: int | None = None,
+    mark: int | None = None,
     *,
     closed: AbstractSet[int] = frozenset(),
 ) -> Row:
     """Puts the image into the nearest cell of its space if that is near enough, else founds one. Returns its row.
 
-    With an anchor only cells of that anchor will do, without one none of the anchors `closed`.
+    With a mark only cells of that mark will do, without one none of the anchors `closed`.
     """
     block = draft.blocks[vectors.space]
     vector = block.vector_format.compared(vectors.data)
     weight = image_weight(row.quality)
-    cell_id = _near_cell(draft, block, vector, anchor, closed) if draft.algorithm.micro_cells else None
+    cell_id = _near_cell(draft, block, vector, mark, closed) if draft.algorithm.micro_cells else None
     if cell_id is None:
-        cell_id, near = _found(draft, block, vector, weight, anchor), 1.0
+        return _entered(draft, image_id, row, _found(draft, block, vector, weight, mark), 1.0)
+    at = block.index(cell_id)
+    block.add(at, vector, weight)
+    return _entered(draft, image_id, row, cell_id, _closeness(draft, block, at, vector))
+
+
+def put(draft: Draft, image_id: str, row: Row, cell_id: int | None, place: Place) -> Row:
+    """Puts the image back into this cell of its space, or into one of its own, under its mark. Returns its row.
+
+    It is as close to the cell as it was in its `place`, if that is known.
+    """
+    block, vectors = draft.blocks[place.space], _vectors(row)
+    vector, weight = block.vector_format.compared(vectors.data), image_weight(row.quality)
+    if cell_id is None:
+        cell_id = _found(draft, block, vector, weight, place.mark)
     else:
-        at = block.index(cell_id)
-        block.add(at, vector, weight)
-        near = _closeness(draft, block, at, vector)
-    block.moved += 1
+        block.add(block.index(cell_id), vector, weight)
+    near = _closeness(draft, block, block.index(cell_id), vector) if place.near is None else place.near
+    return _entered(draft, image_id, row, cell_id, near)
+
+
+def _entered(draft: Draft, image_id: str, row: Row, cell_id: int, near: float) -> Row:
+    """The image is counted in the cell, whose sums it is in. Returns its row."""
+    vectors = _vectors(row)
+    draft.blocks[vectors.space].moved += 1
     cell = draft.cells[cell_id]
     members = _best(draft, (*cell.members, _member(image_id, row, vectors, near)))
     draft.cells[cell_id] = _counted(cell, row, 1, members)
     draft.newest_ms = max(draft.newest_ms, row.taken_ms)
     _touch(draft, cell_id)
     return structs.replace(row, vectors=structs.replace(vectors, cell=cell_id))
+
+
+def _vectors(row: Row) -> Vectors:
+    if row.vectors is None:
+        raise ValueError("what is put into a cell has vectors")
+    return row.vectors
 
 
 def leave(draft: Draft, image_id: str, row: Row, vectors: Vectors) -> None:
@@ -119,40 +142,45 @@ def fill(draft: Draft, wanting: AbstractSet[int]) -> None:
         return
     found: dict[int, list[Member]] = {cell_id: [] for cell_id in wanting}
     for image_id, row in draft.all_rows().items():
-        if row.vectors is None or (cell_id := draft.living(row.vectors.cell)) not in wanting:
+        vectors = row.placed
+        if vectors is None or (cell_id := draft.living(vectors.cell)) not in wanting:
             continue
-        block = draft.blocks[row.vectors.space]
-        vector = block.vector_format.compared(row.vectors.data)
+        block = draft.blocks[vectors.space]
+        vector = block.vector_format.compared(vectors.data)
         near = _closeness(draft, block, block.index(cell_id), vector)
-        found[cell_id].append(_member(image_id, row, row.vectors, near))
+        found[cell_id].append(_member(image_id, row, vectors, near))
     for cell_id, members in found.items():
         draft.cells[cell_id] = structs.replace(draft.cells[cell_id], members=_best(draft, tuple(members)))
 
 
-def _near_cell(draft: Draft, block: Block, vector: Floats, anchor: int | None, closed: AbstractSet[int]) -> int | None:
+def _near_cell(draft: Draft, block: Block, vector: Floats, mark: int | None, closed: AbstractSet[int]) -> int | None:
     if not block.ids:
         return None
     plain = cosines(block.cells, vector)
-    if closed and anchor is None:
-        plain = np.where([draft.cells[cell_id].anchor in closed for cell_id in block.ids], -np.inf, plain)
-    if anchor is not None:
-        plain = np.where([draft.cells[cell_id].anchor == anchor for cell_id in block.ids], plain, -np.inf)
+    if mark is not None:
+        plain = np.where([draft.cells[cell_id].anchor == mark for cell_id in block.ids], plain, -np.inf)
+    elif closed or draft.constraints.barring:
+        open_to_all = [_is_open(draft, draft.cells[cell_id].anchor, closed) for cell_id in block.ids]
+        plain = np.where(open_to_all, plain, -np.inf)
     best = first_best(plain)
     near = plain[best] >= draft.params.join_cosine
     return block.ids[best] if near and _closeness(draft, block, best, vector) >= draft.params.join_threshold else None
 
 
-def _found(draft: Draft, block: Block, vector: Floats, weight: float, anchor: int | None) -> int:
+def _is_open(draft: Draft, mark: int | None, closed: AbstractSet[int]) -> bool:
+    """Whether cells of this mark take in images without one: not where those would be barred from somewhere then."""
+    return mark is None or ((root := draft.root(mark)) is not None and root not in closed)
+
+
+def _found(draft: Draft, block: Block, vector: Floats, weight: float, mark: int | None) -> int:
     """A new cell, in the cluster of its anchor, else in the one that explains it, else in a new one."""
-    homes = [draft.home[cell_id] for cell_id in block.ids]
     cell_id = draft.count_up("cell")
     block.append(cell_id, vector, weight)
-    draft.cells[cell_id] = Cell(block.number, anchor=anchor)
-    key = _attached(draft, block, homes) if anchor is None else draft.anchored(block.number, anchor)
+    draft.cells[cell_id] = Cell(block.number, anchor=mark)
+    root = draft.root(mark)
+    key = _attached(draft, block) if root is None else draft.anchored(block.number, root)
     if key is None:
-        key = draft.count_up("cluster")
-        draft.clusters[key] = Cluster(key, block.number, (cell_id,), anchor=anchor)
-        draft.changes.founded += 1
+        key = found_cluster(draft, cell_id)
     else:
         cluster = draft.clusters[key]
         draft.clusters[key] = structs.replace(cluster, cells=(*cluster.cells, cell_id))
@@ -160,25 +188,40 @@ def _found(draft: Draft, block: Block, vector: Floats, weight: float, anchor: in
     return cell_id
 
 
-def _attached(draft: Draft, block: Block, homes: list[int]) -> int | None:
-    """The cluster that the algorithm gives the block's last cell; `homes` are those of the others."""
-    keys = list(dict.fromkeys(homes))
+def found_cluster(draft: Draft, cell_id: int) -> int:
+    """A new cluster of the cell; returns its key."""
+    key = draft.count_up("cluster")
+    cell = draft.cells[cell_id]
+    draft.clusters[key] = Cluster(key, cell.space, (cell_id,), anchor=draft.root(cell.anchor))
+    draft.changes.founded += 1
+    return key
+
+
+def _attached(draft: Draft, block: Block) -> int | None:
+    """The cluster that the algorithm gives the block's last cell, by the others; none that it is barred from."""
+    cells, others = block.cells, block.ids[:-1]
+    if barred := draft.barred(draft.cells[block.ids[-1]].anchor):
+        homes = {at: draft.home[cell_id] for at, cell_id in enumerate(others)}
+        places = [at for at, key in homes.items() if draft.clusters[key].anchor not in barred]
+        cells, others = cells.chosen([*places, len(others)]), [others[at] for at in places]
+    homes_of = [draft.home[cell_id] for cell_id in others]
+    keys = list(dict.fromkeys(homes_of))
     numbers = {key: number for number, key in enumerate(keys)}
-    groups = np.array([numbers[key] for key in homes], dtype=np.int64)
-    group = draft.algorithm.attach(block.cells, groups, draft.params)
+    groups = np.array([numbers[key] for key in homes_of], dtype=np.int64)
+    group = draft.algorithm.attach(cells, groups, draft.params)
     return keys[group] if group is not None and 0 <= group < len(keys) else None
 
 
 def _drop(draft: Draft, block: Block, at: int, cell_id: int) -> None:
     """Drops the cell. The last of its cluster with an anchor leaves that to the others, as the cluster's label is."""
     block.keep([index for index in range(len(block.ids)) if index != at])
-    anchor = draft.cells.pop(cell_id).anchor
+    mark = draft.cells.pop(cell_id).anchor
     key = draft.home.pop(cell_id)
     cluster = draft.clusters[key]
     left = tuple(other for other in cluster.cells if other != cell_id)
     draft.clusters[key] = structs.replace(cluster, cells=left)
-    if anchor is not None and all(draft.cells[other].anchor is None for other in left):
-        draft.cells.update({other: structs.replace(draft.cells[other], anchor=anchor) for other in left})
+    if draft.root(mark) is not None and all(draft.root(draft.cells[other].anchor) is None for other in left):
+        draft.cells.update({other: structs.replace(draft.cells[other], anchor=mark) for other in left})
 
 
 def _closeness(draft: Draft, block: Block, at: int, vector: Floats) -> float:

@@ -5,33 +5,23 @@ name, and its hero. It remembers the latest of these. What is older than those t
 can tell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import structs
 
+from sploot_clusterd.correcting import OfImages, clusters_named
 from sploot_clusterd.engine.album import Corrected
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.rows import Stamp
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import (
-    Apart,
-    Correction,
-    Merge,
-    Move,
-    Rename,
-    SetHero,
-    Split,
-    Stay,
-    cluster_number,
-    clusters_named,
-)
+from sploot_clusterd.model import Apart, Correction, Hide, Merge, Rename, SetHero, Split, Unhide, cluster_number
 
 _MOST: Final = 1000
 _KEPT: Final = 750
 """Once there are too many, so many stay."""
 
-_IMAGE, _MEMBERS, _NAME, _HERO = "i", "m", "n", "h"
+_IMAGE, _MEMBERS, _NAME, _HERO, _SEEN = "i", "m", "n", "h", "v"
 
 
 def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Correction:
@@ -47,9 +37,10 @@ def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Cor
     for key in _of_clusters(draft, pet_id, correction):
         if at < places.get(key, at):
             raise _late("it comes too late: a later correction was applied to the same cluster before it")
-    if not isinstance(correction, Move | Split | Stay):
+    named = correction.image_ids if isinstance(correction, OfImages) else None
+    if named is None:
         return correction
-    left = [image_id for image_id in correction.image_ids if at >= places.get(_IMAGE + image_id, at)]
+    left = [image_id for image_id in named if at >= places.get(_IMAGE + image_id, at)]
     if not left:
         raise _late("it comes too late: later corrections were applied to the same images before it")
     return structs.replace(correction, image_ids=left)
@@ -57,13 +48,29 @@ def in_time(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> Cor
 
 def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
     """The correction was applied."""
-    images = correction.image_ids if isinstance(correction, Move | Split | Stay) else ()
+    images = (correction.image_ids or ()) if isinstance(correction, OfImages) else ()
     keys = [*_of_clusters(draft, pet_id, correction), *(_IMAGE + image_id for image_id in images)]
-    forgotten, places = draft.corrected.forgotten, {**draft.corrected.places, **dict.fromkeys(keys, at)}
+    if not keys:
+        return
+    known = draft.corrected.places
+    if draft.word is not None:
+        draft.say(noted={key: known.get(key) for key in keys if key not in draft.word.noted})
+    forgotten, places = draft.corrected.forgotten, {**known, **dict.fromkeys(keys, at)}
     if len(places) > _MOST:
         latest = sorted(places.items(), key=lambda each: each[1], reverse=True)
         places, forgotten = dict(latest[:_KEPT]), latest[_KEPT][1]
     draft.corrected = Corrected(forgotten, places)
+
+
+def forget(draft: Draft, noted: Mapping[str, Stamp | None], at: Stamp) -> None:
+    """What was noted at that place was never said; `noted` tells what was known before."""
+    places = dict(draft.corrected.places)
+    for key, before in noted.items():
+        if places.get(key) == at:
+            del places[key]
+            if before is not None:
+                places[key] = before
+    draft.corrected = Corrected(draft.corrected.forgotten, places)
 
 
 def was_corrected(corrected: Corrected, image_id: str) -> bool:
@@ -80,6 +87,8 @@ def _of_clusters(draft: Draft, pet_id: str, correction: Correction) -> Iterator[
             said = _NAME
         case SetHero():
             said = _HERO
+        case Hide() | Unhide():
+            said = _SEEN
         case _:
             return
     for cluster in clusters_named(correction):

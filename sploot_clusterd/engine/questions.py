@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sploot_clusterd.engine.album import Album, Cluster, Space
+from sploot_clusterd.engine.apart import told_apart
 from sploot_clusterd.engine.evidence import pair_scores
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.precedence import was_corrected
@@ -49,7 +50,7 @@ class _Shown(NamedTuple):
 
     @classmethod
     def of(cls, album: Album, space: Space, params: Params) -> "_Shown":
-        mine = [each for each in album.clusters.values() if each.shown and each.space == space.number]
+        mine = [each for each in album.clusters.values() if album.is_seen(each) and each.space == space.number]
         mine.sort(key=lambda each: each.number or 0)
         places = {cell_id: at for at, each in enumerate(mine) for cell_id in each.cells}
         (inner,) = np.array([cell_id in places for cell_id in space.ids], dtype=np.bool_).nonzero()
@@ -133,7 +134,7 @@ def _shows_enough(album: Album, cluster: Cluster) -> bool:
 
 def _settled(album: Album, clusters: Sequence[Cluster]) -> list[tuple[int, int]]:
     """Places of pairs that a user said are not one, or gave different names; the lower first."""
-    apart, spoken = set(album.apart), [at for at, each in enumerate(clusters) if each.anchor is not None]
+    apart, spoken = told_apart(album), [at for at, each in enumerate(clusters) if each.anchor is not None]
     return [
         (one, other)
         for one, other in combinations(spoken, 2)

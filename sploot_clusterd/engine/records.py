@@ -3,7 +3,8 @@
 `head`: counters, spaces, clusters, the newest job. `c<id>`: one cell. `f<n>`: a large cluster as it was rendered, in
 JSON. `j<n>`: a segment of recent job ids, `d<n>`: their digests. `p<n>`: a chunk of the provisional images. `heirs`:
 which cells took in which. `anchors`: what users' corrections hold together, `apart`: of which anchors they said that
-they are not one, `corrected`: when what was last corrected, `successors`: which clusters took in which.
+they are not one, `corrected`: when what was last corrected, `successors`: which clusters took in which. `w<n>`: what a
+job's corrections said, which can be taken back; `hidden`: images that users hid.
 """
 
 from typing import Final
@@ -24,6 +25,8 @@ ANCHORS: Final = b"anchors"
 SUCCESSORS: Final = b"successors"
 CORRECTED: Final = b"corrected"
 APART: Final = b"apart"
+HIDDEN: Final = b"hidden"
+WORD: Final = b"w%d"
 
 
 class SpaceRecord(Struct, array_like=True):

@@ -16,7 +16,7 @@ from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id
 
-RENDERING: Final = 2
+RENDERING: Final = 3
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
 _DIGITS = 4
 _WANTED: Final = b'"insights_wanted":'
@@ -38,7 +38,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     Where the album is up to date by other settings, those count: one version has one view, and the next job that
     changes the album brings it up to date.
     """
-    shown = [cluster for cluster in album.clusters.values() if cluster.shown]
+    shown = [cluster for cluster in album.clusters.values() if album.is_seen(cluster)]
     parts = parts_of(album, params)
     loose = unclustered(album, album.clusters.values())
     silhouette = album.silhouette
@@ -56,6 +56,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
                 num_images=album.num_vector_images + album.num_provisional,
                 num_unclustered=len(loose),
                 silhouette=None if silhouette is None else round(silhouette, _DIGITS),
+                num_hidden=album.num_hidden or UNSET,
                 insights_wanted=0 if with_wants else UNSET,
             ),
             updated_at=stamp,
@@ -73,7 +74,7 @@ def parts_of(album: Album, params: Params, numbers: Container[int] | None = None
     ready = album.fragments if album.serving is not None else {}
     parts: dict[int, bytes] = {}
     for cluster in album.clusters.values():
-        if cluster.shown and (numbers is None or cluster.number in numbers):
+        if album.is_seen(cluster) and (numbers is None or cluster.number in numbers):
             number = _number(cluster)
             held = ready.get(number)
             parts[number] = held.raw if held else _encode(cluster_view(album.pet_id, cluster, album.cells, params))
@@ -116,6 +117,7 @@ def cluster_view(
         quality_score=round(total / count, _DIGITS) if count else None,
         size=cluster.size,
         provisional=False,
+        corrected=True if cluster.anchor is not None else UNSET,
     )
 
 

@@ -17,9 +17,9 @@ from sploot_clusterd.engine.album_decoding import decode_album
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import keep_cap
-from sploot_clusterd.engine.place import NOWHERE, join
+from sploot_clusterd.engine.place import join
 from sploot_clusterd.engine.provisional import enlist, strike
-from sploot_clusterd.engine.rows import EMPTY, Row, Vectors, decode_row
+from sploot_clusterd.engine.rows import EMPTY, NOWHERE, Row, Vectors, decode_row
 from sploot_clusterd.engine.succession import MOST_LED
 from sploot_clusterd.engine.vector_format import VectorFormat
 from sploot_clusterd.entry_ids import EntryId
@@ -151,6 +151,8 @@ def _lead_on(draft: Draft, restored: Draft) -> None:
     living |= {cluster.number for cluster in restored.provisional}
     shared = Counter[tuple[int, int]]()
     for image_id, row in restored.rows.items():
+        if image_id in draft.hidden or image_id in restored.hidden:
+            continue  # in no cell, by a user's word
         before = draft.row(image_id).vectors
         if before is not None and row.vectors is not None:
             shared[draft.home[draft.living(before.cell)], restored.home[restored.living(row.vectors.cell)]] += 1

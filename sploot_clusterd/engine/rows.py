@@ -18,6 +18,10 @@ Pin = tuple[int, int, int]
 """A sequence, and the place of the correction in its job: of two pins the higher one counts."""
 
 
+NOWHERE = -1
+"""The cell of an image that is in none: it is not placed yet, or hidden."""
+
+
 class Listed(Struct, array_like=True, frozen=True, gc=False):
     """The image was named in `image_ids`, by a job of this quality score."""
 
@@ -53,6 +57,11 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
     @property
     def exists(self) -> bool:
         return bool(self.listed or self.attributes or self.vectors)
+
+    @property
+    def placed(self) -> Vectors | None:
+        """Its vectors, if they are in a cell."""
+        return self.vectors if self.vectors is not None and self.vectors.cell != NOWHERE else None
 
     @property
     def announced(self) -> Stamp | None:

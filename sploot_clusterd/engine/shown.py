@@ -34,9 +34,9 @@ class Shown:
         moved = Counter[int]()
         for image_id, row in draft.rows.items():
             before = self._row(draft, image_id)
-            if before is row or before.vectors is None:
+            held, now = before.placed, row.placed
+            if before is row or held is None:
                 continue
-            held, now = before.vectors, row.vectors
             if now is not None and now.cell == held.cell:
                 continue
             cell_id = held.cell if held.cell in self._cells else self._heirs[held.cell]

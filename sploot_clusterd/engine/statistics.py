@@ -58,6 +58,10 @@ class Cells:
     """How large the encoder's cosines are: the unit of what they are compared with."""
     _about: dict[float, Centring] = field(default_factory=dict, repr=False)
 
+    def chosen(self, places: Sequence[int]) -> "Cells":
+        """Those at these places, in that order."""
+        return Cells(self.sums[places], self.weights[places], self.profiled, self.scale)
+
     def about(self, prior: float) -> Centring:
         """The album's own mean, shrunk towards zero: a handful of images says little of what all images share.
 

@@ -9,6 +9,7 @@ from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.erasure import Erasure
 from sploot_clusterd.store.feed import Feed, FeedFigures
+from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
@@ -47,6 +48,7 @@ __all__ = [
     "Feed",
     "FeedFigures",
     "Finding",
+    "FleetBeats",
     "FleetLetters",
     "GroupMoved",
     "Handling",

@@ -15,6 +15,7 @@ from sploot_clusterd.store.backfills import Backfills
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.feed import Feed
 from sploot_clusterd.store.finder import Finder
+from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.fleet_pause import FleetPause
 from sploot_clusterd.store.fleet_profiles import FleetProfiles
@@ -71,6 +72,7 @@ class Store:
         self.finder = Finder(gateway, layout, self.letters, self.follow)
         self.pause = FleetPause(gateway, layout)
         self.audit = AuditTrail(gateway, layout)
+        self.beats = FleetBeats(gateway, layout)
         self.wants = Wants(gateway, layout, most_jobs=maxlen)
         self.untold = Untold(gateway, layout)
         self.backfills = Backfills(gateway, layout)

@@ -1,6 +1,7 @@
 """The two applications: what callers talk to, and the metrics port."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
 from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.health import Health
@@ -11,21 +12,33 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.lookups import JOBS, MEMBERS
 from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operating import Operating
 from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
-from sploot_clusterd.web.past import Looking
+from sploot_clusterd.web.past import LookingBack
 from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.restoring import Restoring
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
-from sploot_clusterd.web.routing import App, Router
+from sploot_clusterd.web.route import Route
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, LOOKS, METRICS, PROBES, QUESTIONS, ROUTES
+from sploot_clusterd.web.routing import App, Router, Sessions
 
 _PROBED: Final = frozenset(route.path for route in PROBES)
+
+
+class Page(Protocol):
+    """What is there for people: routes whose handlers are its own methods, and sessions that let them in."""
+
+    @property
+    def routes(self) -> Iterable[Route[Any]]: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
 
 
 def build_app(
@@ -36,12 +49,17 @@ def build_app(
     health: Health,
     *,
     in_flight: InFlight,
+    page: Page | None = None,
 ) -> App:
-    """Everything of the HTTP contract. `tokens` may be replaced while it runs."""
+    """Everything of the HTTP contract, and the page. `tokens` may be replaced while it runs."""
     http, base = settings.http, settings.http.base_path or ""
     proxies = Proxies(http.trusted_proxies or (), http.identity_header)
     router = Router(
-        tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base, auditor=behind.auditor
+        *(tokens, settings.limits, metrics, in_flight),
+        proxies=proxies,
+        base_path=base,
+        auditor=behind.auditor,
+        sessions=page.sessions if page else None,
     )
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
@@ -53,9 +71,12 @@ def build_app(
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
+    router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
-    router.add(PAST, Looking(behind.past))
+    router.add(PAST, LookingBack(behind.past))
     router.add(RESTORE, Restoring(behind.store, behind.past, http, settings.limits, in_flight))
+    if page:
+        router.add(page.routes, page)
     return App(router, http.max_body_bytes, _PROBED | {base + path for path in _PROBED})
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TOKEN_HEADER: Final = "X-Internal-Token"  # noqa: S105 - a header's name
 
+_SIGNED: Final = b"session "
+"""What a digest signs is good for this alone."""
+
 
 class Caller(NamedTuple):
     """Whom a token, or a proxy, stands for."""
@@ -27,6 +30,13 @@ class Caller(NamedTuple):
     scopes: frozenset[Scope]
     who: str = ""
     """As the audit names it: a user by the identity that the proxy named."""
+    user: str | None = None
+    """Whom a proxy named."""
+
+    @property
+    def actor(self) -> str | None:
+        """Who is said to have done something: the user, or else the name that goes with the token, if it has one."""
+        return self.user or self.slot.rpartition("/")[0] or None
 
 
 NOBODY: Final = Caller("", frozenset())
@@ -77,19 +87,43 @@ class Tokens:
                 matching = caller
         return matching
 
+    def sign(self, token: str, message: bytes) -> str | None:
+        """A signature that only who knows this live token, or its digest, can make; None if it is not live.
+
+        It is good until the token is not live any more, in every process that has the token.
+        """
+        if self.caller(token) is None:
+            return None
+        return _signature(_digest(token), message)
+
+    def signer(self, message: bytes, signature: str) -> Caller | None:
+        """Whose live token signed the message so, or None; in the same time whichever it was."""
+        matching = None
+        for live, caller in self._callers:
+            if hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), _signature(live, message).encode()):
+                matching = caller
+        return matching
+
     def known(self, identities: Iterable[str]) -> Caller | None:
         """Who has any of the identities, with what all of them together are good for."""
-        callers = [caller for each in identities if (caller := self._identities.get(each))]
+        named = tuple(identities)
+        callers = [caller for each in named if (caller := self._identities.get(each))]
         if not callers:
             return None
         first, *_ = callers
-        return first._replace(scopes=first.scopes.union(*(caller.scopes for caller in callers)))
+        return first._replace(scopes=first.scopes.union(*(caller.scopes for caller in callers)), user=named[0])
 
 
 def may(request: web.BaseRequest, scope: Scope) -> bool:
     """Whether the request's caller has the scope: for what only a body tells to be wanted."""
     connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
     return scope in connection.caller.scopes
+
+
+def actor_of(request: web.BaseRequest) -> str | None:
+    """Who asks, by name."""
+    connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
+    return connection.caller.actor
 
 
 def missing(scope: Scope | None, wherefore: str = "") -> RefusedError:
@@ -106,3 +140,7 @@ def scraper_token(headers: Mapping[str, str]) -> str | None:
 def _digest(text: str) -> bytes:
     """Header bytes that are no UTF-8 reach us as surrogates, and go back to what they were."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _signature(key: bytes, message: bytes) -> str:
+    return hmac.digest(key, _SIGNED + message, "sha256").hex()

@@ -33,6 +33,21 @@ class Expired(Protocol):
         """
 
 
+class Looks(Protocol):
+    """What is asked of a pet's album. Each gives JSON; None if no job of the pet was ever applied, or the pet was
+    erased since. Each may raise StoreUnavailableError, BadStateError.
+    """
+
+    async def said(self, pet_id: str) -> bytes | None:
+        """The corrections that can be taken back."""
+
+    async def hidden(self, pet_id: str) -> bytes | None:
+        """What users hid."""
+
+    async def why(self, pet_id: str, image_id: str) -> bytes | None:
+        """Why the image is where it is; None if the pet does not have it, too."""
+
+
 class Backend(Protocol):
     """The web's half of the store. Every method may raise StoreUnavailableError."""
 
@@ -162,6 +177,7 @@ class Behind(NamedTuple):
     halting: Halting
     trail: Trail
     auditor: Auditor
+    looks: Looks
     changes: Changes | None = None
     """None where they are not fed."""
     past: Past | None = None

@@ -40,10 +40,12 @@ def check_length(body: bytes) -> None:
         raise RefusedError(422, f"a batch has at most {MOST_LINES} lines: send the others in another one")
 
 
-def decode(body: bytes, limits: LimitsSettings, *, may_correct: bool) -> list[Line]:
-    """`may_correct`: whether jobs may have corrections. Raises RefusedError if all lines are blank."""
+def decode(body: bytes, limits: LimitsSettings, *, actor: str | None, may_correct: bool) -> list[Line]:
+    """`may_correct`: whether jobs may have corrections, then as said by the `actor`. Raises RefusedError if all lines
+    are blank.
+    """
     lines = [
-        _decode_line(n, text, limits, may_correct=may_correct)
+        _decode_line(n, text, limits, actor=actor, may_correct=may_correct)
         for n, text in enumerate(body.split(b"\n"), 1)
         if text.strip()
     ]
@@ -52,7 +54,7 @@ def decode(body: bytes, limits: LimitsSettings, *, may_correct: bool) -> list[Li
     return lines
 
 
-def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, may_correct: bool) -> Line:
+def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, actor: str | None, may_correct: bool) -> Line:
     try:
         job = wire.decode_request(text, limits)
     except BadJobError as error:
@@ -60,7 +62,7 @@ def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, may_correc
     if job.corrects and not may_correct:
         return Line(number, error=corrections_refused())
     job_id = job.job_id or uuid.uuid4().hex
-    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC))
+    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC), actor)
     return Line(number, job.pet_id, job_id, envelope, corrects=job.corrects)
 
 

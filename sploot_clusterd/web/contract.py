@@ -11,17 +11,39 @@ from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
 from sploot_clusterd.found import Findings, Found
 from sploot_clusterd.jobs import Jobs, JobState
-from sploot_clusterd.model import Apart, CorrectionsRequest, Id, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.model import (
+    Apart,
+    CorrectionsRequest,
+    Hide,
+    Id,
+    Merge,
+    Move,
+    NotHere,
+    Rename,
+    SetHero,
+    Split,
+    Stay,
+    Undo,
+    Unhide,
+)
 from sploot_clusterd.view import (
     Belongs,
     Cluster,
     ClusterImage,
     ClusterImages,
+    Evidence,
+    HiddenList,
     Member,
+    Said,
+    SaidList,
     Same,
     Suggestions,
     View,
     ViewMetrics,
+    Why,
+    WhyCell,
+    WhyHero,
+    WhySaid,
 )
 
 
@@ -170,10 +192,44 @@ CORRECTIONS: Final = CorrectionsRequest(
         SetHero("pet_123-cluster-0", "img_002"),
         Apart(["pet_123-cluster-0", "pet_123-cluster-3"]),
         Stay("pet_123-cluster-0", ["img_009"]),
+        NotHere("pet_123-cluster-0", ["img_013"]),
+        Hide("pet_123-cluster-5"),
+        Unhide(image_ids=["img_021"]),
+        Undo("correction_780"),
     ],
     "correction_789",
 )
 PAUSE: Final = {"reason": "moving to another storage service", "until": "2025-10-30T13:00:00Z"}
+SAID: Final = SaidList(
+    [
+        Said(
+            "correction_789",
+            "ann@example.com",
+            "2025-10-30T12:34:56.789Z",
+            [Rename("pet_123-cluster-0", "On the beach")],
+        )
+    ],
+    7,
+)
+HIDDEN: Final = HiddenList(
+    [Cluster("pet_123-cluster-5", "Blurred", "img_030", [Member("img_030", 0.4, 0, 0.1)], 0.1, 1, False, True)],
+    ["img_021"],
+    7,
+)
+WHY: Final = Why(
+    "img_012",
+    "pet_123-cluster-1",
+    WhyCell(2, ["img_014"]),
+    0.9,
+    7,
+    hidden=False,
+    evidence=[
+        Evidence("pet_123-cluster-1", 3.5, 0.8, 0.41, own=True),
+        Evidence("pet_123-cluster-0", -1.25, 0.8, 0.12, own=False),
+    ],
+    said=[WhySaid("correction_789", "rename")],
+    hero=WhyHero(False, False, 0.7, 0.4, 0.27, 0.03),
+)
 SUGGESTED: Final = Suggestions(
     [
         Same(["pet_123-cluster-0", "pet_123-cluster-4"], 3.125),

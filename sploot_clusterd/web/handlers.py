@@ -17,7 +17,7 @@ from sploot_clusterd.model import JobRequest
 from sploot_clusterd.web import batch
 from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
 from sploot_clusterd.web.auditing import will_correct
-from sploot_clusterd.web.auth import may
+from sploot_clusterd.web.auth import actor_of, may
 from sploot_clusterd.web.backend import Backend, Expired
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
@@ -74,13 +74,13 @@ class Handlers:
             raise batch.corrections_refused()
         if job.corrects:
             will_correct(request, (job.pet_id,))
-        return await self._accept(job, body)
+        return await self._accept(job, body, actor_of(request))
 
     async def submit_batch(self, request: web.BaseRequest) -> Response:
         """Jobs for the stream, in their order. 200 tells of each line whether Redis has it."""
         body = await read_body(request, self._http, self._in_flight, NDJSON)
         batch.check_length(body)
-        decode = partial(batch.decode, may_correct=may(request, "correct"))
+        decode = partial(batch.decode, actor=actor_of(request), may_correct=may(request, "correct"))
         lines = await self._beside_the_loop(decode, body)  # a thousand small jobs take as long as a large one
         will_correct(request, {line.pet_id for line in lines if line.corrects})
         refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
@@ -91,7 +91,7 @@ class Handlers:
         job = wire.decode_corrections(pet_id, await read_body(request, self._http, self._in_flight), self._limits)
         if not await self._store.has_album(pet_id):
             raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
-        return await self._accept(job, wire.encode_request(job))
+        return await self._accept(job, wire.encode_request(job), actor_of(request))
 
     async def invalidate(self, _request: web.BaseRequest, pet_id: str) -> Response:
         """Drops the view; the album stays."""
@@ -119,9 +119,9 @@ class Handlers:
         """Asks Redis now."""
         return answer({"status": "ok", "ping_ms": round(await self._store.ping(), 3)})
 
-    async def _accept(self, job: JobRequest, body: bytes) -> Response:
+    async def _accept(self, job: JobRequest, body: bytes, actor: str | None) -> Response:
         job_id = job.job_id or uuid.uuid4().hex
-        await self._store.submit(job.pet_id, wire.encode_envelope(job, body, job_id, datetime.now(UTC)))
+        await self._store.submit(job.pet_id, wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor))
         return answer({"status": "accepted"}, 202)
 
     async def _beside_the_loop(self, decode: Callable[[bytes, LimitsSettings], T], body: bytes) -> T:

@@ -33,7 +33,7 @@ class AskedStays(Struct):
     limit: Limit = 100
 
 
-class Looking:
+class LookingBack:
     """Those that need history alone."""
 
     def __init__(self, past: Past | None) -> None:

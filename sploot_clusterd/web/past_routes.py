@@ -6,7 +6,7 @@ from sploot_clusterd.changes import Change, ClusterChange
 from sploot_clusterd.model import RestoreRequest
 from sploot_clusterd.past import ImageStay, PastCluster, PastClusters, PastVersion, PastVersions, Whereabouts
 from sploot_clusterd.web.contract import Accepted
-from sploot_clusterd.web.past import AskedStays, AskedVersions, Looking
+from sploot_clusterd.web.past import AskedStays, AskedVersions, LookingBack
 from sploot_clusterd.web.restoring import Restoring
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -65,7 +65,7 @@ PAST: Final = (
         "GET",
         "/internal/pets/{pet_id}/clusters/latest",
         "read",
-        Looking.latest_clusters,
+        LookingBack.latest_clusters,
         "Read the newest version of a pet's clusters that history has.",
         {
             200: Answer("The clusters.", _CLUSTERS),
@@ -79,7 +79,7 @@ PAST: Final = (
         "GET",
         "/internal/pets/{pet_id}/clusters/history",
         "read",
-        Looking.clusters_history,
+        LookingBack.clusters_history,
         "Read the versions of a pet's clusters, the newest first, and what was different in each.",
         {
             200: Answer("Versions before an event's id, or until a time.", _VERSIONS),
@@ -94,7 +94,7 @@ PAST: Final = (
         "GET",
         "/internal/pets/{pet_id}/clusters/{version}",
         "read",
-        Looking.clusters_at_version,
+        LookingBack.clusters_at_version,
         "Read a version of a pet's clusters.",
         {
             200: Answer("The clusters as they were.", _CLUSTERS),
@@ -108,7 +108,7 @@ PAST: Final = (
         "GET",
         "/internal/images/{image_id}/clusters",
         "read",
-        Looking.image_clusters,
+        LookingBack.image_clusters,
         "Read which clusters an image was in, the last first.",
         {
             200: Answer("Its stays in clusters.", _WHEREABOUTS),

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from types import MethodType
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
@@ -18,7 +18,7 @@ from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auditing import Auditor
-from sploot_clusterd.web.auth import TOKEN_HEADER, Tokens, missing
+from sploot_clusterd.web.auth import TOKEN_HEADER, Caller, Tokens, missing
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
 from sploot_clusterd.web.throttle import Throttle
@@ -42,6 +42,13 @@ Handler = Callable[..., Awaitable[Response]]
 """Of a request, the path's ids, and the query if the route has one."""
 
 
+class Sessions(Protocol):
+    """Callers who showed their token before."""
+
+    def caller(self, request: web.BaseRequest) -> Caller | None:
+        """Whose session the request is of, or None."""
+
+
 class _Shared(NamedTuple):
     """What all endpoints have."""
 
@@ -50,13 +57,14 @@ class _Shared(NamedTuple):
     in_flight: InFlight
     proxies: Proxies
     auditor: Auditor | None = None
+    sessions: Sessions | None = None
 
 
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
-        limits, metrics, in_flight, proxies, self._auditor = shared
+        limits, metrics, in_flight, proxies, self._auditor, sessions = shared
         self._changes: dict[str, str] = {}
         """By method, what is changed by it."""
         self._methods: dict[str, tuple[Handler, Scope | None]] = {}
@@ -73,12 +81,13 @@ class Endpoint:
         self._throttle = Throttle()
         self._in_flight = in_flight
         self._proxies = proxies
+        self._sessions = sessions
 
     def add(self, method: str, handler: Handler, scope: Scope | None) -> None:
         self._methods[method] = handler, scope
         if method == "GET":
             self._methods["HEAD"] = handler, scope
-        elif self._auditor:
+        elif self._auditor and scope:
             self._changes[method] = handler.__name__
 
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
@@ -110,6 +119,8 @@ class Endpoint:
         caller = self._tokens.caller(token)
         if caller is None and token is None:
             caller = self._tokens.known(self._proxies.identities(request))
+            if caller is None and self._sessions is not None:
+                caller = self._sessions.caller(request)
         if caller is None:
             raise RefusedError(401, "invalid internal token")
         connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
@@ -173,10 +184,11 @@ class Router:
         proxies: Proxies | None = None,
         base_path: str = "",
         auditor: Auditor | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         """Without `tokens` nothing is guarded. Each path is there below `base_path` as well."""
         self._tokens = tokens
-        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), auditor)
+        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), auditor, sessions)
         self._base = base_path + "/" if base_path else ""
         self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}

@@ -5,8 +5,9 @@ from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
+from sploot_clusterd.correcting import OPS
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, NAMED_ID_PATTERN, OPS, TEXT_PATTERN, Dtype
+from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, NAMED_ID_PATTERN, TEXT_PATTERN, Dtype
 from sploot_clusterd.wire.size import TOO_DEEP
 from sploot_clusterd.wire.unreadable import Flaw, flaw_in
 

@@ -30,15 +30,17 @@ class _Fields(msgspec.Struct):
 
 
 class _Told(NamedTuple):
-    """What an entry tells: the request, its job id, what it is of what we fetched, where it goes back to."""
+    """What an entry tells: a request, its job id, what it is of what we fetched, where it goes back to, who sent it."""
 
     request: JobRequest
     job_id: str | None
     fetched: FetchedKind | None = None
     restore: Restore | None = None
+    actor: str | None = None
 
 
 _LONGEST_NAME: Final = 64
+_LONGEST_ACTOR: Final = 128
 _TEXTS: Final = frozenset({"pet_id", "job_id", "reason", "model_version"})
 _FORCE: Final = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _REQUEST_KEYS: Final = frozenset(JobRequest.__struct_fields__) - {"payload"}
@@ -82,6 +84,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         trace=_trace(request.metadata),
         fetched=told.fetched,
         restore=told.restore,
+        actor=told.actor,
     )
 
 
@@ -137,7 +140,8 @@ def _opened(envelope: Envelope) -> _Told:
         raise BadJobError(
             "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
         )
-    return _Told(request, request.job_id or envelope.job_id, envelope.fetched, envelope.restore)
+    actor = envelope.actor[:_LONGEST_ACTOR] if isinstance(envelope.actor, str) else None
+    return _Told(request, request.job_id or envelope.job_id, envelope.fetched, envelope.restore, actor)
 
 
 def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:

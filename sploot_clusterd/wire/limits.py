@@ -6,16 +6,9 @@ What raises raises `BadJobError` with reason `invalid`, and a text that names th
 from collections.abc import Collection, Sequence
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.correcting import clusters_named, images_corrected
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import (
-    Apart,
-    Correction,
-    JobRequest,
-    cluster_id,
-    cluster_number,
-    clusters_named,
-    images_corrected,
-)
+from sploot_clusterd.model import Apart, Correction, Hide, JobRequest, Undo, Unhide, cluster_id, cluster_number
 
 
 def check_limits(request: JobRequest, limits: LimitsSettings) -> None:
@@ -57,6 +50,10 @@ def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str
             raise BadJobError("invalid", f"{where}[{n}]: a cluster's id is {cluster_id(pet_id[:128], '<number>')} here")
         if isinstance(correction, Apart) and len(set(clusters)) == 1:
             raise BadJobError("invalid", f"{where}[{n}].clusters: expected two different clusters")
+        if isinstance(correction, Hide | Unhide) and (correction.cluster is None) == (correction.image_ids is None):
+            raise BadJobError("invalid", f"{where}[{n}]: expected either cluster or image_ids")
+        if isinstance(correction, Undo):
+            _check_id(f"{where}[{n}].job_id", correction.job_id, limits.id_length)
         _check_ids(f"{where}[{n}]", image_ids, limits.id_length)
         images += len(image_ids)
     if images > most:

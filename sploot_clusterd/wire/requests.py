@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
@@ -75,10 +76,14 @@ def encode_request(request: JobRequest) -> bytes:
     return _encoder.encode(request)
 
 
-def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime) -> bytes:
-    """What the stream carries of a checked request: its bytes as they came, in the reference's envelope."""
+def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime, actor: str | None = None) -> bytes:
+    """What the stream carries of a checked request: its bytes as they came, in the reference's envelope.
+
+    Of one with corrections it tells who sent it, the `actor`.
+    """
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z"))
+    who = actor if actor is not None and request.corrects else UNSET
+    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z", actor=who))
 
 
 def encode_fetched(request: JobRequest, job_id: str, kind: FetchedKind, now: datetime) -> bytes:

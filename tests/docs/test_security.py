@@ -4,9 +4,11 @@ import re
 
 from sploot_clusterd.config import SCOPES
 from sploot_clusterd.config.schema import SCHEMA
-from sploot_clusterd.web.routes import ROUTES
+from sploot_clusterd.ui.page import ROUTES as OF_PAGE
+from sploot_clusterd.web.routes import ROUTES as CONTRACT
 from tests.docs.pages import PAGES, ROOT, table_rows
 
+ROUTES = (*CONTRACT, *OF_PAGE)
 PAGE = ROOT / "docs/security.md"
 
 

@@ -9,9 +9,11 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
+from sploot_clusterd.correcting import OPS
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import OPS, Apart, Merge, Move, Rename, SetHero, Split, Stay, cluster_id
+from sploot_clusterd.engine.words import constraints
+from sploot_clusterd.model import Apart, Hide, Merge, Move, NotHere, Rename, SetHero, Split, Stay, Unhide, cluster_id
 from tests.engine.pet import Pet, direction, insight, job
 
 NAMES = [f"img-{n}" for n in range(16)]
@@ -38,7 +40,7 @@ contents = st.fixed_dictionaries(
         "force": st.integers(0, 5).map(lambda n: n == 0),
     }
 )
-orders = st.tuples(st.sampled_from(OPS), few, few)
+orders = st.tuples(st.sampled_from([op for op in OPS if op != "undo"]), few, few)
 histories = st.lists(st.tuples(contents, orders | orders | st.none()), min_size=3, max_size=12)
 BEGINNING = job(0, *(insight(name, direction(n % 4, 0.3, n // 4, 12), n / 20) for n, name in enumerate(NAMES[:12])))
 
@@ -50,6 +52,13 @@ class Said:
     token: dict[str, int] = field(default_factory=dict)
     label: dict[int, tuple[int, str]] = field(default_factory=dict)
     pins: dict[str, int] = field(default_factory=dict)
+    veiled: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    """Whether a token's cluster was hidden last, or shown."""
+    barred: dict[str, set[int]] = field(default_factory=dict)
+    """Tokens whose clusters an image does not belong to."""
+    hidden: set[str] = field(default_factory=set)
+    by_anchor: dict[int, int] = field(default_factory=dict)
+    """The token of each anchor: it stays with a cluster whose images that were spoken of are gone."""
     tokens: int = 0
 
     def token_of(self, names) -> int:
@@ -61,7 +70,7 @@ class Said:
     def keep_apart(self, names, others) -> None:
         """Of images that were not named nothing is said, but that what was one in two spaces is two."""
         if self.known(names) is not None and self.known(names) == self.known(others):
-            self.move(others, self.new_token())
+            self.move(others, self.new_token(like=self.known(names)))
 
     def stand_for(self, hero, names) -> int:
         """The token of a cluster of which its hero alone was spoken."""
@@ -75,32 +84,64 @@ class Said:
         assert len(held) <= 1
         return held.pop() if held else None
 
-    def new_token(self) -> int:
+    def new_token(self, like=None) -> int:
+        """Hidden, if a whole cluster that gets it was."""
         self.tokens += 1
+        if like in self.veiled:
+            self.veiled[self.tokens] = self.veiled[like]
         return self.tokens
 
     def unite(self, tokens) -> None:
         into = min(tokens)
         named = [self.label.pop(token) for token in tokens if token in self.label]
         self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        self.by_anchor = {anchor: into if token in tokens else token for anchor, token in self.by_anchor.items()}
+        self.barred = {name: {into if t in tokens else t for t in each} for name, each in self.barred.items()}
+        seen = [self.veiled.pop(token) for token in tokens if token in self.veiled]
+        if seen:
+            self.veiled[into] = max(seen)
         if named:
             self.label[into] = max(named)
 
     def move(self, names, token) -> None:
         self.token.update(dict.fromkeys(names, token))
+        for name in names:
+            self.barred.pop(name, None)
+
+    def veil(self, names, number, *, hidden) -> None:
+        self.veiled[self.token_of(names)] = number, hidden
+
+    def hide(self, names) -> None:
+        for name in names:
+            self.token.pop(name, None)
+        self.hidden |= set(names)
+
+    def bar(self, names, hero, others) -> None:
+        """They do not belong to the cluster of the others, for which its hero stands unless it is one of them."""
+        token = self.stand_for(None if hero in names else hero, others)
+        for name in names:
+            self.token.pop(name, None)
+            self.barred[name] = {token}
 
     def keep(self, pet) -> None:
         """Forgets images that are gone. One that became a near copy of what a user placed belongs with it."""
         there = cells(pet)
         self.token = {name: token for name, token in self.token.items() if name in there}
-        self.pins = {name: at for name, at in self.pins.items() if name in there}
-        for anchor in pet.album.anchors:
-            self.token_of([name for name, cell in there.items() if pet.album.cells[cell].anchor == anchor])
+        self.pins = {name: at for name, at in self.pins.items() if name in there or name in self.hidden}
+        self.hidden &= pet.album.hidden.keys()
+        self.barred = {name: each for name, each in self.barred.items() if name in there and name not in self.token}
+        roots = constraints(pet.album.anchors, pet.album.words).roots
+        marks = {name: pet.album.cells[cell].anchor for name, cell in there.items()}
+        for anchor in set(roots.values()):
+            if names := [name for name, mark in marks.items() if mark is not None and roots.get(mark) == anchor]:
+                token = self.known(names) or self.by_anchor.get(anchor) or self.new_token()
+                self.token.update(dict.fromkeys(names, token))
+                self.by_anchor[anchor] = token
 
 
 def cells(pet):
     """The cell of each image that is in one."""
-    rows = {name: decode_row(raw).vectors for name, raw in sorted(pet.rows().items())}
+    rows = {name: decode_row(raw).placed for name, raw in sorted(pet.rows().items())}
     return {name: pet.album.heirs.get(held.cell, held.cell) for name, held in rows.items() if held is not None}
 
 
@@ -113,6 +154,19 @@ def clusters(pet):
     return found
 
 
+def rival_of(key, known, which):
+    """Another one, or the same if there is no other."""
+    rivals = [each for each in known if each != key]
+    return rivals[which % len(rivals)] if rivals else key
+
+
+def possible(op, *, hidden, every, alone):
+    """The op, or another one where there is nothing that it could be said of."""
+    if op == "unhide" and not hidden:
+        return "hide"
+    return "stay" if (op == "not_here" and every) or (op == "apart" and alone) else op
+
+
 def correction(pet, said, number, order):
     """A correction of what the album has, and how the model learns of it once it is accepted."""
     op, some, others = order
@@ -123,10 +177,12 @@ def correction(pet, said, number, order):
     inner = {homes[key][n % len(homes[key])] for n in others}
     every = sorted(name for names in homes.values() for name in names)
     anywhere = {every[n % len(every)] for n in others}
-    rivals = [each for each in known if each != key]
-    rival = rivals[others[0] % len(rivals)] if rivals else key
-    op = "stay" if op == "apart" and not rivals else op
+    rival = rival_of(key, known, others[0])
     asked = len(others) % 2 == 0 and not inner >= set(homes[key])
+
+    hidden, veiled = sorted(album.hidden), album.clusters[key].anchor in album.veiled
+    op = possible(op, hidden=bool(hidden) or veiled, every=inner >= set(homes[key]), alone=rival == key)
+    whole = veiled if op == "unhide" else len(some) % 2 == 0 or not hidden
 
     def learn() -> None:
         token = said.token_of(homes[key])
@@ -134,7 +190,7 @@ def correction(pet, said, number, order):
             case "merge":
                 said.unite({said.token_of(homes[each]) for each in keys})
             case "split":
-                said.move(inner, said.new_token())
+                said.move(inner, said.new_token(like=token if inner >= set(homes[key]) else None))
             case "move":
                 for each, names in homes.items():
                     if album.clusters[each].shown and anywhere & set(names):
@@ -160,12 +216,18 @@ def correction(pet, said, number, order):
         "set_hero": lambda: SetHero(ids[key], min(inner)),
         "apart": lambda: Apart([ids[key], ids[rival]]),
         "stay": lambda: Stay(ids[key], sorted(inner)),
+        "hide": lambda: Hide(ids[key]) if whole else Hide(image_ids=sorted(inner)),
+        "unhide": lambda: Unhide(ids[key]) if whole else Unhide(image_ids=hidden[: len(some)]),
+        "not_here": lambda: NotHere(ids[key], sorted(inner)),
     }[op]()
     answers = {"split": learn_answer, "move": learn_answer} if asked else {}
     return made, {
         **answers,
         "set_hero": learn_hero,
         "apart": lambda: said.keep_apart(homes[key], homes[rival]),
+        "hide": lambda: said.veil(homes[key], number, hidden=True) if whole else said.hide(inner),
+        "unhide": lambda: said.veil(homes[key], number, hidden=False) if whole else None,
+        "not_here": lambda: said.bar(inner, album.clusters[key].hero, homes[key]),
         "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),
     }.get(op, learn)
 
@@ -210,11 +272,18 @@ def holds(pet, said):
     for one, other in combinations(said.token, 2):
         if spaces[one] == spaces[other]:
             assert (homes[one] == homes[other]) == (said.token[one] == said.token[other])
+    for name, tokens in said.barred.items():
+        own = [other for other in said.token if said.token[other] in tokens and spaces[other] == spaces[name]]
+        assert all(homes[other] != homes[name] for other in own), f"{name} is where it does not belong"
     shown = {cluster["id"]: cluster for cluster in pet.clusters}
     for name, key in homes.items():
         cluster = pet.album.clusters[key]
         if not cluster.shown:
             assert name not in said.token
+            continue
+        veiled = said.veiled.get(said.known([other for other, its in homes.items() if its == key]), (0, False))[1]
+        assert (cluster_id("pet_123", cluster.number) not in shown) == veiled
+        if veiled:
             continue
         seen = shown[cluster_id("pet_123", cluster.number)]
         pinned = [other for other in said.pins if homes[other] == key]

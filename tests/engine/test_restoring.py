@@ -4,7 +4,7 @@ import pytest
 
 from sploot_clusterd.engine import JobStatus, NeedsSnapshotError, Params, decode_album, new_album
 from sploot_clusterd.engine.rows import decode_row
-from sploot_clusterd.model import Apart, Merge, Move, Rename, SetHero
+from sploot_clusterd.model import Apart, Hide, Merge, Move, Rename, SetHero, Undo, Unhide
 from sploot_clusterd.snapshot import Restore, Snapshot
 from tests.engine.pet import Pet, direction, insight, job, photos
 
@@ -68,10 +68,27 @@ def test_corrections_of_then_hold_and_those_since_are_undone(pet: Pet):
     pet.apply(back(5, pet, name))
 
     assert pet.clusters == before
-    assert len(pet.album.apart) == 1
+    assert [len(word.pairs) for word in pet.album.words] == [1]
     pet.apply(job(6, *photos({0: 9, 1: 9})), job(7, force=True))
     assert pet.cluster_of("g0-8") != pet.cluster_of("g1-8")
     assert {each["id"]: each["label"] for each in pet.clusters}[first] == "Mine"
+
+
+def test_what_was_hidden_then_is_hidden_again_and_what_was_hidden_since_is_shown(pet: Pet):
+    first, second, _ = sorted(pet.members())
+    pet.apply(job(2, corrections=[Hide(image_ids=["g0-0"])]))
+    name, before = pet.snapshot(), pet.clusters
+    pet.apply(job(3, insight("new", direction(1, 0.3, 60))))
+    pet.apply(job(4, corrections=[Unhide(image_ids=["g0-0"]), Hide(image_ids=["g1-0", "new"]), Hide(cluster=second)]))
+
+    pet.apply(back(5, pet, name))
+
+    assert pet.clusters[:1] == before[:1]
+    assert {*pet.album.hidden} == {"g0-0"}
+    assert pet.cluster_of("g1-0") == pet.cluster_of("new") == second
+    (outcome,) = pet.apply(job(6, corrections=[Undo(job(2).job_id)])).outcomes
+    assert outcome.status is JobStatus.APPLIED
+    assert pet.cluster_of("g0-0") == first
 
 
 def test_a_correction_that_was_accepted_before_it_and_comes_late_is_stale(pet: Pet):

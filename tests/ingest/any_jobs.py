@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sploot_clusterd.model import OPS
+from sploot_clusterd.correcting import OPS
 
 PET = "ann"
 NAMES = [f"img-{n}" for n in range(8)]
@@ -31,7 +31,11 @@ def corrections(draw):
             what = {"clusters": draw(st.lists(clusters, min_size=2, max_size=3))}
         case "apart":
             what = {"clusters": draw(st.lists(clusters, min_size=2, max_size=2, unique=True))}
-        case "split" | "stay":
+        case "hide" | "unhide":
+            what = draw(st.sampled_from([{"cluster": draw(clusters)}, {"image_ids": some}]))
+        case "undo":
+            what = {"job_id": f"job-{draw(st.integers(0, 6))}"}
+        case "split" | "stay" | "not_here":
             what = {"cluster": draw(clusters), "image_ids": some}
         case "move":
             what = {"image_ids": some, "to": draw(clusters)}

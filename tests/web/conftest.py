@@ -11,13 +11,14 @@ import pytest
 import uvloop
 
 from sploot_clusterd import wire
-from sploot_clusterd.config import LimitsSettings, Settings
+from sploot_clusterd.config import LimitsSettings, Settings, UiSettings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
+from sploot_clusterd.ui import Page
 from sploot_clusterd.web import Auditor, Behind, HttpServer, build_app
-from tests.web.service import TOKEN, VIEW, FakeStore, Serve, Service, tokens
+from tests.web.service import TOKEN, VIEW, FakeFleet, FakeStore, Serve, Service, tokens
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -33,21 +34,29 @@ async def serve() -> AsyncIterator[Serve]:
     running: list[Service] = []
 
     async def start(
-        store: Any = None, shutdown_timeout: float = 1.0, *, feeds: bool = True, keeps: bool = True, **http: Any
+        store: Any = None,
+        shutdown_timeout: float = 1.0,
+        *,
+        feeds: bool = True,
+        keeps: bool = True,
+        image_url: str | None = None,
+        **http: Any,
     ) -> Service:
-        settings = Settings()
-        settings = replace(settings, http=replace(settings.http, **{"port": 0, **http}))
+        http = {"port": 0, "ui": False, **http}
+        settings = replace(Settings(), ui=UiSettings(image_url))
+        settings = replace(settings, http=replace(settings.http, **http))
         store = store or FakeStore(views={"pet_123": VIEW})
         fake = store if isinstance(store, FakeStore) else FakeStore()
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         auditor = Auditor(fake)
         app = build_app(
-            Behind(store, *[fake] * 7, auditor, fake if feeds else None, fake if keeps else None),
+            Behind(store, *[fake] * 7, auditor, fake, fake if feeds else None, fake if keeps else None),
             live,
             settings,
             metrics,
             health,
             in_flight=in_flight,
+            page=Page(live, settings, FakeFleet()) if settings.serves_page else None,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from msgspec import Struct, structs
 
 from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Event, Events
@@ -19,7 +20,7 @@ from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
-from sploot_clusterd.web import Auditor, HttpServer, Tokens
+from sploot_clusterd.web import Auditor, HttpServer, Tokens, contract
 from sploot_clusterd.web.route import PARAMETER, Route
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.raw_corpus import TOKEN
@@ -172,6 +173,19 @@ class FakeStore:
             raise BadJobError("invalid", "after: expected what an answer had for `next`")
         return [Found("pet", name)] if name in self.views else [], "" if after else "keys-0-7"
 
+    async def said(self, pet_id: str) -> bytes | None:
+        return await self._looked(pet_id, contract.SAID)
+
+    async def hidden(self, pet_id: str) -> bytes | None:
+        return await self._looked(pet_id, contract.HIDDEN)
+
+    async def why(self, pet_id: str, image_id: str) -> bytes | None:
+        return await self._looked(pet_id, structs.replace(contract.WHY, image_id=image_id))
+
+    async def _looked(self, pet_id: str, found: Struct) -> bytes | None:
+        self._fail()
+        return msgspec.json.encode(found) if pet_id in self.views else None
+
     async def read(self, partition: int, place: str, most: int) -> Events:
         """Its events are those of partition 1."""
         self._fail()
@@ -260,6 +274,13 @@ class FakeStore:
     def _fail(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class FakeFleet:
+    """One that nobody tells of."""
+
+    def told(self, *, fine: bool) -> Mapping[str, object]:
+        return {"at": 5.0, "processes": [], "points": [], "fine": fine}
 
 
 @dataclass(frozen=True)

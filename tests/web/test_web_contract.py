@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 from aiohttp import ClientSession
 
+from sploot_clusterd.correcting import OPS
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, SUGGESTED, TOKEN, VIEW, Service, body_for, raw
@@ -197,8 +198,14 @@ async def test_corrections_of_a_pet_without_an_album_are_a_404(client: ClientSes
 @pytest.mark.parametrize(
     ("correction", "detail"),
     [
-        ({}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
-        ({"op": "undo"}, "corrections[0].op: expected merge, split, move, rename, set_hero, apart or stay"),
+        (
+            {},
+            f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo",
+        ),
+        (
+            {"op": "redo"},
+            f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo",
+        ),
         (
             {"op": "merge", "clusters": ["pet_123-cluster-0"]},
             "corrections[0].clusters: expected `array` of length >= 2",

@@ -161,7 +161,15 @@ def test_every_example_is_valid(document: dict[str, Any]):
     decode_corrections("pet_123", msgspec.json.encode(contract.CORRECTIONS), LimitsSettings())
 
 
-BEYOND_A_SCHEMA = {"all zeros", "captured_at", "number out of range", "a cluster's id is", "in all", "two different"}
+BEYOND_A_SCHEMA = {
+    "all zeros",
+    "captured_at",
+    "number out of range",
+    "a cluster's id is",
+    "in all",
+    "two different",
+    "either cluster",
+}
 """What is checked of a vector's numbers, times, which clusters are corrected; beside all that is in a packed vector."""
 
 

@@ -143,13 +143,16 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
     return cases
 
 
+_OPS = ".op: expected merge, split, move, rename, set_hero, apart, stay, hide, unhide, not_here or undo"
+
+
 def _wrong_corrections() -> list[tuple[str, bytes, str]]:
     rename = {"op": "rename", "cluster": "pet-cluster-0", "label": "x"}
     split = {"op": "split", "cluster": "pet-cluster-0", "image_ids": ["i"]}
     wrong: dict[str, tuple[object, str]] = {
         "no object": (3, ""),
-        "no op": ({"cluster": "pet-cluster-0"}, ".op: expected merge, split, move, rename, set_hero, apart or stay"),
-        "unknown op": ({**rename, "op": "undo"}, ".op: expected merge, split, move, rename, set_hero, apart or stay"),
+        "no op": ({"cluster": "pet-cluster-0"}, _OPS),
+        "unknown op": ({**rename, "op": "redo"}, _OPS),
         "op no text": ({**rename, "op": 1}, ".op"),
         "no label": ({"op": "rename", "cluster": "pet-cluster-0"}, ".label: this field is required"),
         "empty label": ({**rename, "label": ""}, ".label"),
@@ -163,6 +166,18 @@ def _wrong_corrections() -> list[tuple[str, bytes, str]]:
         "cluster of another pet": ({**rename, "cluster": "cat-cluster-1"}, ": a cluster's id is pet-cluster-<number>"),
         "cluster of a longer pet": ({**rename, "cluster": "pet-cluster-1-cluster-1"}, ": a cluster's id is"),
         "one to merge": ({"op": "merge", "clusters": ["pet-cluster-0"]}, ".clusters"),
+        "nothing to hide": ({"op": "hide"}, ": expected either cluster or image_ids"),
+        "both to hide": (
+            {"op": "hide", "cluster": "pet-cluster-0", "image_ids": ["a"]},
+            ": expected either cluster or image_ids",
+        ),
+        "no images to hide": ({"op": "hide", "image_ids": []}, ".image_ids"),
+        "nothing to show again": ({"op": "unhide"}, ": expected either cluster or image_ids"),
+        "another pet's cluster to hide": ({"op": "hide", "cluster": "other-cluster-0"}, ": a cluster's id is"),
+        "no cluster to be kept from": ({"op": "not_here", "image_ids": ["a"]}, ".cluster"),
+        "no image to be kept from one": ({"op": "not_here", "cluster": "pet-cluster-0", "image_ids": []}, ".image_ids"),
+        "no job to take back": ({"op": "undo"}, ".job_id"),
+        "a long job to take back": ({"op": "undo", "job_id": "x" * 200}, ".job_id: an id has at most"),
         "one to keep apart": ({"op": "apart", "clusters": ["pet-cluster-0"]}, ".clusters"),
         "three to keep apart": ({"op": "apart", "clusters": [f"pet-cluster-{n}" for n in range(3)]}, ".clusters"),
         "one twice to keep apart": ({"op": "apart", "clusters": ["pet-cluster-0"] * 2}, ".clusters: expected two"),

@@ -49,7 +49,7 @@ IN_PAYLOAD = {
 }
 CORRECTIONS = {
     "": ("?", OBJECT),
-    ".op": ('{"op": ?}', "merge, split, move, rename, set_hero, apart or stay"),
+    ".op": ('{"op": ?}', "merge, split, move, rename, set_hero, apart, stay, hide, unhide, not_here or undo"),
     ".cluster": ('{"op": "rename", "label": "x", "cluster": ?}', CLUSTER),
     ".label": ('{"op": "rename", "cluster": "pet-cluster-0", "label": ?}', f"{TEXT}|printable"),
     ".clusters": ('{"op": "merge", "clusters": ?}', LIST),

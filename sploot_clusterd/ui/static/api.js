@@ -1,0 +1,63 @@
+// What the page asks of the daemon: relative to where it was served, whatever path a proxy shows it under.
+
+const BASE = new URL("../", import.meta.url);
+const PAGE = { "X-Clusterd-Page": "1" };
+
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+// JSON of an answer. Throws Refused; where the session has ended the page is told as well.
+export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
+  const sent = { method, signal, cache: "no-store", headers: { ...PAGE, ...headers } };
+  if (body !== undefined) {
+    sent.body = JSON.stringify(body);
+    sent.headers["Content-Type"] = "application/json";
+  }
+  const answer = await fetch(new URL(path, BASE), sent).catch((error) => {
+    throw error.name === "AbortError" ? error : new Refused(0, error.message);
+  });
+  const read = await answer.json().catch(() => ({}));
+  if (answer.ok) return read;
+  if (answer.status === 401 && path !== "session") document.dispatchEvent(new Event("session-ended"));
+  throw new Refused(answer.status, read.detail ?? answer.statusText);
+}
+
+export const session = {
+  read: () => ask("session"),
+  open: (token) => ask("session", { method: "POST", headers: { "X-Internal-Token": token } }),
+  close: () => ask("session", { method: "DELETE" }),
+};
+
+const id = encodeURIComponent;
+const pet = (petId) => `internal/pets/${id(petId)}`;
+
+export const view = (petId, signal) => ask(`${pet(petId)}/clusters`, { signal });
+export const jobs = (petId, signal) => ask(`${pet(petId)}/jobs?limit=20`, { signal });
+export const job = (petId, jobId) => ask(`${pet(petId)}/jobs/${id(jobId)}`);
+export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggestions?limit=${limit}`, { signal });
+export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal });
+export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
+export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
+export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
+export const fleet = (span, signal) => ask(`internal/fleet?span=${span}`, { signal });
+export const pause = (reason, until) => ask("internal/pause", { method: "POST", body: { reason, until } });
+export const resume = () => ask("internal/resume", { method: "POST" });
+export const correct = (petId, body) => ask(`${pet(petId)}/corrections`, { method: "POST", body });
+export const erase = (petId) => ask(pet(petId), { method: "DELETE" });
+
+// All images of a cluster in one of the orders, a page at a time.
+export async function* members(petId, clusterId, order, limit, signal) {
+  let after = "";
+  while (after !== null) {
+    const page = await ask(
+      `${pet(petId)}/clusters/${id(clusterId)}/images?order=${order}&limit=${limit}&after=${id(after)}`,
+      { signal },
+    );
+    yield page;
+    after = page.next;
+  }
+}

@@ -1,0 +1,107 @@
+// All photos of one cluster, those in doubt first; a click takes one.
+
+import { members, view } from "./api.js";
+import { MOST_IMAGES, askMove, askSplit, nameOf, send, undoByKey } from "./corrections.js";
+import { busy, button, el, toast } from "./dom.js";
+import { Cells } from "./cells.js";
+import { toPet } from "./pets.js";
+import { T } from "./texts.js";
+import { showWhy } from "./why.js";
+import { watch } from "./watch.js";
+
+const UNCLUSTERED = "unclustered";
+const PAGE = 500;
+let order = "doubt";
+
+export async function showCluster(main, context, petId, clusterId) {
+  const seen = await view(petId, context.signal);
+  const cluster = clusterId === UNCLUSTERED ? loose(seen) : seen.clusters.find((each) => each.id === clusterId);
+  const back = el("a", { href: toPet(petId) }, `← ${T.pet.back}`);
+  if (!cluster) return main.replaceChildren(el("p", {}, back), el("p", {}, T.cluster.gone));
+  document.title = `${nameOf(cluster)} · ${petId}`;
+  const actions = el("div", { class: "actions", hidden: true, role: "region", "aria-live": "polite" });
+  const status = el("span", { class: "quiet", role: "status" });
+  const may = context.may("correct") && !cluster.provisional;
+  const cells = new Cells(cluster, may ? () => fillActions(actions, context, seen, cluster, cells) : null, context.signal);
+  const load = () => fill(cells, cluster, petId, status, context.signal);
+  const changed = el("div", { class: "changed", role: "status" });
+  const bar = el("div", { class: "row" }, ...(clusterId === UNCLUSTERED ? [] : orderBy(load)), status);
+  if (may) bar.append(button(T.cluster.all, () => cells.take(true)), el("span", { class: "quiet" }, T.cluster.pick));
+  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, cells.list, actions);
+  watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
+  undoByKey(context, seen);
+  await load();
+}
+
+// Photos in no cluster, as if they were one.
+function loose(seen) {
+  const shown = seen.unclustered.map((image_id) => ({ image_id, fit: null, quality_score: null, captured_at: null }));
+  return { id: UNCLUSTERED, label: T.pet.unclustered, size: shown.length, hero_image_id: null, provisional: false, shown };
+}
+
+function orderBy(load) {
+  const by = el(
+    "select",
+    { id: "order", on: { change: () => ((order = by.value), load()) } },
+    Object.entries(T.cluster.orders).map(([value, label]) => el("option", { value, selected: value === order }, label)),
+  );
+  return [el("label", { for: "order" }, T.cluster.by), by];
+}
+
+function heading(context, seen, cluster, may) {
+  const title = el("h1", {}, el("bdi", {}, nameOf(cluster)));
+  const about = el("p", { class: "quiet" }, `${T.photos(cluster.size)} · `, el("code", {}, cluster.id));
+  if (!may || cluster.id === UNCLUSTERED) return [title, about];
+  const name = el("input", { id: "name", value: cluster.label, maxlength: 128, required: true });
+  const go = el("button", { type: "submit" }, T.cluster.rename);
+  const form = el("form", { class: "row" }, el("label", { for: "name" }, T.cluster.name), name, go);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const asked = [{ op: "rename", cluster: cluster.id, label: name.value }];
+    await busy(go, () => send(context, seen, asked));
+  });
+  return [title, about, form];
+}
+
+async function fill(cells, cluster, petId, status, signal) {
+  cells.empty();
+  if (cluster.shown) {
+    cells.add(cluster.shown, cluster.size);
+    status.textContent = T.cluster.loaded(cluster.size, cluster.size);
+    return;
+  }
+  const of = order;
+  const all = [];
+  for await (const page of members(petId, cluster.id, of === "doubt" ? "fit" : of, PAGE, signal)) {
+    if (of !== order) return; // another order was chosen meanwhile
+    if (of === "doubt") all.push(...page.images);
+    else cells.add(page.images, page.size);
+    status.textContent = T.cluster.loaded(all.length || cells.count, page.size);
+  }
+  if (of === "doubt") cells.add(all.reverse(), all.length);
+}
+
+function fillActions(actions, context, seen, cluster, cells) {
+  const taken = cells.taken;
+  const n = taken.length;
+  const act = (ask) => async (event) => {
+    if (n > MOST_IMAGES) return toast(T.change.tooMany(MOST_IMAGES));
+    const asked = await ask();
+    if (asked) await busy(event.target, () => send(context, seen, asked));
+  };
+  const stay = () => [{ op: "stay", cluster: cluster.id, image_ids: taken }];
+  const hero = () => [{ op: "set_hero", cluster: cluster.id, image_id: taken[0] }];
+  const notHere = () => [{ op: "not_here", cluster: cluster.id, image_ids: taken }];
+  const hide = () => [{ op: "hide", image_ids: taken }];
+  actions.hidden = n === 0;
+  actions.replaceChildren(el("span", {}, T.cluster.selected(n, cluster.size)));
+  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken)), { class: "primary" }));
+  if (seen.clusters.some((each) => each.id !== cluster.id && !each.provisional)) {
+    actions.append(button(T.change.move(n), act(() => askMove(cluster, taken, seen.clusters))));
+  }
+  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.stay(n), act(stay)), button(T.change.notHere(n), act(notHere)));
+  actions.append(button(T.change.hide(n), act(hide)));
+  if (n === 1 && cluster.id !== UNCLUSTERED) actions.append(button(T.change.hero, act(hero)));
+  if (n === 1) actions.append(button(T.why.ask, () => showWhy(seen, taken[0], context.signal)));
+  actions.append(button(T.cluster.clear, () => cells.take(false)));
+}

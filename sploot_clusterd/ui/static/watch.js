@@ -1,0 +1,17 @@
+// Tells when a view is not the latest any more. Nothing moves by itself: selection, place and focus stay the person's.
+
+import { view } from "./api.js";
+
+const EVERY_MS = 5000;
+
+export function watch(seen, signal, changed) {
+  let known = seen.version;
+  const timer = setInterval(async () => {
+    if (document.hidden) return;
+    const now = await view(seen.pet_id, signal).catch(() => null);
+    if (now === null || now.version === known) return;
+    known = now.version;
+    changed(known);
+  }, EVERY_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}

@@ -1,0 +1,70 @@
+"""Heartbeats over a real Redis: told, seen, forgotten; and what is no heartbeat."""
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from sploot_clusterd.config import Settings
+from sploot_clusterd.fleet.heartbeat import Heartbeat
+from sploot_clusterd.fleet.watcher import FleetWatcher
+from sploot_clusterd.health import Health
+from sploot_clusterd.metrics import Metrics
+from tests.support.stores import opened
+from tests.support.waiting import eventually
+
+KEY = "ns:fleet"
+
+
+async def test_a_process_is_seen_while_it_lives_and_gone_when_it_leaves(redis: Redis, redis_url: str):
+    async with opened(redis_url) as store:
+        metrics, health, stopping = Metrics(), Health(60), asyncio.Event()
+        health.set_fault("x", "a reason")
+        metrics.jobs_processed.labels("success").inc(3)
+        watcher = FleetWatcher(store.beats, metrics, asyncio.Event())
+        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), metrics, health, stopping).run())
+        looks = asyncio.create_task(watcher.run())
+
+        async def seen() -> bool:
+            await watcher.look()
+            return bool(watcher.told(fine=True)["processes"])
+
+        await eventually(seen, what="the process to be seen")
+        (process,) = watcher.told(fine=True)["processes"]  # type: ignore[misc]
+        assert (process.reasons, process.warnings, process.consumers) == (["a reason"], [], Settings().stream.consumers)
+        assert 0 < await redis.ttl(KEY) <= 60
+
+        stopping.set()
+        await heart
+        assert await redis.hgetall(KEY) == {}
+        await watcher.look()
+        assert watcher.told(fine=True)["processes"] == []
+        looks.cancel()
+
+
+async def test_what_is_silent_or_no_heartbeat_is_forgotten(redis: Redis, redis_url: str):
+    async with opened(redis_url) as store:
+        metrics, stopping = Metrics(), asyncio.Event()
+        watcher = FleetWatcher(store.beats, metrics, asyncio.Event())
+        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), metrics, Health(60), stopping).run())
+        await eventually(lambda: redis.hlen(KEY), what="a heartbeat")
+        (told,) = (await redis.hgetall(KEY)).values()
+        at = told.split(b'"at":')[1].split(b",")[0]
+        await redis.hset(KEY, mapping={"old-0": told.replace(at, b"5.0"), "odd-0": b"{", b"\xff": b"[]"})
+        await watcher.look()
+        assert len(watcher.told(fine=True)["processes"]) == 1  # type: ignore[arg-type]
+        assert await redis.hlen(KEY) <= 2, "all but a name that is no UTF-8"
+        stopping.set()
+        await heart
+
+
+async def test_another_type_under_the_key_ends_nothing(redis: Redis, redis_url: str):
+    await redis.set(KEY, "x")
+    async with opened(redis_url) as store:
+        stopping = asyncio.Event()
+        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), Metrics(), Health(60), stopping).run())
+        watcher = FleetWatcher(store.beats, Metrics(), stopping)
+        looks = asyncio.create_task(watcher.run())
+        await asyncio.sleep(0.1)
+        stopping.set()
+        await asyncio.gather(heart, looks)
+        assert watcher.told(fine=False)["processes"] == []

@@ -1,0 +1,202 @@
+"""Each correction from the click to its effect, and back."""
+
+import re
+
+from playwright.async_api import Page, expect
+
+from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.ui.conftest import LogIn
+
+FIRST, SECOND = "rex-cluster-0", "rex-cluster-1"
+
+
+def card(page: Page, cluster: str):
+    return page.locator(f'[data-cluster="{cluster}"]')
+
+
+async def select(page: Page, *clusters: str) -> None:
+    for each in clusters:
+        await card(page, each).get_by_role("checkbox").check()
+
+
+async def take(page: Page, n: int) -> None:
+    """The first n photos, all between by one click."""
+    cells = page.locator(".cells button.cell")
+    await cells.nth(0).click()
+    if n > 1:
+        await cells.nth(n - 1).click(modifiers=["Shift"])
+
+
+async def told(page: Page, text: str) -> None:
+    await expect(page.locator(".toast", has_text=text)).to_be_visible()
+
+
+async def test_clusters_are_merged_with_the_name_and_hero_that_were_chosen_and_come_back(log_in: LogIn, api: Api):
+    before = await api.view("rex")
+    assert before
+    page = await log_in("#/pet/rex")
+    await select(page, FIRST, SECOND)
+    await expect(page.locator(".actions")).to_contain_text("2 clusters selected, 54 photos")
+    await page.get_by_role("button", name="Merge 2 …").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"They become one, under the id {FIRST}")
+    await dialog.get_by_label("Its name").select_option("At the beach")
+    hero = await dialog.get_by_label("Its hero").locator("option").last.get_attribute("value")
+    await dialog.get_by_label("Its hero").select_option(hero)
+    await dialog.get_by_role("button", name="Merge").click()
+    await told(page, "Merged.")
+    await expect(card(page, SECOND)).to_have_count(0)
+    after = await api.view("rex")
+    assert after
+    merged = after["clusters"][0]
+    assert (merged["id"], merged["label"], merged["size"], merged["hero_image_id"]) == (FIRST, "At the beach", 54, hero)
+    await expect(card(page, FIRST)).to_contain_text("Corrected")
+
+    await page.locator(".toast").get_by_role("button", name="Undo").click()
+    await told(page, "Taken back.")
+    await expect(card(page, SECOND)).to_have_count(1)
+    again = await api.view("rex")
+    assert again
+    assert [(each["id"], each["label"], each["size"]) for each in again["clusters"]] == [
+        (each["id"], each["label"], each["size"]) for each in before["clusters"]
+    ]
+
+
+async def test_photos_are_split_off_moved_kept_and_put_out(log_in: LogIn, api: Api):
+    page = await log_in("#/pet/rex")
+    await card(page, FIRST).get_by_role("link").click()
+    await expect(page.locator(".cells .cell")).to_have_count(35)
+    await take(page, 12)
+    await page.get_by_role("button", name="Split 12 of 35 …").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("12 photos leave “Portraits”")
+    await page.get_by_role("button", name="Split", exact=True).click()
+    await told(page, "Split.")
+    await expect(page.locator(".cells .cell")).to_have_count(23)
+
+    await take(page, 2)
+    await page.get_by_role("button", name="Move 2 …").click()
+    await page.get_by_role("dialog").get_by_label("To").select_option(SECOND)
+    await page.get_by_role("button", name="Move", exact=True).click()
+    await told(page, "Moved.")
+    await expect(page.locator(".cells .cell")).to_have_count(21)
+
+    await take(page, 1)
+    await page.get_by_role("button", name="Make it the hero").click()
+    await told(page, "The hero is chosen.")
+    await expect(page.locator(".cells .cell").first).to_contain_text("Hero")
+    await page.get_by_label("Name").fill("Our <b>best</b> & שלום")
+    await page.get_by_role("button", name="Rename").click()
+    await told(page, "Renamed.")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Our <b>best</b> & שלום")
+    await take(page, 3)
+    await page.get_by_role("button", name="Right here: 3").click()
+    await told(page, "That is kept.")
+
+    view = await api.view("rex")
+    assert view
+    found = {each["id"]: each for each in view["clusters"]}
+    assert (found[FIRST]["size"], found[FIRST]["label"]) == (21, "Our <b>best</b> & שלום")
+    assert found[SECOND]["size"] == 21
+
+
+async def test_what_is_hidden_is_gone_and_comes_back_from_its_drawer(log_in: LogIn):
+    page = await log_in("#/pet/rex")
+    await select(page, SECOND)
+    await page.get_by_role("button", name="Hide 1").click()
+    await told(page, "Hidden.")
+    await expect(card(page, SECOND)).to_have_count(0)
+    await page.locator("summary", has_text="Hidden").click()
+    await expect(page.locator("details[open]")).to_contain_text("At the beach · 19 photos")
+    await page.get_by_role("button", name="Show again").click()
+    await expect(card(page, SECOND)).to_have_count(1)
+
+
+async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(log_in: LogIn):
+    page = await log_in("#/pet/rex", "a-token-that-corrects")
+    await card(page, FIRST).get_by_role("link").click()
+    await page.get_by_label("Name").fill("One")
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("One")
+    await page.get_by_role("heading", level=1).click()
+    await page.keyboard.press("Control+z")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Portraits")
+
+    await take(page, 2)
+    await page.get_by_role("button", name="Not here: 2").click()
+    await told(page, "They are not here any more.")
+    await page.get_by_role("link", name="← All clusters").click()
+    await page.locator("summary", has_text="What users said").click()
+    said = page.locator("details[open] li").first
+    await expect(said).to_contain_text(re.compile(r"not here.*by desk"))
+    await said.get_by_role("button", name="Undo").click()
+    await told(page, "Taken back.")
+    await expect(card(page, FIRST)).not_to_contain_text("Corrected")
+
+
+async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, api: Api, fleet: Fleet):
+    page = await log_in("#/pet/rex")
+    await card(page, SECOND).get_by_role("link").click()
+    await expect(page.locator(".cells .cell")).to_have_count(19)
+    await take(page, 1)
+    image = await page.locator(".cells .cell").first.get_attribute("title")
+    version = (await api.view("rex") or {})["version"]
+    await api.submit({"pet_id": "rex", "payload": {"removed_image_ids": [image]}})
+    await api.seen("rex", version=version + 1)
+    await expect(page.locator(".changed")).to_contain_text("The clusters have changed", timeout=15_000)
+    await expect(page.locator(".cells .cell[aria-pressed=true]")).to_have_count(1), "what was taken stays so"
+
+    await page.get_by_role("button", name="Split 1 of 19 …").click()
+    await page.get_by_role("button", name="Split", exact=True).click()
+    await told(page, "Nothing was changed: the clusters had moved on")
+    await told(page, "1 photo went")
+    await expect(page.locator(".cells .cell")).to_have_count(18)
+
+
+async def test_why_a_photo_is_where_it_is(log_in: LogIn):
+    page = await log_in("#/pet/rex")
+    await card(page, FIRST).get_by_role("link").click()
+    await take(page, 1)
+    await page.get_by_role("button", name="Why here?").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("row").nth(1)).to_contain_text("Portraits where it is")
+    await expect(dialog).to_contain_text("As a hero it has")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+
+
+async def test_a_round_of_questions_is_looked_over_and_sent(log_in: LogIn, api: Api):
+    page = await log_in("#/pet/rex")
+    await page.get_by_role("link", name="Questions").click()
+    await expect(page.get_by_role("heading", level=2)).to_contain_text("Do these belong to")
+    await expect(page.get_by_text("4 questions left in this round")).to_be_visible()
+    await page.locator(".cell.out").first.click()
+    await page.get_by_role("button", name="1 photo not").click()
+    await page.keyboard.press("y")
+    await expect(page.get_by_text("2 questions left in this round")).to_be_visible()
+    await page.keyboard.press("u")
+    await expect(page.get_by_text("3 questions left in this round")).to_be_visible()
+    await page.keyboard.press("s")
+    await page.keyboard.press("s")
+    await page.keyboard.press("s")
+    await expect(page.get_by_role("heading", name="What you said")).to_be_visible()
+    await expect(page.locator("main li")).to_have_text(
+        ["8 photos belong to “Portraits”", "1 photo do not belong to “Portraits”"]
+    )
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_text("There is nothing to ask")).to_be_visible(), "the others were skipped"
+    asked = (await api.ask("GET", "/internal/pets/rex/suggestions?limit=20"))[1]
+    assert isinstance(asked, dict)
+    assert "rex_odd1" not in {each.get("image_id") for each in asked["suggestions"]}
+
+
+async def test_a_pet_is_erased_by_who_types_its_id(log_in: LogIn, api: Api):
+    page = await log_in("#/pet/rex")
+    await page.get_by_role("button", name="Erase …").click()
+    await page.get_by_label("Type the pet's id").fill("rexx")
+    await page.get_by_role("button", name="Erase for ever").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.get_by_label("Type the pet's id").fill("rex")
+    await page.get_by_role("button", name="Erase for ever").click()
+    await told(page, "rex is erased.")
+    assert await api.view("rex") is None

@@ -1,0 +1,51 @@
+"""The pipeline's screen: live figures under load, pause and resume."""
+
+import asyncio
+import re
+
+from playwright.async_api import expect
+
+from tests.faults.fleet import Fleet
+from tests.support.api import Api
+from tests.ui.conftest import PICTURES, LogIn
+from tests.ui.pets import job_of, rex
+
+
+async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
+    log_in: LogIn, fleet: Fleet, api: Api, keep_pictures: bool
+):
+    another = fleet.add_daemon({"HTTP_ENABLED": "false"})
+    await another.start()
+    page = await log_in("#/fleet")
+    await expect(page.get_by_role("row")).to_have_count(3, timeout=20_000)
+    await expect(page.get_by_role("row").nth(1)).to_contain_text(re.compile(r"-0.*ready"))
+    jobs = page.locator("figure", has_text="Jobs a second")
+
+    async def load() -> None:
+        for n in range(4000):
+            await api.submit(job_of(f"pet_{n % 50}", rex((2,))[:1]))
+
+    loading = asyncio.create_task(load())
+    await expect(jobs.locator("b")).to_have_text(re.compile(r"[1-9][\d,.]* · "), timeout=20_000)
+    await expect(page.locator("figure", has_text="A job takes").locator("b")).to_have_text(re.compile(r"[\d,.]+ ms"))
+    await expect(jobs.locator("path").first).to_have_attribute("d", re.compile(r"^M.*L"), timeout=20_000)
+    if keep_pictures:
+        await page.screenshot(path=PICTURES / "pipeline.png", animations="disabled")
+    loading.cancel()
+
+    await page.get_by_role("button", name="Pause …").click()
+    await page.get_by_label("Why, for the others").fill("a trial")
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    await expect(page.get_by_text("The fleet is paused until")).to_contain_text("a trial", timeout=20_000)
+    await api.submit(job_of("late", rex((2,))))
+    await expect(page.locator("figure", has_text="Jobs that wait").locator("b")).not_to_have_text("0", timeout=20_000)
+    assert await api.view("late") is None
+    await page.get_by_role("button", name="Resume").click()
+    await api.seen("late")
+    await expect(page.get_by_text("The fleet is paused until")).to_have_count(0, timeout=20_000)
+
+
+async def test_who_may_not_operate_has_no_way_there(log_in: LogIn):
+    page = await log_in("#/fleet", "a-token-that-reads")
+    await expect(page.locator("main")).to_contain_text("it lacks the scope operate")
+    assert await page.get_by_role("link", name="Pipeline").count() == 0
