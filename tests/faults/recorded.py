@@ -24,8 +24,10 @@ async def albums(fleet: Fleet) -> dict[str, str]:
 
 
 def latest(database: Database) -> dict[str, str]:
+    """Token by pet, of those of which nothing is missing."""
+    asked = select(pet_latest.c.pet_id, pet_latest.c.token).where(pet_latest.c.complete)
     with database.read() as connection:
-        return dict(map(tuple, connection.execute(select(pet_latest.c.pet_id, pet_latest.c.token))))
+        return dict(map(tuple, connection.execute(asked)))
 
 
 async def history_breaches(fleet: Fleet, database: Database) -> list[str]:

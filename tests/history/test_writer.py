@@ -17,6 +17,7 @@ from sploot_clusterd.history.partition_writer import PartitionWriter, Parts
 from sploot_clusterd.history.schema import (
     OF_A_PET,
     cluster_jobs,
+    cluster_members,
     newest_snapshots,
     pet_clusters,
     refused_events,
@@ -119,6 +120,26 @@ async def test_history_follows(writing: Writing, side: Side):
     assert jobs == {**{f"pet-job-{n}": "applied" for n in range(7)}, "pet-job-bad": "dead"}
     assert side.count("history_events_total", outcome="written") == 8
     assert side.count("history_gaps_total") == 0
+
+
+async def test_images_that_are_not_listed_are_known_from_the_album(writing: Writing, side: Side):
+    images = [image(f"img-{n}", 1.0, 0.001 * n)["images"][0] for n in range(30)]
+    await side.add(payload={"images": images})
+    await side.run()
+    await writing.settle()
+    await check(writing)
+    ((cluster, _),) = {(each, "") for each, _ in members(writing.database, "pet")}
+    hidden = rows(writing.database, cluster_members, pet_id="pet", live=True, shown=False)
+    listed = {image_id for _, image_id in members(writing.database, "pet")}
+    assert {row.image_id for row in hidden} == {f"img-{n}" for n in range(30)} - listed
+    assert {(row.cluster_id, row.until_version) for row in hidden} == {(cluster, None)}
+
+    await side.add(payload={"removed_image_ids": sorted(listed)[:20]})
+    await side.run()
+    await writing.settle()
+    await check(writing)
+    hidden = rows(writing.database, cluster_members, pet_id="pet", live=True, shown=False)
+    assert {row.until_version for row in hidden} == {2}
 
 
 async def test_a_new_database_gets_what_was_before_it(writing: Writing, side: Side):
