@@ -106,6 +106,13 @@ def _config(args: argparse.Namespace) -> int:
         from sploot_clusterd.insights.adapters import open_source
 
         open_source(settings.insights)
+    if settings.history.url:
+        from sploot_clusterd import history
+
+        history.require_extra()
+        from sploot_clusterd.history.database import Database
+
+        Database.open(settings.history).close()
     for warning in settings.warnings:
         stdio.say(f"warning: {warning}")
     print("\n".join(lines(settings)))

@@ -21,7 +21,7 @@ PUBLIC = {"_asdict", "_exit", "_fields", "_make", "_replace"}
 def modules() -> Iterator[str]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        if parts[-1] != "__main__":
+        if parts[-1] not in {"__main__", "env"}:  # env is run by Alembic alone
             yield ".".join(parts).removesuffix(".__init__")
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from sploot_clusterd.errors import ConfigError
 
-_PACKAGES: Final = ("sqlalchemy", "alembic", "psycopg")
+_PACKAGES: Final = {"sqlalchemy": "'sqlalchemy>=2.1,<2.2'", "alembic": "alembic", "psycopg": "'psycopg[binary]'"}
+"""Modules, and what brings them."""
 
 
 def missing() -> list[str]:
@@ -19,6 +20,5 @@ def missing() -> list[str]:
 def require_extra() -> None:
     """Raises ConfigError if what history needs is not installed."""
     if names := missing():
-        raise ConfigError(
-            f"history needs what is not installed, {' and '.join(names)}: pip install 'sploot-clusterd[history]'"
-        )
+        packages = " ".join(_PACKAGES[name] for name in names)
+        raise ConfigError(f"history needs {' and '.join(names)}: pip install {packages}")

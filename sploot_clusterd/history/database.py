@@ -68,7 +68,7 @@ class Database:
         """
         if self.file and self._lock is None:
             self._lock = sqlite.Lock(self.file)
-        with _told(), self._writer.begin() as connection:
+        with _told(), self._writer.begin() as connection, _forgetting_plans(connection):
             yield connection
         if self.file and sqlite.has_large_log(self.file):
             self.checkpoint()
@@ -76,7 +76,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which each statement stands for itself. Fetch all, and let it go."""
-        with _told(), self._readers.connect() as connection:
+        with _told(), self._readers.connect() as connection, _forgetting_plans(connection):
             yield connection
 
     @contextlib.contextmanager
@@ -147,6 +147,16 @@ def _told() -> Iterator[None]:
         raise HistorySchemaError(f"{_cause(error)}: run `clusterd history check`") from error
     except _AWAY as error:
         raise HistoryUnavailableError(_cause(error)) from error
+
+
+@contextlib.contextmanager
+def _forgetting_plans(connection: Connection) -> Iterator[None]:
+    """A statement that was prepared before a migration fails on its connection for ever: that one is closed."""
+    try:
+        yield
+    except exc.NotSupportedError:
+        connection.invalidate()
+        raise
 
 
 def _cause(error: exc.SQLAlchemyError) -> str:

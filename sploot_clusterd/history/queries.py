@@ -26,7 +26,7 @@ def _holds_at_version(table: Any) -> Any:
 
 
 def _whole(name: str) -> BindParameter[int]:
-    """Within a tuple a parameter's type is not known from what it is compared with."""
+    """Where a parameter's type is not known from what it is compared with."""
     return bindparam(name, type_=BigInteger)
 
 
@@ -38,7 +38,7 @@ VERSION: Final = select(pet_clusters).where(
     _OF_PET, pet_clusters.c.version == bindparam("version"), pet_clusters.c.live
 )
 """In no order: that would tempt PostgreSQL to go through all versions of the pet by their times."""
-VERSIONS: Final = select(pet_clusters).where(_OF_PET).order_by(*_NEWEST_FIRST).limit(bindparam("most"))
+VERSIONS: Final = select(pet_clusters).where(_OF_PET).order_by(*_NEWEST_FIRST).limit(_whole("most"))
 MEMBERS: Final = (
     select(*cluster_members.c["image_id", "cluster_id", "shown"])
     .where(_holds_at_version(cluster_members))
@@ -59,13 +59,13 @@ STAYS: Final = (
     select(cluster_members)
     .where(cluster_members.c.image_id == bindparam("image"))
     .order_by(cluster_members.c.id.desc())
-    .limit(bindparam("most"))
+    .limit(_whole("most"))
 )
 JOBS: Final = (
     select(cluster_jobs)
     .where(cluster_jobs.c.pet_id == bindparam("pet"))
     .order_by(cluster_jobs.c.finished_ms.desc(), cluster_jobs.c.job_id.desc())
-    .limit(bindparam("most"))
+    .limit(_whole("most"))
 )
 JOBS_BEFORE: Final = tuple_(cluster_jobs.c.finished_ms, cluster_jobs.c.job_id) < tuple_(
     _whole("ms"), bindparam("job", type_=Text)

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, e
 from sploot_clusterd.errors import ConfigError, HistoryInUseError, HistoryUnavailableError
 
 _BUSY_SECONDS: Final = 5.0
+_READ_SECONDS: Final = 5.0
+"""A read that takes longer is interrupted: while it lasts, the log cannot be written back."""
+_STEPS: Final = 100_000
+"""Of SQLite's machine, between two looks at the clock: some milliseconds."""
 _LARGEST_LOG: Final = 64 * 2**20
 """Bytes of the write-ahead log at which it is written back whole, waiting for readers."""
 _CHECKPOINT_PATIENCE_MS: Final = 1000
@@ -30,10 +35,18 @@ def writer(file: Path) -> Engine:
 
 
 def readers(file: Path, count: int, patience: float) -> Engine:
-    """Of `count` connections that cannot write; who waits `patience` seconds for one gets TimeoutError."""
-    return _engine(
-        file, _OF_READERS, poolclass=QueuePool, pool_size=count, max_overflow=0, pool_timeout=patience
-    ).execution_options(isolation_level="AUTOCOMMIT")
+    """Of `count` connections that cannot write; who waits `patience` seconds for one gets TimeoutError, and who has one
+    for too long, OperationalError.
+    """
+    pool: Any = {"poolclass": QueuePool, "pool_size": count, "max_overflow": 0, "pool_timeout": patience}
+    engine = _engine(file, _OF_READERS, **pool)
+
+    @event.listens_for(engine, "checkout")
+    def _(connection: sqlite3.Connection, *_: object) -> None:
+        deadline = time.monotonic() + _READ_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def migrator(file: Path, patience: float) -> Engine:

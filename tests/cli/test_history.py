@@ -98,5 +98,16 @@ def test_without_the_extra_its_name_is_told(typed, monkeypatch):
     monkeypatch.setattr("sploot_clusterd.history.find_spec", lambda name: None if name == "psycopg" else sys)
     assert typed("check")[::2] == (
         2,
-        "clusterd: history needs what is not installed, psycopg: pip install 'sploot-clusterd[history]'\n",
+        "clusterd: history needs psycopg: pip install 'psycopg[binary]'\n",
     )
+
+
+def test_what_a_start_would_refuse_config_refuses(typed, monkeypatch, capsys):
+    monkeypatch.setenv("INTERNAL_TOKEN", "a-token-of-some-length")
+    assert main(["config"]) == 0
+    assert 'url = "sqlite:///history.sqlite3"  # $DATABASE_URL' in capsys.readouterr().out
+    monkeypatch.setenv("DATABASE_URL", "postgresql://clusterd:a-secret@db/clusterd?nonsense=1")
+    assert main(["config"]) == 2
+    told = capsys.readouterr().err
+    assert "history.url: " in told
+    assert "a-secret" not in told

@@ -214,7 +214,8 @@ def test_what_the_prose_names_exists(page):
     settings = set(re.findall(rf"(?<![\w./-])(?:{sections})\.[a-z_]+(?:\.[a-z_]+)?(?![\w.(])", text))
     assert {name for name in settings if not name.endswith(".py")} <= {*SCHEMA, *TABLES, *VIEW_METRICS}
     variables = set(re.findall(r"\b(?:CLUSTERD?|HTTP|REDIS|WORKER|INTERNAL)_[A-Z_]+\b", text))
-    assert variables <= {"CLUSTERD_CONFIG", "CLUSTER_CONSUMER", *(n for key in SCHEMA for n in environment_names(key))}
+    others = {"CLUSTERD_CONFIG", "CLUSTER_CONSUMER", "CLUSTERD_TEST_POSTGRES"}
+    assert variables <= {*others, *(n for key in SCHEMA for n in environment_names(key))}
     metrics = set(re.findall(r"\bmedia_cluster_\w+", text))
     assert metrics <= set(tables.declared_metrics())
 

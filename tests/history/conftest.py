@@ -6,15 +6,13 @@ from typing import Final
 
 import pytest
 
-from sploot_clusterd.config import HistorySettings, SecretUrl
+from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.migrating import migrate
+from tests.support.databases import EACH, SERVER_FIXTURES, SERVERS, settings_of
 from tests.support.postgres import Postgres, chosen, debian
 
 _TEMPLATE: Final = "migrated"
-
-EACH: Final = ("sqlite", "postgresql", pytest.param("debian", marks=pytest.mark.database))
-SERVERS: Final = EACH[1:]
 
 
 def _serving(programs: Path) -> Iterator[Postgres]:
@@ -37,8 +35,7 @@ def debians_postgres() -> Iterator[Postgres]:
 @pytest.fixture(params=SERVERS)
 def postgres(request: pytest.FixtureRequest) -> Postgres:
     """A running server, which other tests use too."""
-    name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
-    server: Postgres = request.getfixturevalue(name)
+    server: Postgres = request.getfixturevalue(SERVER_FIXTURES[request.param])
     return server
 
 
@@ -70,8 +67,7 @@ def history(request: pytest.FixtureRequest) -> Iterator[HistorySettings]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_history")
         return
-    name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
-    with request.getfixturevalue(name).database(_TEMPLATE) as url:
+    with request.getfixturevalue(SERVER_FIXTURES[request.param]).database(_TEMPLATE) as url:
         yield settings_of(url)
 
 
@@ -80,7 +76,3 @@ def database(history: HistorySettings) -> Iterator[Database]:
     opened = Database.open(history)
     yield opened
     opened.close()
-
-
-def settings_of(url: str, **more: object) -> HistorySettings:
-    return HistorySettings(url=SecretUrl(url), **more)

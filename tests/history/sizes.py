@@ -2,7 +2,7 @@
 
 Fills a database as 10,000 pets of 100 images and 50 versions would leave it within the 90 days that are kept, with one
 pet that changed 100,000 times, asks each question of some hundred pets, and prints tables for docs/history.md. It
-takes some minutes, and 3 GB in the directory for temporary files. `--pets 100` is quick.
+takes some minutes, and 3 GB in the directory for temporary files. `--pets 100 --hot 1000` is quick.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -33,7 +33,6 @@ IMAGES: Final = 100
 VERSIONS: Final = 50
 CLUSTERS: Final = 5
 HOT: Final = "pet_hot"
-HOT_VERSIONS: Final = 100_100
 PAGE: Final = 100
 ALBUM_BYTES: Final = 100_000
 """Of 100 images with vectors of 512 16-bit numbers, which do not compress."""
@@ -93,13 +92,13 @@ def _stay(rows: Rows, began: dict[str, Any], image: str, cluster: str) -> dict[s
     return row
 
 
-def fill(database: Database, pets: int, seed: int = 1) -> None:
-    drawn = random.Random(seed)
+def fill(database: Database, pets: int, hot_versions: int) -> None:
+    drawn = random.Random(1)
     for first in range(0, pets, 100):
         several = [rows_of(f"pet_{n:05}", VERSIONS, IMAGES, drawn) for n in range(first, min(first + 100, pets))]
         _add(database, several)
-    hot = rows_of(HOT, HOT_VERSIONS, IMAGES, drawn)
-    for first in range(0, HOT_VERSIONS, 5000):
+    hot = rows_of(HOT, hot_versions, IMAGES, drawn)
+    for first in range(0, hot_versions, 5000):
         _add(database, [{table: rows[first : first + 5000] for table, rows in hot.items()}])
     with database.autocommit() as connection:
         connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
@@ -113,8 +112,9 @@ def _add(database: Database, several: list[Rows]) -> None:
                 connection.execute(insert(table), rows)
 
 
-def questions(pets: int, drawn: random.Random) -> dict[str, Callable[[Connection], object]]:
+def questions(pets: int, hot_versions: int) -> dict[str, Callable[[Connection], object]]:
     """By what they are called, each of another pet whenever it is asked."""
+    drawn = random.Random(2)
 
     def pet() -> str:
         return f"pet_{drawn.randrange(pets):05}"
@@ -122,16 +122,18 @@ def questions(pets: int, drawn: random.Random) -> dict[str, Callable[[Connection
     def image() -> str:
         return f"img_{drawn.randrange(pets):05}_{drawn.randrange(IMAGES):04}"
 
-    deep = HOT_VERSIONS - 999 * PAGE
-    place = f"{deep + 1}-{BEGIN + (NOW - BEGIN) * (deep + 1) // (HOT_VERSIONS + 1)}"
+    deep = max(hot_versions - 999 * PAGE, PAGE) + 1
+    place = f"{deep}-{BEGIN + (NOW - BEGIN) * deep // (hot_versions + 1)}"
     return {
         "`/clusters/latest`": lambda found: reading.latest(found, pet()),
         "`/clusters/{version}`": lambda found: reading.version(found, pet(), drawn.randrange(1, VERSIONS)),
         "`/clusters/history`, a page of 50": lambda found: reading.versions(found, pet(), None, None, 50),
-        "the same, page 1 of a pet with 100,100 versions": lambda found: reading.versions(found, HOT, None, None, PAGE),
+        f"the same, page 1 of a pet with {hot_versions:,} versions": lambda found: reading.versions(
+            found, HOT, None, None, PAGE
+        ),
         "the same, page 1,000": lambda found: reading.versions(found, HOT, place, None, PAGE),
         "`/clusters/latest` of that pet": lambda found: reading.latest(found, HOT),
-        "`/clusters/50000` of that pet": lambda found: reading.version(found, HOT, 50_000),
+        "`/clusters/{version}` of that pet": lambda found: reading.version(found, HOT, hot_versions // 2),
         "`/images/{image_id}/clusters`": lambda found: reading.whereabouts(found, image(), None, PAGE),
         "`/jobs`, a page of 50": lambda found: reading.jobs_of(found, pet(), None, 50),
     }
@@ -155,7 +157,7 @@ def sizes(database: Database) -> Iterator[tuple[str, int, float]]:
         for table in schema.OF_A_PET:
             rows = connection.scalar(text(f"SELECT count(*) FROM {table.name}"))
             names = [table.name, *(each.name for each in table.indexes)]
-            query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate AND name IN ({})"
+            query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN ({})"
             query = query.format(", ".join(f"'{name}'" for name in (*names, f"sqlite_autoindex_{table.name}_1")))
             if not database.is_sqlite:
                 tree = f"SELECT relid FROM pg_partition_tree('{table.name}')"
@@ -188,42 +190,43 @@ def plans(database: Database) -> Iterator[tuple[str, list[str]]]:
             yield name, [row[-1] for row in rows]
 
 
-def report(database: Database, pets: int) -> None:
+def report(database: Database, pets: int, hot_versions: int) -> None:
     began = time.time()
     make_weeks(database, DAYS, NOW)
-    fill(database, pets)
+    fill(database, pets, hot_versions)
     print(f"\nfilled in {time.time() - began:.0f} s\n\n| table | rows | MB |\n|---|---|---|")
     for name, rows, megabytes in sizes(database):
         print(f"| `{name}` | {rows:,} | {megabytes:,.0f} |")
     print("\n| question | median, ms | 90th percentile, ms |\n|---|---|---|")
-    for name, ask in questions(pets, random.Random(2)).items():
+    for name, ask in questions(pets, hot_versions).items():
         print("| {} | {:.2f} | {:.2f} |".format(name, *measured(database, ask)))
     for name, plan in plans(database):
         print(f"\n{name}:", *plan, sep="\n  ")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pets", type=int, default=10_000)
+    parser.add_argument("--hot", type=int, default=100_100, help="versions of the pet that changes all the time")
     parser.add_argument("--only", choices=["sqlite", "wheel", "debian"])
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="sizes-") as directory:
         for name, programs in (("sqlite", None), ("wheel", chosen), ("debian", debian)):
             if asked.only not in {None, name}:
                 continue
             print(f"\n## {name}")
             if programs is None:
-                _report(f"sqlite:///{Path(directory)}/history.sqlite3", asked.pets)
+                _report(f"sqlite:///{Path(directory)}/history.sqlite3", asked.pets, asked.hot)
                 continue
             with Postgres(programs()) as server, server.database() as url:
-                _report(url, asked.pets)
+                _report(url, asked.pets, asked.hot)
 
 
-def _report(url: str, pets: int) -> None:
+def _report(url: str, pets: int, hot_versions: int) -> None:
     settings = HistorySettings(url=SecretUrl(url))
     migrate(settings)
     database = Database.open(settings)
-    report(database, pets)
+    report(database, pets, hot_versions)
     database.close()
 
 

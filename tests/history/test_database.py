@@ -12,8 +12,8 @@ from sploot_clusterd.errors import ConfigError, HistoryInUseError, HistorySchema
 from sploot_clusterd.history import schema, sqlite
 from sploot_clusterd.history.database import READERS, Database
 from sploot_clusterd.history.schema import cluster_jobs, cluster_snapshots
-from tests.history.conftest import settings_of
 from tests.history.rows import add_job, add_snapshot
+from tests.support.databases import settings_of
 from tests.support.postgres import Postgres, debian
 
 
@@ -90,6 +90,20 @@ def test_connections_are_so_many_and_no_more(database):
     assert database.connections_in_use() == 0
 
 
+def test_after_a_migration_each_connection_fails_once_at_most(pg_database):
+    """What a statement gives has changed since it was prepared."""
+    asked = text("SELECT * FROM erased_pets")
+    with pg_database.read() as connection:
+        for _ in range(7):  # prepared meanwhile
+            connection.execute(asked).all()
+    with pg_database.write() as connection:
+        connection.execute(text("ALTER TABLE erased_pets ADD COLUMN more INTEGER"))
+    with pytest.raises(HistoryUnavailableError, match="cached plan"), pg_database.read() as connection:
+        connection.execute(asked)
+    with pg_database.read() as connection:
+        assert len(connection.execute(asked).keys()) == 4
+
+
 @pytest.mark.database
 def test_after_a_restart_no_query_fails(tmp_path):
     with Postgres(debian()) as server:
@@ -148,6 +162,14 @@ def test_a_file_that_is_not_there_is_not_made_by_who_reads(tmp_path):
         database.require_schema()
     assert list(tmp_path.iterdir()) == []
     database.close()
+
+
+def test_a_read_that_takes_too_long_is_interrupted(file, monkeypatch):
+    monkeypatch.setattr(sqlite, "_READ_SECONDS", 0.05)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(HistoryUnavailableError, match="interrupted"), file.read() as connection:
+        connection.execute(text(endless)).all()
+    assert jobs(file) == 0
 
 
 def test_what_was_erased_is_in_no_file(file):

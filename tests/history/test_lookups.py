@@ -11,9 +11,9 @@ from sploot_clusterd.history import reading
 from sploot_clusterd.history.database import READERS, Database
 from sploot_clusterd.history.lookups import Lookups
 from sploot_clusterd.metrics import Metrics
-from tests.history.conftest import settings_of
 from tests.history.rows import add_latest, add_versions
 from tests.support.clock import Clock
+from tests.support.databases import settings_of
 from tests.support.waiting import eventually
 
 

@@ -14,7 +14,7 @@ from sploot_clusterd.history import sqlite
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.migrating import _LOCK, migrate
 from sploot_clusterd.history.schema import REVISION, metadata
-from tests.history.conftest import SERVERS, settings_of
+from tests.support.databases import SERVER_FIXTURES, SERVERS, settings_of
 
 
 @pytest.fixture(params=["sqlite", *SERVERS])
@@ -23,8 +23,7 @@ def empty(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/history.sqlite3"
     else:
-        name = "wheels_postgres" if request.param == "postgresql" else "debians_postgres"
-        with request.getfixturevalue(name).database() as url:
+        with request.getfixturevalue(SERVER_FIXTURES[request.param]).database() as url:
             yield url
 
 
