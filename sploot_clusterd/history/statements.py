@@ -51,8 +51,8 @@ def write(connection: Connection, rows: Rows) -> None:
     """In the order in which it takes effect; within a table by key, so that writers that meet wait for each other in
     one direction.
     """
-    bulk.close(connection, cluster_members, MEMBER_KEY, rows.closed_members)
-    bulk.close(connection, cluster_heroes, FACE_KEY, rows.closed_faces)
+    bulk.close(connection, cluster_members, MEMBER_KEY, [*rows.closed_members.values()])
+    bulk.close(connection, cluster_heroes, FACE_KEY, [*rows.closed_faces.values()])
     add(connection, cluster_members, rows.members, (*MEMBER_KEY, "from_version"))
     add(connection, cluster_heroes, rows.faces, (*FACE_KEY, "from_version"))
     add(connection, pet_clusters, rows.versions)
