@@ -160,8 +160,8 @@ def sizes(database: Database) -> Iterator[tuple[str, int, float]]:
             query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN ({})"
             query = query.format(", ".join(f"'{name}'" for name in (*names, f"sqlite_autoindex_{table.name}_1")))
             if not database.is_sqlite:
-                tree = f"SELECT relid FROM pg_partition_tree('{table.name}')"
-                query = f"SELECT sum(pg_total_relation_size(relid)) FROM ({tree}) AS parts"
+                parts = f"SELECT relid FROM pg_partition_tree('{table.name}') UNION SELECT '{table.name}'::regclass"
+                query = f"SELECT sum(pg_total_relation_size(relid)) FROM ({parts}) AS parts"
             yield table.name, rows, float(connection.scalar(text(query)) or 0) / 1e6
 
 
