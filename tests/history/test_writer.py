@@ -222,17 +222,25 @@ async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writin
     await replica.follow()
     await upload(side, 3, first=10)
     await upload(side, 1, first=10, pet="quiet")
+    await upload(side, 2, pet="young")
     await writing.settle()
-    lost = tokens(writing.database, "pet")[-3:]
+    lost, all_lost = tokens(writing.database, "pet")[-3:], tokens(writing.database, "young")
 
     await replica.promote()
     await upload(side, new, first=20)
+    await upload(side, min(new, 1), pet="young")
     await writing.settle()
     await check(writing)
     await check(writing, "quiet")
     assert tokens(writing.database, "pet", live=False) == lost
     assert len(tokens(writing.database, "pet")) == 4 + new
-    assert side.count("history_superseded_total") == 4
+    assert tokens(writing.database, "young", live=False) == all_lost
+    if new:
+        await check(writing, "young")
+    else:
+        assert latest(writing.database, "young") is None
+        assert rows(writing.database, newest_snapshots, pet_id="young") == []
+    assert side.count("history_superseded_total") == 6
 
 
 async def test_an_erased_pet_is_nowhere(writing: Writing, side: Side):

@@ -89,12 +89,12 @@ def test_another_branch_takes_the_place_of_what_redis_lost(database: Database):
     teller.change(pet, {0: face("x")})
     teller.change(pet, {0: face("x", "y")})
     survived = dataclasses.replace(pet, clusters=dict(pet.clusters), then=dict(pet.then))
-    teller.change(pet, {0: face("x"), 1: face("y", "lost")})
-    teller.change(pet, {1: face("lost")})
+    teller.change(pet, {0: face("x"), 1: face("y", "lost")}, jobs=["again"])
+    teller.change(pet, {1: face("lost")}, jobs=["gone"])
     write(database, teller.events)
     lost = [event.after for event in teller.events[2:]]
 
-    teller.change(survived, {0: face("x", "z", label="Renamed")})
+    teller.change(survived, {0: face("x", "z", label="Renamed")}, jobs=["again"])
     done = write(database, teller.events[-1:])
     teller.change(survived, {0: face("x", "z"), 1: face("w")})
     write(database, teller.events[-1:])
@@ -103,6 +103,8 @@ def test_another_branch_takes_the_place_of_what_redis_lost(database: Database):
     check(database, survived)
     assert tokens(database, "a", live=False) == lost
     assert "lost" not in {image for _, image in members(database, "a")}
+    jobs = {row.job_id: row.status for row in rows(database, cluster_jobs)}
+    assert jobs == {"job": "applied", "again": "applied", "gone": "lost"}
 
 
 def test_what_was_in_another_partition_comes_late_and_hides_nothing(database: Database):
