@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sploot_clusterd.history.folding import Face as KeptFace
@@ -72,6 +72,7 @@ def told_of(steps: Sequence[tuple]) -> tuple[list[Told], list[Pet]]:
     return teller.events, [*pets.values()]
 
 
+@settings(max_examples=50)
 @given(STEPS, st.lists(st.integers(1, 5), min_size=1, max_size=12))
 def test_each_version_is_told_whatever_the_batches(steps, sizes):
     events, pets = told_of(steps)
@@ -98,6 +99,7 @@ def test_each_version_is_told_whatever_the_batches(steps, sizes):
         assert pet.pet_id not in newest or newest[pet.pet_id].complete
 
 
+@settings(max_examples=20)
 @given(STEPS)
 def test_what_is_opened_and_closed_in_a_batch_is_one_row(steps):
     events, _ = told_of(steps)

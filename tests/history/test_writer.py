@@ -214,7 +214,7 @@ class Replica:
             await redis.restore(key, 0, value)
 
 
-@pytest.mark.parametrize("new", [0, 1, 5])
+@pytest.mark.parametrize("new", [0, 2])
 async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writing, side: Side, new: int):
     replica = Replica(side)
     await upload(side)
