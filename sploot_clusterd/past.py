@@ -105,7 +105,7 @@ class PastJob(Struct, frozen=True):
     """What became of a job."""
 
     job_id: Id
-    status: Literal["applied", "dead"]
+    status: Literal["applied", "dead", "lost"]
     attempts: Count | None
     last_error: str | None
     reason: str | None

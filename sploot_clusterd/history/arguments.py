@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     """`shared` are the options of every command."""
     action = adder(parser, shared, "action", required=True)
     action("migrate", "make the tables, or bring them up to date", _MIGRATE_EXAMPLES)
-    check = action("check", "print what is there; fail where the tables are not as this version wants", _CHECK_EXAMPLES)
+    check = action("check", "print what is there; fail where the tables are missing or too old", _CHECK_EXAMPLES)
     check.add_argument("--json", action="store_true", help="one JSON object, for machines")
     action("prune", "drop what is older than history.retention_days", _PRUNE_EXAMPLES)
     backup = action("backup", "copy a SQLite file as it is at one moment", _BACKUP_EXAMPLES)

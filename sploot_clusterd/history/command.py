@@ -48,7 +48,8 @@ def _migrate(settings: HistorySettings, _args: argparse.Namespace) -> int:
     before = migrate(settings)
     with _opened(settings) as database:
         make_weeks(database, settings.retention_days, _now_ms())
-    print(f"history is at {REVISION}" if before == REVISION else f"history: from {before or 'nothing'} to {REVISION}")
+    is_done = before is not None and before >= REVISION
+    print(f"history is at {before}" if is_done else f"history: from {before or 'nothing'} to {REVISION}")
     return 0
 
 
@@ -78,10 +79,11 @@ def _backup(settings: HistorySettings, args: argparse.Namespace) -> int:
     with _opened(settings) as database:
         if not database.is_sqlite:
             raise ConfigError("history backup copies a SQLite file; of PostgreSQL pg_dump makes a copy")
-        if file.exists():
-            raise ClusterdError(f"{file} is there already")
         database.require_schema()
-        database.copy_to(file)
+        try:
+            database.copy_to(file)
+        except FileExistsError:
+            raise ClusterdError(f"{file} is there already") from None
     print(f"{file}: {file.stat().st_size} bytes")
     return 0
 

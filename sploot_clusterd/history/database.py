@@ -95,15 +95,14 @@ class Database:
             return not self.is_sqlite or sqlite.checkpoint(self._writer)
 
     def require_schema(self) -> None:
-        """Raises HistorySchemaError where the tables are not those that this version works with."""
+        """Raises HistorySchemaError where the tables are older than this version wants. Newer ones have only more."""
         found = self.revision()
-        if found == REVISION:
+        if found is not None and found >= REVISION:
             return
         state = f"at revision {found}" if found else "missing"
-        advice = "run `clusterd history migrate`"
-        if found and found > REVISION:
-            advice = "they were made by a newer version: run that one"
-        raise HistorySchemaError(f"history's tables are {state}, and {REVISION} is wanted: {advice}")
+        raise HistorySchemaError(
+            f"history's tables are {state}, and {REVISION} is wanted: run `clusterd history migrate`"
+        )
 
     def revision(self) -> str | None:
         """What the tables were migrated to last; None where there are none."""

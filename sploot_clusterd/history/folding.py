@@ -33,9 +33,11 @@ class Rows:
     versions: list[Row] = field(default_factory=list)
     newest: dict[str, Row] = field(default_factory=dict)
     """By pet."""
-    closed_members: list[Row] = field(default_factory=list)
+    closed_members: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+    """By pet, cluster and image. Of what was open before there is one row at most, so the first to close it counts."""
     members: list[Row] = field(default_factory=list)
-    closed_faces: list[Row] = field(default_factory=list)
+    closed_faces: dict[tuple[str, str], Row] = field(default_factory=dict)
+    """By pet and cluster."""
     faces: list[Row] = field(default_factory=list)
     jobs: dict[tuple[str, str], Row] = field(default_factory=dict)
     """By pet and job: the last word."""
@@ -152,12 +154,13 @@ class Fold:
 
     def _close_members(self, event: Told, cluster: str, images: Iterable[str]) -> None:
         for image in images:
-            row = self._open_members.pop((event.pet_id, cluster, image), None)
+            key = event.pet_id, cluster, image
+            row = self._open_members.pop(key, None)
             if row is not None:
                 row.update(_until(event))
-            else:
-                key = {**_of(event), "cluster_id": cluster, "image_id": image}
-                self._rows.closed_members.append({**key, **_until(event)})
+            elif key not in self._rows.closed_members:
+                row = {**_of(event), "cluster_id": cluster, "image_id": image, **_until(event)}
+                self._rows.closed_members[key] = row
 
     def _face(self, event: Told, change: ClusterChange) -> None:
         key = event.pet_id, change.id
@@ -186,13 +189,13 @@ class Fold:
         self._rows.faces.append(row)
 
     def _close_face(self, event: Told, cluster: str) -> None:
-        self._faces.pop((event.pet_id, cluster), None)
-        row = self._open_faces.pop((event.pet_id, cluster), None)
+        key = event.pet_id, cluster
+        self._faces.pop(key, None)
+        row = self._open_faces.pop(key, None)
         if row is not None:
             row.update(_until(event))
-        else:
-            key = {**_of(event), "cluster_id": cluster}
-            self._rows.closed_faces.append({**key, **_until(event)})
+        elif key not in self._rows.closed_faces:
+            self._rows.closed_faces[key] = {**_of(event), "cluster_id": cluster, **_until(event)}
 
 
 def half_told(events: Iterable[Told]) -> set[str]:

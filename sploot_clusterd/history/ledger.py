@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, exc, select
 from sploot_clusterd.changes import Event
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.history import statements
+from sploot_clusterd.history.branches import give_up
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import newest_snapshots, pet_clusters, pet_latest, refused_events, stream_marks
 from sploot_clusterd.history.settling import Settled, Settling
@@ -128,11 +129,14 @@ class Ledger:
                 move_place(connection, self._partition, place, place, now_ms)
             return Settling(connection, self._partition, place, now_ms).settle(pictures, moving)
 
-    def go_to(self, place: Place, to: Place) -> None:
-        """Begins again from another place, and has all pets surveyed."""
+    def go_to(self, place: Place, to: Place, living: Collection[str] | None = None) -> int:
+        """Begins again from another place, and has all pets surveyed. `living` are the ids of all events behind it that
+        are not lost, where others that are written are; how many were.
+        """
         with self._database.write() as connection:
             move_place(connection, self._partition, place, to, _now_ms())
             self._put_mark(connection, _PENDING)
+            return 0 if living is None else give_up(connection, self._partition, to.sequence, living)
 
     def end_survey(self) -> None:
         """All pets are as Redis has them."""

@@ -38,7 +38,6 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
     with _opened(settings) as database:
         before = database.revision()
         if before is not None and before >= REVISION:
-            database.require_schema()
             return before
         engine = _engine(settings, patience)
         try:

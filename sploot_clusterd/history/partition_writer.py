@@ -127,31 +127,44 @@ class PartitionWriter:
         """Events behind the place are missing, or it is one of a branch that Redis lost: goes on from the last one that
         both know, or the oldest there is, and has all pets surveyed.
         """
-        to = await self._common(place, found)
+        to, is_known = await self._common(place, found)
+        living = await self._living(to, place) if is_known else None
         missing = max(0, to.sequence - place.sequence)
-        log.warning(
-            "history has a gap",
-            extra={
-                "data": {"partition": self._number, "place": place.event_id, "from": to.event_id, "missing": missing}
-            },
-        )
+        told = {"partition": self._number, "place": place.event_id, "from": to.event_id, "missing": missing}
+        log.warning("history has a gap", extra={"data": told})
         self._metrics.history_gaps.inc()
         self._metrics.history_missed_events.inc(missing)
-        await self._in_thread(self._ledger.go_to, place, to)
+        lost = await self._in_thread(self._ledger.go_to, place, to, living)
+        self._metrics.history_superseded.inc(lost)
         self._place, self._surveys, self._scan, self._scanned = to, True, None, False
 
-    async def _common(self, place: Place, found: Events) -> Place:
+    async def _common(self, place: Place, found: Events) -> tuple[Place, bool]:
+        """Where to go on; and whether what is before it is written, so that what is written after it and is not there
+        was lost. Of a feed that was begun anew nothing is: that says nothing of the albums.
+        """
         newest = int(found.newest.partition("-")[0] or 0)
         back, oldest = BATCH, ""
         while True:
             sequence = max(0, min(place.sequence, newest) - back)
             page = await self._feed.read(self._number, str(sequence) if sequence else "", BATCH)
             if not page.events:
-                return Place(found.newest, newest)
+                return Place(found.newest, newest), False
             first = page.events[0]
-            if sequence == 0 or first.id == oldest or await self._knows(page.events):
-                return Place(first.previous, first.sequence - 1 if first.previous else 0)
+            is_known = await self._knows(page.events)
+            if is_known or sequence == 0 or first.id == oldest:
+                return Place(first.previous, first.sequence - 1 if first.previous else 0), is_known
             back, oldest = back * _BACKWARDS, first.id
+
+    async def _living(self, after: Place, until: Place) -> set[str]:
+        """The ids of the events between the two, as the feed has them now."""
+        living, at = set[str](), after
+        while at.sequence < until.sequence:
+            page = await self._feed.read(self._number, at.event_id, BATCH)
+            living |= {event.id for event in page.events}
+            if len(page.events) < BATCH:
+                break
+            at = Place(page.events[-1].id, page.events[-1].sequence)
+        return living
 
     async def _knows(self, events: Sequence[Event]) -> bool:
         """Whether the first change of these is written."""

@@ -178,7 +178,7 @@ cluster_jobs: Final = Table(
     Index("cluster_jobs_by_time", "pet_id", "finished_ms", "job_id"),
     Index("cluster_jobs_of_all", "finished_ms"),
 )
-"""What became of each job: `status` is applied or dead, a dead one has a `reason`."""
+"""What became of each job: `status` is applied, dead (with a `reason`), or lost with the commit that applied it."""
 
 
 def _snapshot(name: str, *more: Any, **options: Any) -> Table:

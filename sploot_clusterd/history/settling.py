@@ -24,6 +24,7 @@ from sploot_clusterd.history.schema import (
 )
 from sploot_clusterd.history.shown import Shown, shown_in
 from sploot_clusterd.history.told import Place, version_of
+from sploot_clusterd.history.unlisted import unlisted
 from sploot_clusterd.snapshot import Snapshot, encode_snapshot
 from sploot_clusterd.store import Picture
 
@@ -127,7 +128,8 @@ class Settling:
         for picture in pictures:
             version = version_of(picture.token)
             at = At(picture.pet_id, picture.incarnation, version, times[picture.pet_id])
-            intervals.bring(at, shown_in(picture.view))
+            shown = shown_in(picture.view)
+            intervals.bring(at, shown, unlisted(picture, shown))
         intervals.write()
         for some in statements.pages(pets):
             gaps = pet_latest.c.pet_id.in_(some), pet_latest.c.complete.is_(False)

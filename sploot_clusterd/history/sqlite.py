@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
 from sploot_clusterd.errors import ConfigError, HistoryInUseError, HistoryUnavailableError
+from sploot_clusterd.ownership import open_ours
 
 _BUSY_SECONDS: Final = 5.0
 _READ_SECONDS: Final = 5.0
@@ -50,7 +51,10 @@ def readers(file: Path, count: int, patience: float) -> Engine:
 
 
 def migrator(file: Path, patience: float) -> Engine:
-    """As the writer, and it makes the file; it waits so many seconds for others that do the same."""
+    """As the writer, and it makes the file, for this user alone; it waits so many seconds for others that do the same.
+    Raises ConfigError for a file that somebody else could change.
+    """
+    os.close(open_ours(file))
     return _beginning(_engine(file, _PRAGMAS, "rwc", patience, poolclass=NullPool))
 
 
@@ -86,12 +90,14 @@ def _connect(file: Path, mode: str, busy_seconds: float = _BUSY_SECONDS) -> sqli
 
 
 def copy(file: Path, to: Path) -> None:
-    """What is in the file and its log at one moment, packed. Raises HistoryUnavailableError."""
+    """What is in the file and its log at one moment, for this user alone. Raises HistoryUnavailableError, OSError."""
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with contextlib.closing(_connect(file, "rw")) as connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         try:
             connection.execute("VACUUM INTO ?", (str(to),))
         except sqlite3.Error as error:
+            to.unlink()
             raise HistoryUnavailableError(f"{to}: {error}") from error
 
 

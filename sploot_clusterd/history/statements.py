@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,6 +20,7 @@ from sploot_clusterd.history.schema import (
     pet_latest,
 )
 
+_jobs: Final = msgspec.json.Decoder(list[str]).decode
 MEMBER_KEY: Final = ("pet_id", "incarnation", "cluster_id", "image_id")
 FACE_KEY: Final = ("pet_id", "incarnation", "cluster_id")
 MOST_ASKED: Final = 500
@@ -51,8 +53,8 @@ def write(connection: Connection, rows: Rows) -> None:
     """In the order in which it takes effect; within a table by key, so that writers that meet wait for each other in
     one direction.
     """
-    bulk.close(connection, cluster_members, MEMBER_KEY, rows.closed_members)
-    bulk.close(connection, cluster_heroes, FACE_KEY, rows.closed_faces)
+    bulk.close(connection, cluster_members, MEMBER_KEY, [*rows.closed_members.values()])
+    bulk.close(connection, cluster_heroes, FACE_KEY, [*rows.closed_faces.values()])
     add(connection, cluster_members, rows.members, (*MEMBER_KEY, "from_version"))
     add(connection, cluster_heroes, rows.faces, (*FACE_KEY, "from_version"))
     add(connection, pet_clusters, rows.versions)
@@ -71,18 +73,25 @@ def close_all(connection: Connection, pet_id: str, version: int, at_ms: int) -> 
 
 
 def supersede(connection: Connection, pet_id: str, incarnation: str, tokens: Collection[str], kept: int) -> None:
-    """What was written of versions after `kept` was lost by Redis: it stays, as a branch that lives no more."""
+    """What was written of versions after `kept` was lost by Redis: it stays, as a branch that lives no more. So are
+    its jobs lost, unless they come again.
+    """
     for some in pages(tokens):
-        connection.execute(
-            update(pet_clusters)
-            .where(pet_clusters.c.pet_id == pet_id, pet_clusters.c.token.in_(some))
-            .values(live=False)
-        )
+        lost = pet_clusters.c.pet_id == pet_id, pet_clusters.c.token.in_(some)
+        for jobs in connection.scalars(select(pet_clusters.c.jobs).where(*lost)).all():
+            _lose_jobs(connection, pet_id, _jobs(jobs))
+        connection.execute(update(pet_clusters).where(*lost).values(live=False))
     for table in (cluster_members, cluster_heroes):
         ours = table.c.pet_id == pet_id, table.c.incarnation == incarnation, table.c.live
         connection.execute(update(table).where(*ours, table.c.from_version > kept).values(live=False))
         closed = update(table).where(*ours, table.c.until_version > kept)
         connection.execute(closed.values(until_version=None, until_ms=None))
+
+
+def _lose_jobs(connection: Connection, pet_id: str, jobs: Sequence[str]) -> None:
+    table = cluster_jobs.c
+    ours = table.pet_id == pet_id, table.job_id.in_(jobs), table.status == "applied"
+    connection.execute(update(cluster_jobs).where(*ours).values(status="lost"))
 
 
 def name_life(connection: Connection, pet_id: str, incarnation: str) -> None:

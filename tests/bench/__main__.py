@@ -20,6 +20,7 @@ from tests.bench.cluster import cluster
 from tests.bench.engine import albums
 from tests.bench.figure import Figure, Measure, Size
 from tests.bench.growth import growth
+from tests.bench.history import history
 from tests.bench.http import reads, submits
 from tests.bench.insights import insights
 from tests.bench.jobs import jobs
@@ -50,6 +51,7 @@ MEASURES: dict[str, Measure] = {
     "cluster": cluster,
     "process": process,
     "insights": insights,
+    "history": history,
     "queueing": queueing,
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import stat
 import sys
 
 import pytest
@@ -62,6 +63,23 @@ def test_what_only_the_daemon_may_do_beside_the_daemon(typed, database):
         add_job(connection, "job", 1)
     code, _, told = typed("prune")
     assert (code, "another process writes to" in told) == (1, True)
+
+
+def test_nobody_else_can_read_the_files(typed, database, tmp_path):
+    with database.write() as connection:
+        add_job(connection, "job", 1)
+    typed("backup", "copy.sqlite3")
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(
+        ["history.sqlite3", "history.sqlite3-wal", "history.sqlite3-shm", "history.sqlite3-lock", "copy.sqlite3"], 0o600
+    )
+
+
+def test_a_neighbours_file_is_not_written_to(typed, tmp_path, give_away):
+    (tmp_path / "history.sqlite3").touch()
+    give_away(tmp_path / "history.sqlite3")
+    code, _, told = typed("migrate")
+    assert (code, "history.sqlite3 belongs to" in told) == (2, True), told
 
 
 def test_a_copy_has_the_last_row_also_while_it_is_written_to(typed, database, tmp_path):

@@ -5,7 +5,7 @@ import signal
 import socket
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.faults.harm import PETS, Outcome, Size, harmed, recovered, wait_for_h
 from tests.faults.load import STREAM, Load
 from tests.faults.proxy import Proxy
 from tests.support.waiting import eventually
+
+Judge = Callable[[Fleet], Awaitable[None]]
 
 _CUT_OFF = 0.3
 """Seconds for which the primary goes on without its replica before it dies."""
@@ -87,10 +89,18 @@ class Pair:
         return (await self.replica.client.info("replication"))["master_link_status"] == "up"
 
 
-async def promoted(directory: Path, seed: int, size: Size) -> Outcome:
+async def promoted(
+    directory: Path,
+    seed: int,
+    size: Size,
+    *,
+    env: Mapping[str, str] | None = None,
+    judge: Judge | None = None,
+) -> Outcome:
     """The primary dies 0.3 s after its replica was cut off, and the replica takes its place.
 
-    What was acknowledged in that time may be lost; nothing else, and nothing is applied twice.
+    What was acknowledged in that time may be lost; nothing else, and nothing is applied twice. `env` is for the
+    daemons, and `judge` looks at the fleet before it goes.
     """
     cuts: list[tuple[float, float]] = []
 
@@ -110,7 +120,7 @@ async def promoted(directory: Path, seed: int, size: Size) -> Outcome:
         pair.replica.redis.start()
         await pair.follow()
 
-    outcome, load = await _taken_over(directory, seed, size, fail_over, restart)
+    outcome, load = await _taken_over(directory, seed, size, fail_over, restart, env=env, judge=judge)
     excused = load.ledger.under_way(outcome.verdict.lost, cuts)
     outcome.breaches = outcome.verdict.breaches(never=excused)
     return outcome
@@ -141,6 +151,9 @@ async def _taken_over(
     size: Size,
     fail_over: Callable[[Pair], Awaitable[None]],
     mend: Callable[[Pair], Awaitable[None]],
+    *,
+    env: Mapping[str, str] | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Outcome, Load]:
     slowest = 0.0
     async with Pair(directory).running() as pair, Fleet(directory, daemons=0) as fleet:
@@ -148,7 +161,7 @@ async def _taken_over(
         await fleet.redis.aclose()
         fleet.redis = Redis.from_url(url, protocol=2)
         for _ in range(2):
-            await fleet.add_daemon({"REDIS_URL": url}).start()
+            await fleet.add_daemon({"REDIS_URL": url, **(env or {})}).start()
 
         async def harm(fleet: Fleet, _: int) -> None:
             nonlocal slowest
@@ -159,6 +172,8 @@ async def _taken_over(
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
         await harmed(load, fleet, seed, size, harm)
         counts = await verdict(fleet, load.ledger, one_history=False)
+        if judge:
+            await judge(fleet)
         for daemon in fleet.daemons:  # before the pair goes
             daemon.kill()
     outcome = Outcome(counts, size.harms, counts.breaches())

@@ -11,12 +11,13 @@ from pathlib import Path
 from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.migrating import migrate
+from tests.faults import failover
 from tests.faults.checker import verdict
 from tests.faults.fleet import Daemon, Fleet
 from tests.faults.harm import PETS, Harm, Outcome, Size, harmed, wait_for_harm
 from tests.faults.load import Load
 from tests.faults.pg_wire import AtCommit, PgWire
-from tests.faults.recorded import albums, history_breaches, latest
+from tests.faults.recorded import albums, history_breaches, latest, superseded
 from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
 
@@ -73,6 +74,27 @@ async def in_postgres(directory: Path, seed: int, size: Size) -> Outcome:
             return await _written_once(fleet, seed, size, harm, url)
 
 
+async def promoted(directory: Path, seed: int, size: Size) -> Outcome:
+    """A replica is promoted that lacks the last commits: history has both branches, and says which one lives."""
+    url = f"sqlite:///{directory / 'history.sqlite3'}"
+    migrate(_settings(url))
+    database = Database.open(_settings(url))
+    breaches = list[str]()
+
+    async def judge(fleet: Fleet) -> None:
+        wanted = await albums(fleet)
+        await eventually(lambda: latest(database) == wanted, what="history to catch up", timeout=_PATIENCE)
+        breaches.extend(await history_breaches(fleet, database))
+
+    try:
+        outcome = await failover.promoted(directory, seed, size, env={"DATABASE_URL": url}, judge=judge)
+        outcome.figures["versions that were lost, and stay"] = superseded(database)
+    finally:
+        database.close()
+    outcome.breaches += breaches
+    return outcome
+
+
 async def _written_once(fleet: Fleet, seed: int, size: Size, harm: Harm, url: str) -> Outcome:
     load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate)
     await harmed(load, fleet, seed, size, harm)
@@ -84,6 +106,8 @@ async def _written_once(fleet: Fleet, seed: int, size: Size, harm: Harm, url: st
         figures = {"caught up after, s": time.monotonic() - began}
         counts = await verdict(fleet, load.ledger)
         breaches = counts.breaches() + await history_breaches(fleet, database)
+        if lost := superseded(database):
+            breaches.append(f"{lost} versions are taken for lost")
     finally:
         database.close()
     return Outcome(counts, size.harms, breaches, figures)

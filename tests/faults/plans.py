@@ -156,6 +156,7 @@ _HISTORY = (
         Size(400, 60, 5, 3.0),
         Size(20_000, 200, 10, 60.0),
     ),
+    Plan("history: replica promoted after a cut", history.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
 )
 KILLS_AND_LOSSES = frozenset({*_KILLS, *_NETWORK})
 """The heart of it, which the README's test command runs in small; the others wait for `pytest -m faults`."""

@@ -94,9 +94,12 @@ async def test_each_partition_is_written_by_who_reads_it(
         await other.store.tenure.hold({2, 3})
         tokens = await committed(one.store, redis)
         await eventually(lambda: written(pg_database) == tokens, what="history of all partitions")
-        counts = [each.count("events_total", outcome="written") for each in (one, other)]
-        assert sum(counts) == len(PETS)
-        assert all(counts)
+
+        def counts() -> list[float]:
+            return [each.count("events_total", outcome="written") for each in (one, other)]
+
+        await eventually(lambda: sum(counts()) == len(PETS), what="each event to count once")
+        assert all(counts())
         await one.store.tenure.let_go([0, 1])
         await other.store.tenure.hold({0, 1, 2, 3})
         for pet in PETS:
@@ -131,8 +134,11 @@ async def test_one_of_several_processes_writes_where_there_are_no_partitions(
     async with Process(given).running() as one, Process(given).running() as other:
         tokens = await committed(one.store, redis)
         await eventually(lambda: written(pg_database) == tokens, what="history")
-        counts = sorted(each.count("events_total", outcome="written") for each in (one, other))
-        assert counts == [0, len(PETS)]
+
+        def counts() -> list[float]:
+            return sorted(each.count("events_total", outcome="written") for each in (one, other))
+
+        await eventually(lambda: counts() == [0, len(PETS)], what="one process to have written all")
 
 
 async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(

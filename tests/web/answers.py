@@ -9,7 +9,7 @@ from sploot_clusterd.errors import (
     HistoryUnavailableError,
     LookupsExceededError,
 )
-from tests.web.service import CORRECTING, CORRECTIONS, JOBS, PARAMETERS, PET, body_for, raw, token_for
+from tests.web.service import CORRECTING, CORRECTIONS, IDS, JOBS, PET, body_for, raw, token_for
 
 
 def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **more: str) -> bytes:
@@ -17,7 +17,7 @@ def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **
     method, _, path = operation.partition(" ")
     if body is None:
         body = body_for(path) if method == "POST" else b""
-    given = {**PARAMETERS, "pet_id": pet_id}
+    given = {**IDS, "pet_id": pet_id}
     given |= {name: more.pop(name) for name in given.keys() & more.keys()}
     return raw(method, path.format(**given), body, **more)
 

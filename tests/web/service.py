@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -50,13 +51,7 @@ EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", 
 
 
 AT = "1970-01-01T00:00:05.000Z"
-PARAMETERS = {
-    "pet_id": "pet_123",
-    "version": "3",
-    "image_id": "img_001",
-    "job_id": "pet_123",
-    "cluster_id": "pet_123",
-}
+IDS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001", "job_id": "pet_123", "cluster_id": "pet_123"}
 
 
 def tokens() -> Tokens:
@@ -82,9 +77,9 @@ def body_for(path: str) -> bytes:
     return {"corrections": CORRECTIONS, "restore": RESTORE}.get(path.rpartition("/")[2], JOB)
 
 
-def path_of(route: Route) -> str:
+def path_of(route: Route[Any]) -> str:
     """With ids that the fake store knows."""
-    return PARAMETER.sub(lambda each: PARAMETERS[each[1]], route.path) + query_for(route.path)
+    return PARAMETER.sub(lambda each: IDS[each[1]], route.path) + query_for(route.path)
 
 
 GUARDED = [(route.method, path_of(route)) for route in ROUTES if route.guarded]

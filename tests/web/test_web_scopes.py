@@ -8,19 +8,7 @@ from aiohttp import ClientSession
 from sploot_clusterd.config import SCOPES, Scope
 from sploot_clusterd.web.route import INTERNAL, Route
 from sploot_clusterd.web.routes import FEED, ROUTES
-from tests.web.service import (
-    CLUSTERS,
-    CORRECTING,
-    JOB,
-    JOBS,
-    TOKEN,
-    Serve,
-    Service,
-    body_for,
-    path_of,
-    raw,
-    token_for,
-)
+from tests.web.service import CLUSTERS, CORRECTING, JOB, JOBS, TOKEN, Serve, Service, body_for, path_of, raw, token_for
 
 GUARDED = [route for route in ROUTES if route.guarded]
 TWICE = b'{"pet_id":"pet_123","payload":{"image_ids":["a"]},"payload":' + CORRECTING.split(b'"payload":')[1]

@@ -1,0 +1,106 @@
+"""What history costs: jobs a second and CPU of a job with it and without, and how far it is behind at half the rate."""
+
+import asyncio
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from sploot_clusterd.config import HistorySettings, SecretUrl
+from sploot_clusterd.history.migrating import migrate
+from tests.bench.figure import Figure, Size
+from tests.bench.jobs import DIMENSION, STREAM, drained, payloads, preload
+from tests.bench.load import ENV, metrics
+from tests.faults.fleet import Fleet
+from tests.support.postgres import Postgres, chosen
+
+_WRITTEN = re.compile(r'history_events_total\{outcome="written"\} (\S+)')
+_LAG = re.compile(r"^media_cluster_history_lag_seconds (\S+)", re.MULTILINE)
+
+
+def history(size: Size) -> list[Figure]:
+    figures = []
+    off = [asyncio.run(_drained(size, {})) for _ in range(size.repeats)]
+    rates, cpus = [rate for rate, _ in off], [cpu for _, cpu in off]
+    for name, kept in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+        on, lags = [], []
+        for _ in range(size.repeats):
+            with kept() as url:
+                on.append(asyncio.run(_drained(size, {"DATABASE_URL": url})))
+            with kept() as url:
+                lags.append(asyncio.run(_lag(size, {"DATABASE_URL": url}, min(rates) / 2)))
+        figures += [
+            Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", [rate for rate, _ in on], rates),
+            Figure(f"CPU of a job, history in {name}", "us", [cpu for _, cpu in on], cpus),
+            Figure(f"history in {name} behind at half that rate, at most", "s", lags),
+        ]
+    return figures
+
+
+async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
+    """Jobs a second; and microseconds of the daemon's CPU for each job, with all that history does after it."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
+        try:
+            await preload(fleet.redis, size.jobs, DIMENSION)
+            rate = await drained(fleet, size.jobs)
+            if env:
+                await _caught_up(fleet)
+            spent = psutil.Process(fleet.daemons[0].pid).cpu_times()
+            return rate, 1e6 * (spent.user + spent.system) / size.jobs
+        finally:
+            await fleet.close()
+
+
+async def _lag(size: Size, env: Mapping[str, str], rate: float) -> float:
+    """How far behind history was at most, in seconds, while so many jobs came a second."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
+        try:
+            await fleet.daemons[0].start()
+            jobs, sent, began, worst = payloads(size.jobs, DIMENSION), 0, time.perf_counter(), 0.0
+            while sent < size.jobs:
+                pipe = fleet.redis.pipeline(transaction=False)
+                while sent < min(size.jobs, rate * (time.perf_counter() - began)):
+                    pipe.xadd(STREAM, {"payload": next(jobs)})
+                    sent += 1
+                await pipe.execute()
+                found = _LAG.search(await metrics(fleet))
+                worst = max(worst, float(found[1]) if found else 0.0)
+                await asyncio.sleep(0.02)
+            await _caught_up(fleet)
+            return worst
+        finally:
+            await fleet.close()
+
+
+async def _caught_up(fleet: Fleet) -> None:
+    """Until as many events are written as the feed has."""
+    deadline = time.perf_counter() + 120
+    while True:
+        found = _WRITTEN.search(await metrics(fleet))
+        if found and float(found[1]) >= await fleet.redis.xlen(fleet.layout.plain.feed):
+            return
+        assert time.perf_counter() < deadline, "history does not catch up"
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        yield _migrated(f"sqlite:///{path}/history.sqlite3")
+
+
+@contextmanager
+def _postgres() -> Iterator[str]:
+    with Postgres(chosen()) as server:
+        yield _migrated(server.url())
+
+
+def _migrated(url: str) -> str:
+    migrate(HistorySettings(url=SecretUrl(url)))
+    return url
