@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.model import ID_PATTERN, KINDS, NAMED_ID_PATTERN
+from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, KINDS, NAMED_ID_PATTERN
 from sploot_clusterd.web.answers import JSON, Response
 from sploot_clusterd.web.auth import TOKEN_HEADER
 from sploot_clusterd.web.route import PARAMETER, Answer, Route
@@ -31,6 +31,7 @@ _BOUNDED: Final = {
 }
 """Setting -> the fields that have at most so many entries."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
+_CLUSTER_ID: Final = {"type": "string", "pattern": CLUSTER_PATTERN}
 _TOKEN: Final = {
     "type": "apiKey",
     "in": "header",
@@ -94,7 +95,8 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
 
 def _parameters(route: Route[Any]) -> Iterator[dict[str, Any]]:
     for name in PARAMETER.findall(route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": dict(_ID)}
+        schema = dict(_CLUSTER_ID if name == "cluster_id" else _ID)
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     if route.query:
         _, components = msgspec.json.schema_components([route.query])
         query = components[route.query.__name__]
@@ -145,8 +147,9 @@ def _schemas(routes: Iterable[Route[Any]], limits: LimitsSettings) -> dict[str, 
     for kind in KINDS:
         _not_null(image[kind]).update(minItems=1, maxItems=limits.vector_length)
         image[kind]["description"] = "Not all zeros; one length for each kind and model version."
-    _not_null(image["captured_at"])["format"] = "date-time"
-    image["captured_at"]["description"] = "RFC 3339; without a zone it is taken as UTC."
+    for moment in (image["captured_at"], schemas["PauseRequest"]["properties"]["until"]):
+        _not_null(moment)["format"] = "date-time"
+        moment["description"] = "RFC 3339; without a zone it is taken as UTC."
     schemas["PackedVector"]["properties"]["data"].update(_BASE64)
     return schemas
 

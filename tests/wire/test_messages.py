@@ -7,7 +7,7 @@ import pytest
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.wire import decode_corrections, decode_entry, decode_request
+from sploot_clusterd.wire import decode_corrections, decode_entry, decode_pause, decode_request
 
 LIMITS = LimitsSettings()
 AT = EntryId(1_700_000_000_000, 3)
@@ -197,3 +197,19 @@ def test_images_that_earlier_versions_took_can_be_removed(image_id: str):
 def test_an_id_that_is_too_long_is_told_with_its_place():
     body = b'{"pet_id": "pet", "payload": {"images": [{"image_id": "a"}, {"image_id": "%s"}]}}' % (b"a" * 129)
     assert told(decode_request, body) == "payload.images[1].image_id: an id has at most 128 characters"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{}", "reason: this field is required"),
+        (b'{"reason": "a deploy"}', "until: expected an RFC 3339 time, as in 2025-10-30T12:00:00Z"),
+        (b'{"reason": "\\t", "until": "2025-10-30T12:00:00Z"}', "reason: expected 1 to 128 printable characters"),
+        (b'{"reason": "a deploy", "until": 7}', "until: expected an RFC 3339 time"),
+        (b'{"reason": "a deploy", "until": "soon"}', "until: expected an RFC 3339 time, as in 2025-10-30T12:00:00Z"),
+        (b'{"reason": "a deploy", "until": NaN}', "not JSON: until: NaN and Infinity are no numbers of JSON"),
+        (b"[" * 100, "not JSON that can be read: lists and objects nested more than 64 levels deep"),
+    ],
+)
+def test_the_door_for_pauses_does(body: bytes, says: str):
+    assert told(lambda raw, _: decode_pause(raw), body).startswith(says)
