@@ -179,6 +179,7 @@ CORRECTIONS: Final = CorrectionsRequest(
         Undo("correction_780"),
     ],
     "correction_789",
+    {"pet_123-cluster-0": "5b1c9e07", "pet_123-cluster-1": ["img_005", "img_006", "img_008"]},
 )
 SAID: Final = SaidList(
     [
@@ -192,7 +193,11 @@ SAID: Final = SaidList(
     7,
 )
 HIDDEN: Final = HiddenList(
-    [Cluster("pet_123-cluster-5", "Blurred", "img_030", [Member("img_030", 0.4, 0, 0.1)], 0.1, 1, False, True)],
+    [
+        Cluster(
+            "pet_123-cluster-5", "Blurred", "img_030", [Member("img_030", 0.4, 0, 0.1)], 0.1, 1, False, "0d41f3aa", True
+        )
+    ],
     ["img_021"],
     7,
 )
@@ -219,7 +224,11 @@ SUGGESTED: Final = Suggestions(
 )
 VIEW: Final = View(
     "pet_123",
-    [Cluster("pet_123-cluster-0", "Portraits", "img_001", [Member("img_001", 0.95, 0, 0.9)], 0.91, 31, False)],
+    [
+        Cluster(
+            "pet_123-cluster-0", "Portraits", "img_001", [Member("img_001", 0.95, 0, 0.9)], 0.91, 31, False, "5b1c9e07"
+        )
+    ],
     ViewMetrics({"portrait": 0.6, "action": 0.4}, 0.85, "2025-10-30T12:34:56.789Z", 1, 32, 1, None),
     "2025-10-30T12:34:56.789Z",
     7,

@@ -21,7 +21,7 @@ from sploot_clusterd.model import (
     OutgoingEnvelope,
 )
 from sploot_clusterd.wire.decoding import decoded
-from sploot_clusterd.wire.limits import check_corrections, check_limits
+from sploot_clusterd.wire.limits import check_corrections, check_limits, check_seen
 from sploot_clusterd.wire.size import check_amount, check_nesting
 from sploot_clusterd.wire.vectors import insights
 
@@ -52,8 +52,10 @@ def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobR
     check_amount(body, limits)
     request = decoded(_corrections, body)
     check_corrections("corrections", request.corrections, pet_id, limits)
+    check_seen("seen", request.seen or {}, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)
-    return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+    payload = JobPayload(corrections=request.corrections, seen=request.seen, anyway=request.anyway or None)
+    return JobRequest(pet_id, request.job_id, payload=payload)
 
 
 def encode_request(request: JobRequest) -> bytes:

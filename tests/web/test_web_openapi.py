@@ -221,7 +221,7 @@ BEYOND_A_SCHEMA = {
     "a cluster's id is",
     "in all",
     "two different",
-    "either cluster",
+    "either cluster", "seen: at most",
 }
 """What is checked of a vector's numbers, times, which clusters are corrected; beside all that is in a packed vector."""
 
