@@ -246,7 +246,7 @@ class Daemon:
             Behind(
                 self._store.views,
                 Suggester(albums_of, self._params),
-                Looker(albums_of, self._params),
+                Looker(albums_of, self._store.profiles.fetch, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

@@ -74,10 +74,12 @@ class ImageInsight(Struct, frozen=True, gc=False):
     captured_at: datetime | None = None
 
 
-class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False):
-    """These clusters are one."""
+class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False, omit_defaults=True):
+    """These clusters are one, of this name and with this hero if they are given."""
 
     clusters: Annotated[list[ClusterId], Meta(min_length=2)]
+    label: Text | None = None
+    image_id: Id | None = None
 
 
 class Split(Struct, tag_field="op", tag="split", frozen=True, gc=False, omit_defaults=True):
@@ -197,6 +199,8 @@ class CorrectionsRequest(Struct, frozen=True, gc=False):
     """What the user saw: where it is so no more, nothing changes."""
     anyway: bool = False
     """Whether they are meant all the same."""
+    dry_run: bool = False
+    """Whether only to tell what would come of it."""
 
 
 FetchedKind = Literal["answers", "part_of_list", "list"]

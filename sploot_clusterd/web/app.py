@@ -36,7 +36,7 @@ def build_app(
     router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
-    router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
+    router.add(INTERNAL, Handlers(behind.store, behind.looks, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))

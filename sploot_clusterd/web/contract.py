@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
+from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page, Preview
 from sploot_clusterd.model import (
     Apart,
     CorrectionsRequest,
@@ -234,4 +234,9 @@ VIEW: Final = View(
     7,
     "clip-b32@3",
     ["img_077"],
+)
+PREVIEW: Final = Preview(
+    VIEW,
+    Change(8, [], 1, 32, 1, [ClusterChange("pet_123-cluster-2", "merged", successor="pet_123-cluster-0")]),
+    [["pet_123-cluster-0", "pet_123-cluster-2"]],
 )

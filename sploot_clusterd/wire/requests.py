@@ -45,8 +45,11 @@ def decode_request(body: bytes, limits: LimitsSettings) -> JobRequest:
     return request
 
 
-def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobRequest:
-    """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> tuple[JobRequest, bool]:
+    """The body of a pet's corrections as a checked job, and whether it is only asked what would come of it.
+
+    Raises BadJobError, as above.
+    """
     if not _id.match(pet_id):
         raise BadJobError("invalid", f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
     check_amount(body, limits)
@@ -55,7 +58,7 @@ def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobR
     check_seen("seen", request.seen or {}, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)
     payload = JobPayload(corrections=request.corrections, seen=request.seen, anyway=request.anyway or None)
-    return JobRequest(pet_id, request.job_id, payload=payload)
+    return JobRequest(pet_id, request.job_id, payload=payload), request.dry_run
 
 
 def encode_request(request: JobRequest) -> bytes:

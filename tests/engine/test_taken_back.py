@@ -111,6 +111,15 @@ def test_what_was_seen_otherwise_is_not_corrected():
     corrected(pet, 6, Rename(FIRST, "y"))
 
 
+def test_who_merges_may_choose_name_and_hero():
+    pet = album()
+    corrected(pet, 2, Merge([FIRST, SECOND], "Both", "g1-3"))
+    assert shown(pet)[0] == (FIRST, "Both", "g1-3", 9)
+    assert refused(pet, 3, Merge([FIRST, SECOND], None, "g2-0"))[1].endswith("g2-0 is in none of the clusters")
+    corrected(pet, 4, Undo("job-2"))
+    assert shown(pet) == shown(album())
+
+
 def test_who_said_what_is_told_the_latest_first():
     pet = album()
     corrected(pet, 2, Rename(FIRST, "a"), actor="ann")

@@ -84,6 +84,7 @@ INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}
 SUGGEST = f"GET {PET}/suggestions"
 SAID, HIDDEN, WHY = f"GET {PET}/corrections", f"GET {PET}/hidden", f"GET {PET}/images/{{image_id}}/why"
 FEED = "GET /internal/feed"
+DRY_RUN = CORRECTIONS.replace(b"{", b'{"dry_run":true,', 1)
 FULL = BacklogFullError("full")
 
 
@@ -110,6 +111,9 @@ ANSWERS = [
     Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
     Case(BATCH, 422, asked(BATCH, b"")),
     Case(CORRECT, 202, asked(CORRECT)),
+    Case(CORRECT, 200, asked(CORRECT, DRY_RUN)),
+    Case(CORRECT, 404, asked(CORRECT, DRY_RUN.replace(b"pet_123", b"pet_9"), "pet_9")),
+    Case(CORRECT, 409, asked(CORRECT, DRY_RUN), BadJobError("stale_correction", "it is gone")),
     Case(CORRECT, 400, asked(CORRECT, b"{")),
     Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
     Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),
@@ -221,7 +225,8 @@ BEYOND_A_SCHEMA = {
     "a cluster's id is",
     "in all",
     "two different",
-    "either cluster", "seen: at most",
+    "either cluster",
+    "seen: at most",
 }
 """What is checked of a vector's numbers, times, which clusters are corrected; beside all that is in a packed vector."""
 
