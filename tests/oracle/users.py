@@ -42,6 +42,13 @@ class Users:
                 self.pins[name] = at
             case Stay(cluster=cluster, image_ids=names):
                 self._put(names, self._known(cluster, members[cluster]) or self._new())
+            case Apart():
+                pass  # of clusters as wholes, whose heroes stand for them
+            case _:
+                self._say_where_not(said, members)
+
+    def _say_where_not(self, said: Correction, members: Mapping[str, Collection[str]]) -> None:
+        match said:
             case NotHere(cluster=cluster, image_ids=names):
                 self._bar(names, cluster, members[cluster])
             case Hide(image_ids=list() as names):
@@ -51,8 +58,6 @@ class Users:
                     self.barred.pop(name, None)
             case Unhide(image_ids=list() as names):
                 self.hidden -= set(names)
-            case Apart():
-                pass  # of clusters as wholes, whose heroes stand for them
 
     def forget(self, names: Iterable[str], at: EntryId) -> None:
         """These were removed at that place: a choice that came after it stays."""

@@ -20,6 +20,10 @@ class Views:
         self.real: dict[str, dict] = {}
         self.members: dict[str, set[str]] = {}
 
+    def forget(self) -> None:
+        """What is shown next goes on from an earlier view than the last one."""
+        self.real, self.members = {}, {}
+
     def check(self, view: dict, said: Said, users: Users) -> None:
         before, members_before = self.real, self.members
         self.view = view

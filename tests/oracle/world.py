@@ -104,6 +104,7 @@ class World:
             self._check_split(said, before)
         if takes_back and any(word.job_id == job.job_id for word in self.pet.album.words):
             self._users = users
+            self._views.forget()
             self._apply(self._next(corrections=[Undo(job.job_id)]))
 
     def _check_split(self, said: Split, before: dict[str, set[str]]) -> None:
