@@ -290,7 +290,7 @@ class Daemon:
                 self._store.pause,
                 self._store.audit,
                 self._auditor,
-                Looker(albums_of, self._params),
+                Looker(albums_of, self._store.profiles.fetch, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,
             ),

@@ -65,7 +65,11 @@ def build_app(
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
     router.add(
         INTERNAL,
-        Handlers(behind.store, behind.expired, http, settings.limits, in_flight, remembers=behind.past is not None),
+        Handlers(
+            *(behind.store, behind.expired, http, settings.limits, in_flight),
+            looks=behind.looks,
+            remembers=behind.past is not None,
+        ),
     )
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))

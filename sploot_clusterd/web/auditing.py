@@ -24,7 +24,7 @@ log = logging.getLogger("sploot_clusterd.audit")
 
 _EVERY: Final = 60.0
 _SUBMITS: Final = frozenset({"submit", "submit_batch"})
-_REFUSED, _FAULT = 400, 500
+_LOOKED, _REFUSED, _FAULT = 200, 400, 500
 
 
 def will_correct(request: web.BaseRequest, pet_ids: Collection[str]) -> None:
@@ -51,11 +51,11 @@ class Auditor:
         self._telling: asyncio.Task[None] | None = None
 
     async def note(self, request: web.BaseRequest, what: str, ids: Sequence[str], response: Response) -> None:
-        """A handler's answer to a request that may have changed something. What was refused changed nothing."""
+        """A handler's answer to a request that may have changed something. What was refused, or a dry run, did not."""
         connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
         corrected, connection.corrected = connection.corrected, ()
-        if _REFUSED <= response.status < _FAULT:
-            return
+        if _REFUSED <= response.status < _FAULT or (what == "correct" and response.status == _LOOKED):
+            return  # the latter is a dry run: corrections are accepted by 202
         actor = connection.caller.who
         if what in _SUBMITS:
             self._count(actor, response.body.count(b'"accepted"'))

@@ -85,6 +85,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         fetched=told.fetched,
         restore=told.restore,
         actor=told.actor,
+        seen=(payload.seen or {}) if not payload.anyway else {},
     )
 
 

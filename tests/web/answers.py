@@ -34,6 +34,7 @@ FEED = "GET /internal/feed"
 LATEST, WAS, VERSION = (f"GET {PET}/clusters/{which}" for which in ("latest", "history", "{version}"))
 IMAGE = "GET /internal/images/{image_id}/clusters"
 BACK = f"POST {PET}/restore"
+DRY_RUN = CORRECTIONS.replace(b"{", b'{"dry_run":true,', 1)
 FULL = BacklogFullError("full")
 
 
@@ -60,6 +61,9 @@ ANSWERS = [
     Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
     Case(BATCH, 422, asked(BATCH, b"")),
     Case(CORRECT, 202, asked(CORRECT)),
+    Case(CORRECT, 200, asked(CORRECT, DRY_RUN)),
+    Case(CORRECT, 404, asked(CORRECT, DRY_RUN.replace(b"pet_123", b"pet_9"), "pet_9")),
+    Case(CORRECT, 409, asked(CORRECT, DRY_RUN), BadJobError("stale_correction", "it is gone")),
     Case(CORRECT, 400, asked(CORRECT, b"{")),
     Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
     Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),

@@ -11,6 +11,7 @@ from sploot_clusterd.web import auditing
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
 from tests.support.waiting import eventually
+from tests.web.answers import CORRECT, DRY_RUN, asked
 from tests.web.service import CORRECTING, JOB, JOBS, PET, VIEW, FakeStore, Serve, Service, body_for, raw, token_for
 
 CHANGES = [route for route in ROUTES if route.method != "GET"]
@@ -51,6 +52,11 @@ async def test_what_is_refused_or_only_read_is_not(service: Service, route):
     await service.auditor.close()
     changed_all_the_same = route.path in (f"{PET}/invalidate", "/internal/resume")  # they look at no body
     assert (told(service) == []) is not changed_all_the_same
+
+
+async def test_a_dry_run_is_not(service: Service):
+    reply = await service.send(asked(CORRECT, DRY_RUN))
+    assert (reply.status, told(service)) == (200, [])
 
 
 async def test_whoever_it_is_has_a_name(serve: Serve):
