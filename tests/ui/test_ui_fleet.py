@@ -34,6 +34,7 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
         await page.screenshot(path=PICTURES / "pipeline.png", animations="disabled")
     loading.cancel()
 
+    await page.get_by_label("Of the last").focus()
     await page.get_by_label("Of the last").select_option("8h")
     await expect(page.get_by_label("Of the last")).to_be_focused()
     await page.get_by_label("Of the last").select_option("15m")
