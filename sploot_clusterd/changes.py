@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sploot_clusterd.model import Id
-from sploot_clusterd.view import Count
+from sploot_clusterd.view import Count, View
 
 MOST_JOBS: Final = 64
 MOST_CLUSTERS: Final = 64
@@ -53,6 +53,16 @@ class Change(Struct, omit_defaults=True, frozen=True):
     unclustered: ImageChange | None = None
     more_jobs: int = 0
     truncated: bool = False
+
+
+class Preview(Struct, frozen=True):
+    """What corrections would come to, were they applied now."""
+
+    view: View
+    """From the engine it comes as JSON."""
+    change: Change
+    in_the_way: list[list[str]]
+    """Pairs of clusters that would be merged though a user said that they are not one."""
 
 
 class Event(Struct, frozen=True):

@@ -44,6 +44,8 @@ def images_corrected(correction: Correction) -> Sequence[str]:
             return correction.image_ids
         case Hide() | Unhide():
             return correction.image_ids or ()
+        case Merge():
+            return () if correction.image_id is None else (correction.image_id,)
         case SetHero():
             return (correction.image_id,)
         case _:

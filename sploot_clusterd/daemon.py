@@ -262,7 +262,7 @@ class Daemon:
                 self._store.finder,
                 Members(albums_of, self._store.profiles, self._params),
                 self._store.pause,
-                Looker(albums_of, self._params),
+                Looker(albums_of, self._store.profiles.fetch, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
             ),
             self._tokens,

@@ -74,10 +74,12 @@ class ImageInsight(Struct, frozen=True, gc=False):
     captured_at: datetime | None = None
 
 
-class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False):
-    """These clusters are one."""
+class Merge(Struct, tag_field="op", tag="merge", frozen=True, gc=False, omit_defaults=True):
+    """These clusters are one, of this name and with this hero if they are given."""
 
     clusters: Annotated[list[ClusterId], Meta(min_length=2)]
+    label: Text | None = None
+    image_id: Id | None = None
 
 
 class Split(Struct, tag_field="op", tag="split", frozen=True, gc=False, omit_defaults=True):
@@ -153,6 +155,10 @@ class Undo(Struct, tag_field="op", tag="undo", frozen=True, gc=False):
 Correction = Merge | Split | Move | Rename | SetHero | Apart | Stay | Hide | Unhide | NotHere | Undo
 
 
+Seen = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")] | list[Id]
+"""What a user saw of a cluster: the view's digest of it, or the images that it listed."""
+
+
 class JobPayload(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a job says. Everything may be missing or null, as today's producers leave it."""
 
@@ -164,6 +170,8 @@ class JobPayload(Struct, frozen=True, gc=False, omit_defaults=True):
     images: list[ImageInsight] | None = None
     removed_image_ids: list[NamedId] | None = None
     corrections: list[Correction] | None = None
+    seen: dict[ClusterId, Seen] | None = None
+    anyway: bool | None = None
 
 
 class JobRequest(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -187,6 +195,12 @@ class CorrectionsRequest(Struct, frozen=True, gc=False):
 
     corrections: Annotated[list[Correction], Meta(min_length=1)]
     job_id: Id | None = None
+    seen: dict[ClusterId, Seen] | None = None
+    """What the user saw: where it is so no more, nothing changes."""
+    anyway: bool = False
+    """Whether they are meant all the same."""
+    dry_run: bool = False
+    """Whether only to tell what would come of it."""
 
 
 class PauseRequest(Struct, frozen=True, gc=False):
@@ -265,6 +279,8 @@ class Job(NamedTuple):
     fetched: FetchedKind | None = None
     actor: str | None = None
     """Who sent it, where somebody who is known did over HTTP."""
+    seen: Mapping[str, str | Sequence[str]] = {}
+    """What a user saw of clusters, if that counts: see `Seen`."""
 
 
 def cluster_id(pet_id: str, number: object) -> str:

@@ -37,6 +37,8 @@ class Cluster(Struct):
     quality_score: Unit | None
     size: Count
     provisional: bool
+    seen: str | UnsetType = UNSET
+    """A digest of its size and members, for corrections to say what a user saw; left out of provisional ones."""
     corrected: bool | UnsetType = UNSET
     """True where a user corrected it; left out where nobody did."""
 

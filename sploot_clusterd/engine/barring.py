@@ -9,7 +9,7 @@ from sploot_clusterd.engine.statistics import Ints
 
 def expel(draft: Draft, block: Block, groups: Ints, anchors: Ints) -> Ints:
     """The groups [k], without the cells that are barred from theirs, one after the other: each goes where the algorithm
-    would have it join if its group were not there, or is a group of its own.
+    would have it join if its group were not there, or is a group of its own. What was just split off takes in none.
 
     `anchors` [k] are those of the cells (-1: none).
     """
@@ -23,7 +23,8 @@ def expel(draft: Draft, block: Block, groups: Ints, anchors: Ints) -> Ints:
         away = np.unique(groups[np.isin(anchors, list(barred))])
         if groups[at] not in away:
             continue
-        (others,) = (~np.isin(groups, away)).nonzero()
+        closed = np.unique(groups[np.isin(anchors, list(draft.closed))])
+        (others,) = (~np.isin(groups, (*away, *closed))).nonzero()
         numbers, homes = np.unique(groups[others], return_inverse=True)
         cells = block.cells.chosen([*others.tolist(), at])
         group = draft.algorithm.attach(cells, homes.astype(np.int64), draft.params)

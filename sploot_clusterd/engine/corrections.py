@@ -15,6 +15,7 @@ from sploot_clusterd.engine.addressing import clusters_found, find_cluster, home
 from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.anchors import anchored, hold_cells, link, new_mark, reroot, stand_for
 from sploot_clusterd.engine.apart import part
+from sploot_clusterd.engine.as_seen import check_seen
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.forgetting import make_room, settle_oldest, settle_own
 from sploot_clusterd.engine.hiding import hide_cluster, hide_images, unhide_cluster, unhide_images
@@ -52,6 +53,7 @@ def correct(draft: Draft, job: Job) -> None:
     Raises BadJobError, with the draft half changed: `stale_correction` if one names what is no longer there, `invalid`
     if there are more anchors than the album can keep. Raises NeedsAllRowsError if one takes back what wants them.
     """
+    check_seen(draft, job)
     number = draft.words[-1].number + 1 if draft.words else 0
     draft.word = Word(number, job.job_id, job.sequence, job.actor)
     for place, correction in enumerate(job.corrections):
@@ -91,8 +93,12 @@ def _prepare(draft: Draft, pet_id: str, correction: Correction) -> None:
 def _correct(draft: Draft, job: Job, correction: Correction, place: int) -> None:
     keys = [find_cluster(draft, job.pet_id, cluster) for cluster in clusters_named(correction)]
     match correction:
-        case Merge():
-            _merge(draft, keys)
+        case Merge(label=label, image_id=hero):
+            mark = _merge(draft, keys)
+            if label is not None:
+                draft.say(names=[(mark, label)])
+            if hero is not None:
+                _set_hero(draft, _home_in(draft, mark, hero), hero, (*job.sequence, place))
         case Apart():
             _keep_apart(draft, *keys)
         case Rename(label=label):
@@ -126,8 +132,11 @@ def _place_images(draft: Draft, correction: Correction, key: int = -1) -> None:
             unhide_images(draft, image_ids)
 
 
-def _merge(draft: Draft, keys: Sequence[int]) -> None:
-    """One anchor for all, the oldest of theirs; in each space its clusters become the one that has the lowest id."""
+def _merge(draft: Draft, keys: Sequence[int]) -> int:
+    """One anchor for all, the oldest of theirs; in each space its clusters become the one that has the lowest id.
+
+    Returns one of its marks.
+    """
     anchors = {draft.clusters[key].anchor for key in keys} - {None}
     keys = sorted({*keys, *(key for key, cluster in draft.clusters.items() if cluster.anchor in anchors)})
     first, *others = [anchored(draft, key) for key in keys]
@@ -136,6 +145,15 @@ def _merge(draft: Draft, keys: Sequence[int]) -> None:
     clusters = [draft.clusters[key] for key in keys]
     for space in sorted({cluster.space for cluster in clusters}):
         _unite(draft, [cluster for cluster in clusters if cluster.space == space])
+    return first
+
+
+def _home_in(draft: Draft, mark: int, image_id: str) -> int:
+    """The cluster of the mark's anchor that the image is in. Raises BadJobError."""
+    key = homes(draft, [image_id]).get(image_id)
+    if key is None or draft.clusters[key].anchor != draft.root(mark):
+        raise stale(f"image_id: {image_id} is in none of the clusters")
+    return key
 
 
 def _unite(draft: Draft, clusters: Sequence[Cluster]) -> None:

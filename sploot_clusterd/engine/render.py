@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct
 
 from sploot_clusterd import view
 from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
+from sploot_clusterd.engine.as_seen import digest_of
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.label import label_of
 from sploot_clusterd.engine.params import Params
@@ -117,6 +118,7 @@ def cluster_view(
         quality_score=round(total / count, _DIGITS) if count else None,
         size=cluster.size,
         provisional=False,
+        seen=digest_of([member.image_id for _, member in served], cluster.size),
         corrected=True if cluster.anchor is not None else UNSET,
     )
 

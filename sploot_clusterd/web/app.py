@@ -55,7 +55,7 @@ def build_app(
     router = Router(tokens, settings.limits, metrics, in_flight, proxies=proxies, base_path=base, sessions=sessions)
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))
-    router.add(INTERNAL, Handlers(behind.store, http, settings.limits, in_flight))
+    router.add(INTERNAL, Handlers(behind.store, behind.looks, http, settings.limits, in_flight))
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, http, in_flight))

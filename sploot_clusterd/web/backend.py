@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from sploot_clusterd.changes import Events
 from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
+from sploot_clusterd.model import JobPayload
 from sploot_clusterd.view import Order
 
 
@@ -30,6 +31,9 @@ class Looks(Protocol):
 
     async def hidden(self, pet_id: str) -> bytes | None:
         """What users hid."""
+
+    async def preview(self, pet_id: str, payload: JobPayload) -> bytes | None:
+        """What would come of the payload's corrections. Raises BadJobError where they would be refused."""
 
     async def why(self, pet_id: str, image_id: str) -> bytes | None:
         """Why the image is where it is; None if the pet does not have it, too."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page
+from sploot_clusterd.changes import Change, ClusterChange, Event, ImageChange, Page, Preview
 from sploot_clusterd.found import Findings, Found
 from sploot_clusterd.jobs import Jobs, JobState
 from sploot_clusterd.model import (
@@ -193,6 +193,7 @@ CORRECTIONS: Final = CorrectionsRequest(
         Undo("correction_780"),
     ],
     "correction_789",
+    {"pet_123-cluster-0": "5b1c9e07", "pet_123-cluster-1": ["img_005", "img_006", "img_008"]},
 )
 PAUSE: Final = {"reason": "moving to another storage service", "until": "2025-10-30T13:00:00Z"}
 SAID: Final = SaidList(
@@ -207,7 +208,11 @@ SAID: Final = SaidList(
     7,
 )
 HIDDEN: Final = HiddenList(
-    [Cluster("pet_123-cluster-5", "Blurred", "img_030", [Member("img_030", 0.4, 0, 0.1)], 0.1, 1, False, True)],
+    [
+        Cluster(
+            "pet_123-cluster-5", "Blurred", "img_030", [Member("img_030", 0.4, 0, 0.1)], 0.1, 1, False, "0d41f3aa", True
+        )
+    ],
     ["img_021"],
     7,
 )
@@ -278,10 +283,19 @@ IMAGES: Final = ClusterImages(
 )
 VIEW: Final = View(
     "pet_123",
-    [Cluster("pet_123-cluster-0", "Portraits", "img_001", [Member("img_001", 0.95, 0, 0.9)], 0.91, 31, False)],
+    [
+        Cluster(
+            "pet_123-cluster-0", "Portraits", "img_001", [Member("img_001", 0.95, 0, 0.9)], 0.91, 31, False, "5b1c9e07"
+        )
+    ],
     ViewMetrics({"portrait": 0.6, "action": 0.4}, 0.85, "2025-10-30T12:34:56.789Z", 1, 32, 1, None),
     "2025-10-30T12:34:56.789Z",
     7,
     "clip-b32@3",
     ["img_077"],
+)
+PREVIEW: Final = Preview(
+    VIEW,
+    Change(8, [], 1, 32, 1, [ClusterChange("pet_123-cluster-2", "merged", successor="pet_123-cluster-0")]),
+    [["pet_123-cluster-0", "pet_123-cluster-2"]],
 )

@@ -11,12 +11,13 @@ from aiohttp import web
 
 from sploot_clusterd import wire
 from sploot_clusterd.config import HttpSettings, LimitsSettings
+from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.inflight import InFlight
-from sploot_clusterd.model import JobRequest
+from sploot_clusterd.model import JobPayload, JobRequest
 from sploot_clusterd.web import batch
-from sploot_clusterd.web.answers import NDJSON, RefusedError, Response, answer
+from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, answer
 from sploot_clusterd.web.auth import actor_of, may
-from sploot_clusterd.web.backend import Backend
+from sploot_clusterd.web.backend import Backend, Looks
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
 
@@ -29,8 +30,11 @@ _LARGE: Final = 256 * 1024
 class Handlers:
     """Those that need the store. A path's ids come checked."""
 
-    def __init__(self, store: Backend, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight) -> None:
+    def __init__(
+        self, store: Backend, looks: Looks, http: HttpSettings, limits: LimitsSettings, in_flight: InFlight
+    ) -> None:
         self._store = store
+        self._looks = looks
         self._in_flight = in_flight
         self._http = http
         self._limits = limits
@@ -66,10 +70,24 @@ class Handlers:
 
     async def correct(self, request: web.BaseRequest, pet_id: str) -> Response:
         """A user's corrections, as a job for the stream. 202 means that Redis has it."""
-        job = wire.decode_corrections(pet_id, await read_body(request, self._http, self._in_flight), self._limits)
+        body = await read_body(request, self._http, self._in_flight)
+        job, dry_run = wire.decode_corrections(pet_id, body, self._limits)
+        if dry_run:
+            return await self._preview(job)
         if not await self._store.has_album(pet_id):
             raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
         return await self._accept(job, wire.encode_request(job), actor_of(request))
+
+    async def _preview(self, job: JobRequest) -> Response:
+        """What would come of the corrections. Nothing is changed."""
+        payload = job.payload or JobPayload()
+        try:
+            found = await self._looks.preview(job.pet_id, payload)
+        except BadJobError as error:
+            raise RefusedError(409, error.detail) from None
+        if found is None:
+            raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
+        return Response(200, found, f"Content-Type: {JSON}\r\n{NO_STORE}")
 
     async def invalidate(self, _request: web.BaseRequest, pet_id: str) -> Response:
         """Drops the view; the album stays."""

@@ -128,9 +128,14 @@ INTERNAL: Final = (
         Handlers.correct,
         "Submit a user's corrections of a pet's clusters.",
         {
+            200: Answer("Of a dry run: what would come of them.", contract.PREVIEW),
             202: Answer("Redis has them, as a job.", contract.Accepted("accepted")),
             404: refused(
                 "No job of this pet was applied yet.", "no job of this pet was applied yet: there is nothing to correct"
+            ),
+            409: refused(
+                "Of a dry run: they would be refused.",
+                "payload.corrections[0]: pet_123-cluster-7 is gone: none of its images is left",
             ),
             422: refused(
                 "The pet's id breaks the rule, or the JSON has the wrong shape or breaks a limit.",

@@ -80,6 +80,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         trace=_trace(request.metadata),
         fetched=origin.fetched,
         actor=origin.actor,
+        seen=(payload.seen or {}) if not payload.anyway else {},
     )
 
 

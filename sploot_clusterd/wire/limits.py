@@ -3,12 +3,12 @@
 What raises raises `BadJobError` with reason `invalid`, and a text that names the field and what is allowed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.correcting import clusters_named, images_corrected
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Apart, Correction, Hide, JobRequest, Undo, Unhide, cluster_id, cluster_number
+from sploot_clusterd.model import Apart, Correction, Hide, JobRequest, Seen, Undo, Unhide, cluster_id, cluster_number
 
 
 def check_limits(request: JobRequest, limits: LimitsSettings) -> None:
@@ -21,18 +21,20 @@ def check_limits(request: JobRequest, limits: LimitsSettings) -> None:
         return
     few, many = limits.images_per_job, limits.image_ids_per_job
     if payload.images:
-        _check_count("images", payload.images, few)
+        _check_count("payload.images", payload.images, few)
         _check_ids("payload.images[{}].image_id", [image.image_id for image in payload.images], limits.id_length)
     if payload.image_ids:
-        _check_count("image_ids", payload.image_ids, many)
+        _check_count("payload.image_ids", payload.image_ids, many)
         _check_ids("payload.image_ids[{}]", payload.image_ids, limits.id_length)
     if payload.removed_image_ids:
-        _check_count("removed_image_ids", payload.removed_image_ids, many)
+        _check_count("payload.removed_image_ids", payload.removed_image_ids, many)
         _check_ids("payload.removed_image_ids[{}]", payload.removed_image_ids, limits.id_length)
     if payload.labels:
-        _check_count("labels", payload.labels, few)
+        _check_count("payload.labels", payload.labels, few)
     if payload.coverage:
-        _check_count("coverage", payload.coverage, few)
+        _check_count("payload.coverage", payload.coverage, few)
+    if payload.seen:
+        check_seen("payload.seen", payload.seen, request.pet_id, limits)
     if payload.corrections:
         check_corrections("payload.corrections", payload.corrections, request.pet_id, limits)
 
@@ -60,9 +62,22 @@ def check_corrections(where: str, corrections: Sequence[Correction], pet_id: str
         raise BadJobError("invalid", f"{where}: at most {most} images in all are allowed, got {images}")
 
 
+def check_seen(where: str, seen: Mapping[str, Seen], pet_id: str, limits: LimitsSettings) -> None:
+    """How many clusters and images it names, and that they are the pet's."""
+    most = limits.images_per_job
+    if len(seen) > most:
+        raise BadJobError("invalid", f"{where}: at most {most} clusters are allowed, got {len(seen)}")
+    if any(cluster_number(pet_id, cluster) is None for cluster in seen):
+        raise BadJobError("invalid", f"{where}: a cluster's id is {cluster_id(pet_id[:128], '<number>')} here")
+    for images in seen.values():
+        if not isinstance(images, str):
+            _check_count(where, images, most)
+            _check_ids(where, images, limits.id_length)
+
+
 def _check_count(name: str, values: Collection[object], most: int) -> None:
     if len(values) > most:
-        raise BadJobError("invalid", f"payload.{name}: at most {most} entries are allowed, got {len(values)}")
+        raise BadJobError("invalid", f"{name}: at most {most} entries are allowed, got {len(values)}")
 
 
 def _check_ids(where: str, ids: Sequence[str], longest: int) -> None:

@@ -22,7 +22,7 @@ from sploot_clusterd.model import (
     PauseRequest,
 )
 from sploot_clusterd.wire.decoding import decoded
-from sploot_clusterd.wire.limits import check_corrections, check_limits
+from sploot_clusterd.wire.limits import check_corrections, check_limits, check_seen
 from sploot_clusterd.wire.size import check_amount, check_nesting
 from sploot_clusterd.wire.vectors import insights
 
@@ -50,15 +50,20 @@ def decode_request(body: bytes, limits: LimitsSettings) -> JobRequest:
     return request
 
 
-def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> JobRequest:
-    """The body of a pet's corrections as a checked job. Raises BadJobError, as above."""
+def decode_corrections(pet_id: str, body: bytes, limits: LimitsSettings) -> tuple[JobRequest, bool]:
+    """The body of a pet's corrections as a checked job, and whether it is only asked what would come of it.
+
+    Raises BadJobError, as above.
+    """
     if not _id.match(pet_id):
         raise BadJobError("invalid", f"pet_id: jobs are taken of no pet called {pet_id}; it can be read and erased")
     check_amount(body, limits)
     request = decoded(_corrections, body)
     check_corrections("corrections", request.corrections, pet_id, limits)
+    check_seen("seen", request.seen or {}, pet_id, limits)
     check_limits(JobRequest(pet_id, request.job_id), limits)
-    return JobRequest(pet_id, request.job_id, payload=JobPayload(corrections=request.corrections))
+    payload = JobPayload(corrections=request.corrections, seen=request.seen, anyway=request.anyway or None)
+    return JobRequest(pet_id, request.job_id, payload=payload), request.dry_run
 
 
 def decode_pause(body: bytes) -> PauseRequest:

@@ -75,3 +75,24 @@ async def test_why_an_image_is_where_it_is(api: Api, fleet: Fleet):
     hero = why["hero"]
     assert abs(hero["score"] - hero["quality"] - hero["closeness"] - hero["recency"]) < 0.001
     assert (await api.ask("GET", f"/internal/pets/{PET}/images/none/why"))[0] == 404
+
+
+async def test_a_dry_run_tells_what_would_come_of_it_and_changes_nothing(api: Api, fleet: Fleet):
+    await say(api, fleet, "one", {"op": "apart", "clusters": [FIRST, SECOND]})
+    before = await api.view(PET)
+    merge = {"op": "merge", "clusters": [FIRST, SECOND], "label": "Both", "image_id": "g1-3"}
+
+    status, told = await api.ask("POST", CORRECTIONS, json={"dry_run": True, "corrections": [merge]})
+
+    assert (status, told["in_the_way"]) == (200, [[FIRST, SECOND]])
+    assert clusters(told["view"])[0] == (FIRST, "Both", "g1-3", 12)
+    merged = next(each for each in told["change"]["clusters"] if each["what"] == "merged")
+    assert (merged["id"], merged["successor"]) == (SECOND, FIRST)
+    assert await api.view(PET) == before
+    refused = {"dry_run": True, "corrections": [{"op": "undo", "job_id": "never"}]}
+    assert (await api.ask("POST", CORRECTIONS, json=refused))[0] == 409
+    undone = {"dry_run": True, "corrections": [{"op": "undo", "job_id": "one"}]}
+    assert (await api.ask("POST", CORRECTIONS, json=undone))[0] == 200
+
+    await say(api, fleet, "two", merge)
+    assert clusters(await api.view(PET)) == clusters(told["view"])

@@ -204,12 +204,12 @@ def test_whoever_changes_how_clusters_are_rendered_raises_the_constant():
 
     raw = msgspec.json.encode(cluster_view("pet_123", cluster, cells, Params(), served))
 
-    assert RENDERING == 2
+    assert RENDERING == 3
     assert raw == (
         b'{"id":"pet_123-cluster-3","label":"cat","hero_image_id":"a","members":['
         b'{"image_id":"a","score":0.1235,"position":0,"quality_score":null},'
         b'{"image_id":"b","score":0.1,"position":1,"quality_score":0.5}],'
-        b'"quality_score":0.25,"size":9,"provisional":false}'
+        b'"quality_score":0.25,"size":9,"provisional":false,"seen":"8fbd675c"}'
     )
 
 

@@ -91,8 +91,33 @@ def test_where_marks_run_short_words_are_final_before_their_time():
 def test_an_album_that_nobody_corrected_has_none_of_it():
     pet = album()
     assert not [name for name in pet.fields if name.startswith((b"w", b"hidden", b"anchors", b"corrected"))]
-    assert all(len(each) == 7 for each in pet.clusters)
+    assert all(len(each) == 8 for each in pet.clusters)
     assert "num_hidden" not in pet.view["metrics"]
+
+
+def test_what_was_seen_otherwise_is_not_corrected():
+    pet = album()
+    seen = {each["id"]: each["seen"] for each in pet.clusters}
+    listed = {cluster: list(names) for cluster, names in pet.members().items()}
+    pet.apply(job(2, insight("g0-9", direction(0, 0.3, 9)), removed=["g0-1"]))
+    assert pet.cluster_of("g0-9") == FIRST
+
+    (outcome,) = pet.apply(job(3, corrections=[Rename(FIRST, "x")], seen=listed)).outcomes
+    assert outcome.error.detail == f"seen: {FIRST} is not as it was seen: came g0-9; went g0-1"
+    (outcome,) = pet.apply(job(4, corrections=[Rename(FIRST, "x")], seen=seen)).outcomes
+    assert outcome.error.reason == "stale_correction"
+    assert outcome.error.detail.startswith(f"seen: {FIRST} is not as it was seen; it has 5 images now, first g0-")
+    corrected(pet, 5, Rename(SECOND, "x"), seen={SECOND: seen[SECOND], THIRD: listed[THIRD]})
+    corrected(pet, 6, Rename(FIRST, "y"))
+
+
+def test_who_merges_may_choose_name_and_hero():
+    pet = album()
+    corrected(pet, 2, Merge([FIRST, SECOND], "Both", "g1-3"))
+    assert shown(pet)[0] == (FIRST, "Both", "g1-3", 9)
+    assert refused(pet, 3, Merge([FIRST, SECOND], None, "g2-0"))[1].endswith("g2-0 is in none of the clusters")
+    corrected(pet, 4, Undo("job-2"))
+    assert shown(pet) == shown(album())
 
 
 def test_who_said_what_is_told_the_latest_first():

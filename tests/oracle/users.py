@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sploot_clusterd.entry_ids import EntryId
-from sploot_clusterd.model import Apart, Correction, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.model import Apart, Correction, Hide, Merge, Move, NotHere, Rename, SetHero, Split, Stay, Unhide
 
 
 @dataclass
@@ -17,6 +17,11 @@ class Users:
     """Chosen heroes, with the places of the jobs that said so."""
     names: set[str] = field(default_factory=set)
     given: int = 0
+    hidden: set[str] = field(default_factory=set)
+    barred: dict[str, int] = field(default_factory=dict)
+    """Of images that do not belong to a cluster its token."""
+    heroes: dict[str, str] = field(default_factory=dict)
+    """Those of clusters, as of the last look."""
     shown: dict[str, str] = field(default_factory=dict)
     """The labels of clusters, as of the last look."""
 
@@ -39,11 +44,27 @@ class Users:
                 self._put(names, self._known(cluster, members[cluster]) or self._new())
             case Apart():
                 pass  # of clusters as wholes, whose heroes stand for them
+            case _:
+                self._say_where_not(said, members)
+
+    def _say_where_not(self, said: Correction, members: Mapping[str, Collection[str]]) -> None:
+        match said:
+            case NotHere(cluster=cluster, image_ids=names):
+                self._bar(names, cluster, members[cluster])
+            case Hide(image_ids=list() as names):
+                self.hidden |= set(names)
+                for name in names:
+                    self.token.pop(name, None)
+                    self.barred.pop(name, None)
+            case Unhide(image_ids=list() as names):
+                self.hidden -= set(names)
 
     def forget(self, names: Iterable[str], at: EntryId) -> None:
         """These were removed at that place: a choice that came after it stays."""
         for name in names:
             self.token.pop(name, None)
+            self.barred.pop(name, None)
+            self.hidden.discard(name)
             if name in self.pins and self.pins[name] < at:
                 del self.pins[name]
 
@@ -81,19 +102,31 @@ class Users:
         elif any(token == old and name not in members for name, token in self.token.items()):
             self._put(names, self._new(self.label.get(old)))
 
+    def _bar(self, names: Collection[str], cluster: str, members: Collection[str]) -> None:
+        """The hero stands for the cluster; of whoever does if it is one of the images nothing is known."""
+        token = self._known(cluster, members) or self._new()
+        for name in names:
+            self.token.pop(name, None)
+            self.barred[name] = token
+        if self.heroes[cluster] not in names:
+            self.token[self.heroes[cluster]] = token
+
     def _new(self, label: tuple[int, str] | None = None) -> int:
-        token = max((*self.token.values(), *self.label), default=0) + 1
+        token = max((*self.token.values(), *self.label, *self.barred.values()), default=0) + 1
         if label is not None:
             self.label[token] = label
         return token
 
     def _put(self, names: Collection[str], token: int) -> None:
         self.token.update(dict.fromkeys(names, token))
+        for name in names:
+            self.barred.pop(name, None)
 
     def _unite(self, tokens: set[int]) -> None:
         into = min(tokens)
         named = [self.label.pop(token) for token in tokens if token in self.label]
         self.token = {name: into if token in tokens else token for name, token in self.token.items()}
+        self.barred = {name: into if token in tokens else token for name, token in self.barred.items()}
         if named:
             self.label[into] = max(named)
 
@@ -102,6 +135,7 @@ class Users:
     ) -> None:
         """What they said holds of the clusters shown."""
         self.shown = {cluster: each["label"] for cluster, each in view.items()}
+        self.heroes = {cluster: each["hero_image_id"] for cluster, each in view.items()}
         home = {name: cluster for cluster, names in members.items() for name in names}
         homes: dict[tuple[int, str], set[str]] = {}
         owners: dict[str, set[int]] = {}
@@ -114,6 +148,10 @@ class Users:
         for cluster, (token,) in owners.items():
             if token in self.label:
                 assert view[cluster]["label"] == self.label[token][1], "a user's name is not shown"
+        assert not self.hidden & home.keys(), "what is hidden is shown"
+        for name, token in self.barred.items():
+            rivals = [each for each in self.token if self.token[each] == token and versions[each] == versions[name]]
+            assert all(home[each] != home.get(name) for each in rivals), f"{name} is where it does not belong"
         for cluster, names in members.items():
             chosen = [name for name in names if name in self.pins]
             if chosen:

@@ -20,12 +20,16 @@ class Views:
         self.real: dict[str, dict] = {}
         self.members: dict[str, set[str]] = {}
 
+    def forget(self) -> None:
+        """What is shown next goes on from an earlier view than the last one."""
+        self.real, self.members = {}, {}
+
     def check(self, view: dict, said: Said, users: Users) -> None:
         before, members_before = self.real, self.members
         self.view = view
         self.real = {each["id"]: each for each in view["clusters"] if not each["provisional"]}
         self.members = {key: {member["image_id"] for member in each["members"]} for key, each in self.real.items()}
-        self._check_counts(said)
+        self._check_counts(said, users)
         self._check_provisional(said)
         self._check_clusters(said)
         users.check(self.members, self.real, said.versions())
@@ -33,14 +37,15 @@ class Views:
         self._check_heroes(before, users)
         self._check_labels(said, users)
 
-    def _check_counts(self, said: Said) -> None:
+    def _check_counts(self, said: Said, users: Users) -> None:
         there = {name for name, image in said.images.items() if image.there}
         shown = [member["image_id"] for each in self.view["clusters"] for member in each["members"]]
         everywhere = shown + self.view["unclustered"]
         assert len(everywhere) == len(set(everywhere)), "an image is shown twice"
-        assert set(everywhere) == there, "an image is missing, or should be gone"
+        assert set(everywhere) == there - users.hidden, "an image is missing, or should be gone"
         metrics = self.view["metrics"]
         assert metrics["num_images"] == len(there)
+        assert metrics.get("num_hidden", 0) == len(users.hidden)
         assert metrics["num_unclustered"] == len(self.view["unclustered"])
         assert metrics["num_clusters"] == len(self.view["clusters"])
         assert self.view["model_version"] == (said.model[1] if said.model else None)

@@ -2,9 +2,25 @@
 
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 
 from sploot_clusterd.engine import JobStatus, Params
-from sploot_clusterd.model import Apart, Correction, Insight, Job, Merge, Move, Rename, SetHero, Split, Stay
+from sploot_clusterd.model import (
+    Apart,
+    Correction,
+    Hide,
+    Insight,
+    Job,
+    Merge,
+    Move,
+    NotHere,
+    Rename,
+    SetHero,
+    Split,
+    Stay,
+    Undo,
+    Unhide,
+)
 from tests.engine.pet import START_MS, Pet, direction, insight
 from tests.engine.pet import job as numbered
 from tests.oracle.said import Said
@@ -73,6 +89,7 @@ class World:
 
     def _correct(self) -> None:
         said = self._correction()
+        users, takes_back = deepcopy(self._users), self._random.random() < 0.15
         job = self._next(corrections=[said], force=self._random.random() < 0.1)
         before = self._views.members
         (outcome,) = self.pet.apply(job).outcomes
@@ -85,6 +102,10 @@ class World:
         self._check()
         if isinstance(said, Split):
             self._check_split(said, before)
+        if takes_back and any(word.job_id == job.job_id for word in self.pet.album.words):
+            self._users = users
+            self._views.forget()
+            self._apply(self._next(corrections=[Undo(job.job_id)]))
 
     def _check_split(self, said: Split, before: dict[str, set[str]]) -> None:
         (home,) = [key for key, names in self._views.members.items() if said.image_ids[0] in names]
@@ -169,6 +190,8 @@ class World:
                 Rename(key, f"name {len(self._jobs)}"),
                 SetHero(key, some[0]),
                 Stay(key, some),
+                NotHere(key, some) if len(some) < len(members[key]) else Stay(key, some),
+                Unhide(image_ids=sorted(self._users.hidden)[:2]) if self._users.hidden else Hide(image_ids=some[:2]),
                 Apart([key, self._random.choice(others)]) if others else Stay(key, some),
             ]
         )

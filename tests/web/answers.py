@@ -24,6 +24,7 @@ TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
 PAUSE = "POST /internal/pause"
 FIND = "GET /internal/find"
 FEED = "GET /internal/feed"
+DRY_RUN = CORRECTIONS.replace(b"{", b'{"dry_run":true,', 1)
 FULL = BacklogFullError("full")
 
 
@@ -50,6 +51,9 @@ ANSWERS = [
     Case(BATCH, 415, asked(BATCH, Content_Type="application/json")),
     Case(BATCH, 422, asked(BATCH, b"")),
     Case(CORRECT, 202, asked(CORRECT)),
+    Case(CORRECT, 200, asked(CORRECT, DRY_RUN)),
+    Case(CORRECT, 404, asked(CORRECT, DRY_RUN.replace(b"pet_123", b"pet_9"), "pet_9")),
+    Case(CORRECT, 409, asked(CORRECT, DRY_RUN), BadJobError("stale_correction", "it is gone")),
     Case(CORRECT, 400, asked(CORRECT, b"{")),
     Case(CORRECT, 404, asked(CORRECT, CORRECTIONS.replace(b"pet_123", b"pet_9"), "pet_9")),
     Case(CORRECT, 422, asked(CORRECT, b'{"corrections": []}')),

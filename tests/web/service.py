@@ -17,6 +17,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.model import JobPayload
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import HttpServer, Tokens, contract
 from sploot_clusterd.web.route import PARAMETER
@@ -144,6 +145,9 @@ class FakeStore:
 
     async def why(self, pet_id: str, image_id: str) -> bytes | None:
         return await self._looked(pet_id, structs.replace(contract.WHY, image_id=image_id))
+
+    async def preview(self, pet_id: str, _payload: JobPayload) -> bytes | None:
+        return await self._looked(pet_id, contract.PREVIEW)
 
     async def _looked(self, pet_id: str, found: Struct) -> bytes | None:
         self._fail()

@@ -167,6 +167,7 @@ BEYOND_A_SCHEMA = {
     "in all",
     "two different",
     "either cluster",
+    "seen: at most",
 }
 """What is checked of a vector's numbers, times, which clusters are corrected; beside all that is in a packed vector."""
 

@@ -138,6 +138,12 @@ def _wrong_values() -> list[tuple[str, bytes, str]]:
         ("coverage key of a blank", payload(coverage={" ": 0.5}), "payload.coverage"),
         ("257 images", payload(images=[{"image_id": f"i{n}"} for n in range(257)]), "payload.images: at most 256"),
         ("10,001 ids", payload(image_ids=["i"] * 10_001), "payload.image_ids: at most 10000"),
+        ("seen no digest", payload(seen={"pet-cluster-0": "x"}), "payload.seen"),
+        ("seen of another pet", payload(seen={"cat-cluster-0": "0123abcd"}), "payload.seen: a cluster's id is"),
+        ("seen no cluster", payload(seen={"0": "0123abcd"}), "payload.seen"),
+        ("seen of no id", payload(seen={"pet-cluster-0": ["a b"]}), "payload.seen"),
+        ("too many seen", payload(seen={"pet-cluster-0": ["i"] * 257}), "payload.seen: at most 256"),
+        ("anyway no boolean", payload(anyway=1), "payload.anyway"),
         ("257 labels", payload(labels=["l"] * 257), "payload.labels: at most 256"),
     ]
     return cases

@@ -118,7 +118,8 @@ def test_what_we_submit_is_what_we_read():
 
 def test_the_corrections_we_submit_are_those_we_read():
     body = msgspec.json.encode({"corrections": MERGE, "unknown": 1})
-    asked = decode_corrections("pet", body, LIMITS)
+    asked, dry_run = decode_corrections("pet", body, LIMITS)
+    assert not dry_run
     job = entry(payload=encode_envelope(asked, encode_request(asked), "job-1", datetime(2025, 1, 2, tzinfo=UTC)))
     assert (job.pet_id, job.job_id, job.corrections) == ("pet", "job-1", MERGE)
 
