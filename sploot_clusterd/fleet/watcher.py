@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
@@ -11,7 +11,7 @@ import msgspec
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.fleet.beat import Beat, decode
 from sploot_clusterd.fleet.heartbeat import EVERY_S
-from sploot_clusterd.fleet.history import History
+from sploot_clusterd.fleet.history import History, Point, Process
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
 from sploot_clusterd.waiting import pause
@@ -20,8 +20,18 @@ SILENT_S: Final = 30.0
 """After so many seconds without a beat a process is not of the fleet any more."""
 
 
+class Told(msgspec.Struct):
+    """What somebody who follows is told at once."""
+
+    at: float
+    whole: bool
+    """Whether `points` are all there are; else those that are new."""
+    processes: list[Process]
+    points: list[Point]
+
+
 class FleetWatcher:
-    """`run` is a root task; `told` is what is known by now."""
+    """`run` is a root task; `follow` is for those who want to see."""
 
     name: Final = "fleet"
 
@@ -29,6 +39,7 @@ class FleetWatcher:
         self._beats = beats
         self._history = History(metrics.job_seconds.bounds, metrics.loop_lag.bounds)
         self._stopping = stopping
+        self._looked = asyncio.Event()
 
     async def run(self) -> None:
         """Until the daemon stops."""
@@ -36,10 +47,19 @@ class FleetWatcher:
             with suppress(StoreUnavailableError, BadStateError):
                 await self.look()
             await pause(self._stopping, EVERY_S)
+        self._looked.set()
 
-    def told(self, *, fine: bool) -> Mapping[str, object]:
-        """Processes and points: of the last 15 minutes, or of the last 8 hours."""
-        return {"at": time.time(), "processes": self._history.processes, "points": self._history.points(fine=fine)}
+    async def follow(self, *, fine: bool) -> AsyncIterator[Told]:
+        """What is known of the last 15 minutes, or of the last 8 hours, then what each look adds, until the daemon
+        stops.
+        """
+        newest = 0.0
+        while not self._stopping.is_set():
+            looked = self._looked
+            points = [each for each in self._history.points(fine=fine) if each.at > newest]
+            yield Told(time.time(), not newest, self._history.processes, points)
+            newest = points[-1].at if points else newest
+            await looked.wait()
 
     async def look(self) -> None:
         """Once. Raises StoreUnavailableError; BadStateError where something else is under the key."""
@@ -59,3 +79,5 @@ class FleetWatcher:
         if silent:
             await self._beats.forget(silent)
         self._history.add(found, now)
+        self._looked.set()  # whoever waited for this one goes on, and waits for the next
+        self._looked = asyncio.Event()

@@ -1,7 +1,7 @@
 """The page's routes: its files, which hold nothing of anybody, and the session that its scripts ask with."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import resources
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from msgspec import Struct
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
-from sploot_clusterd.web.answers import RefusedError, Response, answer
+from sploot_clusterd.web.answers import EventStream, RefusedError, Response, answer
 from sploot_clusterd.web.auth import NOBODY, TOKEN_HEADER, Caller, Tokens
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import Answer, Route, refused
@@ -29,8 +29,10 @@ _SHELL: Final = "index.html"
 class Fleet(Protocol):
     """Who knows the fleet."""
 
-    def told(self, *, fine: bool) -> Mapping[str, object]:
-        """Its processes, and what they did: in the last 15 minutes, or in the last 8 hours."""
+    def follow(self, *, fine: bool) -> AsyncIterator[object]:
+        """Its processes, and what they did in the last 15 minutes, or the last 8 hours; then what is new, until the
+        daemon stops.
+        """
 
 
 class Span(Struct):
@@ -78,9 +80,18 @@ class Page:
             return answer(self._told(caller, by_proxy=True))
         return answer(self._told(self.sessions.caller(request) or NOBODY))
 
-    async def fleet(self, _request: web.BaseRequest, asked: Span) -> Response:
-        """What the page draws of the pipeline."""
-        return answer(self._fleet.told(fine=asked.span == "15m"))
+    async def fleet(self, request: web.BaseRequest, asked: Span) -> Response:
+        """What the page draws of the pipeline, as server-sent events."""
+        return EventStream(self._while_let_in(request, self._fleet.follow(fine=asked.span == "15m")))
+
+    async def _while_let_in(self, request: web.BaseRequest, events: AsyncIterator[object]) -> AsyncIterator[object]:
+        """Until the caller's token is rotated away, or is good for less."""
+        async for event in events:
+            caller = self._tokens.caller(request.headers.get(TOKEN_HEADER)) or self.sessions.caller(request)
+            caller = caller or self._tokens.known(self._proxies.identities(request)) or NOBODY
+            if "operate" not in caller.scopes:
+                return
+            yield event
 
     async def log_in(self, request: web.BaseRequest) -> Response:
         """A session for whoever shows a live token."""

@@ -1,7 +1,7 @@
 """How answers look: JSON bodies, and `{"detail": ...}` for everything that is refused."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http.client import responses
@@ -65,13 +65,41 @@ class Response:
         """Nothing is left to send."""
 
     def _head(self, version: tuple[int, int]) -> bytes:
-        length = "" if self.status == _NOT_MODIFIED else f"Content-Length: {len(self.body)}\r\n"
+        length = self._length()
         old = version < (1, 1)  # then a connection ends with its answer, unless both sides say otherwise
         connection = "" if self.keep_alive is not old else f"Connection: {'keep-alive' if old else 'close'}\r\n"
         return (
             f"HTTP/{version[0]}.{version[1]} {self.status} {responses[self.status]}\r\n{self.fields}{length}"
             f"Date: {_date(int(time.time()))}\r\nServer: clusterd\r\n{connection}\r\n"
         ).encode("ascii")
+
+    def _length(self) -> str:
+        return "" if self.status == _NOT_MODIFIED else f"Content-Length: {len(self.body)}\r\n"
+
+
+class EventStream(Response):
+    """Server-sent events, for as long as there are any; the connection ends with them."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: AsyncIterator[object]) -> None:
+        """`events` become JSON. Proxies are asked to hold nothing back."""
+        super().__init__(200, fields=f"Content-Type: text/event-stream\r\n{NO_STORE}X-Accel-Buffering: no\r\n")
+        self._events = events
+        self.keep_alive = False
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Sends all of it. Raises ConnectionError if the client is gone, which is seen at the next event."""
+        head = self._head(request.version)
+        await request.writer.write(head)
+        if request.method == hdrs.METH_HEAD:
+            return
+        async for event in self._events:
+            await request.writer.write(b"data: %s\n\n" % _encoder.encode(event))
+            await request.writer.drain()
+
+    def _length(self) -> str:
+        return ""
 
 
 class RefusedError(ClusterdError):

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.fleet.heartbeat import Heartbeat
+from sploot_clusterd.fleet.history import Process
 from sploot_clusterd.fleet.watcher import FleetWatcher
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
@@ -15,6 +16,32 @@ from tests.support.waiting import eventually
 KEY = "ns:fleet"
 
 
+async def processes(watcher: FleetWatcher) -> list[Process]:
+    """What somebody who begins to follow is told."""
+    told = await anext(watcher.follow(fine=True))
+    assert told.whole
+    return told.processes
+
+
+async def test_who_follows_is_told_of_each_look_until_the_end(redis: Redis, redis_url: str):
+    async with opened(redis_url) as store:
+        stopping = asyncio.Event()
+        watcher = FleetWatcher(store.beats, Metrics(), stopping)
+        told: list[bool] = []
+
+        async def follow() -> None:
+            nonlocal told
+            async for each in watcher.follow(fine=True):
+                told += [each.whole]
+
+        following = [asyncio.create_task(follow()) for _ in range(2)]
+        await eventually(lambda: len(told) == 2, what="both to be told at once")
+        looks = asyncio.create_task(watcher.run())
+        await eventually(lambda: len(told) == 4, what="both to be told of a look")
+        stopping.set()
+        await asyncio.gather(looks, *following)
+
+
 async def test_a_process_is_seen_while_it_lives_and_gone_when_it_leaves(redis: Redis, redis_url: str):
     async with opened(redis_url) as store:
         metrics, health, stopping = Metrics(), Health(60), asyncio.Event()
@@ -22,14 +49,13 @@ async def test_a_process_is_seen_while_it_lives_and_gone_when_it_leaves(redis: R
         metrics.jobs_processed.labels("success").inc(3)
         watcher = FleetWatcher(store.beats, metrics, asyncio.Event())
         heart = asyncio.create_task(Heartbeat(store.beats, Settings(), metrics, health, stopping).run())
-        looks = asyncio.create_task(watcher.run())
 
         async def seen() -> bool:
             await watcher.look()
-            return bool(watcher.told(fine=True)["processes"])
+            return bool(await processes(watcher))
 
         await eventually(seen, what="the process to be seen")
-        (process,) = watcher.told(fine=True)["processes"]  # type: ignore[misc]
+        (process,) = await processes(watcher)
         assert (process.reasons, process.warnings, process.consumers) == (["a reason"], [], Settings().stream.consumers)
         assert 0 < await redis.ttl(KEY) <= 60
 
@@ -37,8 +63,7 @@ async def test_a_process_is_seen_while_it_lives_and_gone_when_it_leaves(redis: R
         await heart
         assert await redis.hgetall(KEY) == {}
         await watcher.look()
-        assert watcher.told(fine=True)["processes"] == []
-        looks.cancel()
+        assert await processes(watcher) == []
 
 
 async def test_what_is_silent_or_no_heartbeat_is_forgotten(redis: Redis, redis_url: str):
@@ -51,7 +76,7 @@ async def test_what_is_silent_or_no_heartbeat_is_forgotten(redis: Redis, redis_u
         at = told.split(b'"at":')[1].split(b",")[0]
         await redis.hset(KEY, mapping={"old-0": told.replace(at, b"5.0"), "odd-0": b"{", b"\xff": b"[]"})
         await watcher.look()
-        assert len(watcher.told(fine=True)["processes"]) == 1  # type: ignore[arg-type]
+        assert len(await processes(watcher)) == 1
         assert await redis.hlen(KEY) <= 2, "all but a name that is no UTF-8"
         stopping.set()
         await heart
@@ -67,4 +92,4 @@ async def test_another_type_under_the_key_ends_nothing(redis: Redis, redis_url: 
         await asyncio.sleep(0.1)
         stopping.set()
         await asyncio.gather(heart, looks)
-        assert watcher.told(fine=False)["processes"] == []
+        assert [each async for each in watcher.follow(fine=False)] == []

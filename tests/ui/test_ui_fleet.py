@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 from playwright.async_api import expect
 
@@ -33,6 +34,10 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
         await page.screenshot(path=PICTURES / "pipeline.png", animations="disabled")
     loading.cancel()
 
+    await page.get_by_label("Of the last").focus()
+    await page.get_by_label("Of the last").select_option("8h")
+    await expect(page.get_by_label("Of the last")).to_be_focused()
+    await page.get_by_label("Of the last").select_option("15m")
     await page.get_by_role("button", name="Pause …").click()
     await page.get_by_label("Why, for the others").fill("a trial")
     await page.get_by_role("button", name="Pause", exact=True).click()
@@ -43,6 +48,15 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
     await page.get_by_role("button", name="Resume").click()
     await api.seen("late")
     await expect(page.get_by_text("The fleet is paused until")).to_have_count(0, timeout=20_000)
+
+
+async def test_a_stream_holds_up_no_stop(fleet: Fleet):
+    async with fleet.http.get(f"{fleet.daemons[0].url}/internal/fleet") as stream:
+        assert (await stream.content.readline()).startswith(b'data: {"at":')
+        began = time.monotonic()
+        assert await asyncio.to_thread(fleet.daemons[0].stop) == 0
+        assert time.monotonic() - began < 5
+        await stream.content.read()
 
 
 async def test_who_may_not_operate_has_no_way_there(log_in: LogIn):

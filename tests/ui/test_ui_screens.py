@@ -178,6 +178,18 @@ async def test_a_photo_that_is_missing_has_a_tile(fleet: Fleet, context: Browser
     complaints.clear()
 
 
+async def test_a_time_is_local_and_its_copy_is_utc(log_in: LogIn, api: Api, context: BrowserContext):
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await log_in("#/pet/rex")
+    time = page.locator("time").first
+    await expect(time).to_contain_text("CET")
+    await time.evaluate("element => getSelection().selectAllChildren(element)")
+    await page.keyboard.press("Control+c")
+    view = await api.view("rex")
+    assert view
+    assert await page.evaluate("navigator.clipboard.readText()") == view["updated_at"]
+
+
 async def test_all_is_done_by_keys_alone(log_in: LogIn, api: Api):
     page = await log_in("#/pet/rex")
     await expect(page.locator("[data-cluster]")).to_have_count(5)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -276,10 +276,15 @@ class FakeStore:
 
 
 class FakeFleet:
-    """One that nobody tells of."""
+    """One that has three things to tell."""
 
-    def told(self, *, fine: bool) -> Mapping[str, object]:
-        return {"at": 5.0, "processes": [], "points": [], "fine": fine}
+    async def follow(self, *, fine: bool) -> AsyncIterator[object]:
+        for n in range(3):
+            yield {"n": n, "fine": fine}
+            await self.at_event()
+
+    async def at_event(self) -> None:
+        """What a test has happen between two events."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sploot_clusterd.config import SCOPES, Grant, Secret, Settings
 from sploot_clusterd.ui import Page
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
 from sploot_clusterd.web import Tokens
-from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, FakeFleet, Reply, Serve, Service, raw, token_for
+from tests.web.service import CLUSTERS, CORRECTIONS, TOKEN, FakeFleet, Reply, Serve, Service, closed, raw, token_for
 
 INVALIDATE = "/internal/pets/pet_123/invalidate"
 OF_PAGE = {"X_Clusterd_Page": "1", "X_Internal_Token": ""}
@@ -166,12 +166,37 @@ async def test_a_session_is_worth_what_its_token_is_worth_now(paged: Service):
     assert json.loads((await paged.send(raw("GET", "/session", **session))).body)["scopes"] == ["read"]
 
 
-async def test_the_fleet_is_told_to_who_may_operate(paged: Service):
-    told = await paged.send(raw("GET", "/internal/fleet?span=8h", X_Internal_Token=token_for("operate")))
-    assert (told.status, json.loads(told.body)) == (200, {"at": 5.0, "processes": [], "points": [], "fine": False})
+async def streamed(service: Service, **headers: str) -> tuple[str, list[object]]:
+    """Head and events of the fleet's stream, which ends with its connection."""
+    reader, writer = await service.connect()
+    writer.write(raw("GET", "/internal/fleet?span=8h", **headers))
+    head, _, events = (await closed(reader)).decode().partition("\r\n\r\n")
+    return head, [json.loads(each.removeprefix("data: ")) for each in events.split("\n\n") if each]
+
+
+async def test_the_fleet_is_told_to_who_may_operate_event_by_event(paged: Service):
+    head, events = await streamed(paged, X_Internal_Token=token_for("operate"))
+    assert head.startswith("HTTP/1.1 200 OK\r\n")
+    assert "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n" in head
+    assert "Content-Length" not in head
+    assert events == [{"n": n, "fine": False} for n in range(3)]
     refused = await paged.send(raw("GET", "/internal/fleet", X_Internal_Token=token_for("read")))
     assert json.loads(refused.body) == {"detail": "missing scope: operate"}
     assert (await paged.send(raw("GET", "/internal/fleet?span=1d"))).status == 422
+    assert (await paged.send(raw("HEAD", "/internal/fleet"))).body == b""
+
+
+@pytest.mark.parametrize("by_session", [True, False])
+async def test_the_stream_ends_when_its_token_is_rotated_away(
+    paged: Service, monkeypatch: pytest.MonkeyPatch, by_session: bool
+):
+    async def rotate(_: FakeFleet) -> None:
+        paged.tokens.replace([Secret("another-token-altogether")])
+
+    monkeypatch.setattr(FakeFleet, "at_event", rotate)
+    headers = {"Cookie": cookie(await log_in(paged)), "X_Internal_Token": ""} if by_session else {}
+    _, events = await streamed(paged, **headers)
+    assert len(events) == 1
 
 
 async def test_to_log_out_forgets_the_cookie(paged: Service):

@@ -43,7 +43,27 @@ export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal
 export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
-export const fleet = (span, signal) => ask(`internal/fleet?span=${span}`, { signal });
+
+// What the fleet does, as it comes, while this page is in sight: `told` gets each piece, `silent` whether none comes.
+export function follow(span, signal, told, silent) {
+  let stream = null;
+  const close = () => stream?.close();
+  const open = () => {
+    close();
+    if (document.hidden || signal.aborted) return;
+    stream = new EventSource(new URL(`internal/fleet?span=${span}`, BASE));
+    stream.onmessage = (event) => (silent(false), told(JSON.parse(event.data)));
+    stream.onerror = () => {
+      silent(true);
+      document.dispatchEvent(new Event("session-ended")); // which may be why
+      if (stream.readyState === EventSource.CLOSED) setTimeout(open, 3000); // the others the browser tries itself
+    };
+  };
+  document.addEventListener("visibilitychange", open, { signal });
+  signal.addEventListener("abort", close);
+  open();
+}
+
 export const pause = (reason, until) => ask("internal/pause", { method: "POST", body: { reason, until } });
 export const resume = () => ask("internal/resume", { method: "POST" });
 export const correct = (petId, body) => ask(`${pet(petId)}/corrections`, { method: "POST", body });

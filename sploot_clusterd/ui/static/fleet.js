@@ -1,12 +1,11 @@
 // The pipeline: what the fleet does, process by process and over the last minutes, and its pause.
 
-import { fleet, pause, resume } from "./api.js";
+import { follow, pause, resume } from "./api.js";
 import { chart } from "./chart.js";
 import { busy, button, dialog, el, toast } from "./dom.js";
 import { T } from "./texts.js";
 import { local } from "./times.js";
 
-const EVERY_MS = 5000;
 const SPANS = { "15m": 15 * 60, "8h": 8 * 3600 };
 const CHARTS = [
   ["jobs", [["done_s", "one"], ["failed_s", "bad"]], 1],
@@ -22,18 +21,19 @@ export async function showFleet(main, context) {
   const rows = el("tbody", {});
   const word = el("div", { role: "status" });
   const stopped = el("p", { class: "bad", role: "alert", hidden: true }, T.unreachable);
-  const look = async () => {
-    const told = await fleet(span, context.signal);
-    charts.replaceChildren(...CHARTS.map(([name, lines, digits]) => figure(name, lines, digits, told)));
+  let points = [];
+  const draw = (told) => {
+    const from = told.at - SPANS[span];
+    points = [...(told.whole ? [] : points), ...told.points].filter((each) => each.at > from);
+    charts.replaceChildren(...CHARTS.map(([name, lines, digits]) => figure(name, lines, digits, { ...told, points })));
     rows.replaceChildren(...told.processes.map(processRow));
-    sayPause(word, told, look);
+    sayPause(word, told);
   };
   const choice = Object.keys(SPANS).map((value) => el("option", { value, selected: value === span }, T.fleet.spans[value]));
-  const by = el("select", { id: "span", on: { change: () => ((span = by.value), look()) } }, choice);
+  const by = el("select", { id: "span", on: { change: () => ((span = by.value), start()) } }, choice);
   const head = T.fleet.columns.map((title, n) => el("th", { scope: "col", class: n > 3 ? "figure" : null }, title));
   const table = el("table", {}, el("caption", { class: "quiet" }, T.fleet.processes), el("thead", {}, el("tr", {}, head)), rows);
-  const paused = button(T.fleet.pause, () => askPause(look), { class: "danger" });
-  await look();
+  const paused = button(T.fleet.pause, askPause, { class: "danger" });
   main.replaceChildren(
     el("div", { class: "row" }, el("h1", {}, T.fleet.title), el("label", { for: "span" }, T.fleet.span), by, paused),
     stopped,
@@ -41,11 +41,13 @@ export async function showFleet(main, context) {
     charts,
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": T.fleet.processes }, table),
   );
-  const timer = setInterval(async () => {
-    if (document.hidden) return; // a page that nobody sees asks nothing
-    stopped.hidden = await look().then(() => true, (error) => error.name === "AbortError");
-  }, EVERY_MS);
-  context.signal.addEventListener("abort", () => clearInterval(timer));
+  let other = new AbortController(); // of the span that is not wanted any more
+  const start = () => {
+    other.abort();
+    other = new AbortController();
+    follow(span, AbortSignal.any([context.signal, other.signal]), draw, (silent) => (stopped.hidden = !silent));
+  };
+  start();
 }
 
 function figure(name, lines, digits, { at, points, processes }) {
@@ -73,17 +75,17 @@ function processRow(each) {
 }
 
 // What a pause says of itself each process has among its warnings.
-function sayPause(word, told, look) {
+function sayPause(word, told) {
   const said = told.processes.flatMap((each) => each.warnings).find((each) => each.startsWith("paused until"));
   const shown = word.dataset.said ?? "";
   if ((said ?? "") === shown) return;
   word.dataset.said = said ?? "";
   if (!said) return word.replaceChildren();
-  const go = button(T.fleet.resume, () => busy(go, () => change(resume, T.fleet.resumed, look)), { class: "primary" });
+  const go = button(T.fleet.resume, () => busy(go, () => change(resume, T.fleet.resumed)), { class: "primary" });
   word.replaceChildren(el("div", { class: "changed row" }, el("span", {}, T.fleet.paused(said)), go));
 }
 
-async function askPause(look) {
+async function askPause() {
   const reason = el("input", { id: "reason", maxlength: 128, required: true });
   const length = el("select", { id: "length" }, Object.entries(T.fleet.lengths).map(([minutes, label]) => el("option", { value: minutes }, label)));
   const content = [
@@ -94,14 +96,13 @@ async function askPause(look) {
   const sure = await dialog(T.fleet.pauseTitle, content, T.fleet.pauseGo, () => true, { kind: "danger" });
   if (!sure) return;
   const until = new Date(Date.now() + length.value * 60_000).toISOString();
-  await change(() => pause(reason.value, until), T.fleet.pausing, look);
+  await change(() => pause(reason.value, until), T.fleet.pausing);
 }
 
-async function change(work, done, look) {
+async function change(work, done) {
   try {
     await work();
     toast(done);
-    await look();
   } catch (error) {
     toast(error.status === 0 ? T.unreachable : T.failed(error.message));
   }
