@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__
+from sploot_clusterd.dashboards import arguments as dashboards
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.evaluate import arguments as evaluation
 from sploot_clusterd.partitions import arguments as partitions
@@ -15,7 +16,7 @@ from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "eval")
+_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "eval", "dashboards")
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd demo                             see it: pets to look at, nothing is kept
@@ -134,6 +135,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), of_redis, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), of_redis)
     partitions.add_arguments(command("partitions", partitions.ABOUT, partitions.EXAMPLES), of_redis)
+    dashboards.add_arguments(command("dashboards", dashboards.ABOUT, dashboards.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 

@@ -74,6 +74,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "profile": _profile,
         "partitions": _partitions,
         "eval": _eval,
+        "dashboards": _dashboards,
         None: _run,
     }[args.command]
 
@@ -191,6 +192,12 @@ def _eval(args: argparse.Namespace) -> int:
         report=args.report,
     )
     return evaluate(chosen, params)
+
+
+def _dashboards(args: argparse.Namespace) -> int:
+    from sploot_clusterd.dashboards.deploy import deploy
+
+    return deploy(dry_run=args.dry_run, runbooks=args.runbooks)
 
 
 def _run(args: argparse.Namespace) -> int:

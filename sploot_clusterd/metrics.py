@@ -13,7 +13,7 @@ from sploot_clusterd.errors import Reason
 from sploot_clusterd.histogram import Histogram, Series
 from sploot_clusterd.model import OPS
 
-_PREFIX = "media_cluster_"
+PREFIX = "media_cluster_"
 # The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.
 _JOB_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
@@ -39,13 +39,13 @@ class Metrics:
         self._process()
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, meaning, labels, registry=self.registry)
+        return Counter(PREFIX + name, meaning, labels, registry=self.registry)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(_PREFIX + name, meaning, labels, registry=self.registry)
+        return Gauge(PREFIX + name, meaning, labels, registry=self.registry)
 
     def _histogram(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Series:
-        return Histogram(_PREFIX + name, meaning, bounds, registry=self.registry).labels("")
+        return Histogram(PREFIX + name, meaning, bounds, registry=self.registry).labels("")
 
     def _ingest(self) -> None:
         self.jobs_processed = self._counter(
@@ -197,7 +197,7 @@ class Metrics:
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")
         self.http_seconds = Histogram(
-            f"{_PREFIX}http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route", registry=self.registry
+            f"{PREFIX}http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route", registry=self.registry
         )
         self.http_token_uses = self._counter(
             "http_token_uses_total", "Requests by the place of their token in the settings", "slot"

@@ -26,6 +26,8 @@ LAYERS = (
         "embedded",
         "private_redis",
         "evaluate",
+        "dashboards",
+        "alerts",
     },
     {"ingest", "web", "insights", "stream_monitor", "suggestions", "following"},
     {"store", "engine"},
@@ -46,6 +48,7 @@ LAYERS = (
     },
     {
         "appendonly",
+        "json_service",
         "subcommands",
         "config",
         "keys",

@@ -52,6 +52,11 @@ def test_tables_are_what_the_code_says(name):
     assert tables.replaced(page, name, table()) == page, "run: python -m tests.docs.tables"
 
 
+@pytest.mark.parametrize("file", tables.FILES, ids=lambda file: file.name)
+def test_files_are_what_they_follow_from(file):
+    assert file.read_text() == tables.FILES[file](), "run: python -m tests.docs.tables"
+
+
 def test_the_table_of_settings_has_every_setting():
     assert tables.settings().count("\n| `") == len(SCHEMA)
 
