@@ -66,6 +66,8 @@ class Metrics:
         self.backlog_refused = self._counter("backlog_refused_total", "Submits refused because the stream was full")
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
+        for cause in ("due", "idle", "own"):
+            self.reclaims.labels(cause)
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
         self.put_off = self._counter(
             "put_off_total", "Entries left to be taken up later, as older ones of their pets were not done"

@@ -224,6 +224,14 @@ def test_what_the_prose_names_exists(page):
     assert metrics <= set(tables.declared_metrics())
 
 
+@pytest.mark.parametrize("file", [*PAGES, *(ROOT / "docs").glob("*.yml")], ids=lambda file: file.name)
+def test_every_metric_that_is_named_anywhere_exists(file):
+    named = set(re.findall(r"\bmedia_cluster_\w+", file.read_text()))
+    suffixes = {"histogram": ("", "_bucket", "_sum", "_count")}
+    metrics = tables.declared_metrics()
+    assert named <= {name + suffix for name, metric in metrics.items() for suffix in suffixes.get(metric.kind, ("",))}
+
+
 def test_numbers_of_the_prose_are_those_of_the_code():
     page = OPERATIONS.read_text()
     defaults = Settings()
