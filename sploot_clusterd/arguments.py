@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__
+from sploot_clusterd.alerts import arguments as alerts
 from sploot_clusterd.dashboards import arguments as dashboards
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.evaluate import arguments as evaluation
@@ -16,7 +17,18 @@ from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "eval", "dashboards")
+_COMMANDS: Final = (
+    "demo",
+    "config",
+    "replay",
+    "backfill",
+    "dlq",
+    "profile",
+    "partitions",
+    "eval",
+    "dashboards",
+    "alerts",
+)
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd demo                             see it: pets to look at, nothing is kept
@@ -136,6 +148,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), of_redis)
     partitions.add_arguments(command("partitions", partitions.ABOUT, partitions.EXAMPLES), of_redis)
     dashboards.add_arguments(command("dashboards", dashboards.ABOUT, dashboards.EXAMPLES), shared)
+    alerts.add_arguments(command("alerts", alerts.ABOUT, alerts.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 

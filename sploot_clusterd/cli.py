@@ -75,6 +75,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "partitions": _partitions,
         "eval": _eval,
         "dashboards": _dashboards,
+        "alerts": _alerts,
         None: _run,
     }[args.command]
 
@@ -198,6 +199,12 @@ def _dashboards(args: argparse.Namespace) -> int:
     from sploot_clusterd.dashboards.deploy import deploy
 
     return deploy(dry_run=args.dry_run, runbooks=args.runbooks)
+
+
+def _alerts(args: argparse.Namespace) -> int:
+    from sploot_clusterd.alerts.fire import fire
+
+    return fire(args.names, dry_run=args.dry_run)
 
 
 def _run(args: argparse.Namespace) -> int:

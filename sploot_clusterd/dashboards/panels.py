@@ -48,6 +48,7 @@ ROWS: Final = (
         "Throughput and latency",
         (
             Panel("Deliveries", "ops", rate("deliveries_total")),
+            Panel("Time until readers see a job", "s", quantiles("job_visible_seconds")),
             Panel("Time of a job", "s", quantiles("job_processing_seconds")),
             Panel("Requests by route", "ops", rate("http_requests_total", "route")),
             Panel("Time of a request, p99 by route", "s", slowest("http_request_seconds", "route")),
@@ -130,6 +131,7 @@ ROWS: Final = (
         (
             Panel("How late the event loop wakes", "s", quantiles("loop_lag_seconds")),
             Panel("Open connections", "short", each("http_connections")),
+            Panel("Redis answers", "short", each("redis_up")),
             Panel("Commands to Redis", "ops", rate("redis_round_trips_total", "kind")),
             Panel("Albums in memory", "bytes", each("album_cache_bytes")),
             Panel("Albums wanted from memory", "ops", rate("album_cache_requests_total", "result")),

@@ -87,18 +87,24 @@ def _cell(text: str) -> str:
 def alerts() -> str:
     """What commands need to know of docs/alerts.yml."""
     groups = yaml.safe_load((ROOT / "docs/alerts.yml").read_text())["groups"]
+    recorded = recorded_expressions()
     told = [
         {
             "name": rule["alert"],
             "severity": rule["labels"]["severity"],
             "summary": rule["annotations"]["summary"],
-            "expression": rule["expr"].strip(),
+            "expression": re.sub(r"[\w:]+", lambda name: recorded.get(name[0], name[0]), rule["expr"].strip()),
         }
         for group in groups
         for rule in group["rules"]
-        if "alert" in rule
     ]
     return json.dumps(told, indent=2) + "\n"
+
+
+def recorded_expressions() -> Mapping[str, str]:
+    """What docs/objectives.yml works out, by name."""
+    groups = yaml.safe_load((ROOT / "docs/objectives.yml").read_text())["groups"]
+    return {rule["record"]: rule["expr"].strip() for group in groups for rule in group["rules"]}
 
 
 FILES: Mapping[Path, Callable[[], str]] = {
