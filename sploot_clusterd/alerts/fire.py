@@ -1,5 +1,5 @@
-"""`clusterd alerts fire`: sends alerts to the Alertmanager as a drill, so that routes and receivers are tried before they
-are needed. By its API v2: labels tell alerts apart, and one ends at its `endsAt`.
+"""`clusterd alerts fire`: sends alerts to the Alertmanager as a drill, so that routes and receivers are tried before
+they are needed. By its API v2: labels tell alerts apart, and one ends at its `endsAt`.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -18,8 +18,8 @@ _LASTS: Final = timedelta(minutes=5)
 
 
 def fire(names: Sequence[str], *, dry_run: bool) -> int:
-    """Those of these names, or all. Raises ConfigError for names that there are not, and where the Alertmanager's URL is
-    missing; ServiceError where it does not take them.
+    """Those of these names, or all. Raises ConfigError for names that there are not, and where the Alertmanager's URL
+    is missing; ServiceError where it does not take them.
     """
     chosen = _chosen(names)
     if dry_run:
