@@ -37,7 +37,8 @@ def exposed():
 
 def names_in(expression):
     """The metric names of an expression: what is left without selectors, groupings, durations and functions."""
-    bare = re.sub(r"\"[^\"]*\"|\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|offset \w+", " ", expression)
+    bare = re.sub(r'"[^"]*"', "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|offset \w+", " ", bare)
     return set(re.findall(r"[a-z_][a-z0-9_:]*", bare)) - FUNCTIONS
 
 
