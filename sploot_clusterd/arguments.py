@@ -14,6 +14,7 @@ from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.evaluate import arguments as evaluation
 from sploot_clusterd.partitions import arguments as partitions
 from sploot_clusterd.profile import arguments as profiles
+from sploot_clusterd.replay import arguments as replays
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
@@ -42,10 +43,6 @@ _DEMO_EXAMPLES: Final = """example:
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
 """
-_REPLAY_EXAMPLES: Final = """examples:
-  INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
-  zcat jobs.jsonl.gz | clusterd replay -
-"""
 _BACKFILL_ABOUT: Final = "have the daemon fetch whole pets from the storage service"
 _BACKFILL_EXAMPLES: Final = """examples:
   clusterd backfill pets.txt                pet ids, one a line
@@ -68,6 +65,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("demo takes no --config: its settings are its own")
     if args.check and args.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
+    if args.command == "replay" and (mistake := replays.mistake(args)):
+        parser.error(mistake)
     if args.command == "dlq" and (mistake := letters.mistake(args)):
         parser.error(mistake)
     return args
@@ -135,13 +134,7 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     command = adder(parser, shared, "command")
     command("demo", "show what it does, with pets, a Redis and a storage service of its own", _DEMO_EXAMPLES)
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
-    replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
-    replay.add_argument(
-        "file", type=_file, metavar="FILE", help="a job, an array of jobs, or a job a line; -: standard input"
-    )
-    replay.add_argument(
-        "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
-    )
+    replays.add_arguments(command("replay", replays.ABOUT, replays.EXAMPLES), _file, _rate)
     _add_backfill(command("backfill", _BACKFILL_ABOUT, _BACKFILL_EXAMPLES))
     of_redis = _redis_options(shared)
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), of_redis, _rate)

@@ -114,9 +114,17 @@ def _config(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from sploot_clusterd.replay import replay, target
+    from sploot_clusterd.replay.command import Plan, replay, target
+    from sploot_clusterd.replay.pace import Pace
 
-    return replay(args.file, target(config.load(args.config), args.url), args.rate)
+    plan = Plan(
+        pace=Pace(args.rate, args.ramp, args.jitter),
+        concurrency=args.concurrency,
+        batch=args.batch,
+        duration=args.duration,
+        reports=args.report,
+    )
+    return replay(args.file, target(config.load(args.config), args.url), plan)
 
 
 def _backfill(args: argparse.Namespace) -> int:
