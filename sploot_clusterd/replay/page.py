@@ -71,8 +71,8 @@ def _pictures(told: Summary) -> str:
     parts = told.parts
     at = [part.at for part in parts]
     jobs = [
-        Line("accepted", _BLUE, [part.accepted for part in parts]),
-        Line("refused", _ORANGE, [part.refused for part in parts]),
+        Line("accepted", _BLUE, [part.accepted / told.part_seconds for part in parts]),
+        Line("refused", _ORANGE, [part.refused / told.part_seconds for part in parts]),
     ]
     answers = [
         Line("p50", _BLUE, [part.answer_p50 for part in parts]),
@@ -84,7 +84,7 @@ def _pictures(told: Summary) -> str:
     ]
     return "\n".join(
         (
-            drawing("Jobs, by when they were answered", "", at, jobs),
+            drawing("Jobs answered a second", "", at, jobs),
             drawing("Time of an answer", "ms", at, answers),
             drawing("Time until readers see a job", "ms", at, seen, VISIBLE.seconds * 1000),
         )

@@ -42,7 +42,9 @@ class Part(Struct):
 
 
 class Summary(Struct):
-    """A rehearsal's report. `behind` is how late a job was posted at most, in seconds."""
+    """A rehearsal's report. `behind` is how late a job was posted at most, in seconds, `part_seconds` how long each of
+    its parts is.
+    """
 
     seconds: float
     posted: int
@@ -55,6 +57,7 @@ class Summary(Struct):
     visible: Times
     reads: Times
     objectives: list[Verdict]
+    part_seconds: float
     parts: list[Part]
 
     def lines(self) -> Iterator[str]:
@@ -94,6 +97,7 @@ def summary(tally: Tally, seconds: float) -> Summary:
         visible=_times(tally.visible.times),
         reads=_times(tally.reads.times),
         objectives=[_verdict(tally.visible), _verdict(tally.reads)],
+        part_seconds=tally.slot_seconds,
         parts=list(_parts(tally)),
     )
 
