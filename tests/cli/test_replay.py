@@ -13,7 +13,8 @@ from aiohttp import web
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.errors import ConfigError
-from sploot_clusterd.replay import bodies, posting
+from sploot_clusterd.replay import posting
+from sploot_clusterd.replay.jobs import bodies
 
 TOKEN = "a-token-of-some-length"
 
