@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd.dashboards.panels import ROWS
+from tests.docs.tables import recorded_expressions
 from tests.faults.fleet import Fleet
 from tests.insights.service_process import ServiceProcess
 from tests.support.prometheus import Prometheus
@@ -86,6 +87,9 @@ async def test_every_query_gives_data(directory):
             with contextlib.suppress(AssertionError):  # what is lacking says more
                 await eventually(all_there, what="data of every query", timeout=60)
             assert lacking == []
+            for name, expression in recorded_expressions().items():
+                [(_, share)] = prometheus.query(expression)
+                assert 0 <= share <= 1, name  # and no NaN
             assert prometheus.values("job", "media_cluster_build_info") == ["clusterd"]
             chosen = 'media_cluster_build_info{job=~"clusterd"}'
             assert sorted(prometheus.values("instance", chosen)) == sorted(targets)
