@@ -79,10 +79,9 @@ def replay(file: Path | None, target: Target, plan: Plan) -> int:
         running.run(run.run())
     finally:  # also where it is interrupted
         run.progress.keep(run.so_far())
-        seconds = run.now()
-        print("\n".join(lines(run.tally, seconds)))
+        print("\n".join(lines(run.tally, run.lasted)))
         if plan.is_rehearsal:
-            told = summary(run.tally, seconds)
+            told = summary(run.tally, run.lasted)
             print("\n".join(told.lines()))
             for report in plan.reports:
                 write(report, told)
@@ -100,6 +99,8 @@ class _Replay:
         self.tally = Tally(None if plan.duration is not None else len(jobs), slot)
         self._slots = asyncio.Semaphore(plan.concurrency)
         self._began = time.monotonic()
+        self.lasted = 0.0
+        """Seconds until the last answer: views may be watched for longer."""
         self.progress = Progress()
 
     def now(self) -> float:
@@ -144,6 +145,7 @@ class _Replay:
             watched = await posting.post(jobs, in_batch=bool(self._plan.batch))
         finally:
             self._slots.release()
+        self.lasted = self.now()
         self.progress.show(self.so_far())
         await posting.watch(watched)
 

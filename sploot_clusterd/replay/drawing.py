@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 _WIDTH: Final = 860
 _HEIGHT: Final = 220
 _LEFT: Final = 60
-_RIGHT: Final = 10
+_RIGHT: Final = 24
 _TOP: Final = 24
 _BOTTOM: Final = 30
 _MARKS: Final = 5
