@@ -8,15 +8,30 @@ from pathlib import Path
 from typing import Final
 
 from sploot_clusterd import __version__
+from sploot_clusterd.alerts import arguments as alerts
+from sploot_clusterd.dashboards import arguments as dashboards
 from sploot_clusterd.dlq import arguments as letters
 from sploot_clusterd.evaluate import arguments as evaluation
 from sploot_clusterd.history import arguments as history
 from sploot_clusterd.partitions import arguments as partitions
 from sploot_clusterd.profile import arguments as profiles
+from sploot_clusterd.replay import arguments as replays
 from sploot_clusterd.subcommands import adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
-_COMMANDS: Final = ("demo", "config", "replay", "backfill", "dlq", "profile", "partitions", "history", "eval")
+_COMMANDS: Final = (
+    "demo",
+    "config",
+    "replay",
+    "backfill",
+    "dlq",
+    "profile",
+    "partitions",
+    "history",
+    "eval",
+    "dashboards",
+    "alerts",
+)
 
 _MAIN_EXAMPLES: Final = """examples:
   clusterd demo                             see it: pets to look at, nothing is kept
@@ -29,10 +44,6 @@ _DEMO_EXAMPLES: Final = """example:
 """
 _CONFIG_EXAMPLES: Final = """example:
   CLUSTER_CONSUMERS=4 clusterd config --config config.toml
-"""
-_REPLAY_EXAMPLES: Final = """examples:
-  INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
-  zcat jobs.jsonl.gz | clusterd replay -
 """
 _BACKFILL_ABOUT: Final = "have the daemon fetch whole pets from the storage service"
 _BACKFILL_EXAMPLES: Final = """examples:
@@ -56,6 +67,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("demo takes no --config: its settings are its own")
     if args.check and args.embedded:
         parser.error("--check takes no --embedded: it asks a daemon that runs already")
+    if args.command == "replay" and (mistake := replays.mistake(args)):
+        parser.error(mistake)
     if args.command == "dlq" and (mistake := letters.mistake(args)):
         parser.error(mistake)
     return args
@@ -123,19 +136,15 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     command = adder(parser, shared, "command")
     command("demo", "show what it does, with pets, a Redis and a storage service of its own", _DEMO_EXAMPLES)
     command("config", "print the effective settings and where each comes from; fail as a start would", _CONFIG_EXAMPLES)
-    replay = command("replay", "post the jobs of a JSON or JSON Lines file to a running daemon", _REPLAY_EXAMPLES)
-    replay.add_argument(
-        "file", type=_file, metavar="FILE", help="a job, an array of jobs, or a job a line; -: standard input"
-    )
-    replay.add_argument(
-        "--rate", type=_rate, default=100.0, help="jobs a second; 0: as fast as it goes (default: %(default)g)"
-    )
+    replays.add_arguments(command("replay", replays.ABOUT, replays.EXAMPLES), _file, _rate)
     _add_backfill(command("backfill", _BACKFILL_ABOUT, _BACKFILL_EXAMPLES))
     of_redis = _redis_options(shared)
     letters.add_arguments(command("dlq", letters.ABOUT, letters.EXAMPLES), of_redis, _rate)
     profiles.add_arguments(command("profile", profiles.ABOUT, profiles.EXAMPLES), of_redis)
     partitions.add_arguments(command("partitions", partitions.ABOUT, partitions.EXAMPLES), of_redis)
     history.add_arguments(command("history", history.ABOUT, history.EXAMPLES), of_redis)
+    dashboards.add_arguments(command("dashboards", dashboards.ABOUT, dashboards.EXAMPLES), shared)
+    alerts.add_arguments(command("alerts", alerts.ABOUT, alerts.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
 
 

@@ -75,6 +75,8 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "partitions": _partitions,
         "history": _history,
         "eval": _eval,
+        "dashboards": _dashboards,
+        "alerts": _alerts,
         None: _run,
     }[args.command]
 
@@ -120,9 +122,17 @@ def _config(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from sploot_clusterd.replay import replay, target
+    from sploot_clusterd.replay.command import Plan, replay, target
+    from sploot_clusterd.replay.pace import Pace
 
-    return replay(args.file, target(config.load(args.config), args.url), args.rate)
+    plan = Plan(
+        pace=Pace(args.rate, args.ramp, args.jitter),
+        concurrency=args.concurrency,
+        batch=args.batch,
+        duration=args.duration,
+        reports=args.report,
+    )
+    return replay(args.file, target(config.load(args.config), args.url), plan)
 
 
 def _backfill(args: argparse.Namespace) -> int:
@@ -211,6 +221,18 @@ def _eval(args: argparse.Namespace) -> int:
         report=args.report,
     )
     return evaluate(chosen, params)
+
+
+def _dashboards(args: argparse.Namespace) -> int:
+    from sploot_clusterd.dashboards.deploy import deploy
+
+    return deploy(dry_run=args.dry_run, runbooks=args.runbooks)
+
+
+def _alerts(args: argparse.Namespace) -> int:
+    from sploot_clusterd.alerts.fire import fire
+
+    return fire(args.names, dry_run=args.dry_run)
 
 
 def _run(args: argparse.Namespace) -> int:

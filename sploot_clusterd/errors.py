@@ -33,6 +33,10 @@ class ConsumerNameTakenError(StartError):
     """Another live process consumes under this name in this group."""
 
 
+class ServiceError(ClusterdError):
+    """Another service, which a command asks, does not do what it was asked. The text says what to do about it."""
+
+
 class RootTaskFailedError(ClusterdError):
     """A root task failed more often than its window allows; the process ends non-zero."""
 

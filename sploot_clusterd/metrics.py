@@ -13,10 +13,12 @@ from sploot_clusterd.correcting import OPS
 from sploot_clusterd.errors import Reason
 from sploot_clusterd.histogram import Histogram, Series
 
-_PREFIX = "media_cluster_"
+PREFIX = "media_cluster_"
 # The reference's .1 to 10 s, and finer ones below: a one-image job takes well under a millisecond.
 _JOB_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
+# Among them those of the objectives: docs/objectives.yml asks by 5 and by .05 s.
+_VISIBLE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0)
 _UPSTREAM_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -41,13 +43,13 @@ class Metrics:
         self._process()
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, meaning, labels, registry=self.registry)
+        return Counter(PREFIX + name, meaning, labels, registry=self.registry)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(_PREFIX + name, meaning, labels, registry=self.registry)
+        return Gauge(PREFIX + name, meaning, labels, registry=self.registry)
 
     def _histogram(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Series:
-        return Histogram(_PREFIX + name, meaning, bounds, registry=self.registry).labels("")
+        return Histogram(PREFIX + name, meaning, bounds, registry=self.registry).labels("")
 
     def _ingest(self) -> None:
         self.jobs_processed = self._counter(
@@ -61,6 +63,11 @@ class Metrics:
         self.job_seconds = self._histogram(
             "job_processing_seconds", "Time from a batch's read to its jobs' commit, a job", _JOB_SECONDS
         )
+        self.visible_seconds = self._histogram(
+            "job_visible_seconds",
+            "Time from a job's coming into the stream to its commit, when readers see it",
+            _VISIBLE_SECONDS,
+        )
         self.pending_jobs = self._gauge("pending_jobs", "Entries read and not yet settled: the group's pending entries")
         self.stream_lag = self._gauge("stream_lag_seconds", "Idle time of the oldest pending entry")
         self.oldest_unsettled = self._gauge("oldest_unsettled_seconds", "Age of the oldest entry in the stream")
@@ -68,6 +75,8 @@ class Metrics:
         self.backlog_refused = self._counter("backlog_refused_total", "Submits refused because the stream was full")
         self.deliveries = self._counter("deliveries_total", "Entries handed to this process, new ones and again")
         self.reclaims = self._counter("reclaims_total", "Entries claimed by cause: due, idle, own", "cause")
+        for cause in ("due", "idle", "own"):
+            self.reclaims.labels(cause)
         self.conflicts = self._counter("conflicts_total", "Commits refused because the album had moved on")
         self.put_off = self._counter(
             "put_off_total", "Entries left to be taken up later, as older ones of their pets were not done"
@@ -242,13 +251,14 @@ class Metrics:
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")
         self.http_seconds = Histogram(
-            f"{_PREFIX}http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route", registry=self.registry
+            f"{PREFIX}http_request_seconds", "Time of a request", _REQUEST_SECONDS, "route", registry=self.registry
         )
         self.http_token_uses = self._counter(
             "http_token_uses_total", "Requests by the place of their token in the settings", "slot"
         )
         self.http_bad_requests = self._counter("http_bad_requests_total", "Connections whose bytes were no HTTP")
         self.http_connections = self._gauge("http_connections", "Open connections")
+        self.redis_up = self._gauge("redis_up", "1 while Redis answers, as the pulse sees it, else 0")
         self.redis_round_trips = self._counter("redis_round_trips_total", "Commands and pipelines sent", "kind")
         self.redis_primary_changes = self._counter(
             "redis_primary_changes_total", "Times that Sentinels named another primary than before"

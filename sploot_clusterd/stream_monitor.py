@@ -112,6 +112,7 @@ class StreamMonitor:
         """`reason` is empty while Redis answers. Logged where it changes: a daemon that only serves has nobody else who
         would.
         """
+        self._metrics.redis_up.set(not reason)
         if reason:
             self._health.set_fault(_REDIS, reason)
         else:

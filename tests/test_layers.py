@@ -26,6 +26,8 @@ LAYERS = (
         "embedded",
         "private_redis",
         "evaluate",
+        "dashboards",
+        "alerts",
     },
     {"ui"},
     {
@@ -51,6 +53,7 @@ LAYERS = (
     },
     {
         "appendonly",
+        "json_service",
         "subcommands",
         "config",
         "keys",

@@ -5,6 +5,7 @@ the interpreter's lock.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -77,6 +78,8 @@ class Results:
         self._success.inc(applied)
         self._skipped.inc(len(jobs) - applied)
         self._metrics.job_seconds.observe_each([seconds] * len(jobs))
+        now = time.time()  # whose clock may be behind that of Redis
+        self._metrics.visible_seconds.observe_each([max(0.0, now - each.delivery.entry.id.ms / 1000) for each in jobs])
         latency_ms = round(seconds * 1000, 3)
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()

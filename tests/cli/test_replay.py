@@ -1,6 +1,7 @@
 """`clusterd replay FILE` against a small server."""
 
 import asyncio
+import gzip
 import io
 import json
 import os
@@ -10,10 +11,10 @@ import time
 import pytest
 from aiohttp import web
 
-from sploot_clusterd import replay
 from sploot_clusterd.cli import main
 from sploot_clusterd.errors import ConfigError
-from sploot_clusterd.replay import bodies
+from sploot_clusterd.replay import posting
+from sploot_clusterd.replay.jobs import bodies
 
 TOKEN = "a-token-of-some-length"
 
@@ -79,6 +80,9 @@ async def test_not_too_many_at_once(serve, tmp_path):
     await serve(daemon)
     assert await run(write_jobs(tmp_path, 200)) == 0
     assert 1 < daemon.most_open <= 16
+    daemon.most_open = 0
+    assert await run("--concurrency", "2", write_jobs(tmp_path, 100)) == 0
+    assert daemon.most_open <= 2
 
 
 async def test_refused_jobs_are_counted_with_their_first_reasons(serve, tmp_path, capsys):
@@ -113,7 +117,7 @@ async def test_it_does_not_try_for_ever(serve, tmp_path, capsys):
     daemon = Daemon(lambda *_: (503, {"detail": "the backlog is full"}, {"Retry-After": "0"}))
     await serve(daemon)
     assert await run(write_jobs(tmp_path, 2)) == 1
-    assert len(daemon.posted) == 2 * replay._TRIES
+    assert len(daemon.posted) == 2 * posting._TRIES
     assert "  2 x 503: the backlog is full\n" in capsys.readouterr().out
 
 
@@ -176,6 +180,17 @@ async def test_progress_is_for_terminals(serve, tmp_path, monkeypatch, capsys):
 def test_forms_of_a_file(tmp_path, name, content, posted):
     (tmp_path / name).write_bytes(content)
     assert bodies(tmp_path / name) == posted
+
+
+def test_gzip_is_told_by_its_content(tmp_path, monkeypatch):
+    lines = gzip.compress(b'{"pet_id":"a"}\n{"pet_id":\n')
+    (tmp_path / "jobs.jsonl.gz").write_bytes(lines)
+    assert bodies(tmp_path / "jobs.jsonl.gz") == [b'{"pet_id":"a"}', b'{"pet_id":']
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert bodies(None) == [b'{"pet_id":"a"}', b'{"pet_id":']
+    (tmp_path / "cut.gz").write_bytes(lines[:-9])
+    with pytest.raises(ConfigError, match="gzip that cannot be read"):
+        bodies(tmp_path / "cut.gz")
 
 
 def test_files_that_hold_no_job(tmp_path):

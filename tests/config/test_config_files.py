@@ -8,7 +8,7 @@ import pytest
 from sploot_clusterd import quickstart
 from sploot_clusterd.config import Settings, load
 from sploot_clusterd.errors import ConfigError, StartError
-from sploot_clusterd.replay import bodies
+from sploot_clusterd.replay.jobs import bodies
 
 TOKEN = "a-token-of-some-length"
 TEXTS = {

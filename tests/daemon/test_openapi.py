@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from sploot_clusterd.replay import bodies
+from sploot_clusterd.replay.jobs import bodies
 from tests.docs.pages import ROOT
 from tests.faults.fleet import Fleet
 from tests.support.api import Api

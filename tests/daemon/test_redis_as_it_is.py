@@ -74,11 +74,15 @@ def health() -> Health:
 
 
 @pytest.fixture
-async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def server(health: Health, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """With a monitor that asks quickly and looks at the server once, but for what the test changes."""
     monkeypatch.setattr(stream_monitor, "_EVERY", 0.001)
     server, stopping = Server(), asyncio.Event()
-    metrics = Metrics()
     monitor = StreamMonitor(
         store=server,
         due=[DueEntries()],
@@ -93,6 +97,20 @@ async def server(health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     yield server
     stopping.set()
     await task
+
+
+async def test_a_gauge_tells_whether_redis_answers(server: Server, metrics: Metrics, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream_monitor, "_EVERY_WHILE_AWAY", 0.001)
+
+    def up() -> float | None:
+        return metrics.registry.get_sample_value("media_cluster_redis_up")
+
+    await server.rounds(2)
+    assert up() == 1
+    server.error = StoreUnavailableError("refused")
+    await eventually(lambda: up() == 0, what="the outage")
+    server.error = None
+    await eventually(lambda: up() == 1, what="the end of the outage")
 
 
 async def test_it_is_looked_at_once_a_minute(server: Server):

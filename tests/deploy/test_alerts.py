@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from sploot_clusterd.metrics import Metrics
-from tests.docs.tables import declared_metrics
+from tests.docs.tables import declared_metrics, recorded_expressions
 
-CASES = ("tests/deploy/alerts_test.yml", "tests/deploy/alerts_of_weeks_test.yml")
-FUNCTIONS = {"abs", "absent", "and", "by", "histogram_quantile", "increase", "max", "or", "rate", "sum"}
+CASES = tuple(f"tests/deploy/{name}_test.yml" for name in ("alerts", "alerts_of_weeks", "objectives"))
+FUNCTIONS = {"abs", "absent", "and", "by", "histogram_quantile", "increase", "max", "or", "rate", "sum", "vector"}
 FOREIGN = {"up"}
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
@@ -37,14 +37,32 @@ def exposed():
 
 def names_in(expression):
     """The metric names of an expression: what is left without selectors, groupings, durations and functions."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|offset \w+", " ", expression)
-    return set(re.findall(r"[a-z_][a-z0-9_]*", bare)) - FUNCTIONS
+    bare = re.sub(r'"[^"]*"', "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|offset \w+", " ", bare)
+    return set(re.findall(r"[a-z_][a-z0-9_:]*", bare)) - FUNCTIONS
 
 
 def test_rules_use_only_metrics_that_exist(rules):
     used = set().union(*(names_in(rule["expr"]) for rule in rules))
     assert len(used) >= len(rules) - 1
-    assert used - FOREIGN <= set(exposed())
+    assert used - FOREIGN <= {*exposed(), *recorded_expressions()}
+
+
+def test_objectives_use_only_metrics_and_bounds_that_exist():
+    present = {
+        (sample.name, sample.labels.get("le")) for family in Metrics().registry.collect() for sample in family.samples
+    }
+    for expression in recorded_expressions().values():
+        assert names_in(expression) <= set(exposed())
+    assert ("media_cluster_job_visible_seconds_bucket", "5.0") in present
+    metrics = Metrics()
+    metrics.http_seconds.labels("/").observe(0.05)
+    [family] = [each for each in metrics.registry.collect() if each.name == "media_cluster_http_request_seconds"]
+    assert [each.value for each in family.samples if each.labels.get("le") == "0.05"] == [1]
+
+
+def test_every_window_of_an_objective_has_its_alert(rules):
+    assert set().union(*(names_in(rule["expr"]) for rule in rules)) >= set(recorded_expressions())
 
 
 def test_rules_group_only_by_labels_that_exist(rules):
@@ -104,7 +122,7 @@ def test_each_alert_is_shown_to_fire_and_to_stay_quiet(rules, cases):
     "arguments",
     [
         ("check", "config", "docs/prometheus.yml"),
-        ("check", "rules", "docs/alerts.yml"),
+        ("check", "rules", "docs/alerts.yml", "docs/objectives.yml"),
         ("test", "rules", *CASES),
     ],
     ids=" ".join,

@@ -1,15 +1,20 @@
-"""The tables of docs/ that follow from the code. `python -m tests.docs.tables` writes them anew; a test compares."""
+"""What follows from something else: tables of docs/, the dashboard, the alerts that commands know.
+`python -m tests.docs.tables` writes them anew; a test compares.
+"""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from sploot_clusterd.config import Secret, Settings
 from sploot_clusterd.config.kinds import shown
 from sploot_clusterd.config.schema import SCHEMA, environment_names, value_of
+from sploot_clusterd.dashboards.model import UID, dashboard
 from sploot_clusterd.histogram import Histogram
 from sploot_clusterd.metrics import Metrics
 
@@ -79,6 +84,35 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def alerts() -> str:
+    """What commands need to know of docs/alerts.yml."""
+    groups = yaml.safe_load((ROOT / "docs/alerts.yml").read_text())["groups"]
+    recorded = recorded_expressions()
+    told = [
+        {
+            "name": rule["alert"],
+            "severity": rule["labels"]["severity"],
+            "summary": rule["annotations"]["summary"],
+            "expression": re.sub(r"[\w:]+", lambda name: recorded.get(name[0], name[0]), rule["expr"].strip()),
+        }
+        for group in groups
+        for rule in group["rules"]
+    ]
+    return json.dumps(told, indent=2) + "\n"
+
+
+def recorded_expressions() -> Mapping[str, str]:
+    """What docs/objectives.yml works out, by name."""
+    groups = yaml.safe_load((ROOT / "docs/objectives.yml").read_text())["groups"]
+    return {rule["record"]: rule["expr"].strip() for group in groups for rule in group["rules"]}
+
+
+FILES: Mapping[Path, Callable[[], str]] = {
+    ROOT / "sploot_clusterd/alerts/rules.json": alerts,
+    ROOT / f"docs/dashboards/{UID}.json": lambda: json.dumps(dashboard(), indent=2) + "\n",
+}
+"""What is written whole, in this order: the dashboard links to the alerts' runbooks."""
+
 TABLES: Mapping[str, tuple[Path, Callable[[], str]]] = {
     "settings": (ROOT / "docs/configuration.md", settings),
     "metrics": (ROOT / "docs/operations.md", metrics),
@@ -94,5 +128,7 @@ def replaced(page: str, name: str, table: str) -> str:
 
 
 if __name__ == "__main__":
+    for file, content in FILES.items():
+        file.write_text(content())
     for name, (file, table) in TABLES.items():
         file.write_text(replaced(file.read_text(), name, table()))

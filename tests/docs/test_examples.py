@@ -27,7 +27,7 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.quickstart import welcome
-from sploot_clusterd.replay import bodies
+from sploot_clusterd.replay.jobs import bodies
 from sploot_clusterd.wire import decode_entry, decode_request
 from tests.docs.pages import ROOT, Block, blocks, only_block
 from tests.faults.fleet import TOKEN, Daemon

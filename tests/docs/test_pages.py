@@ -52,6 +52,11 @@ def test_tables_are_what_the_code_says(name):
     assert tables.replaced(page, name, table()) == page, "run: python -m tests.docs.tables"
 
 
+@pytest.mark.parametrize("file", tables.FILES, ids=lambda file: file.name)
+def test_files_are_what_they_follow_from(file):
+    assert file.read_text() == tables.FILES[file](), "run: python -m tests.docs.tables"
+
+
 def test_the_table_of_settings_has_every_setting():
     assert tables.settings().count("\n| `") == len(SCHEMA)
 
@@ -178,6 +183,7 @@ def test_every_status_is_explained():
         for page, section in (
             (PRODUCERS, "Answers"),
             (ROOT / "docs/readers.md", "When there is no view"),
+            (ROOT / "docs/corrections.md", "Sending"),
             (ROOT / "docs/feed.md", "Over HTTP"),
         )
         for cells in table_rows(page, section)
@@ -218,6 +224,14 @@ def test_what_the_prose_names_exists(page):
     assert variables <= {*others, *(n for key in SCHEMA for n in environment_names(key))}
     metrics = set(re.findall(r"\bmedia_cluster_\w+", text))
     assert metrics <= set(tables.declared_metrics())
+
+
+@pytest.mark.parametrize("file", [*PAGES, *(ROOT / "docs").glob("*.yml")], ids=lambda file: file.name)
+def test_every_metric_that_is_named_anywhere_exists(file):
+    named = set(re.findall(r"\bmedia_cluster_\w+", file.read_text()))
+    suffixes = {"histogram": ("", "_bucket", "_sum", "_count")}
+    metrics = tables.declared_metrics()
+    assert named <= {name + suffix for name, metric in metrics.items() for suffix in suffixes.get(metric.kind, ("",))}
 
 
 def test_numbers_of_the_prose_are_those_of_the_code():

@@ -281,3 +281,12 @@ async def test_the_exact_algorithm_runs_the_same_way(new_side):
         await side.run()
     view = await side.view()
     assert [cluster["size"] for cluster in view["clusters"]] == [3, 3]
+
+
+async def test_how_long_a_job_took_to_be_seen_begins_with_its_entry(side: Side):
+    await side.redis.xadd("jobs", {"payload": b'{"pet_id": "old", "payload": {"image_ids": ["img"]}}'}, id="1-1")
+    await side.add()
+    await side.run()
+    assert side.count("job_visible_seconds_count") == 2
+    assert side.count("job_visible_seconds_bucket", le="5.0") == 1
+    assert side.count("job_visible_seconds_bucket", le="300.0") == 1

@@ -1,0 +1,1 @@
+"""The alerts as commands know them: what docs/alerts.yml says of each, and drills that send them."""
