@@ -258,7 +258,12 @@ class Daemon:
         app = build_app(
             Behind(
                 self._store.views,
-                Reviver(self._store, self._params, with_wants=settings.insights.url is not None),
+                Reviver(
+                    self._store,
+                    self._params,
+                    with_wants=settings.insights.url is not None,
+                    kept=self._history.lookups.newest_view if self._history else None,
+                ),
                 Suggester(lambda pet_id: self._store.of(pet_id).albums, self._params),
                 Follower(self._store.feed, self.stopping) if self._store.feed else None,
                 self._history.lookups if self._history else None,

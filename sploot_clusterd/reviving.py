@@ -1,12 +1,18 @@
 """Views that expired, rendered anew from their albums when somebody asks: in threads, and so many pets at a time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
 from sploot_clusterd.engine import Params, around_wants, decode_album, render
-from sploot_clusterd.errors import BadStateError, BusyError, PartitionMovedError
+from sploot_clusterd.errors import (
+    BadStateError,
+    BusyError,
+    HistoryUnavailableError,
+    LookupsExceededError,
+    PartitionMovedError,
+)
 from sploot_clusterd.store import Store, Wanted
 
 _SIDE_BY_SIDE: Final = 2
@@ -23,9 +29,14 @@ job brings them.
 class Reviver:
     """What stands behind a read that finds no view. A commit in between always wins: it writes a view itself."""
 
-    def __init__(self, store: Store, params: Params, *, with_wants: bool) -> None:
-        """`with_wants`: views tell how many insights are still to come."""
+    def __init__(
+        self, store: Store, params: Params, *, with_wants: bool, kept: Callable[[str], Awaitable[bytes | None]] | None
+    ) -> None:
+        """`with_wants`: views tell how many insights are still to come; `kept` gives the last view that history has of
+        a pet, where there is a history.
+        """
         self._store = store
+        self._kept = kept
         self._params = params
         self._with_wants = with_wants
         self._running: dict[str, asyncio.Task[bytes | None]] = {}
@@ -34,10 +45,11 @@ class Reviver:
         self._missed: dict[str, float] = {}
 
     async def revive(self, pet_id: str) -> bytes | None:
-        """The pet's view, as it is stored again; None if there is no album, or the view was dropped.
+        """The pet's view, as it is stored again; of a pet without an album the last one that history has, which is not
+        stored: an erasure may be on its way. None if there is neither, or the view was dropped.
 
         All who ask for one pet at a time share the work. Raises BusyError where that is asked for too many pets;
-        BadStateError if the album cannot be read; StoreUnavailableError.
+        LookupsExceededError where history is; BadStateError if the album cannot be read; StoreUnavailableError.
         """
         if self._is_missed(pet_id):
             return None
@@ -54,8 +66,7 @@ class Reviver:
 
     async def _revive(self, pet_id: str) -> bytes | None:
         if not await self._store.views.has_album(pet_id):
-            self._miss(pet_id)
-            return None
+            return await self._kept_view(pet_id)
         if self._waiting >= _MOST_WAITING:
             raise BusyError(f"{_MOST_WAITING} views that had expired are being rendered anew: come again")
         self._waiting += 1
@@ -64,6 +75,19 @@ class Reviver:
                 return await self._rendered(pet_id)
         finally:
             self._waiting -= 1
+
+    async def _kept_view(self, pet_id: str) -> bytes | None:
+        view = None
+        if self._kept is not None and not await self._store.views.is_erasing(pet_id):
+            try:
+                view = await self._kept(pet_id)
+            except LookupsExceededError:
+                raise
+            except HistoryUnavailableError:  # who asks for a new pet is not to notice
+                pass
+        if view is None:
+            self._miss(pet_id)
+        return view
 
     async def _rendered(self, pet_id: str) -> bytes | None:
         for _ in range(_TRIES):

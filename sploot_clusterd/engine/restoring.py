@@ -151,9 +151,9 @@ def _lead_on(draft: Draft, restored: Draft) -> None:
     living |= {cluster.number for cluster in restored.provisional}
     shared = Counter[tuple[int, int]]()
     for image_id, row in restored.rows.items():
-        before = draft.row(image_id).vectors
-        if before is not None and row.vectors is not None:
-            shared[draft.home[draft.living(before.cell)], restored.home[restored.living(row.vectors.cell)]] += 1
+        before, after = _cluster_of(draft, draft.row(image_id)), _cluster_of(restored, row)
+        if before is not None and after is not None:
+            shared[before, after] += 1
     led = dict[int, int]()
     for (old, new), _ in sorted(shared.items(), key=lambda each: (-each[1], each[0])):
         number, heir = draft.clusters[old].number, restored.clusters[new]
@@ -170,3 +170,11 @@ def _lead_on(draft: Draft, restored: Draft) -> None:
             led.setdefault(number, target)
     known = {number: to for number, to in {**led, **restored.successors}.items() if number not in living}
     restored.successors = dict(sorted(known.items())[-MOST_LED:])
+
+
+def _cluster_of(draft: Draft, row: Row) -> int | None:
+    """The key of the cluster that the image is in, if it is in any."""
+    if row.vectors is None:
+        return None
+    cell_id = row.vectors.cell
+    return draft.home.get(cell_id if cell_id in draft.cells else draft.heirs.get(cell_id, NOWHERE))

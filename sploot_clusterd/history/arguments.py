@@ -14,6 +14,13 @@ EXAMPLES: Final = """examples:
   clusterd history backup copy.sqlite3      copies a SQLite file while it is written to
   clusterd history backfill                 compares every pet of Redis with history, and writes what is other
   clusterd history restore                  puts albums and views back into a Redis that was lost
+  clusterd history erased                   prints which pets were erased
+"""
+_ERASED_EXAMPLES: Final = """examples:
+  clusterd history erased > erased.jsonl            before a database is put back from a backup, or every night
+  clusterd history erased --apply erased.jsonl      after that, before anything else
+
+A backup has pets that were erased since. The list names those, and when; applied, it erases them again.
 """
 _BACKFILL_EXAMPLES: Final = """examples:
   clusterd history backfill
@@ -65,3 +72,5 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     action("backfill", "bring history to what Redis has, of all pets", _BACKFILL_EXAMPLES)
     restore = action("restore", "put albums and views back into a Redis that was lost", _RESTORE_EXAMPLES)
     restore.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    erased = action("erased", "print which pets were erased; or erase those of such a list", _ERASED_EXAMPLES)
+    erased.add_argument("--apply", type=Path, metavar="FILE", help="a list that was printed before")

@@ -13,6 +13,7 @@ from sploot_clusterd.config import HistorySettings, Settings
 from sploot_clusterd.errors import ClusterdError, ConfigError
 from sploot_clusterd.history.backfill_command import backfill
 from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.erased_command import apply_erased, list_erased
 from sploot_clusterd.history.figures import figures
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.restore_command import restore
@@ -38,6 +39,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         "check": _check,
         "prune": _prune,
         "backup": _backup,
+        "erased": _erased,
     }
     return commands[args.action](settings.history, args)
 
@@ -84,6 +86,12 @@ def _backup(settings: HistorySettings, args: argparse.Namespace) -> int:
             raise ClusterdError(f"{file} is there already") from None
     print(f"{file}: {file.stat().st_size} bytes")
     return 0
+
+
+def _erased(settings: HistorySettings, args: argparse.Namespace) -> int:
+    with _opened(settings) as database:
+        database.require_schema()
+        return apply_erased(database, args.apply) if args.apply else list_erased(database)
 
 
 @contextlib.contextmanager

@@ -57,6 +57,10 @@ class Lookups:
         """As of this version, else as of the last one before it of which the album was kept. Raises BadStateError."""
         return await self._asked(snapshots.album, pet_id, version)
 
+    async def newest_view(self, pet_id: str) -> bytes | None:
+        """The view of the newest album that is kept, as readers got it. Raises BadStateError."""
+        return await self._remembering(snapshots.newest_view, pet_id)
+
     async def jobs_of(self, pet_id: str, before: tuple[int, str] | None, limit: int) -> PastJobs:
         return await self._asked(reading.jobs_of, pet_id, before, limit)
 

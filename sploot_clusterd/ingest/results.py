@@ -31,10 +31,10 @@ _LINES_A_WRITE: Final = 8
 """Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
 _LONGEST_ERROR: Final = 512
 _DEFER_MS: Final = 100
-_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction"}
+_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction", "snapshot_gone"}
 """Reasons that count as an invalid job, and not as a failed run."""
-_LATE: Final = {"stale_correction"}
-"""Reasons that say nothing but that a user was late: no sign that anything is broken, however many there are."""
+_LATE: Final = {"stale_correction", "snapshot_gone"}
+"""Reasons that say nothing but that somebody was late: no sign that anything is broken, however many there are."""
 
 
 class Results:

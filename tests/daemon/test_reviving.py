@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd import reviving
 from sploot_clusterd.engine import Params
-from sploot_clusterd.errors import BadStateError, BusyError
+from sploot_clusterd.errors import BadStateError, BusyError, HistoryUnavailableError, LookupsExceededError
 from sploot_clusterd.reviving import Reviver
 from tests.support.side import Side, image, opened_side
 
@@ -37,7 +37,7 @@ async def expiring(redis: Redis, redis_url: str) -> AsyncIterator[Expiring]:
     assert redis
     params = Params()
     async with opened_side(redis_url, params) as side:
-        yield Expiring(side, Reviver(side.store, params, with_wants=False))
+        yield Expiring(side, Reviver(side.store, params, with_wants=False, kept=None))
 
 
 async def test_a_view_comes_back_as_it_was_and_lives_as_long_as_ever(expiring: Expiring):
@@ -105,7 +105,7 @@ async def test_what_comes_between_wins(expiring: Expiring, monkeypatch, meanwhil
         elif meanwhile == "erase":
             await side.store.views.erase("pet")
         else:
-            await Reviver(side.store, Params(), with_wants=False).revive("pet")
+            await Reviver(side.store, Params(), with_wants=False, kept=None).revive("pet")
         return loaded
 
     monkeypatch.setattr(side.store.partitions[0].albums, "load", interrupted)
@@ -146,6 +146,37 @@ async def test_a_view_tells_how_many_insights_are_still_wanted(expiring: Expirin
     side = expiring.side
     await expiring.made("pet")
     await side.redis.zadd(side.keys.pet("pet").wanted, {"img": 1, "other": 2})
-    view = await Reviver(side.store, Params(), with_wants=True).revive("pet")
+    view = await Reviver(side.store, Params(), with_wants=True, kept=None).revive("pet")
     assert msgspec.json.decode(view)["metrics"]["insights_wanted"] == 2
     assert await side.redis.get(side.keys.view("pet")) == view
+
+
+async def test_of_a_pet_without_an_album_the_last_view_that_history_has_is_given_and_not_stored(expiring: Expiring):
+    side, asked = expiring.side, list[str]()
+
+    async def kept(pet_id: str) -> bytes | None:
+        asked.append(pet_id)
+        return b"the last one" if pet_id == "lost" else None
+
+    reviver = Reviver(side.store, Params(), with_wants=False, kept=kept)
+    assert [await reviver.revive(pet) for pet in ("lost", "lost", "nobody", "nobody")] == [b"the last one"] * 2 + [
+        None
+    ] * 2
+    assert asked == ["lost", "lost", "nobody"]
+    assert not await side.redis.exists(side.keys.view("lost"))
+    await side.redis.hset(side.keys.erasing, "lost", 5)
+    assert await reviver.revive("lost") is None
+    assert asked == ["lost", "lost", "nobody"]
+
+
+@pytest.mark.parametrize(("error", "told"), [(HistoryUnavailableError(), None), (LookupsExceededError(), "raised")])
+async def test_a_history_that_is_away_hides_no_404_and_one_that_is_asked_too_much_says_so(expiring, error, told):
+    async def kept(_pet_id: str) -> bytes | None:
+        raise error
+
+    reviver = Reviver(expiring.side.store, Params(), with_wants=False, kept=kept)
+    if told is None:
+        assert await reviver.revive("nobody") is None
+    else:
+        with pytest.raises(LookupsExceededError):
+            await reviver.revive("nobody")

@@ -47,7 +47,7 @@ def went_back(pet: Pet, then: Then):
 
 
 @given(histories, st.sampled_from(SETTINGS))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_where_nothing_came_since_all_is_as_it_was(history, params):
     pet, _ = lives(history, params, -1)
     then = Then(pet.snapshot(), Said(), pet.clusters, pet.rows())
@@ -60,7 +60,7 @@ def test_where_nothing_came_since_all_is_as_it_was(history, params):
 
 
 @given(histories, st.sampled_from(SETTINGS), st.integers(0, 30))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_what_was_said_then_holds_again_and_no_image_is_lost(history, params, moment):
     pet, then = lives(history, params, moment)
     present = live(pet.rows())
@@ -75,7 +75,7 @@ def test_what_was_said_then_holds_again_and_no_image_is_lost(history, params, mo
 
 
 @given(histories, st.sampled_from(SETTINGS), st.integers(0, 30))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_it_is_read_back_as_it_was_and_numbers_lead_to_what_is_there(history, params, moment):
     pet, then = lives(history, params, moment)
     given_out, seen = pet.album.counters.number, {each.number for each in pet.album.clusters.values() if each.shown}
@@ -97,7 +97,7 @@ def test_it_is_read_back_as_it_was_and_numbers_lead_to_what_is_there(history, pa
 
 
 @given(histories, contents, st.sampled_from(SETTINGS), st.integers(0, 30))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_life_goes_on_from_memory_as_from_what_is_stored(history, content, params, moment):
     pet, then = lives(history, params, moment)
     went_back(pet, then)
@@ -115,7 +115,7 @@ def test_life_goes_on_from_memory_as_from_what_is_stored(history, content, param
 
 
 @given(histories, st.sampled_from(SETTINGS), st.integers(0, 30))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_together_with_other_jobs_it_comes_to_the_same(history, params, moment):
     pet, then = lives(history, params, moment)
     twin = Pet(params, pet.album, dict(pet.fields), snapshots=pet.snapshots)

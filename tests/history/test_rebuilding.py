@@ -1,17 +1,24 @@
 """A Redis that was lost comes back from history: byte for byte, and what is missing is named."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import insert
 
-from sploot_clusterd.engine import Params
+from sploot_clusterd.engine import Params, Profile, encode_profile
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.rebuilding import Missing, Rebuild, Rebuilt
-from sploot_clusterd.store import Rebuilding
+from sploot_clusterd.history.schema import newest_snapshots, stream_marks
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.partitioning import Placing
+from sploot_clusterd.snapshot import Snapshot, encode_snapshot
+from sploot_clusterd.store import Rebuilding, State, Store
 from tests.history.follow import follow
+from tests.history.rows import add_snapshot
 from tests.support import stores
 from tests.support.side import Side, image, opened_side
 
@@ -159,3 +166,56 @@ async def test_erased_pets_stay_away(side: Side, database: Database):
     assert (await rebuild(side, database)).restored == 4
 
     assert (await contents(side))[PETS[3]] == (None, {}, {})
+
+
+async def test_pets_come_back_to_their_partitions_by_the_layout_that_there_was(
+    redis: Redis, redis_url: str, database: Database
+):
+    with database.write() as connection:
+        for n, pet in enumerate(PETS):
+            album = encode_snapshot(Snapshot({b"token": b"a.%d" % n}, {"img": b"row"}))
+            add_snapshot(connection, newest_snapshots, n, b"{}", album, pet_id=pet)
+        marks = [(0, "record", "4 3 8 2 1 1"), (3, "last_id", "7000-3")]
+        rows = [{"partition": n, "kind": kind, "name": "", "value": value, "seen_ms": 1} for n, kind, value in marks]
+        connection.execute(insert(stream_marks), rows)
+    settings = stores.settings(redis_url)
+    settings = replace(
+        settings, stream=replace(settings.stream, partitions=4), feed=replace(settings.feed, enabled=True)
+    )
+    store = Store.open(settings, Metrics())
+    try:
+        rebuilding = Rebuilding(store.gateway, store.layout, settings)
+        rebuilt = await Rebuild(store, store.feed, rebuilding, database).run(lambda _: None)
+
+        assert rebuilt.restored == len(PETS)
+        assert store.layout.placing == Placing(4, 3, 8, 2, 1)
+        assert await redis.get("ns:partitions") == b"4 3 8 2 1 0"
+        for pet in PETS:
+            assert await redis.hget(store.layout.of(pet).pet(pet).album, "token")
+        layouts = [await redis.get(keys.layout) for keys in store.layout.several]
+        assert layouts == [b"4", b"3", b"4", b"3"]
+        assert (await redis.xinfo_stream(store.layout.several[3].stream))["last-generated-id"] == b"7000-3"
+    finally:
+        await store.close()
+
+
+async def test_albums_go_on_by_the_profiles_that_they_rest_on(side: Side, database: Database, redis_url: str):
+    raw = encode_profile(Profile("v1", 1, 300, settled=False, drift=None, kinds={}))
+    assert await side.profiles.publish("v1", None, State(1), raw)
+    await side.registry.fetch("v1", 1)
+    side.registry.update(await side.profiles.poll())
+    payload = image("a") | {"model_version": "v1"}
+    await side.add(PETS[0], payload=payload)
+    await side.run()
+    await follow(side, database)
+    await wipe(side)
+
+    await rebuild(side, database)
+
+    async with opened_side(redis_url, Params(), feeds=True) as other:
+        await other.add(PETS[0], payload=image("b") | {"model_version": "v1"})
+        await other.run()
+        assert (await other.view(PETS[0]))["metrics"]["num_images"] == 2
+        assert await other.letters() == []
+        assert [space.profile for space in other.cache.peek(PETS[0])[1].spaces.values()] == [1]
+        assert (await other.profiles.poll()).states["v1"] == State(1)

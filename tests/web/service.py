@@ -41,7 +41,10 @@ PAST = PastClusters("pet_123", 3, "a", "a.3", "1970-01-01T00:00:05.000Z", True, 
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
 
 
-GUARDED = [(route.method, PARAMETER.sub("3", route.path)) for route in ROUTES if route.guarded]
+PARAMETERS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001"}
+GUARDED = [
+    (route.method, PARAMETER.sub(lambda each: PARAMETERS[each[1]], route.path)) for route in ROUTES if route.guarded
+]
 """Method and path of each route that wants a token."""
 
 
