@@ -28,7 +28,7 @@ from sploot_clusterd.snapshot import decode_snapshot
 from tests.history.written import faces, latest, members, place, rows, tokens
 from tests.support.side import Side, image, opened_side
 
-PACE = Pace(0.0, 0.0, 1.0)
+PACE = Pace(0.0, 0.0, 1.0, 1.0)
 UNFIT = (
     b'{"pet_id":"p\\u0000t","earlier":"","previous":"2-%d","kind":"changed","incarnation":"a","before":"",'
     b'"after":"a.1","change":{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}}'
