@@ -273,6 +273,16 @@ async def test_an_event_that_no_database_takes_is_set_aside(writing: Writing, si
     assert place(writing.database).sequence == 4
 
 
+async def test_a_view_of_another_hand_holds_up_no_other_pet(writing: Writing, side: Side):
+    await upload(side, 2, pet="odd")
+    await upload(side, 2)
+    await side.redis.set(side.keys.view("odd"), b"no view")
+    await writing.settle()
+    await check(writing)
+    (kept,) = rows(writing.database, newest_snapshots, pet_id="odd")
+    assert kept.version == 2
+
+
 async def test_a_writer_that_is_started_again_keeps_what_was_not_kept_yet(writing: Writing, side: Side):
     await upload(side)
     await writing.settle()
