@@ -9,11 +9,12 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 
 from sploot_clusterd.engine import Params
+from sploot_clusterd.errors import HistoryUnavailableError
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.forgetting import Forgetter, forget
 from sploot_clusterd.history.schema import OF_A_PET, erased_pets, metadata, stream_marks
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Rebuilding, Store
+from sploot_clusterd.store import Store
 from tests.history.follow import follow
 from tests.history.test_rebuilding import rebuild, upload, wipe
 from tests.support import stores
@@ -66,20 +67,19 @@ def in_files(database: Database) -> bool:
     return any(PET.encode() + b"-job" in file.read_bytes() for file in files if file.exists())
 
 
-@pytest.mark.parametrize("state", ["written", "unread", "trimmed unread", "queued", "never written"])
+@pytest.mark.parametrize("state", ["unread", "trimmed unread", "queued"])
 async def test_nothing_is_left_and_nothing_comes_back(side: Side, store: Store, database: Database, state: str):
     await upload(side, OTHER, 2)
     await follow(side, database)
-    if state != "never written":
-        await upload(side, PET, 3)
-        await follow(side, database)
-        assert left(database) >= {"pet_clusters", "cluster_members", "newest_snapshots", "cluster_jobs"}
+    await upload(side, PET, 3)
+    await follow(side, database)
+    assert left(database) >= {"pet_clusters", "cluster_members", "newest_snapshots", "cluster_jobs"}
     if state == "unread":
         await upload(side, PET, 2, first=3)
     if state == "queued":
         await side.add(PET, job_id="late", payload={"image_ids": ["late"]})
 
-    assert await store.views.erase(PET) is (state != "never written")
+    assert await store.views.erase(PET)
 
     assert await store.views.is_erasing(PET)
     assert await store.views.reserve_snapshot(PET) is None
@@ -97,22 +97,34 @@ async def test_nothing_is_left_and_nothing_comes_back(side: Side, store: Store, 
     assert await side.redis.exists(side.keys.view(OTHER))
 
 
-async def test_until_the_database_has_forgotten_a_pet_redis_remembers_to_see_to_it(
+async def test_while_the_database_is_away_redis_remembers_and_nothing_brings_the_pet_back(
     side: Side, store: Store, database: Database
 ):
-    await upload(side, PET, 2)
+    for pet in (PET, OTHER):
+        await upload(side, pet, 2)
     await follow(side, database)
     await store.views.erase(PET)
     keys = store.partitions[0].keys
-    ((pet, at),) = (await store.views.erasure.erasing(keys)).items()
-    assert pet == PET
-    rebuilding = Rebuilding(store.gateway, store.layout, stores.settings("unix:///unused"))
-    assert rebuilding is not None
 
-    await store.views.erasure.forgotten(keys, PET, at - 1)  # an erasure before this one
+    async def away(*_: object) -> None:
+        raise HistoryUnavailableError
+
+    with pytest.raises(HistoryUnavailableError):
+        await Forgetter(keys, store.views.erasure, database, away).forget()
+    assert await store.views.is_erasing(PET)
+
+    lost = side.keys.pet(OTHER)
+    await side.redis.delete(keys.feed, keys.feed_index, lost.album, lost.images, lost.view)
+    rebuilt = await rebuild(side, database)
+    assert (rebuilt.restored, rebuilt.erased) == (1, 1)
+    assert not await side.redis.exists(*side.keys.pet(PET))
+
+    ((pet, at_ms),) = (await store.views.erasure.erasing(keys)).items()
+    await store.views.erasure.forgotten(keys, pet, at_ms - 1)  # another erasure, before this one
     assert await store.views.is_erasing(PET)
     await forgetter(store, database).forget()
     assert not await store.views.is_erasing(PET)
+    assert (left(database), in_files(database)) == (set(), False)
 
 
 async def test_a_life_after_the_erasure_is_kept(side: Side, store: Store, database: Database):

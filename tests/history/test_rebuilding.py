@@ -1,12 +1,13 @@
 """A Redis that was lost comes back from history: byte for byte, and what is missing is named."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import insert
 
+from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.engine import Params, Profile, encode_profile
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import ClusterdError
@@ -30,6 +31,14 @@ async def side(redis: Redis, redis_url: str) -> AsyncIterator[Side]:
     assert redis
     async with opened_side(redis_url, Params(), feeds=True) as side:
         yield side
+
+
+@pytest.fixture
+def file(sqlite_history: HistorySettings) -> Iterator[Database]:
+    """A database of one kind, where all are alike."""
+    opened = Database.open(sqlite_history)
+    yield opened
+    opened.close()
 
 
 async def upload(side: Side, pet: str, count: int, first: int = 0) -> None:
@@ -110,11 +119,11 @@ async def test_what_history_does_not_have_is_exactly_what_is_named(side: Side, d
     assert (await side.view(PETS[1]))["version"] == 4
 
 
-async def test_it_may_be_killed_after_any_page_and_begins_behind_it(side: Side, database: Database, monkeypatch):
+async def test_it_may_be_killed_after_any_page_and_begins_behind_it(side: Side, file: Database, monkeypatch):
     monkeypatch.setattr("sploot_clusterd.history.rebuilding._PETS_A_PAGE", 1)
     for pet in PETS:
         await upload(side, pet, 2)
-    await follow(side, database)
+    await follow(side, file)
     before = await contents(side)
     await wipe(side)
 
@@ -128,26 +137,26 @@ async def test_it_may_be_killed_after_any_page_and_begins_behind_it(side: Side, 
     while True:
         runs += 1
         try:
-            rebuilt = await rebuild(side, database, kill if runs < len(PETS) else lambda _: None)
+            rebuilt = await rebuild(side, file, kill if runs < len(PETS) else lambda _: None)
         except KilledError:
             continue
         break
 
     assert (runs, rebuilt.restored) == (5, 1)
     assert await contents(side) == before
-    again = await rebuild(side, database)
+    again = await rebuild(side, file)
     assert (again.restored, again.there) == (0, 5)
 
 
-async def test_what_lives_already_is_left_as_it_is(side: Side, database: Database):
+async def test_what_lives_already_is_left_as_it_is(side: Side, file: Database):
     for pet in PETS:
         await upload(side, pet, 3)
-    await follow(side, database)
+    await follow(side, file)
     await wipe(side)
     await upload(side, PETS[2], 1, first=7)
     before = (await contents(side))[PETS[2]]
 
-    rebuilt = await rebuild(side, database)
+    rebuilt = await rebuild(side, file)
 
     assert (rebuilt.restored, rebuilt.there) == (4, 1)
     assert (await contents(side))[PETS[2]] == before
@@ -169,9 +178,9 @@ async def test_erased_pets_stay_away(side: Side, database: Database):
 
 
 async def test_pets_come_back_to_their_partitions_by_the_layout_that_there_was(
-    redis: Redis, redis_url: str, database: Database
+    redis: Redis, redis_url: str, file: Database
 ):
-    with database.write() as connection:
+    with file.write() as connection:
         for n, pet in enumerate(PETS):
             album = encode_snapshot(Snapshot({b"token": b"a.%d" % n}, {"img": b"row"}))
             add_snapshot(connection, newest_snapshots, n, b"{}", album, pet_id=pet)
@@ -185,7 +194,7 @@ async def test_pets_come_back_to_their_partitions_by_the_layout_that_there_was(
     store = Store.open(settings, Metrics())
     try:
         rebuilding = Rebuilding(store.gateway, store.layout, settings)
-        rebuilt = await Rebuild(store, store.feed, rebuilding, database).run(lambda _: None)
+        rebuilt = await Rebuild(store, store.feed, rebuilding, file).run(lambda _: None)
 
         assert rebuilt.restored == len(PETS)
         assert store.layout.placing == Placing(4, 3, 8, 2, 1)
@@ -199,7 +208,7 @@ async def test_pets_come_back_to_their_partitions_by_the_layout_that_there_was(
         await store.close()
 
 
-async def test_albums_go_on_by_the_profiles_that_they_rest_on(side: Side, database: Database, redis_url: str):
+async def test_albums_go_on_by_the_profiles_that_they_rest_on(side: Side, file: Database, redis_url: str):
     raw = encode_profile(Profile("v1", 1, 300, settled=False, drift=None, kinds={}))
     assert await side.profiles.publish("v1", None, State(1), raw)
     await side.registry.fetch("v1", 1)
@@ -207,10 +216,10 @@ async def test_albums_go_on_by_the_profiles_that_they_rest_on(side: Side, databa
     payload = image("a") | {"model_version": "v1"}
     await side.add(PETS[0], payload=payload)
     await side.run()
-    await follow(side, database)
+    await follow(side, file)
     await wipe(side)
 
-    await rebuild(side, database)
+    await rebuild(side, file)
 
     async with opened_side(redis_url, Params(), feeds=True) as other:
         await other.add(PETS[0], payload=image("b") | {"model_version": "v1"})
