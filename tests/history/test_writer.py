@@ -25,6 +25,7 @@ from sploot_clusterd.history.schema import (
 from sploot_clusterd.history.shown import shown_in
 from sploot_clusterd.history.writing import OvertakenError
 from sploot_clusterd.snapshot import decode_snapshot
+from sploot_clusterd.store import Pictures
 from tests.history.written import faces, latest, members, place, rows, tokens
 from tests.support.side import Side, image, opened_side
 
@@ -271,6 +272,30 @@ async def test_an_event_that_no_database_takes_is_set_aside(writing: Writing, si
         assert [row.event_id for row in rows(writing.database, refused_events)] == [f"3-{ms}"]
         assert side.count("history_events_total", outcome="refused") == 1
     assert place(writing.database).sequence == 4
+
+
+async def test_of_a_pet_that_changes_meanwhile_the_album_is_kept_and_nothing_concluded(
+    writing: Writing, side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    take, numbers = Pictures.take, iter(range(10, 13))
+
+    async def take_and_go_on(pictures: Pictures, pets: list[str]):
+        taken = await take(pictures, pets)
+        await upload(side, 1, first=next(numbers))
+        return taken
+
+    await upload(side)
+    with monkeypatch.context() as patched:
+        patched.setattr(Pictures, "take", take_and_go_on)
+        for last in (5, 6, 7):
+            await writing.writer.step()
+            found = latest(writing.database, "pet")
+            (kept,) = rows(writing.database, newest_snapshots, pet_id="pet")
+            assert (found.version, kept.version, found.complete) == (last, last - 1, True)
+            assert writing.writer.pets_waiting == 1
+    await writing.settle()
+    await check(writing)
+    assert tokens(writing.database, "pet", live=False) == []
 
 
 async def test_a_view_of_another_hand_holds_up_no_other_pet(writing: Writing, side: Side):
