@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sploot_clusterd.changes import Event, Events
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
@@ -13,7 +14,7 @@ from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.past import PastClusters, PastVersions, Whereabouts
 from sploot_clusterd.web import HttpServer, Tokens
-from sploot_clusterd.web.route import PARAMETER
+from sploot_clusterd.web.route import PARAMETER, Route
 from sploot_clusterd.web.routes import ROUTES
 from tests.web.raw_corpus import TOKEN
 
@@ -40,7 +41,15 @@ PAST = PastClusters("pet_123", 3, "a", "a.3", "1970-01-01T00:00:05.000Z", True, 
 EVENT = Event("1-5000", 1, "1970-01-01T00:00:05.000Z", "", "erased", "pet_123", "a", "a.1", "", None)
 
 
-GUARDED = [(route.method, PARAMETER.sub("3", route.path)) for route in ROUTES if route.guarded]
+IDS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001"}
+
+
+def path_of(route: Route[Any]) -> str:
+    """With ids in the places of its parameters."""
+    return PARAMETER.sub(lambda each: IDS[each[1]], route.path)
+
+
+GUARDED = [(route.method, path_of(route)) for route in ROUTES if route.guarded]
 """Method and path of each route that wants a token."""
 
 

@@ -6,9 +6,9 @@ import pytest
 from aiohttp import ClientSession
 
 from sploot_clusterd.config import SCOPES, Scope
-from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
+from sploot_clusterd.web.route import INTERNAL, Route
 from sploot_clusterd.web.routes import FEED, ROUTES
-from tests.web.service import CLUSTERS, CORRECTING, JOB, JOBS, TOKEN, Serve, Service, body_for, raw, token_for
+from tests.web.service import CLUSTERS, CORRECTING, JOB, JOBS, TOKEN, Serve, Service, body_for, path_of, raw, token_for
 
 GUARDED = [route for route in ROUTES if route.guarded]
 TWICE = b'{"pet_id":"pet_123","payload":{"image_ids":["a"]},"payload":' + CORRECTING.split(b'"payload":')[1]
@@ -17,7 +17,7 @@ NDJSON = "application/x-ndjson"
 
 def request(route: Route, token: str) -> bytes:
     body = body_for(route.path) if route.method == "POST" else b""
-    return raw(route.method, PARAMETER.sub("pet_123", route.path), body, X_Internal_Token=token)
+    return raw(route.method, path_of(route), body, X_Internal_Token=token)
 
 
 def test_below_internal_every_route_has_a_scope_and_no_other_one_has():
