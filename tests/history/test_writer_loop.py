@@ -20,8 +20,8 @@ from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.schema import newest_snapshots, pet_latest
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, Committed, Store
-from tests.history.conftest import settings_of
 from tests.history.written import latest, rows
+from tests.support.databases import settings_of
 from tests.support.stores import GROUP, settings
 from tests.support.waiting import eventually
 
