@@ -18,7 +18,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.progress import Progress
 from sploot_clusterd.store import Store, session
 
-_PACE: Final = Pace(delay=0.0, every=1.0, share=1.0)
+_PACE: Final = Pace(delay=0.0, every=1.0, share=1.0, calm=1.0)
 _TICK: Final = 0.05
 
 

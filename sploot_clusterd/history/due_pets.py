@@ -16,7 +16,9 @@ class Pace(NamedTuple):
     every: float = 5.0
     """Seconds between two readings of a pet."""
     share: float = 0.1
-    """Of the time that may go to reading albums and keeping them."""
+    """Of the time, what may go to reading albums and keeping them while changes come ..."""
+    calm: float = 0.5
+    """... and while none do."""
 
 
 class DuePets:

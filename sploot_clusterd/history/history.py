@@ -48,6 +48,7 @@ class History:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def close(self) -> None:
-        self._thread.shutdown()
+        """What the thread still does goes on to its end, or to that of the process."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
         self.lookups.close()
         self.database.close()

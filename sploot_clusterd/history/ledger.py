@@ -23,7 +23,7 @@ from sploot_clusterd.store import Picture
 
 log = logging.getLogger(__name__)
 
-_REFUSES: Final = (exc.StatementError, ValueError, OverflowError, BadStateError)
+_REFUSES: Final = (exc.DataError, exc.IntegrityError, ValueError, OverflowError, BadStateError)
 """What the database, or our reading of it, makes of an event that it cannot hold; not that it is away."""
 _SURVEY: Final = "survey"
 _PENDING: Final = "pending"

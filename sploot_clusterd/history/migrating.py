@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _LOCK: Final = 0x73706C6F6F74
 """Of PostgreSQL's advisory locks, the one that whoever migrates holds."""
+SCRIPTS: Final = "sploot_clusterd.history:migrations"
 _PATIENCE: Final = 60.0
 _TICK: Final = 0.1
 
@@ -43,7 +44,7 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
         try:
             with _alone(database, engine, patience) as connection:
                 config = Config()
-                config.set_main_option("script_location", "sploot_clusterd.history:migrations")
+                config.set_main_option("script_location", SCRIPTS)
                 config.attributes["connection"] = connection
                 command.upgrade(config, REVISION)
         except (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError) as error:

@@ -56,6 +56,7 @@ class PartitionWriter:
         self._pictured_until = 0.0
         self._pictures_at_once = _MOST_PICTURES // 4
         self._has_deleted = False
+        self._is_calm = False
         self._is_told_to_survey = False
         self.looked_at = 0
         """Pets that the survey has compared."""
@@ -89,6 +90,7 @@ class PartitionWriter:
             return True
         if found.events:
             await self._write(found.events, due)
+        self._is_calm = not found.events
         if len(found.events) == BATCH:
             return True
         if self._has_deleted:
@@ -214,7 +216,8 @@ class PartitionWriter:
         self.kept += len(pictures)
         self._metrics.history_snapshots.inc(len(pictures))
         self._metrics.history_superseded.inc(settled.superseded)
-        self._pictured_until = now + (now - began) * (1 / self._pace.share - 1)
+        share = self._pace.calm if self._is_calm else self._pace.share
+        self._pictured_until = now + (now - began) * (1 / share - 1)
         self._pictures_at_once = _as_many(pictures)
         return False
 

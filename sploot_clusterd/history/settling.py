@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, exists, select, update
 
+from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.history import statements
 from sploot_clusterd.history.branching import Newest, Written, superseded
 from sploot_clusterd.history.bulk import Row
@@ -63,7 +64,7 @@ class Settling:
             known = newest.get(picture.pet_id)
             if known is None or known.token != picture.token:
                 self._adopt(picture, known)
-        self._reconcile([each for each in still if each.view])
+        self._reconcile(still)
         done = frozenset(each.pet_id for each in still)
         self._keep(pictures, done)
         return Settled(done, asked - done, self._superseded)
@@ -106,7 +107,7 @@ class Settling:
         statements.upsert(self._connection, pet_latest, [{**row, "complete": False}])
 
     def _row(self, picture: Picture, version: int, at_ms: int) -> Row:
-        counts = (shown_in(picture.view) if picture.view else Shown()).metrics
+        counts = (_shown(picture) or Shown()).metrics
         return {
             "pet_id": picture.pet_id,
             "incarnation": picture.incarnation,
@@ -122,13 +123,13 @@ class Settling:
 
     def _reconcile(self, pictures: Sequence[Picture]) -> None:
         """The intervals with the views."""
-        pets = [each.pet_id for each in pictures]
+        views = [(each, shown) for each in pictures if (shown := _shown(each)) is not None]
+        pets = [picture.pet_id for picture, _ in views]
         intervals = Intervals(self._connection, pets)
         times = self._times(pets)
-        for picture in pictures:
+        for picture, shown in views:
             version = version_of(picture.token)
             at = At(picture.pet_id, picture.incarnation, version, times[picture.pet_id])
-            shown = shown_in(picture.view)
             intervals.bring(at, shown, unlisted(picture, shown))
         intervals.write()
         for some in statements.pages(pets):
@@ -172,3 +173,11 @@ class Settling:
                 now.pet_id.in_(some), now.token.not_in(tokens), ~lately
             )
             statements.add_from(self._connection, cluster_snapshots, names, replaced)
+
+
+def _shown(picture: Picture) -> Shown | None:
+    """None where there is no view, or another hand's."""
+    try:
+        return shown_in(picture.view) if picture.view else None
+    except BadStateError:
+        return None

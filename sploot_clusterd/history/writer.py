@@ -94,6 +94,10 @@ class Writer:
             self._failed(f"history is not written, and waits in the feed: {error}")
         except BadStateError as error:
             self._failed(f"history is not written: {error}")
+        except Exception as error:  # whatever it is, jobs go on
+            self._ready = False
+            log.exception("history failed")
+            self._failed(f"history is not written, the log says more: {type(error).__name__}")
         else:
             self._recovered()
             return busy

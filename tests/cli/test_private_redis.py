@@ -1,11 +1,13 @@
-"""`clusterd dlq` and `clusterd profile` beside a `clusterd --embedded`."""
+"""`clusterd dlq`, `clusterd profile` and `clusterd history` beside a `clusterd --embedded`."""
 
 from pathlib import Path
 
 import pytest
 
 from sploot_clusterd.cli import main
+from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.embedded import EmbeddedRedis
+from sploot_clusterd.history.migrating import migrate
 
 COMMANDS = [["dlq", "list"], ["profile", "list"]]
 
@@ -41,3 +43,15 @@ def test_where_none_runs_it_is_said(words: list[str], capsys):
     assert main([*words, "--embedded", "nowhere"]) == 2
     said = capsys.readouterr().err
     assert said == "clusterd: nowhere: no daemon runs with its data there; `clusterd --embedded nowhere` starts one\n"
+
+
+def test_its_history_is_found_too(here: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    with EmbeddedRedis(here / "clusterd-data"):
+        assert main(["history", "check"]) == 2
+        assert "history.url is not set" in capsys.readouterr().err
+        migrate(HistorySettings(url=SecretUrl(f"sqlite:///{here}/clusterd-data/history.sqlite3")))
+        assert main(["history", "backfill"]) == 0
+        assert capsys.readouterr().out == "history has all 0 pets of Redis: 0 of them were not up to date\n"
+        monkeypatch.setenv("DATABASE_URL", f"sqlite:///{here}/another.sqlite3")
+        assert main(["history", "check"]) == 1
+        assert "clusterd history migrate" in capsys.readouterr().err

@@ -183,7 +183,7 @@ def test_every_status_is_explained():
         for page, section in (
             (PRODUCERS, "Answers"),
             (ROOT / "docs/readers.md", "When there is no view"),
-            (ROOT / "docs/corrections.md", "Sending"),
+            (ROOT / "docs/corrections.md", "Sending them"),
             (ROOT / "docs/feed.md", "Over HTTP"),
         )
         for cells in table_rows(page, section)

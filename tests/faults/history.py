@@ -21,7 +21,7 @@ from tests.faults.recorded import albums, history_breaches, latest, superseded
 from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
 
-_PATIENCE = 90.0
+_PATIENCE = 300.0
 
 
 async def in_sqlite(directory: Path, seed: int, size: Size) -> Outcome:

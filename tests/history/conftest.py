@@ -1,16 +1,21 @@
 """Databases with the tables in them: SQLite, the wheel's PostgreSQL, and Debian's under the mark `database`."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import pytest
+from redis.asyncio import Redis
 
 from sploot_clusterd.config import HistorySettings
+from sploot_clusterd.engine import Params
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.migrating import migrate
+from tests.history.following import Writing
 from tests.support.databases import EACH, SERVER_FIXTURES, SERVERS, settings_of
 from tests.support.postgres import Postgres, chosen, debian
+from tests.support.side import Side, opened_side
 
 _TEMPLATE: Final = "migrated"
 
@@ -76,3 +81,15 @@ def database(history: HistorySettings) -> Iterator[Database]:
     opened = Database.open(history)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+async def side(redis: Redis, redis_url: str) -> AsyncIterator[Side]:
+    async with opened_side(redis_url, Params(), feeds=True) as side:
+        yield side
+
+
+@pytest.fixture
+def writing(side: Side, database: Database) -> Iterator[Writing]:
+    with ThreadPoolExecutor(1) as pool:
+        yield Writing(side, database, pool)

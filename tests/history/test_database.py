@@ -214,6 +214,31 @@ def test_a_log_that_grows_large_is_written_back(file, monkeypatch):
     assert log.stat().st_size == 0
 
 
+@pytest.mark.database
+def test_readers_that_overlap_do_not_let_the_log_grow_for_ever(file, monkeypatch):
+    """Nothing of it could be written over while one of them is at it: the writer waits for those of before."""
+    monkeypatch.setattr(sqlite, "_LARGEST_LOG", 2_000_000)
+    log, stopped = file.file.with_name("history.sqlite3-wal"), threading.Event()
+
+    def read() -> None:
+        while not stopped.is_set():
+            with file.read() as connection:
+                connection.execute(select(cluster_snapshots.c.pet_id)).all()
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(READERS)]
+    for thread in threads:
+        thread.start()
+    sizes = []
+    for number in range(16):
+        with file.write() as connection:
+            add_snapshot(connection, cluster_snapshots, number, os.urandom(300_000))
+        sizes.append(log.stat().st_size)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    assert max(sizes) < 5_000_000
+
+
 def test_a_full_disk_is_a_database_that_is_away(file):
     with file.autocommit() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 50")

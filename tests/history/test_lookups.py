@@ -1,9 +1,11 @@
 """Readers' look-ups: bounded a second and at once, misses remembered, and a database that is away is told as such."""
 
 import asyncio
+import random
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.errors import HistoryUnavailableError, LookupsExceededError
@@ -89,6 +91,25 @@ async def test_who_goes_away_frees_the_connection_when_the_database_has_answered
     monkeypatch.undo()
     assert await asked.lookups.version("pet", 1) is None
     await eventually(lambda: asked.database.connections_in_use() == 0, what="its connection is free")
+
+
+@pytest.mark.database
+async def test_cancelled_reads_leave_no_connection_behind(pg_history, monkeypatch):
+    def slowly(connection, pet_id):
+        return connection.execute(text("SELECT pg_sleep(0.02), :pet"), {"pet": pet_id}).all()
+
+    monkeypatch.setattr(reading, "latest", slowly)
+    asked, drawn = Asked(pg_history, a_second=100_000), random.Random(1)
+    for number in range(200):
+        under_way = asyncio.ensure_future(asked.lookups.latest(f"pet_{number}"))
+        await asyncio.sleep(drawn.uniform(0, 0.03))
+        under_way.cancel()
+        await asyncio.gather(under_way, return_exceptions=True)
+    await eventually(lambda: asked.database.connections_in_use() == 0, what="all are free")
+    with asked.database.read() as connection:
+        sessions = connection.scalars(text("SELECT state FROM pg_stat_activity WHERE datname = current_database()"))
+        assert sorted(sessions) in [["active"] + ["idle"] * n for n in range(READERS)]
+    asked.close()
 
 
 async def test_a_database_that_is_not_there_and_one_without_tables(tmp_path):

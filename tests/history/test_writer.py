@@ -1,19 +1,7 @@
-"""The writer beside real commits: history says what views showed, whatever was missed in between."""
-
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+"""The writer beside real commits: history says what views showed."""
 
 import pytest
-from redis.asyncio import Redis
 
-from sploot_clusterd.engine import Params
-from sploot_clusterd.history.database import Database
-from sploot_clusterd.history.due_pets import Pace
-from sploot_clusterd.history.ledger import Ledger
-from sploot_clusterd.history.packing import unpack
-from sploot_clusterd.history.partition_writer import PartitionWriter, Parts
 from sploot_clusterd.history.schema import (
     OF_A_PET,
     cluster_jobs,
@@ -22,88 +10,16 @@ from sploot_clusterd.history.schema import (
     pet_clusters,
     refused_events,
 )
-from sploot_clusterd.history.shown import shown_in
 from sploot_clusterd.history.writing import OvertakenError
-from sploot_clusterd.snapshot import decode_snapshot
-from tests.history.written import faces, latest, members, place, rows, tokens
-from tests.support.side import Side, image, opened_side
+from sploot_clusterd.store import Pictures
+from tests.history.following import Writing, check, upload
+from tests.history.written import latest, members, place, rows, tokens
+from tests.support.side import Side, image
 
-PACE = Pace(0.0, 0.0, 1.0)
 UNFIT = (
     b'{"pet_id":"p\\u0000t","earlier":"","previous":"2-%d","kind":"changed","incarnation":"a","before":"",'
     b'"after":"a.1","change":{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}}'
 )
-
-
-@pytest.fixture
-async def side(redis: Redis, redis_url: str) -> AsyncIterator[Side]:
-    async with opened_side(redis_url, Params(), feeds=True) as side:
-        yield side
-
-
-@dataclass
-class Writing:
-    """A partition's writer without the loop around it, and a clock that it goes by."""
-
-    side: Side
-    database: Database
-    pool: ThreadPoolExecutor
-    writer: PartitionWriter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """As a process that was started now."""
-        store = self.side.store
-        assert store.feed is not None
-        ledger = Ledger(self.database, 0)
-        self.writer = PartitionWriter(
-            0, Parts(store.feed, store.pictures(0), ledger, self.in_thread, self.side.metrics, PACE)
-        )
-
-    async def in_thread(self, work, *arguments):
-        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
-
-    async def settle(self) -> None:
-        """Until nothing is left to be done."""
-        for _ in range(200):
-            busy = await self.writer.step()
-            if not busy and not self.writer.is_surveying and not self.writer.pets_waiting:
-                return
-        raise AssertionError(f"{self.writer.pets_waiting} pets wait, surveying: {self.writer.is_surveying}")
-
-
-@pytest.fixture
-def writing(side: Side, database: Database) -> Iterator[Writing]:
-    with ThreadPoolExecutor(1) as pool:
-        yield Writing(side, database, pool)
-
-
-async def upload(side: Side, count: int = 4, first: int = 0, pet: str = "pet") -> None:
-    """Some photos that look alike, and some others, by a commit each."""
-    for number in range(first, first + count):
-        await side.add(pet, job_id=f"{pet}-job-{number}", payload=image(f"img-{number}", 1.0, number % 2, 0.1 * number))
-        await side.run()
-
-
-async def check(writing: Writing, pet: str = "pet") -> None:
-    """History says of now what Redis says, and has the album."""
-    side, database = writing.side, writing.database
-    album = await side.redis.hgetall(side.keys.pet(pet).album)
-    images = await side.redis.hgetall(side.keys.pet(pet).images)
-    view = await side.redis.get(side.keys.view(pet))
-    shown = shown_in(view)
-    found = latest(database, pet)
-    assert (found.token, found.complete) == (album[b"token"].decode(), True)
-    assert members(database, pet) == set(shown.members())
-    assert faces(database, pet) == {(cluster, *face) for cluster, face in shown.faces().items()}
-    (kept,) = rows(database, newest_snapshots, pet_id=pet)
-    snapshot = decode_snapshot(unpack(kept.album))
-    assert dict(snapshot.fields) == album
-    assert {name.encode(): row for name, row in snapshot.rows.items()} == images
-    assert (kept.token, unpack(kept.view)) == (found.token, view)
-    assert tokens(database, pet)[-1] == found.token
 
 
 async def test_history_follows(writing: Writing, side: Side):
@@ -167,82 +83,6 @@ async def test_an_album_from_before_the_feed_is_one_life_with_what_follows(writi
     assert len({row.incarnation for row in rows(writing.database, pet_clusters)} - {""}) == 1
 
 
-async def test_what_was_trimmed_unread_is_counted_and_mended(writing: Writing, side: Side):
-    await upload(side)
-    await writing.settle()
-    await upload(side, first=4)
-    await upload(side, pet="other")
-    await side.redis.xtrim(side.keys.feed, minid="11", approximate=False)
-    await writing.settle()
-    await check(writing)
-    await check(writing, "other")
-    assert side.count("history_gaps_total") == 1
-    assert side.count("history_missed_events_total") == 6
-    await upload(side, first=8)
-    await writing.settle()
-    await check(writing)
-    assert side.count("history_gaps_total") == 1
-
-
-async def test_after_a_feed_that_was_lost_history_goes_on(writing: Writing, side: Side):
-    await upload(side)
-    await writing.settle()
-    await side.redis.delete(side.keys.feed, side.keys.feed_index)
-    await writing.settle()
-    await upload(side, first=4)
-    await writing.settle()
-    await check(writing)
-    assert side.count("history_gaps_total") == 1
-
-
-class Replica:
-    """What a replica holds, as far as it came."""
-
-    def __init__(self, side: Side) -> None:
-        self._side = side
-        self._held: dict[bytes, bytes] = {}
-
-    async def follow(self) -> None:
-        redis = self._side.redis
-        self._held = {key: await redis.dump(key) async for key in redis.scan_iter()}
-
-    async def promote(self) -> None:
-        """All that came since is lost."""
-        redis = self._side.redis
-        await redis.flushall()
-        for key, value in self._held.items():
-            await redis.restore(key, 0, value)
-
-
-@pytest.mark.parametrize("new", [0, 2])
-async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writing, side: Side, new: int):
-    replica = Replica(side)
-    await upload(side)
-    await upload(side, pet="quiet")
-    await replica.follow()
-    await upload(side, 3, first=10)
-    await upload(side, 1, first=10, pet="quiet")
-    await upload(side, 2, pet="young")
-    await writing.settle()
-    lost, all_lost = tokens(writing.database, "pet")[-3:], tokens(writing.database, "young")
-
-    await replica.promote()
-    await upload(side, new, first=20)
-    await upload(side, min(new, 1), pet="young")
-    await writing.settle()
-    await check(writing)
-    await check(writing, "quiet")
-    assert tokens(writing.database, "pet", live=False) == lost
-    assert len(tokens(writing.database, "pet")) == 4 + new
-    assert tokens(writing.database, "young", live=False) == all_lost
-    if new:
-        await check(writing, "young")
-    else:
-        assert latest(writing.database, "young") is None
-        assert rows(writing.database, newest_snapshots, pet_id="young") == []
-    assert side.count("history_superseded_total") == 6
-
-
 async def test_an_erased_pet_is_nowhere(writing: Writing, side: Side):
     await upload(side, pet="secret")
     await upload(side)
@@ -271,6 +111,40 @@ async def test_an_event_that_no_database_takes_is_set_aside(writing: Writing, si
         assert [row.event_id for row in rows(writing.database, refused_events)] == [f"3-{ms}"]
         assert side.count("history_events_total", outcome="refused") == 1
     assert place(writing.database).sequence == 4
+
+
+async def test_of_a_pet_that_changes_meanwhile_the_album_is_kept_and_nothing_concluded(
+    writing: Writing, side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    take, numbers = Pictures.take, iter(range(10, 13))
+
+    async def take_and_go_on(pictures: Pictures, pets: list[str]):
+        taken = await take(pictures, pets)
+        await upload(side, 1, first=next(numbers))
+        return taken
+
+    await upload(side)
+    with monkeypatch.context() as patched:
+        patched.setattr(Pictures, "take", take_and_go_on)
+        for last in (5, 6, 7):
+            await writing.writer.step()
+            found = latest(writing.database, "pet")
+            (kept,) = rows(writing.database, newest_snapshots, pet_id="pet")
+            assert (found.version, kept.version, found.complete) == (last, last - 1, True)
+            assert writing.writer.pets_waiting == 1
+    await writing.settle()
+    await check(writing)
+    assert tokens(writing.database, "pet", live=False) == []
+
+
+async def test_a_view_of_another_hand_holds_up_no_other_pet(writing: Writing, side: Side):
+    await upload(side, 2, pet="odd")
+    await upload(side, 2)
+    await side.redis.set(side.keys.view("odd"), b"no view")
+    await writing.settle()
+    await check(writing)
+    (kept,) = rows(writing.database, newest_snapshots, pet_id="odd")
+    assert kept.version == 2
 
 
 async def test_a_writer_that_is_started_again_keeps_what_was_not_kept_yet(writing: Writing, side: Side):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 from redis.asyncio import Redis
 
 from sploot_clusterd.changes import Change
@@ -14,12 +15,13 @@ from sploot_clusterd.config import FeedSettings, HistorySettings, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.history import History
+from sploot_clusterd.history.marks import MarkKeeper
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.schema import newest_snapshots, pet_latest
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, Committed, Store
-from tests.history.conftest import settings_of
 from tests.history.written import latest, rows
+from tests.support.databases import settings_of
 from tests.support.stores import GROUP, settings
 from tests.support.waiting import eventually
 
@@ -162,3 +164,22 @@ async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(
             lambda: len(rows(database, newest_snapshots)) == len(PETS), what="albums to be kept", timeout=20
         )
         database.close()
+
+
+async def test_a_fault_of_history_ends_no_daemon(
+    redis: Redis, redis_url: str, sqlite_history: HistorySettings, monkeypatch: pytest.MonkeyPatch
+):
+    async def fail(_: MarkKeeper) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MarkKeeper, "keep", fail)
+        async with Process(configured(redis_url, sqlite_history)).running() as process:
+            await eventually(process.health.warnings, what="a warning")
+            assert "the log says more: RuntimeError" in process.health.warnings()[0]
+            token = await commit(process.store, redis, "pet")
+            database = Database.open(sqlite_history)
+            await eventually(lambda: written(database) == {"pet": token}, what="what can be written", timeout=20)
+            patched.undo()
+            await eventually(lambda: process.health.warnings() == [], what="the warning to go", timeout=20)
+            database.close()
