@@ -37,16 +37,10 @@ KINDS: Final = (
 )
 """What follows the namespace in keys that go on with a name that is not ours."""
 _TYPES: Final = {
-    "album": "hash",
-    "images": "hash",
+    **dict.fromkeys(("album", "images", "asked", "untold", "profile", "sample"), "hash"),
+    **dict.fromkeys(("wanted", "sampled"), "zset"),
     "state": "string",
-    "wanted": "zset",
-    "asked": "hash",
-    "untold": "hash",
     "jobs": "list",
-    "profile": "hash",
-    "sample": "hash",
-    "sampled": "zset",
 }
 """Of the keys of a pet or a model version, by what follows the namespace in their names."""
 
