@@ -49,6 +49,8 @@ _ERASE = (
     Point("drop_events", after=False),
     Point("erase_letters", after=True),
     Point("drop_events", after=True),
+    Point("erase_audit", after=False),
+    Point("erase_audit", after=True),
 )
 
 
@@ -197,7 +199,7 @@ async def _erase(fleet: Fleet, daemon: Daemon, pet: str) -> int | None:
 
 
 async def _left_of(fleet: Fleet, pets: Sequence[str], left: list[str]) -> None:
-    keys = [f"{NAMESPACE}:{kind}:{pet}" for pet in pets for kind in ("album", "images", "state")]
+    keys = [f"{NAMESPACE}:{kind}:{pet}" for pet in pets for kind in ("album", "images", "state", "jobs")]
     left += [key for key in keys if await fleet.redis.exists(key)]
     left += sorted(await _pets_of_letters(fleet) & set(pets))
     events = [json.loads(fields[b"event"]) for _, fields in await fleet.redis.xrange(f"{NAMESPACE}:feed")]
