@@ -50,7 +50,7 @@ def _is_where_it_was_put(draft: Draft, word: Word, image_id: str, later: Sequenc
         return False
     if put_under is None and not place.hidden:
         return image_id in draft.hidden
-    return row.placed is not None and draft.cells[draft.living(row.placed.cell)].anchor == put_under
+    return row.placed is not None
 
 
 def _without(draft: Draft, word: Word, later: Word) -> Word:
@@ -94,7 +94,7 @@ def _take_back_choices(draft: Draft, word: Word) -> None:
 
 def _free(draft: Draft, word: Word) -> None:
     """Cells of marks that nobody holds any more have those again that they had before."""
-    put_under = {mark for _, mark in word.places.values() if mark is not None}
+    put_under = {mark for place, mark in word.places.values() if mark is not None and not place.hidden}
     barred = {mark for mark in put_under if mark in draft.anchors and draft.anchors[mark].barred}
     for cell_id, cell in draft.cells.items():
         if cell.anchor in barred:

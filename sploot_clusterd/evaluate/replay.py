@@ -156,11 +156,16 @@ class Replay:
         """As it is now."""
         return self._session.album
 
+    @property
+    def last_said(self) -> str:
+        """The id of the job by which the user spoke last."""
+        return f"correction-{self._corrections}"
+
     def say(self, said: Sequence[Correction], profiles: Profiles) -> bool:
         """Applies what a user says after the latest job; False if it is refused."""
         self._corrections += 1
         sequence = EntryId(_FIRST_MS + len(self.steps) * _JOB_EVERY_MS, self._corrections)
-        job = Job(self.labelled.name, f"correction-{self._corrections}", sequence, corrections=said)
+        job = Job(self.labelled.name, self.last_said, sequence, corrections=said)
         (outcome,) = self._session.run(job, profiles).outcomes
         self.clusters = self._session.clusters(self._images[: len(self.clusters)])
         return outcome.status is JobStatus.APPLIED

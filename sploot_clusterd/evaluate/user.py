@@ -6,12 +6,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sploot_clusterd.correcting import clusters_named, images_corrected
 from sploot_clusterd.engine import Fresh, Params, Profiles
 from sploot_clusterd.engine.statistics import Ints
 from sploot_clusterd.evaluate.albums import LabelledAlbum, image_id
 from sploot_clusterd.evaluate.replay import Replay
 from sploot_clusterd.evaluate.scores import contingency
-from sploot_clusterd.model import Correction, Merge, Split, cluster_id
+from sploot_clusterd.model import Correction, Hide, Merge, NotHere, Rename, Split, Undo, cluster_id
 
 _LOOKS: Final = 4
 """How often the user looks at an album: after each quarter of its jobs."""
@@ -109,8 +110,25 @@ class CorrectedReplay(UserReplay):
         if fault is not None:
             others = np.setdiff1d(self.images_of(*fault.clusters), fault.strangers)
             said = _correction(self.labelled.name, fault)
+            self._slip(said, np.setdiff1d(self.images_of(fault.clusters[0]), fault.strangers), profiles)
             self.correct([said], profiles, others, fault.strangers, leaving=fault.strangers)
         return fault is not None
+
+    def _slip(self, said: Correction, others: Ints, profiles: Profiles) -> None:
+        """Says something else first, by mistake, and takes it back: that must not matter to what holds in the end."""
+        cluster, *_ = clusters_named(said)
+        image = image_id(int(others[0])) if len(others) else images_corrected(said)[0]
+        slips = (
+            Hide(cluster),
+            Hide(image_ids=[image]),
+            NotHere(cluster, [image]),
+            Rename(cluster, "a slip of the tongue"),
+        )
+        slip = slips[self._made % len(slips)]
+        if isinstance(slip, NotHere) and len(others) < _NOTICED:
+            slip = slips[0]
+        if not (self.say([slip], profiles) and self.say([Undo(self.last_said)], profiles)):
+            self._refused += 1
 
 
 def worst(label: Ints, clusters: Ints) -> Fault | None:

@@ -50,7 +50,7 @@ def groups(pet):
 
 
 @given(corrected, orders, st.sampled_from(QUIET))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_taken_back_at_once_leaves_no_trace(history, order, params):
     pet, _ = play(history, params)
     pet.reload()
@@ -67,7 +67,7 @@ def test_what_is_taken_back_at_once_leaves_no_trace(history, order, params):
 
 
 @given(plain, orders, later, st.sampled_from(SETTINGS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_all_grouped_anew_is_as_if_it_had_never_been_said(history, order, since, params):
     pet, _ = play(history, params)
     never = twin_of(pet)
@@ -88,7 +88,7 @@ def test_all_grouped_anew_is_as_if_it_had_never_been_said(history, order, since,
 
 
 @given(plain, orders, later, st.sampled_from(SETTINGS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_where_all_was_founded_anew_since_it_is_so_again(history, order, since, params):
     pet, _ = play(history, params)
     never = twin_of(pet)
@@ -107,7 +107,7 @@ def test_where_all_was_founded_anew_since_it_is_so_again(history, order, since, 
 
 
 @given(plain, st.lists(orders, min_size=2, max_size=5), later, st.randoms(), st.sampled_from(SETTINGS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_all_that_was_said_can_be_taken_back_in_any_order(history, said, since, draw, params):
     pet, _ = play(history, params)
     never = twin_of(pet)
@@ -133,7 +133,7 @@ def test_all_that_was_said_can_be_taken_back_in_any_order(history, said, since, 
 
 
 @given(plain, orders, later, st.sampled_from(QUIET))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_photos_of_that_time_are_where_they_were(history, order, since, params):
     pet, _ = play(history, params)
     never = twin_of(pet)
