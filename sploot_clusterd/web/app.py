@@ -13,7 +13,7 @@ from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
 from sploot_clusterd.web.looks import Looking
-from sploot_clusterd.web.lookups import JOBS, MEMBERS
+from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.members import Members
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operating import Operating
@@ -25,7 +25,7 @@ from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.restoring import Restoring
 from sploot_clusterd.web.route import Route
-from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, LOOKS, METRICS, PROBES, QUESTIONS, ROUTES
+from sploot_clusterd.web.routes import DOCUMENT, FEED, INTERNAL, METRICS, PROBES, QUESTIONS, ROUTES
 from sploot_clusterd.web.routing import App, Router, Sessions
 
 _PROBED: Final = frozenset(route.path for route in PROBES)

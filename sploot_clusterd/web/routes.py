@@ -8,8 +8,7 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
-from sploot_clusterd.web.looks import Looking
-from sploot_clusterd.web.lookups import JOBS, MEMBERS
+from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
@@ -199,58 +198,6 @@ QUESTIONS: Final = (
             ),
         },
         query=Wanted,
-    ),
-)
-
-_NO_ALBUM: Final = refused("No job of this pet was applied yet.", "no job of this pet was applied yet")
-_UNREADABLE: Final = refused(
-    "Redis does not answer, refuses, or the album cannot be read; or too many connections are open.",
-    "redis unavailable",
-    "Retry-After",
-)
-
-LOOKS: Final = (
-    Route(
-        "GET",
-        "/internal/pets/{pet_id}/corrections",
-        "read",
-        Looking.said,
-        "Read what users said lately and can take back, by whom and when.",
-        {
-            200: Answer("By jobs, the latest first.", contract.SAID, ("ETag",)),
-            304: Answer("It is what If-None-Match names.", headers=("ETag",)),
-            404: _NO_ALBUM,
-            422: _BAD_ID,
-            503: _UNREADABLE,
-        },
-    ),
-    Route(
-        "GET",
-        "/internal/pets/{pet_id}/hidden",
-        "read",
-        Looking.hidden,
-        "Read what users hid: clusters, and images.",
-        {
-            200: Answer("Clusters as a view shows others, and images.", contract.HIDDEN, ("ETag",)),
-            304: Answer("It is what If-None-Match names.", headers=("ETag",)),
-            404: _NO_ALBUM,
-            422: _BAD_ID,
-            503: _UNREADABLE,
-        },
-    ),
-    Route(
-        "GET",
-        "/internal/pets/{pet_id}/images/{image_id}/why",
-        "read",
-        Looking.why,
-        "Why is an image where it is?",
-        {
-            200: Answer("Evidence, what users said, and its score as a hero.", contract.WHY, ("ETag",)),
-            304: Answer("It is what If-None-Match names.", headers=("ETag",)),
-            404: refused("The pet has no such image, or no album.", "the pet has no such image"),
-            422: refused("An id breaks the rule.", "image_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"),
-            503: _UNREADABLE,
-        },
     ),
 )
 

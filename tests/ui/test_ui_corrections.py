@@ -4,7 +4,6 @@ import re
 
 from playwright.async_api import Page, expect
 
-from tests.faults.fleet import Fleet
 from tests.support.api import Api
 from tests.ui.conftest import LogIn
 
@@ -41,6 +40,7 @@ async def test_clusters_are_merged_with_the_name_and_hero_that_were_chosen_and_c
     await page.get_by_role("button", name="Merge 2 …").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text(f"They become one, under the id {FIRST}")
+    await expect(dialog).to_contain_text(f"{SECOND} becomes part of {FIRST}")
     await dialog.get_by_label("Its name").select_option("At the beach")
     hero = await dialog.get_by_label("Its hero").locator("option").last.get_attribute("value")
     await dialog.get_by_label("Its hero").select_option(hero)
@@ -134,7 +134,7 @@ async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(l
     await expect(card(page, FIRST)).not_to_contain_text("Corrected")
 
 
-async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, api: Api, fleet: Fleet):
+async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, api: Api, complaints: list[str]):
     page = await log_in("#/pet/rex")
     await card(page, SECOND).get_by_role("link").click()
     await expect(page.locator(".cells .cell")).to_have_count(19)
@@ -147,10 +147,28 @@ async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, a
     await expect(page.locator(".cells .cell[aria-pressed=true]")).to_have_count(1), "what was taken stays so"
 
     await page.get_by_role("button", name="Split 1 of 19 …").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("It would be refused")
+    assert "409" in complaints.pop(), "the browser's own word on the preview"
     await page.get_by_role("button", name="Split", exact=True).click()
+    dialog = page.get_by_role("dialog", name="The clusters have moved on")
+    await expect(dialog).to_contain_text("1 photo went")
+    await dialog.get_by_role("button", name="Cancel").click()
     await told(page, "Nothing was changed: the clusters had moved on")
-    await told(page, "1 photo went")
     await expect(page.locator(".cells .cell")).to_have_count(18)
+
+
+async def test_what_has_moved_on_is_done_all_the_same_by_who_wants_it(log_in: LogIn, api: Api):
+    page = await log_in("#/pet/rex")
+    await card(page, SECOND).get_by_role("link").click()
+    await expect(page.locator(".cells .cell")).to_have_count(19)
+    await page.get_by_label("Name").fill("Sand")
+    image = await page.locator(".cells .cell").last.get_attribute("title")
+    await api.submit({"pet_id": "rex", "payload": {"removed_image_ids": [image]}})
+    await api.seen("rex", version=2)
+    await page.get_by_role("button", name="Rename").click()
+    await page.get_by_role("button", name="Do it all the same").click()
+    await told(page, "Renamed.")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sand")
 
 
 async def test_why_a_photo_is_where_it_is(log_in: LogIn):

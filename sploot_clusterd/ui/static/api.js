@@ -17,10 +17,11 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
     sent.body = JSON.stringify(body);
     sent.headers["Content-Type"] = "application/json";
   }
-  const answer = await fetch(new URL(path, BASE), sent).catch((error) => {
+  const broken = (error) => {
     throw error.name === "AbortError" ? error : new Refused(0, error.message);
-  });
-  const read = await answer.json().catch(() => ({}));
+  };
+  const answer = await fetch(new URL(path, BASE), sent).catch(broken);
+  const read = await answer.json().catch(answer.ok ? broken : () => ({}));
   if (answer.ok) return read;
   if (answer.status === 401 && path !== "session") document.dispatchEvent(new Event("session-ended"));
   throw new Refused(answer.status, read.detail ?? answer.statusText);

@@ -95,9 +95,9 @@ function fillActions(actions, context, seen, cluster, cells) {
   const hide = () => [{ op: "hide", image_ids: taken }];
   actions.hidden = n === 0;
   actions.replaceChildren(el("span", {}, T.cluster.selected(n, cluster.size)));
-  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken)), { class: "primary" }));
+  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken, seen.pet_id)), { class: "primary" }));
   if (seen.clusters.some((each) => each.id !== cluster.id && !each.provisional)) {
-    actions.append(button(T.change.move(n), act(() => askMove(cluster, taken, seen.clusters))));
+    actions.append(button(T.change.move(n), act(() => askMove(cluster, taken, seen.clusters, seen.pet_id))));
   }
   if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.stay(n), act(stay)), button(T.change.notHere(n), act(notHere)));
   actions.append(button(T.change.hide(n), act(hide)));

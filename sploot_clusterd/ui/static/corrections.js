@@ -11,12 +11,12 @@ let latest = null; // what Ctrl+Z takes back: [pet, job]
 
 // Sends corrections as one job, and shows the screen anew when it is applied or stale. `seen` is the view that the
 // person looked at.
-export async function send(context, seen, corrections) {
+export async function send(context, seen, corrections, anyway = false) {
   const { pet_id: petId } = seen;
   const jobId = `page_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
   const word = toast(T.change.sending);
   try {
-    await correct(petId, { job_id: jobId, corrections });
+    await correct(petId, { job_id: jobId, corrections, anyway, seen: digests(seen, corrections) });
     const state = await outcome(petId, jobId);
     if (state === null) return toast(T.change.slow);
     if (state.state === "applied") {
@@ -24,8 +24,9 @@ export async function send(context, seen, corrections) {
       latest = isUndo ? null : [petId, jobId];
       const back = isUndo ? [] : [button(T.change.undo, () => undo(context, seen, jobId))];
       toast(T.change.done[corrections[0].op], ...back);
-    } else if (state.reason === "stale_correction") toast(await stale(petId, corrections, seen));
-    else return toast(T.change.dead(state.reason, state.error));
+    } else if (state.reason !== "stale_correction") return toast(T.change.dead(state.reason, state.error));
+    else if (!anyway && (await askAnyway(petId, corrections, seen))) return await send(context, seen, corrections, true);
+    else toast(T.change.stale);
     await context.again();
   } catch (error) {
     toast(error.status === 0 ? T.unreachable : T.failed(error.message));
@@ -60,15 +61,40 @@ async function outcome(petId, jobId) {
   return null;
 }
 
-// What came and went in the clusters that were named, as far as the two views show it.
-async function stale(petId, corrections, seen) {
-  const named = new Set(corrections.flatMap((each) => [each.cluster, each.to, ...(each.clusters ?? [])]));
+const clustersIn = (corrections) => new Set(corrections.flatMap((each) => [each.cluster, each.to, ...(each.clusters ?? [])]));
+
+// What the person saw of the clusters that are named: where one is another by then, nothing is changed.
+function digests(seen, corrections) {
+  const named = clustersIn(corrections);
+  return Object.fromEntries(seen.clusters.filter((each) => each.seen && named.has(each.id)).map((each) => [each.id, each.seen]));
+}
+
+// The clusters have moved on: what came and went in those that are named, as far as the two views show it.
+async function askAnyway(petId, corrections, seen) {
+  const named = clustersIn(corrections);
   const now = await view(petId);
   const shown = (of) => new Set(of.clusters.filter((each) => named.has(each.id)).flatMap((each) => each.members.map((member) => member.image_id)));
   const [before, after] = [shown(seen), shown(now)];
   const came = [...after].filter((image) => !before.has(image)).length;
   const went = [...before].filter((image) => !after.has(image)).length;
-  return [T.change.stale, came && T.change.came(came), went && T.change.went(went)].filter(Boolean).join(" ");
+  const about = [came && T.change.came(came), went && T.change.went(went)].filter(Boolean).join(", ");
+  return dialog(T.change.staleTitle, [el("p", {}, T.change.stale), el("p", {}, about)], T.change.anyway);
+}
+
+// What would come of it, asked of the daemon and told in words; `corrections` are asked for anew at each call.
+function preview(petId, corrections) {
+  const shown = el("ul", { class: "plain", role: "status" });
+  const show = async () => {
+    try {
+      const { change, in_the_way: pairs } = await correct(petId, { corrections: corrections(), dry_run: true });
+      const lines = [...pairs.map((pair) => T.change.inTheWay(...pair)), ...change.clusters.map(T.change.becomes)];
+      shown.replaceChildren(...lines.map((line) => el("li", {}, line)));
+    } catch (error) {
+      shown.replaceChildren(el("li", { class: "bad" }, error.status === 409 ? T.change.refused(error.message) : T.failed(error.message)));
+    }
+  };
+  show();
+  return [shown, show];
 }
 
 export const nameOf = (cluster) => cluster.label || T.pet.unnamed;
@@ -78,39 +104,43 @@ export const oldest = (clusters) => clusters.reduce((one, other) => (number(othe
 export const number = (clusterId) => Number(clusterId.slice(clusterId.lastIndexOf("-") + 1));
 
 // What to send for a merge as the person wants it, or null.
-export async function askMerge(clusters) {
+export async function askMerge(clusters, petId) {
   const survivor = oldest(clusters);
   const size = clusters.reduce((sum, each) => sum + each.size, 0);
   const names = [...new Set(clusters.map(nameOf))];
   const heroes = clusters.filter((each) => each.hero_image_id);
   const name = choice("merge-name", [[T.change.asItComes, ""], ...names.map((each) => [each, each])]);
   const hero = choice("merge-hero", [[T.change.asItComes, ""], ...heroes.map((each) => [`${nameOf(each)} · ${each.hero_image_id}`, each.hero_image_id])]);
+  const ids = [survivor.id, ...clusters.map((each) => each.id).filter((id) => id !== survivor.id)];
+  const asked = () => [{ op: "merge", clusters: ids, ...(name.value && { label: name.value }), ...(hero.value && { image_id: hero.value }) }];
+  const [shown, again] = preview(petId, asked);
+  for (const each of [name, hero]) each.addEventListener("change", again);
   const content = [
     el("p", {}, T.change.mergeAbout(survivor.id)),
     el("ul", { class: "plain" }, clusters.map((each) => el("li", {}, el("bdi", {}, nameOf(each)), ` · ${T.photos(each.size)}`))),
     field(T.change.mergeName, name),
     field(T.change.mergeHero, hero),
+    el("h3", {}, T.change.preview),
+    shown,
   ];
-  const picked = await dialog(T.change.mergeTitle(clusters.length, size), content, T.change.go.merge, () => [name.value, hero.value]);
-  if (!picked) return null;
-  const asked = [{ op: "merge", clusters: [survivor.id, ...clusters.map((each) => each.id).filter((id) => id !== survivor.id)] }];
-  if (picked[0]) asked.push({ op: "rename", cluster: survivor.id, label: picked[0] });
-  if (picked[1]) asked.push({ op: "set_hero", cluster: survivor.id, image_id: picked[1] });
-  return asked;
+  return dialog(T.change.mergeTitle(clusters.length, size), content, T.change.go.merge, asked);
 }
 
-export async function askSplit(cluster, imageIds) {
+export async function askSplit(cluster, imageIds, petId) {
   const about = imageIds.length === cluster.size ? T.change.splitAll : T.change.splitAbout(imageIds.length, nameOf(cluster));
-  const yes = await dialog(T.change.splitTitle(imageIds.length, cluster.size), [el("p", {}, about)], T.change.go.split);
-  return yes && [{ op: "split", cluster: cluster.id, image_ids: imageIds }];
+  const asked = () => [{ op: "split", cluster: cluster.id, image_ids: imageIds }];
+  const content = [el("p", {}, about), el("h3", {}, T.change.preview), preview(petId, asked)[0]];
+  return dialog(T.change.splitTitle(imageIds.length, cluster.size), content, T.change.go.split, asked);
 }
 
-export async function askMove(from, imageIds, clusters) {
+export async function askMove(from, imageIds, clusters, petId) {
   const others = clusters.filter((each) => each.id !== from.id && !each.provisional);
   const to = choice("move-to", others.map((each) => [`${nameOf(each)} · ${T.photos(each.size)}`, each.id]));
-  const content = [el("p", {}, T.change.moveAbout(nameOf(from))), field(T.change.moveTo, to)];
-  const target = await dialog(T.change.moveTitle(imageIds.length), content, T.change.go.move, () => to.value);
-  return target && [{ op: "move", image_ids: imageIds, to: target }];
+  const asked = () => [{ op: "move", image_ids: imageIds, to: to.value }];
+  const [shown, again] = preview(petId, asked);
+  to.addEventListener("change", again);
+  const content = [el("p", {}, T.change.moveAbout(nameOf(from))), field(T.change.moveTo, to), el("h3", {}, T.change.preview), shown];
+  return dialog(T.change.moveTitle(imageIds.length), content, T.change.go.move, asked);
 }
 
 export async function askApart(clusters) {

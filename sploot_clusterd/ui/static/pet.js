@@ -109,7 +109,7 @@ function fillActions(actions, context, seen, selected, grid) {
   const clusters = seen.clusters.filter((each) => selected.has(each.id));
   const size = clusters.reduce((sum, each) => sum + each.size, 0);
   const act = (ask) => async (event) => {
-    const asked = await ask(clusters);
+    const asked = await ask(clusters, seen.pet_id);
     if (asked) await busy(event.target, () => send(context, seen, asked));
   };
   const clear = () => {

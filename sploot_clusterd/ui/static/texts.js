@@ -7,6 +7,8 @@ const percent = (share) => `${Math.round(share * 100)} %`;
 
 const figure = (unit) => (n, digits) => (n === null ? "–" : n.toLocaleString(undefined, { maximumFractionDigits: digits }) + unit);
 
+const WHAT = { new: "new", split: "split off", changed: "changed", merged: "merged", gone: "gone" };
+
 export const T = {
   name: "clusterd",
   cancel: "Cancel",
@@ -144,6 +146,21 @@ export const T = {
     stay: (n) => `Right here: ${n.toLocaleString()}`,
     hero: "Make it the hero",
     tooMany: (most) => `At most ${most} photos at a time: that is what a request may hold.`,
+    staleTitle: "The clusters have moved on",
+    anyway: "Do it all the same",
+    preview: "What comes of it",
+    refused: (why) => `It would be refused: ${why}`,
+    inTheWay: (one, other) => `A user said that ${one} and ${other} are two.`,
+    becomes: ({ id, what, label, size, successor, images_in: come = [], images_out: go = [] }) =>
+      [
+        successor ? `${id} becomes part of ${successor}` : `${id}: ${WHAT[what] ?? what}`,
+        label && `“${label}”`,
+        size && photos(size),
+        come.length > 0 && `${come.length.toLocaleString()} come`,
+        go.length > 0 && `${go.length.toLocaleString()} go`,
+      ]
+        .filter(Boolean)
+        .join(", "),
     undo: "Undo",
     hide: (n) => `Hide ${n.toLocaleString()}`,
     notHere: (n) => `Not here: ${n.toLocaleString()}`,
