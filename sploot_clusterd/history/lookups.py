@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, perf_counter
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -61,8 +61,11 @@ class Lookups:
         """The view of the newest album that is kept, as readers got it. Raises BadStateError."""
         return await self._remembering(snapshots.newest_view, pet_id)
 
-    async def jobs_of(self, pet_id: str, before: tuple[int, str] | None, limit: int) -> PastJobs:
-        return await self._asked(reading.jobs_of, pet_id, before, limit)
+    async def jobs_of(
+        self, pet_id: str, before: tuple[int, str] | None, limit: int, without: Collection[str]
+    ) -> PastJobs:
+        """But for jobs that the reader knows."""
+        return await self._asked(reading.jobs_of, pet_id, before, limit, frozenset(without))
 
     def close(self) -> None:
         """Those that are under way go on to their end, which is soon."""

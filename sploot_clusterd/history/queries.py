@@ -63,7 +63,7 @@ STAYS: Final = (
 )
 JOBS: Final = (
     select(cluster_jobs)
-    .where(cluster_jobs.c.pet_id == bindparam("pet"))
+    .where(cluster_jobs.c.pet_id == bindparam("pet"), cluster_jobs.c.status != "lost")
     .order_by(cluster_jobs.c.finished_ms.desc(), cluster_jobs.c.job_id.desc())
     .limit(_whole("most"))
 )

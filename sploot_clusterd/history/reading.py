@@ -75,15 +75,20 @@ def whereabouts(connection: Connection, image_id: str, before: int | None, limit
     return Whereabouts(image_id, [_stay(row) for row in rows], str(rows[-1].id) if more else None)
 
 
-def jobs_of(connection: Connection, pet_id: str, before: tuple[int, str] | None, limit: int) -> PastJobs:
-    """A page of a pet's jobs, by when they were finished (ms) and their ids."""
+def jobs_of(
+    connection: Connection, pet_id: str, before: tuple[int, str] | None, limit: int, without: frozenset[str]
+) -> PastJobs:
+    """A page of a pet's jobs, by when they were finished (ms) and their ids, but for those that the reader knows."""
     query = queries.JOBS
-    values: dict[str, Any] = {"pet": pet_id, "most": limit + 1}
+    most = limit + len(without)
+    values: dict[str, Any] = {"pet": pet_id, "most": most + 1}
     if before is not None:
         query = query.where(queries.JOBS_BEFORE)
         values |= {"ms": before[0], "job": before[1]}
-    rows, more = _page(connection, query, values, limit)
-    place = f"{rows[-1].finished_ms}-{rows[-1].job_id}" if more else None
+    found, _ = _page(connection, query, values, most + 1)
+    rows = [row for row in found if row.job_id not in without]
+    place = f"{rows[limit - 1].finished_ms}-{rows[limit - 1].job_id}" if len(rows) > limit else None
+    rows = rows[:limit]
     return PastJobs(pet_id, [_job(row) for row in rows], place)
 
 

@@ -74,7 +74,7 @@ def build_app(
     router.add(QUESTIONS, Asking(behind.questions))
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
-    router.add(JOBS, AboutJobs(behind.jobs, behind.finder))
+    router.add(JOBS, AboutJobs(behind.jobs, behind.finder, behind.past))
     router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, LookingBack(behind.past))

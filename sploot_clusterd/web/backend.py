@@ -1,6 +1,6 @@
 """What this room asks of others: of the store, and of who works out questions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -9,7 +9,7 @@ from sploot_clusterd.changes import Events
 from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.model import JobPayload
-from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.past import PastAlbum, PastClusters, PastJobs, PastVersions, Whereabouts
 from sploot_clusterd.view import Order
 from sploot_clusterd.web.auditing import Auditor
 
@@ -167,6 +167,11 @@ class Past(Protocol):
 
     async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
         """At most so many stays before the place of a page, the newest first."""
+
+    async def jobs_of(
+        self, pet_id: str, before: tuple[int, str] | None, limit: int, without: Collection[str]
+    ) -> PastJobs:
+        """At most so many jobs but for those `without`, before a time (ms) and the id of a job, the newest first."""
 
 
 class Behind(NamedTuple):

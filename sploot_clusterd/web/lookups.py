@@ -40,7 +40,7 @@ JOBS: Final = (
         "/internal/pets/{pet_id}/jobs",
         "read",
         AboutJobs.jobs,
-        "What became of a pet's latest jobs, those that were heard of last first.",
+        "What became of a pet's latest jobs, those that were heard of last first; then of those that only history has.",
         {
             200: Answer("A page of them.", contract.JOBS),
             422: refused("The pet's id breaks the rule, or a parameter does.", "limit: expected `int` <= 256"),

@@ -135,7 +135,7 @@ def questions(pets: int, hot_versions: int) -> dict[str, Callable[[Connection], 
         "`/clusters/latest` of that pet": lambda found: reading.latest(found, HOT),
         "`/clusters/{version}` of that pet": lambda found: reading.version(found, HOT, hot_versions // 2),
         "`/images/{image_id}/clusters`": lambda found: reading.whereabouts(found, image(), None, PAGE),
-        "`/jobs`, a page of 50": lambda found: reading.jobs_of(found, pet(), None, 50),
+        "`/jobs`, a page of 50": lambda found: reading.jobs_of(found, pet(), None, 50, frozenset()),
     }
 
 

@@ -114,10 +114,23 @@ def test_pages_of_jobs(database):
         for number in range(5):
             add_job(connection, f"job_{number}", number // 2)
         add_job(connection, "bad", 9, status="dead", reason="invalid", last_error="no vector", attempts=1, version=None)
-    first = read(database, reading.jobs_of, "pet", None, 2)
+        add_job(connection, "gone", 8, status="lost")
+    first = read(database, reading.jobs_of, "pet", None, 2, frozenset())
     assert [job.job_id for job in first.jobs] == ["bad", "job_4"]
     assert (first.jobs[0].reason, first.jobs[0].last_error, first.jobs[0].attempts) == ("invalid", "no vector", 1)
     ms, _, job = first.next.partition("-")
-    second = read(database, reading.jobs_of, "pet", (int(ms), job), 9)
+    second = read(database, reading.jobs_of, "pet", (int(ms), job), 9, frozenset())
     assert [job.job_id for job in second.jobs] == ["job_3", "job_2", "job_1", "job_0"]
     assert (second.jobs[0].finished_at, second.next) == ("2025-11-27T02:21:00.000Z", None)
+
+
+def test_of_jobs_that_the_reader_knows_the_next_ones_are_told(database):
+    with database.write() as connection:
+        for number in range(6):
+            add_job(connection, f"job_{number}", number)
+    known = frozenset({"job_5", "job_3", "another"})
+    first = read(database, reading.jobs_of, "pet", None, 2, known)
+    assert [job.job_id for job in first.jobs] == ["job_4", "job_2"]
+    ms, _, job = first.next.partition("-")
+    last = read(database, reading.jobs_of, "pet", (int(ms), job), 2, known)
+    assert ([job.job_id for job in last.jobs], last.next) == (["job_1", "job_0"], None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobPayload
-from sploot_clusterd.past import PastAlbum, PastClusters, PastVersions, Whereabouts
+from sploot_clusterd.past import PastAlbum, PastClusters, PastJob, PastJobs, PastVersions, Whereabouts
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import Auditor, HttpServer, Tokens, contract
 from sploot_clusterd.web.route import PARAMETER, Route
@@ -205,6 +205,14 @@ class FakeStore:
         self._fail()
         self.asked.append((before, at_ms, limit))
         return PastVersions(pet_id, [], None) if pet_id in self.views else None
+
+    async def jobs_of(
+        self, pet_id: str, before: tuple[int, str] | None, limit: int, without: Collection[str]
+    ) -> PastJobs:
+        self._fail()
+        self.asked.append((before, limit, {*without}))
+        old = PastJob("job_1", "dead", 3, "no", "max_attempts", None, AT, None)
+        return PastJobs(pet_id, [old], None if before else "5000-job_1")
 
     async def whereabouts(self, image_id: str, before: int | None, limit: int) -> Whereabouts | None:
         self._fail()

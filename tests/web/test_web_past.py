@@ -1,5 +1,6 @@
 """History over HTTP: what is asked of it, and what is said where it is off."""
 
+import msgspec
 import pytest
 
 from tests.web.service import PET, raw
@@ -27,3 +28,22 @@ async def test_no_id_of_a_pet_or_an_image_hides_a_route(service):
     version = await service.send(raw("GET", "/internal/pets/pet_123/clusters/3"))
     assert (latest.status, latest.body) == (200, version.body)
     assert (await service.send(raw("GET", "/internal/pets/pet_123/clusters/-3"))).status == 422
+
+
+async def test_jobs_go_on_in_history_behind_those_that_the_pet_was_told_of(service):
+    pages, place = [], ""
+    while place is not None:
+        reply = await service.send(raw("GET", f"/internal/pets/pet_123/jobs?limit=2&after={place}"))
+        page = msgspec.json.decode(reply.body)
+        pages.append([(job["job_id"], job["state"], job["attempts"]) for job in page["jobs"]])
+        place = page["next"]
+    told = [("job_2", "queued", None), ("pet_123", "applied", None)]
+    assert pages == [told, [("job_1", "dead", 3)], [("job_1", "dead", 3)]]
+    known = {"job_2", "pet_123"}
+    assert service.store.asked == [(None, 2, known), ((5000, "job_1"), 2, known)]
+
+
+async def test_without_history_jobs_end_with_those_that_the_pet_was_told_of(serve):
+    service = await serve(keeps=False)
+    reply = await service.send(raw("GET", "/internal/pets/pet_123/jobs"))
+    assert msgspec.json.decode(reply.body)["next"] is None
