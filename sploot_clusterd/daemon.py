@@ -12,29 +12,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from sploot_clusterd import __version__, config, logs, output, terminal
+from sploot_clusterd import __version__, behind, config, logs, output, terminal
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.fleet.heartbeat import Heartbeat
-from sploot_clusterd.following import Follower
 from sploot_clusterd.halt import Halt
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest, Wanting
-from sploot_clusterd.looking import Looker
 from sploot_clusterd.looplag import run_looplag
-from sploot_clusterd.members import Members
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
-from sploot_clusterd.reviving import Reviver
-from sploot_clusterd.store import AlbumStore, Store
+from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
-from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.supervisor import Supervisor
-from sploot_clusterd.web import Auditor, Behind, HttpServer, Listening, Tokens, build_app, build_ops_app
+from sploot_clusterd.web import Auditor, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
     from sploot_clusterd.fleet.watcher import FleetWatcher
@@ -270,29 +265,12 @@ class Daemon:
 
     def _new_http(self) -> HttpServer:
         settings = self._settings
-
-        def albums_of(pet_id: str) -> AlbumStore:
-            return self._store.of(pet_id).albums
-
         app = build_app(
-            Behind(
-                self._store.views,
-                Reviver(
-                    self._store,
-                    self._params,
-                    with_wants=settings.insights.url is not None,
-                    kept=self._history.lookups.newest_view if self._history else None,
-                ),
-                Suggester(albums_of, self._params),
-                self._store.jobs,
-                self._store.finder,
-                Members(albums_of, self._store.profiles, self._params),
-                self._store.pause,
-                self._store.audit,
-                self._auditor,
-                Looker(albums_of, self._store.profiles.fetch, self._params),
-                Follower(self._store.feed, self.stopping) if self._store.feed else None,
-                self._history.lookups if self._history else None,
+            behind.put_together(
+                *(settings, self._store, self._params),
+                auditor=self._auditor,
+                history=self._history,
+                stopping=self.stopping,
             ),
             self._tokens,
             settings,

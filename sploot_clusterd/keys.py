@@ -1,4 +1,4 @@
-"""Every key's name, in one place, with what it is for and when it expires.
+"""Every key's name, in one place, with what it is for and when it expires; those of one pet are in `pet_keys`.
 
 Where the stream has several partitions, all names begin with their partition's hash tag, so that the keys of a call
 share a slot; with one they have no tag. `Layout` tells whose keys are where.
@@ -7,53 +7,9 @@ share a slot; with one they have no tag. `Layout` tells whose keys are where.
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
 
 from sploot_clusterd.partitioning import Placing, partition_of, tag_of
-
-
-class PetKeys(NamedTuple):
-    album: str
-    """HASH: version token, head, clusters' statistics, recent job ids. Expires after albums.ttl_seconds, if set."""
-    images: str
-    """HASH image id -> row with its vectors, tombstones too. Expires with the album."""
-    view: str
-    """STRING: the JSON that readers get, where the reference stored it. Expires after clusters.ttl_seconds."""
-    wanted: str
-    """ZSET image id -> when its insight is to be asked for (ms); `*`: the pet's whole list. Expires with the album."""
-    asked: str
-    """HASH image id -> how asking for it went, where it is not done. Expires with the album."""
-    untold: str
-    """HASH image id -> where readers see it, JSON that the storage service is to be told. Expires with the album."""
-    dropped: str
-    """STRING, there where the view was invalidated: only a job brings it back. Expires when the view would have."""
-    snapshots: str
-    """HASH restore -> the album as it was, for the job that restores it. Expires an hour after the last one came."""
-    jobs: str
-    """LIST of events: what became of the pet's latest jobs. Expires jobs.ttl_seconds after the newest one."""
-
-
-_OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
-"""What follows the namespace in a pet's keys, by what they are called here."""
-KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots", "jobs"),
-    *("profile", "sample", "sampled", "letters"),
-)
-"""What follows the namespace in keys that go on with a name that is not ours."""
-_TYPES: Final = {
-    **dict.fromkeys(("album", "images", "asked", "untold", "snapshots", "profile", "sample"), "hash"),
-    **dict.fromkeys(("state", "dropped"), "string"),
-    **dict.fromkeys(("wanted", "sampled"), "zset"),
-    "jobs": "list",
-}
-"""Of the keys of a pet or a model version, by what follows the namespace in their names."""
-
-
-class SampleKeys(NamedTuple):
-    images: str
-    """HASH slot -> one image of the fleet's sample, with its vectors. Deleted when the profile settles."""
-    slots: str
-    """ZSET of those slots by priority, to find the one that has to give way. Lives as long as the images."""
+from sploot_clusterd.pet_keys import OF_A_PET, TYPES, PetKeys, SampleKeys
 
 
 def namespace_agreement(namespace: str) -> str:
@@ -181,12 +137,12 @@ class Keys:
 
     def like_a_pets(self) -> Mapping[str, str]:
         """By the setting, the first key that some pet's or model version's key would be as well."""
-        of_others = tuple(f"{self._namespace}:{kind}:" for kind in _TYPES)
+        of_others = tuple(f"{self._namespace}:{kind}:" for kind in TYPES)
         return {setting: key for setting, key, _ in reversed(self._settings) if key.startswith(of_others)}
 
     def type_of(self, key: str) -> str:
         """Which type of Redis a key of ours has."""
-        return self.shared.get(key) or _TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
+        return self.shared.get(key) or TYPES[key.removeprefix(f"{self._namespace}:").partition(":")[0]]
 
     def pet(self, pet_id: str) -> PetKeys:
         """The keys of one pet."""
@@ -215,7 +171,7 @@ class Keys:
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
         return [
-            f"{self._namespace}:{_OF_A_PET[name]}:{pet_id}" if name in _OF_A_PET else getattr(self, name)
+            f"{self._namespace}:{OF_A_PET[name]}:{pet_id}" if name in OF_A_PET else getattr(self, name)
             for name in names
         ]
 

@@ -17,7 +17,8 @@ import msgspec
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.errors import NoPermissionError, StartError, StoreUnavailableError
-from sploot_clusterd.keys import KINDS, namespace_agreement
+from sploot_clusterd.keys import namespace_agreement
+from sploot_clusterd.pet_keys import KINDS
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.server import Finding

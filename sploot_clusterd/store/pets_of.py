@@ -4,7 +4,8 @@ import re
 from collections.abc import AsyncIterator
 from typing import Final
 
-from sploot_clusterd.keys import Keys, PetKeys
+from sploot_clusterd.keys import Keys
+from sploot_clusterd.pet_keys import PetKeys
 from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.probe import probe
 

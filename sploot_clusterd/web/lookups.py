@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sploot_clusterd.web import contract
+from sploot_clusterd.web import lookup_examples
 from sploot_clusterd.web.jobs import AboutJobs, JobsAfter, Sought
 from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.members import Listed, Members
@@ -16,7 +16,7 @@ MEMBERS: Final = (
         Members.images,
         "All images of a cluster, of which the view lists the best.",
         {
-            200: Answer("A page of them.", contract.IMAGES, ("ETag",)),
+            200: Answer("A page of them.", lookup_examples.IMAGES, ("ETag",)),
             304: Answer("The page is the one that If-None-Match names.", headers=("ETag",)),
             404: refused("The pet's view has no such cluster.", "the pet's view has no such cluster"),
             422: refused(
@@ -42,7 +42,7 @@ JOBS: Final = (
         AboutJobs.jobs,
         "What became of a pet's latest jobs, those that were heard of last first; then of those that only history has.",
         {
-            200: Answer("A page of them.", contract.JOBS),
+            200: Answer("A page of them.", lookup_examples.JOBS),
             422: refused("The pet's id breaks the rule, or a parameter does.", "limit: expected `int` <= 256"),
         },
         query=JobsAfter,
@@ -54,7 +54,7 @@ JOBS: Final = (
         AboutJobs.job,
         "What became of a job.",
         {
-            200: Answer("What is known of it.", contract.JOB_STATE),
+            200: Answer("What is known of it.", lookup_examples.JOB_STATE),
             404: refused(
                 "It does not wait, and the pet was not told of it lately.",
                 "nothing is known of this job: it does not wait, and was not told of lately",
@@ -69,7 +69,7 @@ JOBS: Final = (
         AboutJobs.find,
         "What has this id: a pet, a job, an image, a dead letter.",
         {
-            200: Answer("What was found in a part of all that is kept.", contract.FOUND),
+            200: Answer("What was found in a part of all that is kept.", lookup_examples.FOUND),
             422: refused("A parameter breaks its rule.", "after: expected what an answer had for `next`"),
         },
         query=Sought,
@@ -94,7 +94,7 @@ LOOKS: Final = (
         Looking.said,
         "Read what users said lately and can take back, by whom and when.",
         {
-            200: Answer("By jobs, the latest first.", contract.SAID, ("ETag",)),
+            200: Answer("By jobs, the latest first.", lookup_examples.SAID, ("ETag",)),
             304: Answer("It is what If-None-Match names.", headers=("ETag",)),
             404: _NO_ALBUM,
             422: _BAD_ID,
@@ -108,7 +108,7 @@ LOOKS: Final = (
         Looking.hidden,
         "Read what users hid: clusters, and images.",
         {
-            200: Answer("Clusters as a view shows others, and images.", contract.HIDDEN, ("ETag",)),
+            200: Answer("Clusters as a view shows others, and images.", lookup_examples.HIDDEN, ("ETag",)),
             304: Answer("It is what If-None-Match names.", headers=("ETag",)),
             404: _NO_ALBUM,
             422: _BAD_ID,
@@ -122,7 +122,7 @@ LOOKS: Final = (
         Looking.why,
         "Why is an image where it is?",
         {
-            200: Answer("Evidence, what users said, and its score as a hero.", contract.WHY, ("ETag",)),
+            200: Answer("Evidence, what users said, and its score as a hero.", lookup_examples.WHY, ("ETag",)),
             304: Answer("It is what If-None-Match names.", headers=("ETag",)),
             404: refused("The pet has no such image, or no album.", "the pet has no such image"),
             422: refused("An id breaks the rule.", "image_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"),

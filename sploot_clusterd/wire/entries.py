@@ -7,8 +7,14 @@ import msgspec
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.entry_ids import HIGHEST_ID, EntryId
+from sploot_clusterd.envelopes import Envelope
 from sploot_clusterd.errors import BadJobError
-from sploot_clusterd.model import Envelope, FetchedKind, Job, JobPayload, JobRequest
+from sploot_clusterd.model import (
+    FetchedKind,
+    Job,
+    JobPayload,
+    JobRequest,
+)
 from sploot_clusterd.snapshot import Restore
 from sploot_clusterd.wire.decoding import decoded, must_be_json
 from sploot_clusterd.wire.limits import check_limits

@@ -9,18 +9,16 @@ import msgspec
 from msgspec import UNSET
 
 from sploot_clusterd.config import LimitsSettings
+from sploot_clusterd.envelopes import FetchedEnvelope, OutgoingEnvelope, RestoreEnvelope
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import (
     ID_PATTERN,
     NAMED_ID_PATTERN,
     CorrectionsRequest,
-    FetchedEnvelope,
     FetchedKind,
     JobPayload,
     JobRequest,
-    OutgoingEnvelope,
     PauseRequest,
-    RestoreEnvelope,
     RestoreRequest,
 )
 from sploot_clusterd.snapshot import Restore

@@ -4,7 +4,7 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from sploot_clusterd.keys import PetKeys
+from sploot_clusterd.pet_keys import PetKeys
 from sploot_clusterd.store.told import MOST_EVENTS, states
 from tests.faults.fleet import Fleet
 

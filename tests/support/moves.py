@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from sploot_clusterd.keys import Layout, PetKeys
+from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pet_keys import PetKeys
 from sploot_clusterd.store import Carried, Entry, Letter, Store
 from sploot_clusterd.wire import CARRIED_ATTEMPTS
 from tests.support.stores import GROUP, settings

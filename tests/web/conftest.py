@@ -18,7 +18,15 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
 from sploot_clusterd.ui import Page
 from sploot_clusterd.web import Auditor, Behind, HttpServer, build_app
-from tests.web.service import TOKEN, VIEW, FakeFleet, FakeStore, Serve, Service, tokens
+from tests.web.fake_store import FakeStore
+from tests.web.service import (
+    TOKEN,
+    VIEW,
+    FakeFleet,
+    Serve,
+    Service,
+    tokens,
+)
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

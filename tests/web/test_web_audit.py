@@ -12,7 +12,19 @@ from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
 from tests.support.waiting import eventually
 from tests.web.answers import CORRECT, DRY_RUN, asked
-from tests.web.service import CORRECTING, JOB, JOBS, PET, VIEW, FakeStore, Serve, Service, body_for, raw, token_for
+from tests.web.fake_store import FakeStore
+from tests.web.service import (
+    CORRECTING,
+    JOB,
+    JOBS,
+    PET,
+    VIEW,
+    Serve,
+    Service,
+    body_for,
+    raw,
+    token_for,
+)
 
 CHANGES = [route for route in ROUTES if route.method != "GET"]
 SUBMITS = [route for route in CHANGES if "cluster-jobs" in route.path]

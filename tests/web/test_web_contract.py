@@ -11,7 +11,19 @@ from aiohttp import ClientSession
 from sploot_clusterd.correcting import OPS
 from sploot_clusterd.errors import BacklogFullError, StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.web.routes import ROUTES
-from tests.web.service import CLUSTERS, CORRECTIONS, GUARDED, JOB, JOBS, SUGGESTED, TOKEN, VIEW, Service, body_for, raw
+from tests.web.fake_store import SUGGESTED
+from tests.web.service import (
+    CLUSTERS,
+    CORRECTIONS,
+    GUARDED,
+    JOB,
+    JOBS,
+    TOKEN,
+    VIEW,
+    Service,
+    body_for,
+    raw,
+)
 
 ID_RULE = {"detail": "pet_id: expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -"}
 

@@ -6,7 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.web.service import EVENT, FakeStore, Serve, Service, raw
+from tests.web.fake_store import EVENT, FakeStore
+from tests.web.service import (
+    Serve,
+    Service,
+    raw,
+)
 
 FEED = "/internal/feed"
 SECOND = msgspec.structs.replace(EVENT, id="2-6000", sequence=2, previous=EVENT.id)

@@ -8,8 +8,17 @@ import pytest
 
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app
 from tests.support.waiting import eventually
+from tests.web.fake_store import FakeStore
 from tests.web.raw_corpus import GET, POST
-from tests.web.service import JOB, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
+from tests.web.service import (
+    JOB,
+    VIEW,
+    Serve,
+    Service,
+    closed,
+    raw,
+    read_reply,
+)
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 

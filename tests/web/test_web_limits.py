@@ -11,7 +11,19 @@ import zlib
 import pytest
 
 from tests.support.waiting import eventually
-from tests.web.service import CLUSTERS, JOB, JOBS, TOKEN, VIEW, FakeStore, Serve, Service, closed, raw, read_reply
+from tests.web.fake_store import FakeStore
+from tests.web.service import (
+    CLUSTERS,
+    JOB,
+    JOBS,
+    TOKEN,
+    VIEW,
+    Serve,
+    Service,
+    closed,
+    raw,
+    read_reply,
+)
 
 
 async def test_unfinished_headers_end_with_the_keepalive_time(serve: Serve):

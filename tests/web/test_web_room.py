@@ -9,7 +9,19 @@ from sploot_clusterd import probe
 from sploot_clusterd.ingest import scheduling
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app, connection, connections
 from tests.support.waiting import eventually
-from tests.web.service import CLUSTERS, JOB, JOBS, VIEW, FakeStore, Reply, Serve, Service, closed, raw, read_reply
+from tests.web.fake_store import FakeStore
+from tests.web.service import (
+    CLUSTERS,
+    JOB,
+    JOBS,
+    VIEW,
+    Reply,
+    Serve,
+    Service,
+    closed,
+    raw,
+    read_reply,
+)
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 

@@ -19,7 +19,12 @@ from sploot_clusterd.store import ViewStore
 from sploot_clusterd.web import Auditor, Behind, HttpServer, Listening, Tokens, build_app
 from sploot_clusterd.web.backend import Backend
 from sploot_clusterd.web.routing import App, Router
-from tests.web.service import FakeStore, Serve, Service, raw
+from tests.web.fake_store import FakeStore
+from tests.web.service import (
+    Serve,
+    Service,
+    raw,
+)
 
 NOTHING = App(Router(None, LimitsSettings(), Metrics(), InFlight()))
 
