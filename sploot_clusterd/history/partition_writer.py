@@ -53,7 +53,7 @@ class PartitionWriter:
         self._scanned = False
         self._surveyed = set[str]()
         """Pets that the survey found to differ, and that are not settled yet."""
-        self._pictured_until = 0.0
+        self._pictured_at = self._pictures_took = 0.0
         self._pictures_at_once = _MOST_PICTURES // 4
         self._has_deleted = False
         self._is_calm = False
@@ -198,7 +198,8 @@ class PartitionWriter:
     async def _keep_albums(self, due: DuePets) -> bool:
         """Whether there were as many as may be done at once."""
         began = time.monotonic()
-        if began < self._pictured_until:
+        share = self._pace.calm if self._is_calm else self._pace.share
+        if began < self._pictured_at + self._pictures_took * (1 / share - 1):
             return False
         pets = due.take(began, self._pictures_at_once)
         if not pets:
@@ -216,8 +217,7 @@ class PartitionWriter:
         self.kept += len(pictures)
         self._metrics.history_snapshots.inc(len(pictures))
         self._metrics.history_superseded.inc(settled.superseded)
-        share = self._pace.calm if self._is_calm else self._pace.share
-        self._pictured_until = now + (now - began) * (1 / share - 1)
+        self._pictured_at, self._pictures_took = now, now - began
         self._pictures_at_once = _as_many(pictures)
         return False
 

@@ -151,7 +151,7 @@ async def test_a_writer_that_is_started_again_keeps_what_was_not_kept_yet(writin
     await upload(side)
     await writing.settle()
     await upload(side, first=4)
-    writing.writer._pictured_until = float("inf")
+    writing.writer._pictured_at = float("inf")
     await writing.writer.step()
     assert latest(writing.database, "pet").version == 8
     writing.begin_anew()
