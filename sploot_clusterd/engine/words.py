@@ -90,6 +90,8 @@ class Word(Struct, array_like=True, frozen=True):
     """What it said last of, by keys of `precedence`, and who spoke of that before it."""
     shown: tuple[Was, ...] = ()
     regrouped: int = AS_IT_WAS
+    first_cluster: int = 0
+    """Clusters of this key and above were founded by it, or since."""
 
 
 class Constraints(NamedTuple):

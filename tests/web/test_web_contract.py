@@ -210,14 +210,8 @@ async def test_corrections_of_a_pet_without_an_album_are_a_404(client: ClientSes
 @pytest.mark.parametrize(
     ("correction", "detail"),
     [
-        (
-            {},
-            f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo",
-        ),
-        (
-            {"op": "redo"},
-            f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo",
-        ),
+        ({}, f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo"),
+        ({"op": "redo"}, f"corrections[0].op: expected {', '.join(OPS[:-1])} or undo"),
         (
             {"op": "merge", "clusters": ["pet_123-cluster-0"]},
             "corrections[0].clusters: expected `array` of length >= 2",
