@@ -83,7 +83,7 @@ async function askAnyway(petId, corrections, seen) {
 
 // What would come of it, asked of the daemon and told in words; `corrections` are asked for anew at each call.
 function preview(petId, corrections) {
-  const shown = el("ul", { class: "plain", role: "status" });
+  const shown = el("ul", { class: "plain", "aria-live": "polite" });
   const show = async () => {
     try {
       const { change, in_the_way: pairs } = await correct(petId, { corrections: corrections(), dry_run: true });

@@ -151,14 +151,8 @@ export const T = {
     preview: "What comes of it",
     refused: (why) => `It would be refused: ${why}`,
     inTheWay: (one, other) => `A user said that ${one} and ${other} are two.`,
-    becomes: ({ id, what, label, size, successor, images_in: come = [], images_out: go = [] }) =>
-      [
-        successor ? `${id} becomes part of ${successor}` : `${id}: ${WHAT[what] ?? what}`,
-        label && `“${label}”`,
-        size && photos(size),
-        come.length > 0 && `${come.length.toLocaleString()} come`,
-        go.length > 0 && `${go.length.toLocaleString()} go`,
-      ]
+    becomes: ({ id, what, label, size, successor }) =>
+      [successor ? `${id} becomes part of ${successor}` : `${id}: ${WHAT[what]}`, label && `“${label}”`, size && photos(size)]
         .filter(Boolean)
         .join(", "),
     undo: "Undo",
