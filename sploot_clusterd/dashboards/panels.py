@@ -127,6 +127,22 @@ ROWS: Final = (
         ),
     ),
     Row(
+        "History",
+        (
+            Panel("Database does not take what is to be written", "short", each("history_away")),
+            Panel("Oldest event to be written", "s", largest("history_lag_seconds")),
+            Panel("Events written, or refused", "ops", rate("history_events_total", "outcome")),
+            Panel("Time of a transaction with events", "s", quantiles("history_write_seconds")),
+            Panel("Gaps, and events missed", "ops", rate("history_gaps_total") + rate("history_missed_events_total")),
+            Panel("Versions that Redis lost", "ops", rate("history_superseded_total")),
+            Panel("Albums kept", "ops", rate("history_snapshots_total")),
+            Panel("Albums to be kept", "short", total("history_pets_waiting")),
+            Panel("Partitions being compared", "short", total("history_surveys")),
+            Panel("Look-ups by outcome", "ops", rate("history_lookups_total", "outcome")),
+            Panel("Time of a look-up", "s", quantiles("history_lookup_seconds")),
+        ),
+    ),
+    Row(
         "Saturation",
         (
             Panel("How late the event loop wakes", "s", quantiles("loop_lag_seconds")),
@@ -147,6 +163,7 @@ ROWS: Final = (
             Panel("Loops started again", "ops", rate("component_restarts_total", "component")),
             Panel("Partitions read by each", "short", each("partitions_owned")),
             Panel("Partitions handed over", "ops", rate("partition_moves_total")),
+            Panel("Paused, by a person", "short", largest("paused")),
             Panel("Partitions that pause", "short", largest("partition_paused", "partition")),
             Panel("Groups made", "ops", rate("groups_created_total")),
             Panel("Primaries named by Sentinels", "ops", rate("redis_primary_changes_total")),
