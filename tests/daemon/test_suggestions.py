@@ -1,25 +1,14 @@
 """What a real daemon has an app ask: of the view as it is, until the user has answered."""
 
-import numpy as np
 import pytest
 
+from tests.daemon.photos import photos
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
 
 PET = "pet_123"
 SUGGESTIONS = f"/internal/pets/{PET}/suggestions"
 FIRST, SECOND = f"{PET}-cluster-0", f"{PET}-cluster-1"
-
-
-def photos(group: int, share: float = 0.0) -> list[dict]:
-    """Insights of one look, which has a share of the first one."""
-    found = []
-    for number in range(6):
-        vector = np.random.default_rng(100 * group + number).normal(size=24) * 0.05
-        vector[0] += share
-        vector[group] += 1.0
-        found.append({"image_id": f"g{group}-{number}", "embedding": vector.tolist(), "quality": 0.9})
-    return found
 
 
 @pytest.fixture

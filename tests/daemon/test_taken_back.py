@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.daemon.test_suggestions import photos
+from tests.daemon.photos import photos
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
 

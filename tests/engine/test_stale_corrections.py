@@ -91,7 +91,7 @@ def test_the_id_of_a_cluster_that_the_cap_swallowed_leads_to_its_heir():
 
 
 def test_only_the_latest_ids_lead_on(monkeypatch):
-    monkeypatch.setattr("sploot_clusterd.engine.succession._KEPT", 1)
+    monkeypatch.setattr("sploot_clusterd.engine.succession.MOST_LED", 1)
     pet = album()
 
     corrected(pet, 2, Merge([FIRST, SECOND]), Merge([FIRST, THIRD]))

@@ -16,7 +16,7 @@ from sploot_clusterd.history.schema import OF_A_PET, erased_pets, metadata, stre
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store
 from tests.history.follow import follow
-from tests.history.test_rebuilding import rebuild, upload, wipe
+from tests.history.lost import rebuild, upload, wipe
 from tests.support import stores
 from tests.support.side import Side, opened_side
 

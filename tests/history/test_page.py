@@ -27,7 +27,7 @@ def test_every_table_is_explained_and_no_other():
 
 
 def test_its_answers_have_every_member():
-    version, versions = blocks("json")
+    version, versions = blocks("json")[:2]
     for body, struct in ((version, PastClusters), (versions, PastVersions)):
         assert list(json.decode(body)) == list(struct.__struct_fields__)
         found = json.decode(body, type=struct)

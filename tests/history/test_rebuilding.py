@@ -19,11 +19,10 @@ from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.snapshot import Snapshot, encode_snapshot
 from sploot_clusterd.store import Rebuilding, State, Store
 from tests.history.follow import follow
+from tests.history.lost import PETS, rebuild, upload, wipe
 from tests.history.rows import add_snapshot
 from tests.support import stores
 from tests.support.side import Side, image, opened_side
-
-PETS = [f"pet_{n}" for n in range(5)]
 
 
 @pytest.fixture
@@ -41,18 +40,6 @@ def file(sqlite_history: HistorySettings) -> Iterator[Database]:
     opened.close()
 
 
-async def upload(side: Side, pet: str, count: int, first: int = 0) -> None:
-    for n in range(first, first + count):
-        await side.add(pet, job_id=f"{pet}-job-{n}", payload=image(f"img-{n}", 1.0, n % 3, 0.1 * n))
-        await side.run()
-
-
-async def rebuild(side: Side, database: Database, show=lambda _: None) -> Rebuilt:
-    store = side.store
-    rebuilding = Rebuilding(store.gateway, store.layout, stores.settings("unix:///unused"))
-    return await Rebuild(store, store.feed, rebuilding, database).run(show)
-
-
 async def contents(side: Side) -> dict[str, object]:
     """All that is kept of pets."""
     found = {}
@@ -61,13 +48,6 @@ async def contents(side: Side) -> dict[str, object]:
         view, album = await side.redis.get(keys.view), await side.redis.hgetall(keys.album)
         found[pet] = (view, album, await side.redis.hgetall(keys.images))
     return found
-
-
-async def wipe(side: Side) -> None:
-    await side.redis.flushall()
-    for pet in PETS:
-        side.cache.drop(pet)
-    await side.stream.ensure_group()
 
 
 async def test_all_comes_back_byte_for_byte_and_life_goes_on_as_it_would_have(side: Side, database: Database):

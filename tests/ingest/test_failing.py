@@ -5,20 +5,9 @@ import pytest
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import planner as planner_module
 from sploot_clusterd.store import AlbumStore, ClaimKind, Handling
+from tests.ingest.failing import failing_for
 from tests.support.side import Side, image
 from tests.support.stores import MAX_ATTEMPTS
-
-
-def failing_for(monkeypatch: pytest.MonkeyPatch, *bad: str) -> None:
-    """The engine raises for jobs with these ids."""
-    real = planner_module.apply
-
-    def apply(album, jobs, *args, **kwargs):
-        if any(job.job_id in bad for job in jobs):
-            raise RuntimeError("boom")
-        return real(album, jobs, *args, **kwargs)
-
-    monkeypatch.setattr(planner_module, "apply", apply)
 
 
 async def test_a_failing_job_is_tried_again_alone_of_its_batch_and_then_set_aside(

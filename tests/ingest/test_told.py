@@ -12,7 +12,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FailedRun, Replayed, Retry, Store, job_states
 from sploot_clusterd.store.told import MOST_EVENTS, states
 from sploot_clusterd.wire import decode_request, encode_envelope
-from tests.ingest.test_failing import failing_for
+from tests.ingest.failing import failing_for
 from tests.support import stores
 from tests.support.side import Side, image
 from tests.support.stores import MAX_ATTEMPTS

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
+from tests.ui.browsing import LogIn
 from tests.ui.pets import job_of, rex
 
 CHROMIUM = "/usr/bin/chromium"
@@ -20,10 +21,6 @@ GRANTS = """[
 {"name": "gallery", "scopes": ["read"], "token": "a-token-that-reads"},
 {"name": "desk", "scopes": ["read", "correct"], "token": "a-token-that-corrects"},
 {"name": "feeder", "scopes": ["submit"], "token": "a-token-that-submits"}]"""
-
-PICTURES = Path(__file__).parents[2] / "docs/pictures"
-
-LogIn = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture

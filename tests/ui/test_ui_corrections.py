@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.support.api import Api
-from tests.ui.conftest import LogIn
+from tests.ui.browsing import LogIn
 
 FIRST, SECOND = "rex-cluster-0", "rex-cluster-1"
 

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
-from tests.ui.conftest import PICTURES, LogIn
+from tests.ui.browsing import PICTURES, LogIn
 from tests.ui.pets import job_of, rex
 
 

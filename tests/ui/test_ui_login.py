@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.faults.fleet import TOKEN
-from tests.ui.conftest import LogIn
+from tests.ui.browsing import LogIn
 
 
 async def test_who_shows_a_token_sees_the_page_and_what_the_token_may(log_in: LogIn):

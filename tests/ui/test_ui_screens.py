@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.conftest import PICTURES, LogIn
+from tests.ui.browsing import PICTURES, LogIn
 from tests.ui.pets import job_of, rex
 
 PHONE, WIDE = {"width": 390, "height": 780}, {"width": 1280, "height": 800}
