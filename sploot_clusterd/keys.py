@@ -31,10 +31,7 @@ class PetKeys(NamedTuple):
 
 _OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
-KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold", "jobs"),
-    *("profile", "sample", "sampled", "letters"),
-)
+KINDS: Final = (*_OF_A_PET.values(), "profile", "sample", "sampled", "letters")
 """What follows the namespace in keys that go on with a name that is not ours."""
 _TYPES: Final = {
     "album": "hash",
@@ -74,9 +71,7 @@ class Keys:
         self.namespace_agreement = namespace_agreement(namespace)
         """HASH as that of the stream."""
         self.partitions = f"{namespace}:partitions"
-        """STRING, how many partitions there are, where there are several, and how that changes (`Placing`). Never
-        expires: who starts has to know.
-        """
+        """STRING, how many partitions there are, and how that changes (`Placing`). Never expires."""
         self.paused = f"{namespace}:paused"
         """STRING, why no process takes jobs. Expires when that ends."""
         self.fleet = f"{namespace}:fleet"
