@@ -28,9 +28,7 @@ class Keys:
         self.namespace_agreement = namespace_agreement(namespace)
         """HASH as that of the stream."""
         self.partitions = f"{namespace}:partitions"
-        """STRING, how many partitions there are, where there are several, and how that changes (`Placing`). Never
-        expires: who starts has to know.
-        """
+        """STRING, how many partitions there are, and how that changes (`Placing`). Never expires."""
         self.paused = f"{namespace}:paused"
         """STRING, why no process takes jobs. Expires when that ends."""
         self.fleet = f"{namespace}:fleet"

@@ -26,10 +26,7 @@ class PetKeys(NamedTuple):
 
 OF_A_PET: Final = {name: "state" if name == "view" else name for name in PetKeys._fields}
 """What follows the namespace in a pet's keys, by what they are called here."""
-KINDS: Final = (
-    *("album", "images", "state", "wanted", "asked", "untold", "dropped", "snapshots", "jobs"),
-    *("profile", "sample", "sampled", "letters"),
-)
+KINDS: Final = (*OF_A_PET.values(), "profile", "sample", "sampled", "letters")
 """What follows the namespace in keys that go on with a name that is not ours."""
 TYPES: Final = {
     **dict.fromkeys(("album", "images", "asked", "untold", "snapshots", "profile", "sample"), "hash"),
