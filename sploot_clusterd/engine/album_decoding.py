@@ -88,7 +88,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         corrected=_read(_corrected, CORRECTED, fields[CORRECTED]) if CORRECTED in fields else Corrected(),
         apart=_known(_read(_apart, APART, fields[APART]), anchors) if APART in fields else (),
         segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
-        chunks=tuple(Chunk(number, _listings(images)) for number, images in chunks.items()),
+        chunks=tuple(Chunk.of(number, _listings(images)) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,
         fragments=_fragments(pet_id, head, fields),
