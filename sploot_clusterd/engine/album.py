@@ -190,10 +190,19 @@ class Listing(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Chunk(NamedTuple):
-    """Some images without vectors, in the order of their turns."""
+    """Some images without vectors, in the order of their turns, and their qualities; none where no image has one.
+
+    Kept beside them, as they are gone through after each job, and the images themselves are spread over memory.
+    """
 
     number: int
     images: dict[str, Listing]
+    qualities: tuple[float | None, ...] = ()
+
+    @classmethod
+    def of(cls, number: int, images: dict[str, Listing]) -> "Chunk":
+        qualities = tuple([listing.quality for listing in images.values()])
+        return cls(number, images, qualities if any(quality is not None for quality in qualities) else ())
 
 
 @dataclass(frozen=True, slots=True)

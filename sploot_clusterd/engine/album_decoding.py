@@ -97,7 +97,7 @@ def decode_album(pet_id: str, fields: Mapping[bytes, bytes]) -> Album:
         hidden=_read(_hidden, HIDDEN, fields[HIDDEN]) if HIDDEN in fields else {},
         veiled=said.hidden,
         segments=tuple(Segment(number, jobs, digests.get(number, ())) for number, jobs in segments.items()),
-        chunks=tuple(Chunk(number, _listings(images)) for number, images in chunks.items()),
+        chunks=tuple(Chunk.of(number, _listings(images)) for number, images in chunks.items()),
         provisional=head.provisional,
         serving=head.serving,
         fragments=_fragments(pet_id, head, fields),

@@ -114,7 +114,7 @@ def _segment(segment: Segment) -> int:
 
 
 def _chunk(chunk: Chunk) -> int:
-    return _TABLE + _ids(chunk.images, _LISTING)
+    return _TABLE + _ids(chunk.images, _LISTING) + 8 * len(chunk.qualities)
 
 
 def _provisional(album: Album) -> int:

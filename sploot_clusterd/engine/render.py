@@ -187,8 +187,7 @@ def _quality(album: Album) -> float | None:
     """The newest job's quality score, else the mean quality of the images."""
     if album.job.quality_score is not None:
         return album.job.quality_score
-    listings = [listing for chunk in album.chunks for listing in chunk.images.values()]
-    known = [listing.quality for listing in listings if listing.quality is not None]
+    known = [quality for chunk in album.chunks for quality in chunk.qualities if quality is not None]
     cells = album.cells.values()
     total = sum(known) + sum([cell.quality_sum for cell in cells])
     count = len(known) + sum([cell.quality_count for cell in cells])

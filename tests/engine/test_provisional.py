@@ -156,7 +156,7 @@ def test_a_long_list_is_kept_in_chunks_and_in_order():
     pet = Pet(Params(max_cluster_size=1000))
     names = [f"img-{n:04}" for n in range(700)]
     pet.apply(job(1, image_ids=names))
-    assert sum(name.startswith(b"p") for name in pet.fields) == 11
+    assert sum(name.startswith(b"p") for name in pet.fields) == 22
 
     applied = pet.apply(job(2, image_ids=["one-more"]))
 
