@@ -1,5 +1,7 @@
 """JSON of strangers: decoded into a checked struct, or a `BadJobError` that names the field and what is allowed."""
 
+import atexit
+import gc
 import re
 from typing import Any, Final, TypeVar, get_args
 
@@ -12,6 +14,10 @@ from sploot_clusterd.wire.size import TOO_DEEP
 from sploot_clusterd.wire.unreadable import Flaw, flaw_in
 
 T = TypeVar("T")
+
+# The collector's last run, as the interpreter ends, now and then crashes in msgspec 0.22 (SIGSEGV) where several
+# decoders share what users may correct: it is spared what is there by then.
+atexit.register(gc.freeze)
 
 _LONGEST_ERROR: Final = 512
 _WHERE: Final = re.compile(r"^(?P<what>.*) - at `(?:key` in `)?\$\.?(?P<path>.*)`\Z", re.DOTALL)
