@@ -142,6 +142,8 @@ class Metrics:
             "Events by what became of them: written, or refused (set aside, as the database cannot hold them)",
             "outcome",
         )
+        for outcome in ("written", "refused"):
+            self.history_events.labels(outcome)
         self.history_write_seconds = self._histogram(
             "history_write_seconds", "Time of a transaction with events", _UPSTREAM_SECONDS
         )
@@ -167,6 +169,8 @@ class Metrics:
             "second), failed",
             "outcome",
         )
+        for outcome in ("found", "missed", "remembered", "refused", "failed"):
+            self.history_lookups.labels(outcome)
         self.history_lookup_seconds = self._histogram(
             "history_lookup_seconds", "Time of a look-up in history's database", _UPSTREAM_SECONDS
         )

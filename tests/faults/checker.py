@@ -61,7 +61,7 @@ async def verdict(fleet: Fleet, ledger: Ledger, *, one_history: bool = True) -> 
             result.details.append(f"{pet}: {error}")
             continue
         if one_history and ledger.numbered:
-            result.mistold += await told_breaches(fleet, pet, fleet.layout.of(pet).pet(pet), present)
+            result.mistold += await told_breaches(fleet, pet, fleet.layout.of(pet).pet(pet), present, unsure)
         extra = counted - len(present)
         result.once += len(accepted & present) - max(0, -extra)
         result.never += len(accepted - present) + max(0, -extra)
