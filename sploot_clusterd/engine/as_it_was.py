@@ -21,6 +21,8 @@ from sploot_clusterd.engine.words import Place, Was, Word
 class Returned:
     """Images that went back."""
 
+    moved: dict[int, int]
+    """`moved` of each space before they did."""
     cells: dict[tuple[int, int | None], int] = field(default_factory=dict)
     """The cell that stands for one that is gone, by that one and the mark that its images have now."""
     sources: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -50,13 +52,14 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
     there = {cell_id for cells in former.values() for cell_id in cells}
     for space in sorted({draft.cells[cell_id].space for cell_id in there}):
         block = draft.blocks[space]
-        moved, partitioned, silhouette = block.moved, block.partitioned, block.silhouette
+        since = returned.moved[space] - word.moves(space)
+        moved, partitioned, silhouette = word.hastened.get(space, (0, block.partitioned, block.silhouette))
         groups = constrained(draft, block, _groups(draft, block, former, returned, word.first_cluster))
         overlap: dict[tuple[int, int], int] = defaultdict(int)
         for (_, key, count), group in zip(origins(draft, block), groups.tolist(), strict=True):
             overlap[key, group] += count
         regroup(draft, block, groups, overlap)
-        block.moved = max(moved - 4 * len(word.places), 0)  # they left and came, and left and came again
+        block.moved = max(moved + since, 0)
         block.partitioned, block.silhouette = partitioned, silhouette
     for key, cells in returned.sources.items():
         if key in draft.clusters and not draft.clusters[key].cells and (left := cells & draft.cells.keys()):
@@ -95,6 +98,7 @@ def _restore(draft: Draft, former: dict[int, list[int]], shown: Iterable[Was]) -
     cluster, as others merged them since, the older one stays.
     """
     every = list(shown)
+    named = {was.number for was in every}
     claims: dict[int, Was] = {}
     for number, cells in sorted(
         former.items(), key=lambda each: (every[each[0]].number is None, every[each[0]].number)
@@ -104,7 +108,6 @@ def _restore(draft: Draft, former: dict[int, list[int]], shown: Iterable[Was]) -
             tally[draft.home[cell_id]] += draft.cells[cell_id].count
         key, _ = min(tally.items(), key=lambda each: (-each[1], each[0]))
         present = draft.clusters[key].number
-        named = {was.number for was in every}
         if every[number].number is None or (
             present is not None and present not in named and present < number_of(every[number])
         ):

@@ -92,6 +92,15 @@ class Word(Struct, array_like=True, frozen=True):
     regrouped: int = AS_IT_WAS
     first_cluster: int = 0
     """Clusters of this key and above were founded by it, or since."""
+    hastened: dict[int, tuple[int, int, float | None]] = {}
+    """Spaces that were rebuilt for its sake alone, and `moved`, `partitioned` and `silhouette` of them before that."""
+    unchanged: tuple[int, ...] = ()
+    """Numbers of words since which nothing had been grouped anew before that."""
+
+    def moves(self, space: int) -> int:
+        """How often images came to cells of the space, or left them, as it moved them."""
+        places = [(place, mark) for place, mark in self.places.values() if place.space == space]
+        return sum(1 if place.hidden or mark is None else 2 for place, mark in places)
 
 
 class Constraints(NamedTuple):
