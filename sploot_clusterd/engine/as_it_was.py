@@ -34,6 +34,18 @@ class Returned:
         if source is not None:
             self.sources[source].add(cell_id)
 
+    def known_to(self, word: Word) -> Word:
+        """Another word, whose clusters as they were have the cells that stand for those that are gone, too."""
+        anew = [(before, cell_id) for (before, _), cell_id in self.cells.items() if before != cell_id]
+        if not any(before in was.cells for was in word.shown for before, _ in anew):
+            return word
+        more = [{cell_id for before, cell_id in anew if before in was.cells} for was in word.shown]
+        shown = [
+            structs.replace(was, cells=tuple(sorted({*was.cells, *cells})))
+            for was, cells in zip(word.shown, more, strict=True)
+        ]
+        return structs.replace(word, shown=tuple(shown))
+
     def present(self, draft: Draft, was: Was) -> list[int]:
         """The cells of such a cluster that there are."""
         own = set(was.cells)

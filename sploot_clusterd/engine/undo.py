@@ -36,6 +36,7 @@ def take_back(draft: Draft, job_id: str) -> None:
     forget(draft, word.noted, word.at)
     _free(draft, word)
     returned = _put_back(draft, word, moved)
+    draft.words = tuple(map(returned.known_to, draft.words))
     if word.holds or word.places:
         as_it_was(draft, word, returned)
         draft.taken_back = max(draft.taken_back, FOUNDED_ANEW if word.regrouped and word.places else word.regrouped)
