@@ -66,7 +66,7 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
         block = draft.blocks[space]
         since = returned.moved[space] - word.moves(space)
         moved, partitioned, silhouette = word.hastened.get(space, (0, block.partitioned, block.silhouette))
-        groups = constrained(draft, block, _groups(draft, block, former, returned, word.first_cluster))
+        groups = constrained(draft, block, _groups(draft, block, former, returned, word))
         overlap: dict[tuple[int, int], int] = defaultdict(int)
         for (_, key, count), group in zip(origins(draft, block), groups.tolist(), strict=True):
             overlap[key, group] += count
@@ -79,7 +79,7 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
     _restore(draft, {number: cells for number, cells in former.items() if cells}, word.shown)
 
 
-def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: Returned, first: int) -> Ints:
+def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: Returned, word: Word) -> Ints:
     """For each cell [k] of the space the number of the former cluster that it is in, else a number of its cluster."""
     found = {cell_id: number for number, cells in former.items() for cell_id in cells}
     heirs: dict[int, set[int]] = defaultdict(set)
@@ -88,7 +88,9 @@ def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: 
         if cell_id not in again:
             heirs[draft.home[cell_id]].add(number)
     for key, cells in returned.sources.items():
-        if key >= first:  # another cluster that the image was put to stays as it is
+        if key in draft.clusters and word.founded(
+            set(draft.clusters[key].cells) - again
+        ):  # another cluster that the image was put to stays as it is
             heirs[key].update(found[cell_id] for cell_id in cells if cell_id in found)
     images = centred(block.cells, block.cells.about(draft.params.mean_prior))
     places = {cell_id: at for at, cell_id in enumerate(block.ids)}

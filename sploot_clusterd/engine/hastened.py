@@ -35,11 +35,11 @@ def _with_all(draft: Draft, block: Block, word: Word, unchanged: tuple[int, ...]
     """The word, which knows of all clusters of the space how they are, but for those that it changed or founded."""
     known = {cell_id for was in word.shown for cell_id in was.cells}
     put = {mark for _, mark in word.places.values() if mark is not None}
-    known |= {c for c, key in draft.home.items() if key >= word.first_cluster and draft.cells[c].anchor in put}
     others = [
         Was(block.number, cluster.cells, cluster.number, cluster.group, cluster.matched, cluster.hero)
         for _, cluster in sorted(draft.clusters.items())
         if cluster.space == block.number and cluster.cells and known.isdisjoint(cluster.cells)
+        if not word.founded(cluster.cells) or put.isdisjoint(draft.cells[cell_id].anchor for cell_id in cluster.cells)
     ]
     hastened = {block.number: (block.moved, block.partitioned, block.silhouette)}
     return structs.replace(word, shown=(*word.shown, *others), hastened=hastened, unchanged=unchanged)
