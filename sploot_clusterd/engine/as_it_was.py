@@ -88,9 +88,8 @@ def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: 
         if cell_id not in again:
             heirs[draft.home[cell_id]].add(number)
     for key, cells in returned.sources.items():
-        if key in draft.clusters and word.founded(
-            set(draft.clusters[key].cells) - again
-        ):  # another cluster that the image was put to stays as it is
+        cluster = draft.clusters.get(key)
+        if cluster is not None and word.founded(set(cluster.cells) - again):  # an older one stays as it is
             heirs[key].update(found[cell_id] for cell_id in cells if cell_id in found)
     images = centred(block.cells, block.cells.about(draft.params.mean_prior))
     places = {cell_id: at for at, cell_id in enumerate(block.ids)}
