@@ -43,7 +43,7 @@ def say(pet, number, order):
 
 
 @given(histories, st.lists(orders, max_size=3), st.booleans(), st.sampled_from(SETTINGS))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_all_that_was_said_then_is_said_again_and_nothing_else(history, since, take_back, params):
     said = Said()
     pet, _ = play(history, params, said=said)
@@ -66,7 +66,7 @@ def test_all_that_was_said_then_is_said_again_and_nothing_else(history, since, t
 
 
 @given(histories, contents, st.randoms(), st.sampled_from(SETTINGS))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_was_said_then_can_be_taken_back_as_it_could_be_then(history, since, draw, params):
     pet, _ = play(history, params)
     name, twin = pet.snapshot(), Pet(params, pet.album, dict(pet.fields))
