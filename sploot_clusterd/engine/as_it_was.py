@@ -21,6 +21,8 @@ from sploot_clusterd.engine.words import Place, Was, Word
 class Returned:
     """Images that went back."""
 
+    moved: dict[int, int]
+    """`moved` of each space before they did."""
     cells: dict[tuple[int, int | None], int] = field(default_factory=dict)
     """The cell that stands for one that is gone, by that one and the mark that its images have now."""
     sources: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -31,6 +33,18 @@ class Returned:
         self.cells[place.cell, place.mark] = cell_id
         if source is not None:
             self.sources[source].add(cell_id)
+
+    def known_to(self, word: Word) -> Word:
+        """Another word, whose clusters as they were have the cells that stand for those that are gone, too."""
+        anew = [(before, cell_id) for (before, _), cell_id in self.cells.items() if before != cell_id]
+        if not any(before in was.cells for was in word.shown for before, _ in anew):
+            return word
+        more = [{cell_id for before, cell_id in anew if before in was.cells} for was in word.shown]
+        shown = [
+            structs.replace(was, cells=tuple(sorted({*was.cells, *cells})))
+            for was, cells in zip(word.shown, more, strict=True)
+        ]
+        return structs.replace(word, shown=tuple(shown))
 
     def present(self, draft: Draft, was: Was) -> list[int]:
         """The cells of such a cluster that there are."""
@@ -50,13 +64,14 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
     there = {cell_id for cells in former.values() for cell_id in cells}
     for space in sorted({draft.cells[cell_id].space for cell_id in there}):
         block = draft.blocks[space]
-        moved, partitioned, silhouette = block.moved, block.partitioned, block.silhouette
-        groups = constrained(draft, block, _groups(draft, block, former, returned, word.first_cluster))
+        since = returned.moved[space] - word.moves(space)
+        moved, partitioned, silhouette = word.hastened.get(space, (0, block.partitioned, block.silhouette))
+        groups = constrained(draft, block, _groups(draft, block, former, returned, word))
         overlap: dict[tuple[int, int], int] = defaultdict(int)
         for (_, key, count), group in zip(origins(draft, block), groups.tolist(), strict=True):
             overlap[key, group] += count
         regroup(draft, block, groups, overlap)
-        block.moved = max(moved - 4 * len(word.places), 0)  # they left and came, and left and came again
+        block.moved = max(moved + since, 0)
         block.partitioned, block.silhouette = partitioned, silhouette
     for key, cells in returned.sources.items():
         if key in draft.clusters and not draft.clusters[key].cells and (left := cells & draft.cells.keys()):
@@ -64,7 +79,7 @@ def as_it_was(draft: Draft, word: Word, returned: Returned) -> None:
     _restore(draft, {number: cells for number, cells in former.items() if cells}, word.shown)
 
 
-def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: Returned, first: int) -> Ints:
+def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: Returned, word: Word) -> Ints:
     """For each cell [k] of the space the number of the former cluster that it is in, else a number of its cluster."""
     found = {cell_id: number for number, cells in former.items() for cell_id in cells}
     heirs: dict[int, set[int]] = defaultdict(set)
@@ -73,7 +88,8 @@ def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: 
         if cell_id not in again:
             heirs[draft.home[cell_id]].add(number)
     for key, cells in returned.sources.items():
-        if key >= first:  # another cluster that the image was put to stays as it is
+        cluster = draft.clusters.get(key)
+        if cluster is not None and word.founded(set(cluster.cells) - again):  # an older one stays as it is
             heirs[key].update(found[cell_id] for cell_id in cells if cell_id in found)
     images = centred(block.cells, block.cells.about(draft.params.mean_prior))
     places = {cell_id: at for at, cell_id in enumerate(block.ids)}
@@ -95,6 +111,7 @@ def _restore(draft: Draft, former: dict[int, list[int]], shown: Iterable[Was]) -
     cluster, as others merged them since, the older one stays.
     """
     every = list(shown)
+    named = {was.number for was in every}
     claims: dict[int, Was] = {}
     for number, cells in sorted(
         former.items(), key=lambda each: (every[each[0]].number is None, every[each[0]].number)
@@ -104,7 +121,6 @@ def _restore(draft: Draft, former: dict[int, list[int]], shown: Iterable[Was]) -
             tally[draft.home[cell_id]] += draft.cells[cell_id].count
         key, _ = min(tally.items(), key=lambda each: (-each[1], each[0]))
         present = draft.clusters[key].number
-        named = {was.number for was in every}
         if every[number].number is None or (
             present is not None and present not in named and present < number_of(every[number])
         ):

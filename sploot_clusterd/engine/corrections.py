@@ -55,7 +55,7 @@ def correct(draft: Draft, job: Job) -> None:
     """
     check_seen(draft, job)
     number = draft.words[-1].number + 1 if draft.words else 0
-    draft.word = Word(number, job.job_id, job.sequence, job.actor, first_cluster=draft.counters.cluster)
+    draft.word = Word(number, job.job_id, job.sequence, job.actor, first_cell=draft.counters.cell)
     for place, correction in enumerate(job.corrections):
         try:
             timely = in_time(draft, job.pet_id, correction, job.sequence)

@@ -17,6 +17,7 @@ from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.constraints import close, keep, obey
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.evidence import agglomerate
+from sploot_clusterd.engine.hastened import note_hastened
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.quality import silhouette
@@ -33,7 +34,8 @@ KEPT_AT_CAP = 2 / 3
 def rebuild_if_due(draft: Draft) -> None:
     for block in draft.blocks.values():
         if not draft.held and draft.algorithm.due(block.moved, block.partitioned, draft.params):
-            rebuild(draft, block)
+            note_hastened(draft, block)
+            _rebuild(draft, block, origins(draft, block))
 
 
 def keep_cap(draft: Draft, block: Block) -> None:
@@ -44,7 +46,7 @@ def keep_cap(draft: Draft, block: Block) -> None:
         return
     if len(block.ids) > _most_cells(draft, block) * (2 if draft.held else 1):
         before = origins(draft, block)
-        condense(draft, block)
+        condense(draft, block)  # which says FOUNDED_ANEW of each word
         _rebuild(draft, block, before)
 
 
@@ -54,6 +56,7 @@ def _most_cells(draft: Draft, block: Block) -> int:
 
 def rebuild(draft: Draft, block: Block) -> None:
     """Groups the space's cells anew."""
+    draft.regrouped(REBUILT)
     _rebuild(draft, block, origins(draft, block))
 
 
@@ -63,7 +66,6 @@ def origins(draft: Draft, block: Block) -> list[tuple[int, int, int]]:
 
 
 def _rebuild(draft: Draft, block: Block, before: Iterable[tuple[int, int, int]]) -> None:
-    draft.regrouped(REBUILT)
     groups = partition(draft, block, draft.home, range(draft.first_cell))
     group_of = dict(zip(block.ids, groups.tolist(), strict=True))
     overlap: dict[tuple[int, int], int] = defaultdict(int)

@@ -63,14 +63,18 @@ def note(draft: Draft, pet_id: str, correction: Correction, at: Stamp) -> None:
 
 
 def forget(draft: Draft, noted: Mapping[str, Stamp | None], at: Stamp) -> None:
-    """What was noted at that place was never said; `noted` tells what was known before."""
-    places = dict(draft.corrected.places)
+    """What was noted at that place was never said; `noted` tells what was known before.
+
+    Where the album went back to a former version since, all of that is noted at the place where it did.
+    """
+    forgotten, places = draft.corrected.forgotten, dict(draft.corrected.places)
+    others = {key for word in draft.words for key in word.noted}
     for key, before in noted.items():
-        if places.get(key) == at:
+        if places.get(key) == at or (places.get(key) == forgotten and key not in others):
             del places[key]
             if before is not None:
-                places[key] = before
-    draft.corrected = Corrected(draft.corrected.forgotten, places)
+                places[key] = max(before, forgotten)
+    draft.corrected = Corrected(forgotten, places)
 
 
 def was_corrected(corrected: Corrected, image_id: str) -> bool:

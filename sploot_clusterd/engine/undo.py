@@ -16,7 +16,7 @@ from sploot_clusterd.engine.hiding import mark_now
 from sploot_clusterd.engine.place import join, leave, put, relist
 from sploot_clusterd.engine.precedence import forget
 from sploot_clusterd.engine.relocation import put_away
-from sploot_clusterd.engine.words import FOUNDED_ANEW, Place, Word
+from sploot_clusterd.engine.words import AS_IT_WAS, FOUNDED_ANEW, REBUILT, Place, Word
 
 
 def take_back(draft: Draft, job_id: str) -> None:
@@ -29,11 +29,14 @@ def take_back(draft: Draft, job_id: str) -> None:
         draft.need_all_rows()
     moved = [image_id for image_id in word.places if _is_where_it_was_put(draft, word, image_id, later)]
     draft.words = (*draft.words[:at], *(_without(draft, word, each) for each in later))
+    if word.regrouped == AS_IT_WAS and word.hastened:
+        draft.words = tuple(_not_rebuilt(word, each) for each in draft.words)
     draft.anchors_changed()
     _take_back_choices(draft, word)
     forget(draft, word.noted, word.at)
     _free(draft, word)
     returned = _put_back(draft, word, moved)
+    draft.words = tuple(map(returned.known_to, draft.words))
     if word.holds or word.places:
         as_it_was(draft, word, returned)
         draft.taken_back = max(draft.taken_back, FOUNDED_ANEW if word.regrouped and word.places else word.regrouped)
@@ -73,6 +76,13 @@ def _without(draft: Draft, word: Word, later: Word) -> Word:
     return structs.replace(later, places=places, pins=pins, noted=noted, shown=shown)
 
 
+def _not_rebuilt(word: Word, other: Word) -> Word:
+    """The other word, as the rebuild to which this one led is taken back: so are clusters that a later one saw."""
+    if other.number in word.unchanged:
+        return structs.replace(other, regrouped=AS_IT_WAS)
+    return other if other.number < word.number else structs.replace(other, regrouped=max(other.regrouped, REBUILT))
+
+
 def _take_back_choices(draft: Draft, word: Word) -> None:
     """Of heroes."""
     for image_id, (pin, before) in sorted(word.pins.items()):
@@ -106,7 +116,7 @@ def _free(draft: Draft, word: Word) -> None:
 
 def _put_back(draft: Draft, word: Word, moved: Sequence[str]) -> Returned:
     """Images that the word moved go back, in the order in which they came."""
-    returned = Returned()
+    returned = Returned({number: block.moved for number, block in draft.blocks.items()})
     rows = {image_id: draft.row(image_id).vectors for image_id in moved}
     for *_, image_id in sorted((held.at, held.position, name) for name, held in rows.items() if held is not None):
         place, _ = word.places[image_id]

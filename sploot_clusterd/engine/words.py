@@ -6,7 +6,7 @@ taken back takes its facts along, and what others said stays. Cells of different
 by a word alone can part again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -90,8 +90,21 @@ class Word(Struct, array_like=True, frozen=True):
     """What it said last of, by keys of `precedence`, and who spoke of that before it."""
     shown: tuple[Was, ...] = ()
     regrouped: int = AS_IT_WAS
-    first_cluster: int = 0
-    """Clusters of this key and above were founded by it, or since."""
+    first_cell: int = 0
+    """Cells from this on were founded by it, or since."""
+    hastened: dict[int, tuple[int, int, float | None]] = {}
+    """Spaces that were rebuilt for its sake alone, and `moved`, `partitioned` and `silhouette` of them before that."""
+    unchanged: tuple[int, ...] = ()
+    """Numbers of words since which nothing had been grouped anew before that."""
+
+    def founded(self, cells: Collection[int]) -> bool:
+        """Whether a cluster of these cells is there by the word, or since."""
+        return bool(cells) and min(cells) >= self.first_cell
+
+    def moves(self, space: int) -> int:
+        """How often images came to cells of the space, or left them, as it moved them."""
+        places = [(place, mark) for place, mark in self.places.values() if place.space == space]
+        return sum(1 if place.hidden or mark is None else 2 for place, mark in places)
 
 
 class Constraints(NamedTuple):

@@ -112,7 +112,9 @@ async def test_what_is_hidden_is_gone_and_comes_back_from_its_drawer(log_in: Log
     await expect(card(page, SECOND)).to_have_count(1)
 
 
-async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(log_in: LogIn):
+async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(log_in: LogIn, api: Api):
+    before = await api.view("rex")
+    assert before
     page = await log_in("#/pet/rex", "a-token-that-corrects")
     await card(page, FIRST).get_by_role("link").click()
     await page.get_by_label("Name").fill("One")
@@ -132,6 +134,12 @@ async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(l
     await said.get_by_role("button", name="Undo").click()
     await told(page, "Taken back.")
     await expect(card(page, FIRST)).not_to_contain_text("Corrected")
+    await expect(card(page, FIRST)).to_contain_text("35 photos")
+    again = await api.view("rex")
+    assert again
+    assert [(each["id"], each["label"], each["size"], each["hero_image_id"]) for each in again["clusters"]] == [
+        (each["id"], each["label"], each["size"], each["hero_image_id"]) for each in before["clusters"]
+    ]
 
 
 async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, api: Api, complaints: list[str]):
