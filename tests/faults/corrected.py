@@ -1,4 +1,4 @@
-"""Corrections of every op among the jobs, while daemons are killed and replies get lost: each is what its pet is told."""
+"""Corrections of every op among jobs, while daemons are killed and replies get lost: each is what its pet is told."""
 
 from pathlib import Path
 from random import Random
@@ -76,7 +76,6 @@ async def told_as_done(directory: Path, seed: int, size: Size) -> Outcome:
         "of an op, at least": min(found.applied[op] for op in OPS),
         "refused": found.refused.total(),
     }
-    counts.details += found.breaches
     outcome = Outcome(counts, size.harms + losses.count, counts.breaches(dead_letters=counts.dead_letters), figures)
     outcome.breaches += found.breaches
     outcome.expect(all(found.applied[op] for op in OPS), f"only {found.applied} were applied")

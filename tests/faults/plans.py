@@ -61,7 +61,7 @@ _KILLS = (
     Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
 )
 _CORRECTIONS = (
-    Plan("corrections: kills, lost replies", corrected.told_as_done, Size(600, 250, 3), Size(20_000, 250, 40)),
+    Plan("corrections: kills, lost replies", corrected.told_as_done, Size(600, 250, 2), Size(20_000, 250, 40)),
 )
 _PARTITIONS = (
     Plan("eight partitions: kill -9 of a daemon", partitions.kill_storm, None, Size(10_000, 200, 40)),

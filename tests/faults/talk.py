@@ -16,7 +16,7 @@ _QUIET: Final = 0
 """The look, and the number of its cluster, of which nothing is said and to which nothing comes: what is said to be seen
 of it is so, or is not.
 """
-_DIMENSIONS: Final = 32
+_DIMENSIONS: Final = 64
 _SPREAD: Final = 0.3
 
 _Json = dict[str, Any]
@@ -50,7 +50,7 @@ class Talk:
 
     def _correction(self, op: str) -> _Json:
         one, other = self._random.sample(range(1, _LOOKS), 2)
-        cluster, rival = self._cluster(one), self._cluster(other)
+        cluster, rival = self._cluster(one), self._id(other)
         some = self._some(self._images[one])
         match op:
             case "merge":
