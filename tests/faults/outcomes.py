@@ -58,7 +58,7 @@ async def fates(fleet: Fleet, sent: Mapping[str, Jobs], ledger: Ledger) -> Fates
         for job_id, job in jobs.items():
             state, dead = told.get(job_id), letters.pop((pet, job_id), [])
             accepted = ledger.accepted.get(pet, {})
-            if breach := _breach(job, state, dead, accepted=job.image in accepted):
+            if breach := job_breach(job, state, dead, accepted=job.image in accepted):
                 found.breaches.append(f"{pet}, {job_id}: {breach}")
             if state is not None:
                 count = found.applied if state.state == "applied" else found.refused
@@ -66,12 +66,12 @@ async def fates(fleet: Fleet, sent: Mapping[str, Jobs], ledger: Ledger) -> Fates
                 if state.state == "dead":
                     accepted.pop(job.image, None)
         applied = {job_id: job for job_id, job in jobs.items() if job_id in told and told[job_id].state == "applied"}
-        found.breaches += _words_breaches(pet, applied, await _words(fleet, pet))
+        found.breaches += words_breaches(pet, applied, await _words(fleet, pet))
     found.breaches += [f"a dead letter of {pet}, {job_id}, which was not sent" for pet, job_id in letters]
     return found
 
 
-def _breach(job: Sent, state: JobState | None, dead: list[tuple[str, str]], *, accepted: bool) -> str:
+def job_breach(job: Sent, state: JobState | None, dead: list[tuple[str, str]], *, accepted: bool) -> str:
     """What is wrong with what is told of a job; '' if nothing is."""
     if state is None:
         return "nothing is told of it" if accepted or dead else ""
@@ -87,7 +87,7 @@ def _breach(job: Sent, state: JobState | None, dead: list[tuple[str, str]], *, a
     return ""
 
 
-def _words_breaches(pet: str, applied: Jobs, words: list[tuple[str, list[Correction]]]) -> Iterable[str]:
+def words_breaches(pet: str, applied: Jobs, words: list[tuple[str, list[Correction]]]) -> Iterable[str]:
     """What was said is what applied jobs said, once each, but for those that an applied one took back."""
     spoken = {job_id: job.corrections() for job_id, job in applied.items()}
     undone = {each.job_id for corrections in spoken.values() for each in corrections if isinstance(each, Undo)}
