@@ -21,6 +21,8 @@ _AGAIN: Final = 12
 """One job in so many is the last one of its pet once more."""
 _FORCED: Final = 40
 _ONE_REPLY_IN: Final = 50
+_PATIENCE: Final = 300.0
+"""Seconds: a job with corrections costs several times what one without does, so more may wait in the end."""
 
 
 class Corrected(Load):
@@ -68,7 +70,7 @@ async def told_as_done(directory: Path, seed: int, size: Size) -> Outcome:
     losses = Losses(seed, _ONE_REPLY_IN)
     async with behind_proxies(directory, 2, losses) as (fleet, _):
         load = Corrected(fleet, seed, size)
-        await harmed(load, fleet, seed, size, kill)
+        await harmed(load, fleet, seed, size, kill, patience=_PATIENCE)
         found = await fates(fleet, load.sent, load.ledger)
         counts = await verdict(fleet, load.ledger)
     figures = {
