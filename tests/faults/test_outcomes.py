@@ -3,7 +3,7 @@
 import pytest
 
 from sploot_clusterd.jobs import JobState
-from sploot_clusterd.model import Rename, Undo
+from sploot_clusterd.model import Move, Rename, Undo
 from tests.faults.outcomes import Sent, job_breach, words_breaches
 
 LATE = ("stale_correction", "it comes too late")
@@ -44,6 +44,8 @@ def test_of_what_was_perhaps_never_accepted_nothing_need_be_told():
     assert job_breach(job(), None, [LATE], accepted=False)
 
 
+MOVE = {"op": "move", "image_ids": ["img-1", "img-2"], "to": "pet-cluster-0"}
+MOVED, MOVED_OTHERS = Move(["img-2"], "pet-cluster-0"), Move(["img-3"], "pet-cluster-0")
 UNDO = {"op": "undo", "job_id": "job-1"}
 
 
@@ -60,6 +62,10 @@ UNDO = {"op": "undo", "job_id": "job-1"}
         ({"job-1": job(NAME), "job-2": job(UNDO, OTHER)}, [("job-2", [NAMED_OTHERWISE])], 0),
         ({"job-2": job(UNDO)}, [("job-2", [Undo("job-1")])], 1),
         ({}, [("job-1", [NAMED])], 1),
+        ({"fails-once-job-1": job(MOVE)}, [("fails-once-job-1", [MOVED])], 0),
+        ({"fails-once-job-1": job(MOVE)}, [("fails-once-job-1", [MOVED_OTHERS])], 1),
+        ({"fails-once-job-1": job(MOVE)}, [("fails-once-job-1", [MOVED]), ("fails-once-job-1", [MOVED])], 1),
+        ({"job-1": job(MOVE)}, [("job-1", [MOVED])], 1),
     ],
 )
 def test_words_are_those_of_applied_jobs(applied, words, count):
