@@ -37,8 +37,6 @@ class Sent:
 
 Jobs = Mapping[str, Sent]
 """By id, of one pet."""
-Letters = Mapping[tuple[str, str], list[tuple[str, str]]]
-"""Reasons and errors of dead letters, by pet and job."""
 
 
 @dataclass
@@ -126,6 +124,7 @@ async def _words(fleet: Fleet, pet: str) -> list[tuple[str, list[Correction]]]:
 
 
 async def _letters(fleet: Fleet) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Reasons and errors of dead letters, by pet and job."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for letter in await fleet.letters():
         pet, job_id, reason, error = (letter[name].decode() for name in (b"pet_id", b"job_id", b"reason", b"error"))
