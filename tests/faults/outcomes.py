@@ -18,6 +18,7 @@ from sploot_clusterd.view import SaidList
 from tests.faults.fleet import Fleet
 from tests.faults.load import Ledger
 from tests.faults.marked import FAILS_ONCE
+from tests.support.waiting import eventually
 
 _said = msgspec.json.Decoder(SaidList).decode
 _corrections = msgspec.json.Decoder(list[Correction]).decode
@@ -115,12 +116,17 @@ def _is_what_was_left(said: Correction, of: Correction) -> bool:
 
 
 async def _words(fleet: Fleet, pet: str) -> list[tuple[str, list[Correction]]]:
-    """What GET /corrections lists: jobs, and what they said."""
-    async with fleet.http.get(f"{fleet.daemons[0].url}/internal/pets/{pet}/corrections") as answer:
-        if answer.status == 404:
-            return []  # nothing of the pet was ever accepted
-        assert answer.status == 200, await answer.text()
-        return [(said.job_id, said.corrections) for said in _said(await answer.read()).said]
+    """What GET /corrections lists: jobs, and what they said. Asks again where a reply of Redis got lost."""
+    found = list[tuple[str, list[Correction]]]()
+
+    async def answered() -> bool:
+        async with fleet.http.get(f"{fleet.daemons[0].url}/internal/pets/{pet}/corrections") as answer:
+            if answer.status == 200:
+                found.extend((said.job_id, said.corrections) for said in _said(await answer.read()).said)
+            return answer.status in {200, 404}  # 404: nothing of the pet was ever accepted
+
+    await eventually(answered, what=f"what was said of {pet}")
+    return found
 
 
 async def _letters(fleet: Fleet) -> dict[tuple[str, str], list[tuple[str, str]]]:
