@@ -15,7 +15,6 @@ from sploot_clusterd.engine.addressing import clusters_found, find_cluster, home
 from sploot_clusterd.engine.album import Cluster
 from sploot_clusterd.engine.anchors import anchored, hold_cells, link, new_mark, reroot, stand_for
 from sploot_clusterd.engine.apart import part
-from sploot_clusterd.engine.as_seen import check_seen
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.forgetting import make_room, settle_oldest, settle_own
 from sploot_clusterd.engine.hiding import hide_cluster, hide_images, unhide_cluster, unhide_images
@@ -53,7 +52,6 @@ def correct(draft: Draft, job: Job) -> None:
     Raises BadJobError, with the draft half changed: `stale_correction` if one names what is no longer there, `invalid`
     if there are more anchors than the album can keep. Raises NeedsAllRowsError if one takes back what wants them.
     """
-    check_seen(draft, job)
     number = draft.words[-1].number + 1 if draft.words else 0
     draft.word = Word(number, job.job_id, job.sequence, job.actor, first_cell=draft.counters.cell)
     for place, correction in enumerate(job.corrections):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sploot_clusterd.correcting import images_corrected
+from sploot_clusterd.engine.as_seen import check_seen
 from sploot_clusterd.engine.corrections import correct
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.fold import fold, what_is_missing
@@ -106,8 +107,10 @@ def _corrected(draft: Draft, job: Job) -> Draft:
     """A new draft after a job with corrections. Raises BadJobError.
 
     They are of the album as it was shown: until they are made nothing is grouped anew. They come before what else the
-    job says, for that may move what they speak of; but those that speak of images that come with it come after it.
+    job says, for that may move what they speak of; but those that speak of images that come with it come after it. What
+    a user saw was seen before either.
     """
+    check_seen(draft, job)
     named = set().union(*map(images_corrected, job.corrections))
     if not any(image.image_id in named and draft.row(image.image_id).vectors is None for image in job.images):
         try:

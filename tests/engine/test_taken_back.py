@@ -95,6 +95,14 @@ def test_an_album_that_nobody_corrected_has_none_of_it():
     assert "num_hidden" not in pet.view["metrics"]
 
 
+def test_what_was_seen_was_seen_before_the_photos_that_come_with_it():
+    pet = album()
+    seen = {each["id"]: each["seen"] for each in pet.clusters}
+    added = [insight("g0-9", direction(0, 0.3, 9), quality=0.9)]
+    corrected(pet, 2, SetHero(FIRST, "g0-9"), added=added, seen=seen)
+    assert shown(pet)[0][2:] == ("g0-9", 6)
+
+
 def test_what_was_seen_otherwise_is_not_corrected():
     pet = album()
     seen = {each["id"]: each["seen"] for each in pet.clusters}

@@ -94,7 +94,7 @@ async def letters_by_reason(fleet: Fleet) -> Counter[str]:
 
 
 class _Stored(NamedTuple):
-    """Of a pet: its images, its tombstones, and how many images its statistics hold."""
+    """Of a pet: its images, its tombstones, and how many images its statistics hold, or are hidden."""
 
     present: set[str]
     removed: set[str]
@@ -110,7 +110,8 @@ async def _stored(fleet: Fleet, pet: str) -> _Stored:
     present = {image.decode() for image, row in rows.items() if decode_row(row).exists}
     removed = {image.decode() for image in rows} - present
     album = decode_album(pet, fields) if fields else None
-    return _Stored(present, removed, sum(cell.count for cell in album.cells.values()) if album else 0)
+    counted = sum(cell.count for cell in album.cells.values()) + len(album.hidden) if album else 0
+    return _Stored(present, removed, counted)
 
 
 def _commits(fleet: Fleet) -> Counter[object]:

@@ -64,10 +64,17 @@ Experiment = Callable[[Path, int, Size], Awaitable[Outcome]]
 
 
 async def harmed(
-    load: Load, fleet: Fleet, seed: int, size: Size, harm: Harm, *, done: Callable[[], Awaitable[bool]] | None = None
+    load: Load,
+    fleet: Fleet,
+    seed: int,
+    size: Size,
+    harm: Harm,
+    *,
+    done: Callable[[], Awaitable[bool]] | None = None,
+    patience: float = 60.0,
 ) -> None:
     """Does `harm` (it is told which time this is) at random moments spread over the load, until all is settled, or
-    `done`.
+    `done`: that may take `patience` seconds after the load.
     """
     load.held = True  # no harm is done to idle daemons
     load.start()
@@ -79,7 +86,7 @@ async def harmed(
         await load.cancel()
         raise
     await load.ended()
-    await (eventually(done, what="the load to be done", timeout=60) if done else fleet.settled())
+    await (eventually(done, what="the load to be done", timeout=patience) if done else fleet.settled(patience))
 
 
 async def applied_once(fleet: Fleet, seed: int, size: Size, harm: Harm, *, pets: int = PETS) -> Outcome:

@@ -39,32 +39,39 @@ async def behind_proxies(
             daemon.kill()
 
 
-async def lost_replies(directory: Path, seed: int, size: Size, command: str = "") -> Outcome:
-    """One reply in `size.harms` to that command (to any, if '') never arrives: it was carried out, and nobody knows.
-
-    Some jobs fail once, so that there are retries. A reply that hands over nothing is not worth losing.
+class Losses:
+    """The rule that one reply in `one_in` to the command (to any, if '') never arrives: it was carried out, and nobody
+    knows. A reply that hands over nothing is not worth losing.
     """
-    random, lost = Random(seed), 0
 
-    def lose(message: Message) -> Fate:
-        nonlocal lost
-        if message.reply is None or (command and message.name != command):
+    def __init__(self, seed: int, one_in: int, command: str = "") -> None:
+        self.count = 0
+        self._random = Random(seed)
+        self._one_in = one_in
+        self._command = command
+
+    def __call__(self, message: Message) -> Fate:
+        if message.reply is None or (self._command and message.name != self._command):
             return Fate.PASS
-        if command in _HANDS_OVER and not has_entries(message.reply):
+        if self._command in _HANDS_OVER and not has_entries(message.reply):
             return Fate.PASS
-        if random.randrange(size.harms):
+        if self._random.randrange(self._one_in):
             return Fate.PASS
-        lost += 1
+        self.count += 1
         return Fate.CUT
 
-    async with behind_proxies(directory, 2, lose) as (fleet, _):
+
+async def lost_replies(directory: Path, seed: int, size: Size, command: str = "") -> Outcome:
+    """One reply in `size.harms` is lost. Some jobs fail once, so that there are retries."""
+    losses = Losses(seed, size.harms, command)
+    async with behind_proxies(directory, 2, losses) as (fleet, _):
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, marks={FAILS_ONCE: 0.1})
         load.start()
         await load.ended()
         await fleet.settled()
         counts = await verdict(fleet, load.ledger)
-    outcome = Outcome(counts, lost, counts.breaches())
-    outcome.expect(lost > 0, "no reply was lost")
+    outcome = Outcome(counts, losses.count, counts.breaches())
+    outcome.expect(losses.count > 0, "no reply was lost")
     return outcome
 
 

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from tests.faults import (
     clock,
+    corrected,
     crashes,
     failover,
     fairness,
@@ -58,6 +59,9 @@ _KILLS = (
     Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
     Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
     Plan("SIGSTOP of a daemon for 1.2 s", kills.stopped_daemon, Size(400, 200, 2), Size(4000, 250, 10)),
+)
+_CORRECTIONS = (
+    Plan("corrections: kills, lost replies", corrected.told_as_done, Size(600, 250, 2), Size(20_000, 250, 40)),
 )
 _PARTITIONS = (
     Plan("eight partitions: kill -9 of a daemon", partitions.kill_storm, None, Size(10_000, 200, 40)),
@@ -160,4 +164,15 @@ _HISTORY = (
 )
 KILLS_AND_LOSSES = frozenset({*_KILLS, *_NETWORK})
 """The heart of it, which the README's test command runs in small; the others wait for `pytest -m faults`."""
-PLANS = (*_KILLS, *_PARTITIONS, *_REDIS, *_CLUSTER, *_NETWORK, *_CALLERS, *_FAIRNESS, *_INSIGHTS, *_HISTORY)
+PLANS = (
+    *_KILLS,
+    *_CORRECTIONS,
+    *_PARTITIONS,
+    *_REDIS,
+    *_CLUSTER,
+    *_NETWORK,
+    *_CALLERS,
+    *_FAIRNESS,
+    *_INSIGHTS,
+    *_HISTORY,
+)
