@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
+from sploot_clusterd.engine.listings import Chunk
 from sploot_clusterd.engine.params import Serving
 from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.engine.statistics import Doubles, Floats
@@ -175,34 +176,6 @@ class Corrected(NamedTuple):
 
     forgotten: Stamp = (0, 0)
     places: Mapping[str, Stamp] = {}
-
-
-Turn = tuple[int, int, int]
-"""Where an image was announced first: the sequence of the job, and the image's place in it."""
-
-
-class Listing(Struct, array_like=True, frozen=True, gc=False):
-    """An image without vectors."""
-
-    quality: float | None
-    turn: Turn = (0, 0, 0)
-    """Albums that were stored without turns have them in their order."""
-
-
-class Chunk(NamedTuple):
-    """Some images without vectors, in the order of their turns, and their qualities; none where no image has one.
-
-    Kept beside them, as they are gone through after each job, and the images themselves are spread over memory.
-    """
-
-    number: int
-    images: dict[str, Listing]
-    qualities: tuple[float | None, ...] = ()
-
-    @classmethod
-    def of(cls, number: int, images: dict[str, Listing]) -> "Chunk":
-        qualities = tuple([listing.quality for listing in images.values()])
-        return cls(number, images, qualities if any(quality is not None for quality in qualities) else ())
 
 
 @dataclass(frozen=True, slots=True)

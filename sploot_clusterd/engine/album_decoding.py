@@ -7,10 +7,11 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sploot_clusterd.engine.album import Album, Chunk, Cluster, Corrected, Listing, Segment, Space
+from sploot_clusterd.engine.album import Album, Cluster, Corrected, Segment, Space
 from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
 from sploot_clusterd.engine.label import label_of
+from sploot_clusterd.engine.listings import Chunk, Listing
 from sploot_clusterd.engine.records import (
     ANCHORS,
     APART,

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, NewestJob, Segment, Space
+from sploot_clusterd.engine.album import Album, Cell, Cluster, NewestJob, Segment, Space
 from sploot_clusterd.engine.fragment import Fragment
+from sploot_clusterd.engine.listings import Chunk
 from sploot_clusterd.engine.words import Anchor, Word
 
 _ALBUM: Final = 2500

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, Segment
+from sploot_clusterd.engine.album import Album, Cell, Cluster, Member, Segment
 from sploot_clusterd.engine.algorithm import Algorithm
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.params import Params
@@ -85,7 +85,7 @@ class Draft:
         """Whether it cannot be taken back, as there is no room for more marks."""
         self.hidden: dict[str, Place] = dict(album.hidden)
         self.segments: list[Segment] = list(album.segments)
-        self.chunks: list[Chunk] = list(album.chunks)
+        self.chunks = list(album.chunks)
         self.provisional = album.provisional
         self.serving = album.serving
         self.changes = Changes()

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice, repeat
 
-from sploot_clusterd.engine.album import Chunk, Listing, ProvisionalCluster, Turn
+from sploot_clusterd.engine.album import ProvisionalCluster
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.listings import Chunk, Listing, Turn
 from sploot_clusterd.engine.rows import Row
 
 _PER_CHUNK = 32

@@ -9,10 +9,11 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from sploot_clusterd import view
-from sploot_clusterd.engine.album import Album, Cell, Chunk, Cluster, Member, ProvisionalCluster
+from sploot_clusterd.engine.album import Album, Cell, Cluster, Member, ProvisionalCluster
 from sploot_clusterd.engine.as_seen import digest_of
 from sploot_clusterd.engine.hero import best_members, choose_hero
 from sploot_clusterd.engine.label import label_of
+from sploot_clusterd.engine.listings import Chunk
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id

@@ -16,8 +16,8 @@ async def told_breaches(
 ) -> list[str]:
     """What speaks against it, once all jobs are settled: of each job that a pet was told of, that took effect whose
     image is there, in the version that is told or an earlier one, and no other; and where nothing was forgotten, the
-    pet was told of each. Jobs of images that are `unsure` may have gone with the stream: these wait for ever. To be asked
-    of numbered ledgers.
+    pet was told of each. Jobs of images that are `unsure` may have gone with the stream: these wait for ever. To be
+    asked of numbered ledgers.
     """
     events = await fleet.redis.lrange(keys.jobs, 0, -1)
     version = int((await fleet.redis.hget(keys.album, "token") or b".0").rpartition(b".")[2])
