@@ -74,9 +74,8 @@ async def told_as_done(directory: Path, seed: int, size: Size) -> Outcome:
         found = await fates(fleet, load.sent, load.ledger)
         counts = await verdict(fleet, load.ledger)
     figures = {
-        "corrections applied": found.applied.total(),
-        "of an op, at least": min(found.applied[op] for op in OPS),
-        "refused": found.refused.total(),
+        "corrections applied in a run, most": found.applied.total(),
+        "refused, most": found.refused.total(),
     }
     outcome = Outcome(counts, size.harms + losses.count, counts.breaches(dead_letters=counts.dead_letters), figures)
     outcome.breaches += found.breaches
