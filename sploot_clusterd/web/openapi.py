@@ -12,6 +12,7 @@ from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.model import CLUSTER_PATTERN, ID_PATTERN, KINDS, NAMED_ID_PATTERN
 from sploot_clusterd.web.answers import JSON, Response
 from sploot_clusterd.web.auth import TOKEN_HEADER
+from sploot_clusterd.web.past import LARGEST_VERSION
 from sploot_clusterd.web.route import PARAMETER, Answer, Route
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -31,7 +32,11 @@ _BOUNDED: Final = {
 }
 """Setting -> the fields that have at most so many entries."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
-_CLUSTER_ID: Final = {"type": "string", "pattern": CLUSTER_PATTERN}
+_IN_PATHS: Final[dict[str, dict[str, Any]]] = {
+    "cluster_id": {"type": "string", "pattern": CLUSTER_PATTERN},
+    "version": {"type": "integer", "minimum": 0, "maximum": LARGEST_VERSION},
+}
+"""Parameters that are no ids as others are."""
 _TOKEN: Final = {
     "type": "apiKey",
     "in": "header",
@@ -95,7 +100,7 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
 
 def _parameters(route: Route[Any]) -> Iterator[dict[str, Any]]:
     for name in PARAMETER.findall(route.path):
-        schema = dict(_CLUSTER_ID if name == "cluster_id" else _ID)
+        schema = dict(_IN_PATHS.get(name, _ID))
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     if route.query:
         _, components = msgspec.json.schema_components([route.query])

@@ -15,7 +15,7 @@ from sploot_clusterd.web.restoring import OFF
 T = TypeVar("T")
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-_LARGEST_VERSION: Final = 10**15
+LARGEST_VERSION: Final = 10**15
 
 
 class AskedVersions(Struct):
@@ -23,13 +23,14 @@ class AskedVersions(Struct):
 
     before: EventId | None = None
     at: Annotated[datetime, Meta(tz=True)] | None = None
+    """In a query seconds since 1970 are taken for one, too."""
     limit: Limit = 100
 
 
 class AskedStays(Struct):
     """The query."""
 
-    before: Annotated[int, Meta(ge=1, le=_LARGEST_VERSION)] | None = None
+    before: Annotated[int, Meta(ge=1, le=LARGEST_VERSION)] | None = None
     limit: Limit = 100
 
 
@@ -74,6 +75,6 @@ def _answer(found: object, missing: str) -> Response:
 
 
 def _version(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= _LARGEST_VERSION):
-        raise BadJobError("invalid", f"version: expected a whole number from 0 to {_LARGEST_VERSION}")
+    if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_VERSION):
+        raise BadJobError("invalid", f"version: expected a whole number from 0 to {LARGEST_VERSION}")
     return int(text)

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from sploot_clusterd.config import HistorySettings, SecretUrl
+from sploot_clusterd.history.migrating import migrate
 from tests.faults.fleet import TOKEN, Daemon, Fleet
 
 _CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
@@ -54,7 +56,9 @@ class Report(msgspec.Struct):
 async def main() -> int:
     """1 if an answer is not as documented, or nothing was asked, or the daemon ended or logged an error; else 0."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
-        async with Fleet(Path(directory), daemons=1, env={"FEED_ENABLED": "true"}) as fleet:
+        settings = HistorySettings(url=SecretUrl(f"sqlite:///{directory}/history.sqlite3"))
+        migrate(settings)
+        async with Fleet(Path(directory), daemons=1, env={"DATABASE_URL": settings.url.reveal()}) as fleet:
             await fleet.ready()
             [daemon] = fleet.daemons
             as_documented = True
