@@ -4,7 +4,7 @@ A pet's life is its `incarnation`; its rows of one life are ordered by `version`
 makes versions come again with another `token`: the rows that it superseded stay, with `live` false. Intervals hold for
 the versions from `from_version` on and before `until_version`, which is NULL while they are open.
 
-`pet_clusters` and `cluster_snapshots` are partitioned by weeks of `at_ms` in PostgreSQL (`partitions.py`), by the time
+`pet_clusters` and `cluster_snapshots` are partitioned by weeks of `at_ms` in PostgreSQL (`weeks.py`), by the time
 within the event, which is the same at each delivery. Whatever has to outlive retention is in tables of its own.
 """
 

@@ -86,6 +86,18 @@ _UNREADABLE: Final = refused(
     "Retry-After",
 )
 
+
+def _looked_up(found: Answer) -> dict[int, Answer]:
+    """What a look into one album answers."""
+    return {
+        200: found,
+        304: Answer("It is what If-None-Match names.", headers=("ETag",)),
+        404: _NO_ALBUM,
+        422: _BAD_ID,
+        503: _UNREADABLE,
+    }
+
+
 LOOKS: Final = (
     Route(
         "GET",
@@ -93,13 +105,7 @@ LOOKS: Final = (
         "read",
         Looking.said,
         "Read what users said lately and can take back, by whom and when.",
-        {
-            200: Answer("By jobs, the latest first.", lookup_examples.SAID, ("ETag",)),
-            304: Answer("It is what If-None-Match names.", headers=("ETag",)),
-            404: _NO_ALBUM,
-            422: _BAD_ID,
-            503: _UNREADABLE,
-        },
+        _looked_up(Answer("By jobs, the latest first.", lookup_examples.SAID, ("ETag",))),
     ),
     Route(
         "GET",
@@ -107,13 +113,7 @@ LOOKS: Final = (
         "read",
         Looking.hidden,
         "Read what users hid: clusters, and images.",
-        {
-            200: Answer("Clusters as a view shows others, and images.", lookup_examples.HIDDEN, ("ETag",)),
-            304: Answer("It is what If-None-Match names.", headers=("ETag",)),
-            404: _NO_ALBUM,
-            422: _BAD_ID,
-            503: _UNREADABLE,
-        },
+        _looked_up(Answer("Clusters as a view shows others, and images.", lookup_examples.HIDDEN, ("ETag",))),
     ),
     Route(
         "GET",
