@@ -82,6 +82,12 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     return give
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """On CI the page's tests are not left out without a word."""
+    if os.environ.get("CI") == "true" and config.option.markexpr == "system" and collect_ignore:
+        raise pytest.UsageError("tests/ui cannot be collected: pip install -e '.[browser]'")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """On CI a test that was skipped, or is expected to fail, fails the run: nobody would ever read of it."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

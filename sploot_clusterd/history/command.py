@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from sploot_clusterd.config import HistorySettings, Settings
@@ -21,6 +20,7 @@ from sploot_clusterd.history.retention import make_weeks, prune
 from sploot_clusterd.history.schema import REVISION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _COLUMN: Final = 24
@@ -46,7 +46,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def _migrate(settings: HistorySettings, _args: argparse.Namespace) -> int:
     before = migrate(settings)
-    with _opened(settings) as database:
+    with contextlib.closing(Database.open(settings)) as database:
         make_weeks(database, settings.retention_days, _now_ms())
     is_done = before is not None and before >= REVISION
     print(f"history is at {before}" if is_done else f"history: from {before or 'nothing'} to {REVISION}")
@@ -54,7 +54,7 @@ def _migrate(settings: HistorySettings, _args: argparse.Namespace) -> int:
 
 
 def _check(settings: HistorySettings, args: argparse.Namespace) -> int:
-    with _opened(settings) as database:
+    with contextlib.closing(Database.open(settings)) as database:
         database.require_schema()
         found = figures(database)
     if args.json:
@@ -66,7 +66,7 @@ def _check(settings: HistorySettings, args: argparse.Namespace) -> int:
 
 
 def _prune(settings: HistorySettings, _args: argparse.Namespace) -> int:
-    with _opened(settings) as database:
+    with contextlib.closing(Database.open(settings)) as database:
         database.require_schema()
         done = prune(database, settings.retention_days, _now_ms())
     weeks = f"; weeks: {done.weeks_made} made, {done.weeks_dropped} dropped, {done.weeks_put_off} in use"
@@ -76,7 +76,7 @@ def _prune(settings: HistorySettings, _args: argparse.Namespace) -> int:
 
 def _backup(settings: HistorySettings, args: argparse.Namespace) -> int:
     file: Path = args.file.absolute()
-    with _opened(settings) as database:
+    with contextlib.closing(Database.open(settings)) as database:
         if not database.is_sqlite:
             raise ConfigError("history backup copies a SQLite file; of PostgreSQL pg_dump makes a copy")
         database.require_schema()
@@ -89,18 +89,9 @@ def _backup(settings: HistorySettings, args: argparse.Namespace) -> int:
 
 
 def _erased(settings: HistorySettings, args: argparse.Namespace) -> int:
-    with _opened(settings) as database:
+    with contextlib.closing(Database.open(settings)) as database:
         database.require_schema()
         return apply_erased(database, args.apply) if args.apply else list_erased(database)
-
-
-@contextlib.contextmanager
-def _opened(settings: HistorySettings) -> Iterator[Database]:
-    database = Database.open(settings)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _now_ms() -> int:

@@ -6,7 +6,7 @@ all of them.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,7 +36,7 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
 
     Raises ConfigError, HistoryUnavailableError, HistorySchemaError where it did not come about.
     """
-    with _opened(settings) as database:
+    with closing(Database.open(settings)) as database:
         before = database.revision()
         if before is not None and before >= REVISION:
             return before
@@ -54,15 +54,6 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
         # An upgrade that took part in somebody else's transaction ends well and leaves nothing.
         database.require_schema()
     return before
-
-
-@contextmanager
-def _opened(settings: HistorySettings) -> Iterator[Database]:
-    database = Database.open(settings)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _engine(settings: HistorySettings, patience: float) -> Engine:
