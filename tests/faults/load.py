@@ -122,6 +122,7 @@ class Load:
 
     async def cancel(self) -> None:
         """Submits no more, when the experiment has failed."""
+        self._jobs, self.held = 0, False  # for a cancellation may be swallowed by the client of Redis
         self._running.cancel()
         await asyncio.wait({self._running})
 
