@@ -203,7 +203,7 @@ class Album:
     words: tuple[Word, ...] = ()
     """What users said lately, the latest last."""
     hidden: Mapping[str, Place] = field(default_factory=dict)
-    """Images with vectors that users hid, which are in no cell."""
+    """Images that users hid, which are in no cell and in none of the `chunks`."""
     veiled: frozenset[int] = frozenset()
     """Anchors of clusters that users hid; it follows from the words."""
     segments: tuple[Segment, ...] = ()
@@ -245,7 +245,14 @@ class Album:
 
     @property
     def num_vector_images(self) -> int:
-        return sum(cluster.size for cluster in self.clusters.values()) + len(self.hidden)
+        """Hidden ones among them."""
+        away = sum([place.turn is None for place in self.hidden.values()])
+        return sum(cluster.size for cluster in self.clusters.values()) + away
+
+    @property
+    def num_images(self) -> int:
+        """All of the pet."""
+        return sum(cluster.size for cluster in self.clusters.values()) + len(self.hidden) + self.num_provisional
 
     @property
     def num_hidden(self) -> int:
@@ -255,6 +262,7 @@ class Album:
 
     @property
     def num_provisional(self) -> int:
+        """Without vectors, and not hidden."""
         return sum(len(chunk.images) for chunk in self.chunks)
 
 

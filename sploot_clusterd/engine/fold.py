@@ -7,9 +7,10 @@ from msgspec import structs
 
 from sploot_clusterd.correcting import images_corrected
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.hiding import announce, stays_hidden
 from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import join, leave, restate
-from sploot_clusterd.engine.provisional import enlist, strike
+from sploot_clusterd.engine.provisional import strike
 from sploot_clusterd.engine.rows import (
     EMPTY,
     NOWHERE,
@@ -70,7 +71,7 @@ def fold(draft: Draft, job: Job) -> None:
         if new != old:
             _move(draft, image_id, old, new)
         if new.exists and new.vectors is None:
-            enlist(draft, image_id, draft.row(image_id), (*sequence, position) if events.announces(new) else None)
+            announce(draft, image_id, draft.row(image_id), (*sequence, position) if events.announces(new) else None)
     _offer(draft, job, sequence)
     _take_job(draft, job, sequence)
     draft.newest = max(draft.newest, sequence)
@@ -88,6 +89,7 @@ def what_is_missing(draft: Draft, job: Job) -> Job:
 def _check_room(draft: Draft, job: Job) -> None:
     """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
     listed = sum([len(chunk.images) for chunk in draft.chunks])
+    listed += sum([place.turn is not None for place in draft.hidden.values()])
     most = draft.params.most_announced
     if listed + len(job.image_ids) + len(job.images) <= most:
         return
@@ -171,11 +173,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
 
     One that a corrected cluster has stays in that: an image sent again keeps its place. One that is hidden stays so.
     """
-    hidden = draft.hidden.get(image_id)
-    if hidden is not None and new.vectors is None:
-        del draft.hidden[image_id]
-    elif hidden is not None and new.vectors is not None:
-        draft.hidden[image_id] = structs.replace(hidden, space=new.vectors.space)
+    hidden = stays_hidden(draft, image_id, new)
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
     home = mark = None
     if old.placed is not None and not stays:
@@ -183,7 +181,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
         home, mark = draft.home[cell_id], draft.cells[cell_id].anchor
         mark = draft.clusters[home].anchor if mark is None else mark
         leave(draft, image_id, old, old.placed)
-    if new.vectors is not None and not stays and hidden is None:
+    if new.vectors is not None and not stays and not hidden:
         new = _place(draft, image_id, new, home, mark)
     elif stays:
         restate(draft, image_id, old, new)

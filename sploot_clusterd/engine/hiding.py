@@ -1,14 +1,19 @@
-"""What users hid: clusters, by their anchors, which readers do not see; and images, which are in no cell."""
+"""What users hid: clusters, by their anchors, which readers do not see; and images, which are in no cell, nor on the
+list of those without vectors.
+"""
 
 from collections.abc import Iterable
 
 from msgspec import structs
 
-from sploot_clusterd.engine.addressing import homes, stale
+from sploot_clusterd.engine.addressing import stale
 from sploot_clusterd.engine.anchors import anchored
 from sploot_clusterd.engine.draft import Draft
+from sploot_clusterd.engine.listings import Turn
 from sploot_clusterd.engine.place import join
-from sploot_clusterd.engine.relocation import put_away, write_down
+from sploot_clusterd.engine.provisional import enlist, first_turn
+from sploot_clusterd.engine.relocation import keep_away, put_away, write_down
+from sploot_clusterd.engine.rows import Row
 from sploot_clusterd.engine.words import Place
 from sploot_clusterd.errors import BadJobError
 
@@ -29,16 +34,16 @@ def unhide_cluster(draft: Draft, key: int) -> None:
 
 
 def hide_images(draft: Draft, image_ids: Iterable[str]) -> None:
-    """Raises BadJobError if none is in a cell, or too many are hidden."""
-    placed = homes(draft, image_ids)
-    if not placed:
-        raise stale("image_ids: the pet has none of these images, or none with vectors")
-    if (total := len(draft.hidden) + len(placed)) > MOST_HIDDEN:
+    """Raises BadJobError if none is there to be seen, or too many are hidden."""
+    seen = [each for each in dict.fromkeys(image_ids) if draft.row(each).exists and each not in draft.hidden]
+    if not seen:
+        raise stale("image_ids: the pet has none of these images, or all are hidden")
+    if (total := len(draft.hidden) + len(seen)) > MOST_HIDDEN:
         text = (
             f"an album keeps at most {MOST_HIDDEN} hidden images, this would be {total}: hide clusters, or remove some"
         )
         raise BadJobError("invalid", text)
-    for image_id in placed:
+    for image_id in seen:
         put_away(draft, image_id)
         write_down(draft, image_id, draft.hidden[image_id], None)
 
@@ -56,11 +61,34 @@ def unhide_images(draft: Draft, image_ids: Iterable[str]) -> None:
 
 
 def bring_back(draft: Draft, image_id: str, mark: int | None) -> None:
-    """The hidden image is in a cell again."""
-    del draft.hidden[image_id]
+    """The hidden image is in a cell again, or on the list."""
+    place = draft.hidden.pop(image_id)
     row = draft.row(image_id)
-    if row.vectors is not None:
+    if row.vectors is None:
+        enlist(draft, image_id, row, place.turn)
+    else:
         draft.set_row(image_id, join(draft, image_id, row, row.vectors, mark))
+
+
+def stays_hidden(draft: Draft, image_id: str, row: Row) -> bool:
+    """Whether the image is hidden and, as this is its row now, still is: not if it was removed, or has no vectors now."""
+    place = draft.hidden.get(image_id)
+    if place is None:
+        return False
+    if row.vectors is None and (place.turn is None or (row.removed is not None and place.turn[:2] < row.removed)):
+        del draft.hidden[image_id]
+        return False
+    keep_away(draft, image_id, place, row.vectors)
+    return True
+
+
+def announce(draft: Draft, image_id: str, row: Row, turn: Turn | None) -> None:
+    """The image, which has no vectors, is on the list; a hidden one only comes back to where it would be there."""
+    place = draft.hidden.get(image_id)
+    if place is None:
+        enlist(draft, image_id, row, turn)
+    else:
+        draft.hidden[image_id] = structs.replace(place, turn=first_turn(row, place.turn, turn))
 
 
 def mark_now(draft: Draft, place: Place) -> int | None:

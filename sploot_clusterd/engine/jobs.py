@@ -112,7 +112,9 @@ def _corrected(draft: Draft, job: Job) -> Draft:
     """
     check_seen(draft, job)
     named = set().union(*map(images_corrected, job.corrections))
-    if not any(image.image_id in named and draft.row(image.image_id).vectors is None for image in job.images):
+    coming = {image.image_id for image in job.images if draft.row(image.image_id).vectors is None}
+    coming.update(image_id for image_id in job.image_ids if not draft.row(image_id).exists)
+    if named.isdisjoint(coming):
         try:
             return _in_turn(draft, lambda tried: correct(tried, job), lambda tried: fold(tried, job))
         except BadJobError:

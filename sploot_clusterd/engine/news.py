@@ -19,7 +19,7 @@ def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) ->
         after.version,
         list(jobs[:MOST_JOBS]),
         seen + len(provisional),
-        after.num_vector_images + after.num_provisional,
+        after.num_images,
         after.unclustered_images,
         found.clusters,
         found.unclustered,

@@ -20,7 +20,7 @@ def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
     """Puts the image into the list, where its turn is, or restates it. `place` is that of an announcement."""
     at = _find(draft, image_id)
     held = None if at is None else draft.chunks[at].images[image_id]
-    listing = Listing(row.quality, _turn(row, held.turn if held is not None else None, place))
+    listing = Listing(row.quality, first_turn(row, held.turn if held is not None else None, place))
     if listing == held:
         return
     draft.revision += 1
@@ -34,7 +34,7 @@ def enlist(draft: Draft, image_id: str, row: Row, place: Turn | None) -> None:
     draft.provisional_changed = True
 
 
-def _turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
+def first_turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
     """The first place since the image was removed last. What was announced in between is known by its registers."""
     if held is not None and row.removed is not None and held[:2] < row.removed:
         held = None
@@ -76,6 +76,12 @@ def strike(draft: Draft, image_id: str) -> None:
     images = {name: quality for name, quality in chunk.images.items() if name != image_id}
     draft.chunks[at : at + 1] = [Chunk.of(chunk.number, images)] if images else []
     draft.provisional_changed = True
+
+
+def turn_of(draft: Draft, image_id: str) -> Turn | None:
+    """Of an image on the list."""
+    at = _find(draft, image_id)
+    return None if at is None else draft.chunks[at].images[image_id].turn
 
 
 def regroup(draft: Draft) -> None:

@@ -7,7 +7,8 @@ from msgspec import structs
 from sploot_clusterd.engine.addressing import vectors_of
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.place import join, leave
-from sploot_clusterd.engine.rows import NOWHERE
+from sploot_clusterd.engine.provisional import strike, turn_of
+from sploot_clusterd.engine.rows import NOWHERE, Vectors
 from sploot_clusterd.engine.succession import succeed
 from sploot_clusterd.engine.words import Place, Was
 
@@ -28,17 +29,28 @@ def relocate(draft: Draft, image_id: str, mark: int) -> None:
 
 
 def put_away(draft: Draft, image_id: str) -> None:
-    """Takes the image out of its cell into none."""
-    place = place_of(draft, image_id)
-    key = draft.home[place.cell]
-    leave(draft, image_id, draft.row(image_id), vectors_of(draft, image_id))
+    """Takes the image out of its cell into none, or off the list of those without vectors."""
     row = draft.row(image_id)
-    if row.vectors is not None:
-        draft.set_row(image_id, structs.replace(row, vectors=structs.replace(row.vectors, cell=NOWHERE)))
-    draft.hidden[image_id] = place
+    if row.placed is None:
+        draft.hidden[image_id] = Place(NOWHERE, None, NOWHERE, turn=turn_of(draft, image_id))
+        strike(draft, image_id)
+        return
+    draft.hidden[image_id] = place = place_of(draft, image_id)
+    key = draft.home[place.cell]
+    leave(draft, image_id, row, row.placed)
+    draft.set_row(image_id, structs.replace(row, vectors=structs.replace(row.placed, cell=NOWHERE)))
     if not draft.clusters[key].cells:
         draft.touched.add(key)
         del draft.clusters[key]
+
+
+def keep_away(draft: Draft, image_id: str, place: Place, vectors: Vectors | None) -> None:
+    """The image, which has these vectors, is hidden, and was at this place before that."""
+    if vectors is not None:
+        draft.hidden[image_id] = structs.replace(place, space=vectors.space, hidden=False, turn=None)
+    else:
+        known = draft.hidden[image_id].turn if image_id in draft.hidden else None
+        draft.hidden[image_id] = Place(NOWHERE, None, NOWHERE, turn=known or place.turn)
 
 
 def write_down(draft: Draft, image_id: str, place: Place, put: int | None) -> None:

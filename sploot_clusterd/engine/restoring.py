@@ -19,6 +19,7 @@ from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import keep_cap
 from sploot_clusterd.engine.place import join
 from sploot_clusterd.engine.provisional import enlist, strike
+from sploot_clusterd.engine.relocation import keep_away
 from sploot_clusterd.engine.rows import EMPTY, NOWHERE, Row, Vectors, decode_row
 from sploot_clusterd.engine.succession import MOST_LED
 from sploot_clusterd.engine.vector_format import VectorFormat
@@ -113,7 +114,8 @@ def _chosen(was: Row, now: Row) -> tuple[Row, bool]:
 
 def _add(draft: Draft, restored: Draft, since: list[tuple[str, Row]]) -> None:
     """Puts images into the album of then, in the order in which they came."""
-    turns = {name: listing.turn for chunk in draft.chunks for name, listing in chunk.images.items()}
+    turns = {name: place.turn for name, place in draft.hidden.items()}
+    turns |= {name: listing.turn for chunk in draft.chunks for name, listing in chunk.images.items()}
     for image_id, row in since:
         if row.vectors is None:
             enlist(restored, image_id, row, turns.get(image_id))
@@ -122,8 +124,12 @@ def _add(draft: Draft, restored: Draft, since: list[tuple[str, Row]]) -> None:
         restored.checkpoint()
         strike(restored, image_id)  # it may have been there without vectors
         vectors = _carried(draft.blocks[held.space], restored, held)
-        restored.rows[image_id] = join(restored, image_id, structs.replace(row, vectors=vectors), vectors)
-        keep_cap(restored, restored.blocks[vectors.space])
+        restored.rows[image_id] = structs.replace(row, vectors=vectors)
+        if image_id in restored.hidden:  # it had no vectors then
+            keep_away(restored, image_id, restored.hidden[image_id], vectors)
+        else:
+            restored.rows[image_id] = join(restored, image_id, restored.rows[image_id], vectors)
+            keep_cap(restored, restored.blocks[vectors.space])
 
 
 def _carried(source: Block, restored: Draft, held: Vectors) -> Vectors:

@@ -12,10 +12,10 @@ from msgspec import structs
 from sploot_clusterd.engine.addressing import stale
 from sploot_clusterd.engine.as_it_was import Returned, as_it_was
 from sploot_clusterd.engine.draft import Draft
-from sploot_clusterd.engine.hiding import mark_now
+from sploot_clusterd.engine.hiding import bring_back, mark_now
 from sploot_clusterd.engine.place import join, leave, put, relist
 from sploot_clusterd.engine.precedence import forget
-from sploot_clusterd.engine.relocation import put_away
+from sploot_clusterd.engine.relocation import keep_away, put_away
 from sploot_clusterd.engine.words import AS_IT_WAS, FOUNDED_ANEW, REBUILT, Place, Word
 
 
@@ -47,13 +47,13 @@ def _is_where_it_was_put(draft: Draft, word: Word, image_id: str, later: Sequenc
     """Whether it was not removed since, nor did a later word move it."""
     place, put_under = word.places[image_id]
     row = draft.row(image_id)
-    if row.vectors is None or (row.removed is not None and row.removed > word.at):
+    if not row.exists or (row.removed is not None and row.removed > word.at):
         return False
     if any(image_id in each.places for each in later):
         return False
     if put_under is None and not place.hidden:
         return image_id in draft.hidden
-    return row.placed is not None
+    return row.placed is not None or place.hidden
 
 
 def _without(draft: Draft, word: Word, later: Word) -> Word:
@@ -63,7 +63,7 @@ def _without(draft: Draft, word: Word, later: Word) -> Word:
         before, put_under = word.places[image_id][0], places[image_id][1]
         places[image_id] = before, put_under
         if put_under is None and image_id in draft.hidden:
-            draft.hidden[image_id] = structs.replace(before, hidden=False)
+            keep_away(draft, image_id, before, draft.row(image_id).vectors)
     pins = dict(later.pins)
     for image_id in word.pins.keys() & pins.keys():
         if pins[image_id][1] == word.pins[image_id][0]:
@@ -118,11 +118,14 @@ def _put_back(draft: Draft, word: Word, moved: Sequence[str]) -> Returned:
     """Images that the word moved go back, in the order in which they came."""
     returned = Returned({number: block.moved for number, block in draft.blocks.items()})
     rows = {image_id: draft.row(image_id).vectors for image_id in moved}
-    for *_, image_id in sorted((held.at, held.position, name) for name, held in rows.items() if held is not None):
+    came = {image_id: (held.at, held.position) for image_id, held in rows.items() if held is not None}
+    for image_id in sorted(rows, key=lambda name: (came.get(name, ((0, 0), 0)), name)):
         place, _ = word.places[image_id]
         if place.hidden:
             put_away(draft, image_id)
-            draft.hidden[image_id] = structs.replace(place, hidden=False)
+            keep_away(draft, image_id, place, rows[image_id])
+        elif rows[image_id] is None:
+            bring_back(draft, image_id, None)
         else:
             _return(draft, image_id, place, returned)
     return returned

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from sploot_clusterd.engine.listings import Turn
 from sploot_clusterd.engine.rows import Pin, Stamp
 from sploot_clusterd.model import Correction
 
@@ -53,6 +54,8 @@ class Place(Struct, array_like=True, frozen=True, gc=False):
     """Its closeness there, if it was among the cell's best."""
     hidden: bool = False
     """It was hidden, and before that there."""
+    turn: Turn | None = None
+    """Of an image without vectors, which is in no space: where it was among those."""
 
 
 class Was(Struct, array_like=True, frozen=True, gc=False):

@@ -107,4 +107,4 @@ class AlbumCache:
 
 
 def _images(album: Album) -> int:
-    return album.num_vector_images + album.num_provisional
+    return album.num_images

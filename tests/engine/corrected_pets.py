@@ -128,7 +128,6 @@ class Said:
         there = cells(pet)
         self.token = {name: token for name, token in self.token.items() if name in there}
         self.pins = {name: at for name, at in self.pins.items() if name in there or name in self.hidden}
-        self.hidden &= pet.album.hidden.keys()
         self.barred = {name: each for name, each in self.barred.items() if name in there and name not in self.token}
         roots = constraints(pet.album.anchors, pet.album.words).roots
         marks = {name: pet.album.cells[cell].anchor for name, cell in there.items()}
@@ -181,6 +180,8 @@ def correction(pet, said, number, order):
     asked = len(others) % 2 == 0 and not inner >= set(homes[key])
 
     hidden, veiled = sorted(album.hidden), album.clusters[key].anchor in album.veiled
+    listed = [name for chunk in album.chunks for name in chunk.images]
+    away = inner | ({listed[others[-1] % len(listed)]} if listed else set())
     op = possible(op, hidden=bool(hidden) or veiled, every=inner >= set(homes[key]), alone=rival == key)
     whole = veiled if op == "unhide" else len(some) % 2 == 0 or not hidden
 
@@ -216,7 +217,7 @@ def correction(pet, said, number, order):
         "set_hero": lambda: SetHero(ids[key], min(inner)),
         "apart": lambda: Apart([ids[key], ids[rival]]),
         "stay": lambda: Stay(ids[key], sorted(inner)),
-        "hide": lambda: Hide(ids[key]) if whole else Hide(image_ids=sorted(inner)),
+        "hide": lambda: Hide(ids[key]) if whole else Hide(image_ids=sorted(away)),
         "unhide": lambda: Unhide(ids[key]) if whole else Unhide(image_ids=hidden[: len(some)]),
         "not_here": lambda: NotHere(ids[key], sorted(inner)),
     }[op]()
@@ -225,8 +226,10 @@ def correction(pet, said, number, order):
         **answers,
         "set_hero": learn_hero,
         "apart": lambda: said.keep_apart(homes[key], homes[rival]),
-        "hide": lambda: said.veil(homes[key], number, hidden=True) if whole else said.hide(inner),
-        "unhide": lambda: said.veil(homes[key], number, hidden=False) if whole else None,
+        "hide": lambda: said.veil(homes[key], number, hidden=True) if whole else said.hide(away),
+        "unhide": lambda: (
+            said.veil(homes[key], number, hidden=False) if whole else said.hidden.difference_update(hidden[: len(some)])
+        ),
         "not_here": lambda: said.bar(inner, album.clusters[key].hero, homes[key]),
         "stay": lambda: said.move(inner, said.known(homes[key]) or said.new_token()),
     }.get(op, learn)
@@ -249,6 +252,7 @@ def play(history, params, check=unchecked, said=None):
         jobs.append(told(2 * number, content))
         pet.apply(jobs[-1])
         said.pins = {name: at for name, at in said.pins.items() if name not in content["removed"]}
+        said.hidden -= set(content["removed"])
         said.keep(pet)
         check(pet, said)
         if order is None or all(cluster.number is None for cluster in pet.album.clusters.values()):
@@ -276,6 +280,7 @@ def holds(pet, said):
         own = [other for other in said.token if said.token[other] in tokens and spaces[other] == spaces[name]]
         assert all(homes[other] != homes[name] for other in own), f"{name} is where it does not belong"
     shown = {cluster["id"]: cluster for cluster in pet.clusters}
+    counts_what_is_hidden(pet, said)
     for name, key in homes.items():
         cluster = pet.album.clusters[key]
         if not cluster.shown:
@@ -292,3 +297,19 @@ def holds(pet, said):
         assert seen["hero_image_id"] in [member["image_id"] for member in seen["members"]]
         if said.token.get(name) in said.label:
             assert seen["label"] == said.label[said.token[name]][1]
+
+
+def counts_what_is_hidden(pet, said):
+    """Hidden images are in no cluster, nor on the list of those without vectors; of all each is counted once."""
+    listed = [name for chunk in pet.album.chunks for name in chunk.images]
+    rows = {name: decode_row(raw) for name, raw in pet.rows().items()}
+    there = {name for name, row in rows.items() if row.exists}
+    assert said.hidden & there <= pet.album.hidden.keys() <= there
+    assert sorted([*cells(pet), *listed, *pet.album.hidden]) == sorted(there)
+    bare = {name for name in pet.album.hidden if rows[name].vectors is None}
+    assert bare == {name for name, place in pet.album.hidden.items() if place.turn is not None}
+    assert {place.space for name, place in pet.album.hidden.items() if name not in bare} == {
+        rows[name].vectors.space for name in pet.album.hidden.keys() - bare
+    }
+    assert pet.view["metrics"]["num_images"] == len(there)
+    assert pet.album.num_vector_images == sum(rows[name].vectors is not None for name in there)

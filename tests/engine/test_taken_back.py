@@ -171,7 +171,7 @@ def test_what_cannot_be_hidden_or_shown_is_refused():
     pet = album()
     assert "not hidden" in refused(pet, 2, Unhide(FIRST))[1]
     assert "none of these images is hidden" in refused(pet, 2, Unhide(image_ids=["g0-0"]))[1]
-    assert "none with vectors" in refused(pet, 2, Hide(image_ids=["none"]))[1]
+    assert "none of these images" in refused(pet, 2, Hide(image_ids=["none"]))[1]
 
 
 def test_a_hidden_image_that_is_removed_is_gone():
