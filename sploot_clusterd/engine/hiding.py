@@ -71,7 +71,7 @@ def bring_back(draft: Draft, image_id: str, mark: int | None) -> None:
 
 
 def stays_hidden(draft: Draft, image_id: str, row: Row) -> bool:
-    """Whether the image is hidden and, as this is its row now, still is: not if it was removed, or has no vectors now."""
+    """Whether the image is hidden and, with this row, still is: not if it was removed, or has no vectors any more."""
     place = draft.hidden.get(image_id)
     if place is None:
         return False
