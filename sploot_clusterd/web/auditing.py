@@ -56,7 +56,7 @@ class Auditor:
         corrected, connection.corrected = connection.corrected, ()
         if _REFUSED <= response.status < _FAULT or (what == "correct" and response.status == _LOOKED):
             return  # the latter is a dry run: corrections are accepted by 202
-        actor = connection.caller.who
+        actor = connection.caller.actor
         if what in _SUBMITS:
             self._count(actor, response.body.count(b'"accepted"'))
             for each in corrected:

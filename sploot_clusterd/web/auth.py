@@ -28,18 +28,11 @@ class Caller(NamedTuple):
     the name alone where a proxy named its user.
     """
     scopes: frozenset[Scope]
-    who: str = ""
-    """As the audit names it: a user by the identity that the proxy named."""
-    user: str | None = None
-    """Whom a proxy named."""
-
-    @property
-    def actor(self) -> str | None:
-        """Who is said to have done something: the user, or else the name that goes with the token, if it has one."""
-        return self.user or self.slot.rpartition("/")[0] or None
+    actor: str
+    """Who is said to have done something: a proxy's user by the identity that the settings know."""
 
 
-NOBODY: Final = Caller("", frozenset())
+NOBODY: Final = Caller("", frozenset(), "")
 
 
 class Tokens:
@@ -106,12 +99,11 @@ class Tokens:
 
     def known(self, identities: Iterable[str]) -> Caller | None:
         """Who has any of the identities, with what all of them together are good for."""
-        named = tuple(identities)
-        callers = [caller for each in named if (caller := self._identities.get(each))]
+        callers = [caller for each in identities if (caller := self._identities.get(each))]
         if not callers:
             return None
         first, *_ = callers
-        return first._replace(scopes=first.scopes.union(*(caller.scopes for caller in callers)), user=named[0])
+        return first._replace(scopes=first.scopes.union(*(caller.scopes for caller in callers)))
 
 
 def may(request: web.BaseRequest, scope: Scope) -> bool:
@@ -120,8 +112,8 @@ def may(request: web.BaseRequest, scope: Scope) -> bool:
     return scope in connection.caller.scopes
 
 
-def actor_of(request: web.BaseRequest) -> str | None:
-    """Who asks, by name."""
+def actor_of(request: web.BaseRequest) -> str:
+    """Who asks, as the audit and what was said name it."""
     connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
     return connection.caller.actor
 

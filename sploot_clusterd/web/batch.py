@@ -40,7 +40,7 @@ def check_length(body: bytes) -> None:
         raise RefusedError(422, f"a batch has at most {MOST_LINES} lines: send the others in another one")
 
 
-def decode(body: bytes, limits: LimitsSettings, *, actor: str | None, may_correct: bool) -> list[Line]:
+def decode(body: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool) -> list[Line]:
     """`may_correct`: whether jobs may have corrections, then as said by the `actor`. Raises RefusedError if all lines
     are blank.
     """
@@ -54,7 +54,7 @@ def decode(body: bytes, limits: LimitsSettings, *, actor: str | None, may_correc
     return lines
 
 
-def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, actor: str | None, may_correct: bool) -> Line:
+def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool) -> Line:
     try:
         job = wire.decode_request(text, limits)
     except BadJobError as error:

@@ -136,7 +136,7 @@ class Handlers:
         """Asks Redis now."""
         return answer({"status": "ok", "ping_ms": round(await self._store.ping(), 3)})
 
-    async def _accept(self, job: JobRequest, body: bytes, actor: str | None) -> Response:
+    async def _accept(self, job: JobRequest, body: bytes, actor: str) -> Response:
         job_id = job.job_id or uuid.uuid4().hex
         await self._store.submit(job.pet_id, wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor))
         return answer({"status": "accepted"}, 202)

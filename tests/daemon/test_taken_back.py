@@ -40,7 +40,7 @@ async def test_what_was_said_is_listed_and_can_be_taken_back(api: Api, fleet: Fl
     status, listed = await api.ask("GET", CORRECTIONS)
     assert (status, listed["version"]) == (200, view["version"])
     [said] = listed["said"]
-    assert (said["job_id"], said["actor"], said["corrections"][0]) == ("one", None, merge)
+    assert (said["job_id"], said["actor"], said["corrections"][0]) == ("one", "token 0", merge)
 
     await say(api, fleet, "back", {"op": "undo", "job_id": "one"})
     assert clusters(await api.view(PET)) == clusters(before)

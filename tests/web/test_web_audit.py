@@ -15,6 +15,7 @@ from tests.web.answers import CORRECT, DRY_RUN, asked
 from tests.web.fake_store import FakeStore
 from tests.web.service import (
     CORRECTING,
+    CORRECTIONS,
     JOB,
     JOBS,
     PET,
@@ -72,11 +73,14 @@ async def test_a_dry_run_is_not(service: Service):
 
 
 async def test_whoever_it_is_has_a_name(serve: Serve):
-    service = await serve(identity_header="X-User", trusted_proxies=("127.0.0.1",))
-    service.tokens.replace([], [Grant("", "people", frozenset({"operate"}), (Secret("t" * 16),), ("ann", "bob"))])
-    for headers in ({"X_Internal_Token": "t" * 16}, {"X_Internal_Token": "", "X_User": "bob"}):
+    service = await serve(FakeStore(views={"pet_123": VIEW}), identity_header="X-User", trusted_proxies=("127.0.0.1",))
+    may = frozenset({"operate", "correct"})
+    service.tokens.replace([], [Grant("", "people", may, (Secret("t" * 16),), ("ann", "bob"))])
+    for headers in ({"X_Internal_Token": "t" * 16}, {"X_Internal_Token": "", "X_User": "staff, bob"}):
         await service.send(raw("POST", "/internal/resume", b"", **headers))
-    assert [each[0] for each in told(service)] == ["people/0", "people/bob"]
+        await service.send(raw("POST", "/internal/pets/pet_123/corrections", CORRECTIONS, **headers))
+    assert [each[0] for each in told(service)] == ["people/0", "people/0", "people/bob", "people/bob"]
+    assert [json.loads(job)["actor"] for job in service.store.jobs] == ["people/0", "people/bob"]
 
 
 async def test_jobs_are_counted_by_the_minute_and_corrections_in_them_told(
