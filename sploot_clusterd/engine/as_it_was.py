@@ -127,6 +127,7 @@ def _restore(draft: Draft, former: dict[int, list[int]], shown: Iterable[Was]) -
             continue
         claims.setdefault(key, every[number])
     _give_back(draft, claims)
+    _lead_back(draft, every)
 
 
 def number_of(was: Was) -> int:
@@ -152,4 +153,15 @@ def _give_back(draft: Draft, claims: dict[int, Was]) -> None:
         if cluster.number is not None and cluster.number not in claimed and was.number is not None:
             led = {number: was.number if to == cluster.number else to for number, to in led.items()}
             led[cluster.number] = was.number
+    draft.successors = led
+
+
+def _lead_back(draft: Draft, shown: Iterable[Was]) -> None:
+    """Numbers that led to such a cluster lead there again, and not to the one that it became part of meanwhile."""
+    living = {cluster.number for cluster in draft.clusters.values()}
+    led = dict(draft.successors)
+    for was in shown:
+        to = was.number if was.number in living else led.get(number_of(was))
+        if to is not None:
+            led.update(dict.fromkeys([number for number in was.led if number in led], to))
     draft.successors = led

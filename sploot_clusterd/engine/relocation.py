@@ -75,4 +75,5 @@ def remember_shown(draft: Draft, keys: Iterable[int]) -> None:
     for key in sorted(keys):
         held = draft.clusters[key]
         if held.cells and known.isdisjoint(held.cells):
-            draft.say(shown=[Was(held.space, held.cells, held.number, held.group, held.matched, held.hero)])
+            led = tuple(number for number, to in draft.successors.items() if to == held.number)
+            draft.say(shown=[Was(held.space, held.cells, held.number, held.group, held.matched, held.hero, led)])

@@ -16,7 +16,7 @@ from sploot_clusterd.engine.hiding import bring_back, mark_now
 from sploot_clusterd.engine.place import join, leave, put, relist
 from sploot_clusterd.engine.precedence import forget
 from sploot_clusterd.engine.relocation import keep_away, put_away
-from sploot_clusterd.engine.words import AS_IT_WAS, FOUNDED_ANEW, REBUILT, Place, Word
+from sploot_clusterd.engine.words import AS_IT_WAS, FOUNDED_ANEW, REBUILT, Place, Was, Word
 
 
 def take_back(draft: Draft, job_id: str) -> None:
@@ -73,7 +73,15 @@ def _without(draft: Draft, word: Word, later: Word) -> Word:
     shown = tuple(
         structs.replace(was, hero=heroes.get(was.number)) if was.hero in word.pins else was for was in later.shown
     )
+    shown = tuple(structs.replace(was, led=_led_without(word, was)) if was.led else was for was in shown)
     return structs.replace(later, places=places, pins=pins, noted=noted, shown=shown)
+
+
+def _led_without(word: Word, was: Was) -> tuple[int, ...]:
+    """What would have led to the cluster without the word: nothing that it made part of it."""
+    others = [other for other in word.shown if other.number != was.number]
+    gone = {other.number for other in others}.union(*(other.led for other in others))
+    return tuple(number for number in was.led if number not in gone)
 
 
 def _not_rebuilt(word: Word, other: Word) -> Word:

@@ -67,6 +67,8 @@ class Was(Struct, array_like=True, frozen=True, gc=False):
     group: int | None
     matched: str | None
     hero: str | None
+    led: tuple[int, ...] = ()
+    """Numbers of former clusters that led to it."""
 
 
 class Word(Struct, array_like=True, frozen=True):

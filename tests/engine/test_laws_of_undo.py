@@ -45,6 +45,13 @@ def shown(pet):
     return names, pet.members(), sorted(pet.view["unclustered"]), groups(pet)
 
 
+def leads(pet):
+    """The cluster's number that each number which leads anywhere leads to."""
+    living = {cluster.number for cluster in pet.album.clusters.values()} - {None}
+    numbers = {number: pet.album.successors.get(number, number) for number in range(pet.album.counters.number)}
+    return {number: to for number, to in numbers.items() if to in living}
+
+
 def groups(pet):
     return sorted(sorted(names) for names in clusters(pet).values())
 
@@ -55,6 +62,7 @@ def test_what_is_taken_back_at_once_leaves_no_trace(history, order, params):
     pet, _ = play(history, params)
     pet.reload()
     before, corrected_before, hidden = shown(pet), dict(pet.album.corrected.places), pet.album.hidden
+    led = leads(pet)
     said = say(pet, 900, order)
     if said is None:
         return
@@ -62,6 +70,7 @@ def test_what_is_taken_back_at_once_leaves_no_trace(history, order, params):
     undo(pet, 901, said)
 
     assert shown(pet) == before
+    assert {number: to for number, to in leads(pet).items() if number in led} == led
     assert pet.album.corrected.places == corrected_before
     assert pet.album.hidden.keys() == hidden.keys()
 

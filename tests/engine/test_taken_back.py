@@ -128,6 +128,26 @@ def test_who_merges_may_choose_name_and_hero():
     assert shown(pet) == shown(album())
 
 
+def test_an_id_that_led_to_a_cluster_before_a_merge_leads_there_again():
+    pet = album()
+    corrected(pet, 2, Merge([SECOND, THIRD]))
+    corrected(pet, 3, Merge([FIRST, SECOND]))
+    corrected(pet, 4, Undo("job-3"))
+    corrected(pet, 5, Rename(THIRD, "x"))
+    assert {each["id"]: each["label"] == "x" for each in pet.clusters} == {FIRST: False, SECOND: True}
+
+
+def test_an_id_that_a_word_made_lead_on_does_not_by_another_once_that_is_taken_back():
+    pet = album()
+    corrected(pet, 2, Merge([SECOND, THIRD]))
+    corrected(pet, 3, Merge([FIRST, SECOND]))
+    corrected(pet, 4, Undo("job-2"))
+    corrected(pet, 5, Merge([FIRST, THIRD]))
+    corrected(pet, 6, Undo("job-3"))
+    corrected(pet, 7, Rename(THIRD, "x"))
+    assert {each["id"]: each["label"] == "x" for each in pet.clusters} == {FIRST: True, SECOND: False}
+
+
 def test_who_said_what_is_told_the_latest_first():
     pet = album()
     corrected(pet, 2, Rename(FIRST, "a"), actor="ann")
