@@ -52,8 +52,10 @@ def _evidence(album: Album, cell_id: int, own: Cluster, params: Params) -> list[
     at, found = places[cell_id], list[view.Evidence]()
     threshold = params.threshold(float(cells.weights.sum())) * space.scale**2
     for cluster in album.clusters.values():
+        if cluster.space != own.space or not (cluster.shown or cluster is own):
+            continue
         rest = [places[each] for each in cluster.cells if each != cell_id]
-        if cluster.space != own.space or not rest or not (cluster.shown or cluster is own):
+        if not rest:
             continue
         total, weight = sums[rest].sum(axis=0), float(cells.weights[rest].sum())
         products = np.array([total @ total, total @ sums[at], sums[at] @ sums[at]], dtype=np.float64)
