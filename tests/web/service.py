@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from aiohttp import ClientSession
 
 from sploot_clusterd.config import SCOPES, Grant, Scope, Secret
 from sploot_clusterd.health import Health
@@ -140,6 +143,13 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Reply(int(head[0].split(" ")[1]), headers, body)
+
+
+async def ask(client: ClientSession, method: str, path: str, **more: Any) -> tuple[int, Any]:
+    """The status and the JSON of the answer."""
+    async with client.request(method, path, **more) as answer:
+        assert answer.content_type == "application/json"
+        return answer.status, json.loads(await answer.read())
 
 
 def raw(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
