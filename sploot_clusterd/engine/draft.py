@@ -45,6 +45,21 @@ class Changes:
 class Draft:
     """Copies of the album's tables (not of what is in them: those values are replaced, not written to)."""
 
+    word: Word | None = None
+    """That of the job whose corrections are being made."""
+    final = False
+    """Whether it cannot be taken back, as there is no room for more marks."""
+    held = False
+    """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
+    taken_back = AS_IT_WAS
+    """How much is to be grouped anew, as a word was taken back from before it was."""
+    restored = False
+    """Whether ids and heroes are again what they were before a word that was taken back."""
+    revision = 0
+    """How often anything was changed."""
+    provisional_changed = False
+    _constraints: Constraints | None = None
+
     def __init__(
         self,
         album: Album,
@@ -60,14 +75,28 @@ class Draft:
         """Called between the steps of what may take long, for others to be let by."""
         self.params = params
         self.algorithm = algorithm
+        self.profiles = profiles
+        self._raw_rows = raw_rows
+        self._complete = complete
+        self._copy(album)
+        self.rows: dict[str, Row] = {}
+        self.touched: set[int] = set()
+        self.served: dict[int, list[tuple[float, Member]]] = {}
+        self.changes = Changes()
+        self.fresh = list[Fresh]()
+        self.first_cell = album.counters.cell
+        """Cells from this on hold no image that was shown."""
+        self.closed: set[int] = set()
+        """Anchors of clusters that take in nothing that was shown elsewhere, by this job: users split them off."""
+
+    def _copy(self, album: Album) -> None:
         self.version = album.version
         self.counters = album.counters
         self.newest = album.newest
         self.newest_ms = album.newest_ms
         self.job = album.job
-        self.profiles = profiles
         self.blocks = {
-            number: Block(space, profiles.get(space.model_version, space.profile))
+            number: Block(space, self.profiles.get(space.model_version, space.profile))
             for number, space in album.spaces.items()
         }
         self.cells: dict[int, Cell] = dict(album.cells)
@@ -79,35 +108,11 @@ class Draft:
         self.corrected = album.corrected
         self.apart = album.apart
         self.words = album.words
-        self.word: Word | None = None
-        """That of the job whose corrections are being made."""
-        self.final = False
-        """Whether it cannot be taken back, as there is no room for more marks."""
         self.hidden: dict[str, Place] = dict(album.hidden)
         self.segments: list[Segment] = list(album.segments)
         self.chunks = list(album.chunks)
         self.provisional = album.provisional
         self.serving = album.serving
-        self.changes = Changes()
-        self.fresh = list[Fresh]()
-        self.rows: dict[str, Row] = {}
-        self.touched: set[int] = set()
-        self.served: dict[int, list[tuple[float, Member]]] = {}
-        self.revision = 0
-        self.provisional_changed = False
-        self.first_cell = album.counters.cell
-        """Cells from this on hold no image that was shown."""
-        self.closed: set[int] = set()
-        """Anchors of clusters that take in nothing that was shown elsewhere, by this job: users split them off."""
-        self.held = False
-        """Whether nothing is to be grouped anew, as corrections are to come of the album as it was shown."""
-        self.taken_back = AS_IT_WAS
-        """How much is to be grouped anew, as a word was taken back from before it was."""
-        self.restored = False
-        """Whether ids and heroes are again what they were before a word that was taken back."""
-        self._constraints: Constraints | None = None
-        self._raw_rows = raw_rows
-        self._complete = complete
 
     def begin_job(self) -> None:
         """What one job makes new or closes is so for that job alone, however many are applied in one call."""
