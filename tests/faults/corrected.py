@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from sploot_clusterd.correcting import OPS
 from tests.faults.checker import verdict
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import ROOT, Fleet
 from tests.faults.harm import PETS, Outcome, Size, harmed, kill
 from tests.faults.load import Load
 from tests.faults.marked import FAILS_ONCE
 from tests.faults.network import Losses, behind_proxies
 from tests.faults.outcomes import Sent, fates
-from tests.faults.talk import Talk
+from tests.faults.talk import Talk, saw_wrongly
 
 _JOBS_EACH: Final = 24
 """Of a pet, before another takes its place: so many that all that is told of them and was said is kept."""
@@ -44,7 +44,8 @@ class Corrected(Load):
             again.times += 1
             return pet, again.image, again.body
         job_id, image = f"{self._mark()}job-{number}", f"img-{number}"
-        jobs[job_id] = Sent(image, self._body(pet, job_id, image, forced=number % _FORCED == 1))
+        body = self._body(pet, job_id, image, forced=number % _FORCED == 1)
+        jobs[job_id] = Sent(image, body, saw_wrongly=saw_wrongly(body["payload"]))
         return pet, image, jobs[job_id].body
 
     def _next_pet(self, number: int) -> str:
@@ -65,10 +66,10 @@ class Corrected(Load):
         return {"pet_id": pet, "job_id": job_id, "force": forced, "payload": payload}
 
 
-async def told_as_done(directory: Path, seed: int, size: Size) -> Outcome:
+async def told_as_done(directory: Path, seed: int, size: Size, code: Path = ROOT) -> Outcome:
     """Kill -9 of daemons and lost replies under users' corrections."""
     losses = Losses(seed, _ONE_REPLY_IN)
-    async with behind_proxies(directory, 2, losses) as (fleet, _):
+    async with behind_proxies(directory, 2, losses, code) as (fleet, _):
         load = Corrected(fleet, seed, size)
         await harmed(load, fleet, seed, size, kill, patience=_PATIENCE)
         found = await fates(fleet, load.sent, load.ledger)

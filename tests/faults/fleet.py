@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 TOKEN = "a-token-for-the-fault-suite"
 RETRY_IDLE_MS = 600
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 class Daemon:
@@ -43,7 +43,7 @@ class Daemon:
         self._code = code
         self._env = {
             **os.environ,
-            "PYTHONPATH": str(code),
+            "PYTHONPATH": os.pathsep.join(map(str, (code, ROOT))),
             "REDIS_URL": redis_url,
             "CLUSTERD_INSTANCE": str(instance),
             "HTTP_PORT": "0",
@@ -136,7 +136,7 @@ class Fleet:
         directory: Path,
         daemons: int = 2,
         *,
-        code: Path = _ROOT,
+        code: Path = ROOT,
         env: Mapping[str, str] | None = None,
         redis: Sequence[str] = (),
         partitions: int = 1,

@@ -8,7 +8,7 @@ from random import Random
 
 from tests.faults.checker import verdict
 from tests.faults.fed import FED
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import ROOT, Fleet
 from tests.faults.harm import PETS, SOON, Outcome, Size, applied_once, recovered, wait_for_harm
 from tests.faults.load import Load
 from tests.faults.marked import FAILS_ONCE
@@ -25,9 +25,10 @@ async def behind_proxies(
     directory: Path,
     daemons: int,
     rule: Rule | None = None,
+    code: Path = ROOT,
 ) -> AsyncIterator[tuple[Fleet, list[Proxy]]]:
     """A fleet whose daemons each have a proxy of their own before Redis. The checker has none."""
-    async with Fleet(directory, daemons=0) as fleet, AsyncExitStack() as open_proxies:
+    async with Fleet(directory, daemons=0, code=code) as fleet, AsyncExitStack() as open_proxies:
         proxies = []
         for number in range(daemons):
             proxy = Proxy(directory / f"p{number}.sock", fleet.server.socket, rule)

@@ -31,6 +31,8 @@ class Sent:
     image: str
     body: Mapping[str, Any]
     times: int = 1
+    saw_wrongly: bool = False
+    """It is to be refused, as its user saw something else than what there was."""
 
     def corrections(self) -> list[Correction]:
         return _corrections(msgspec.json.encode(self.body["payload"].get("corrections", [])))
@@ -79,6 +81,13 @@ def job_breach(job: Sent, state: JobState | None, dead: list[tuple[str, str]], *
         return "nothing is told of it" if accepted or dead else ""
     if state.state not in {"applied", "dead"}:
         return f"it is {state.state} for ever"
+    return _end_breach(job, state, dead)
+
+
+def _end_breach(job: Sent, state: JobState, dead: list[tuple[str, str]]) -> str:
+    """The same of a job that has come to an end."""
+    if job.saw_wrongly and state.state == "applied":
+        return "it was applied, though what was seen was not so"
     outcomes = len(dead) + (state.state == "applied")
     if not 1 <= outcomes <= job.times:
         return f"it was sent {job.times} times and came to {outcomes} ends, {state.state} and {dead}"

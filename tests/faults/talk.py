@@ -22,6 +22,12 @@ _SPREAD: Final = 0.3
 _Json = dict[str, Any]
 
 
+def saw_wrongly(payload: _Json) -> bool:
+    """Whether it says that the quiet cluster was seen as it never is, and that this counts."""
+    listed = [seen for seen in payload.get("seen", {}).values() if isinstance(seen, list)]
+    return not payload.get("anyway") and any(len(seen) < _SOWN for seen in listed)
+
+
 class Talk:
     """About one pet. Clusters and images are named where they would be if nobody had said anything."""
 

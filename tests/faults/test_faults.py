@@ -1,7 +1,6 @@
 """Small runs of the fault experiments; `python -m tests.faults --full` has the large ones."""
 
 import asyncio
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import aiohttp
 import pytest
 
 from tests.faults import kills, order
+from tests.faults.broken import broken
 from tests.faults.fleet import Fleet
 from tests.faults.harm import Outcome, Size
 from tests.faults.plans import KILLS_AND_LOSSES, PLANS
@@ -111,18 +111,6 @@ async def test_jobs_are_seen_to_be_applied_after_later_ones_if_nobody_waits(dire
     code = broken(directory, [_WAITS_FOR_NOBODY])
     outcome = await order.inversions(directory, 1, Size(jobs=1500, rate=600, harms=1), code)
     assert outcome.figures["applied after a later one"] > 0
-
-
-def broken(directory: Path, breaks) -> Path:
-    """A copy of the package in which texts of some files are others."""
-    package = Path(kills.__file__).parents[2] / "sploot_clusterd"
-    copy = directory / "broken" / "sploot_clusterd"
-    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for file, sound, changed in breaks:
-        text = (copy / file).read_text()
-        assert sound in text
-        (copy / file).write_text(text.replace(sound, changed))
-    return copy.parent
 
 
 def test_the_table_takes_the_rows_of_what_was_run_and_keeps_the_others():

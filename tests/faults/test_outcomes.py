@@ -1,5 +1,7 @@
 """What is held against what a pet is told of its jobs: each way in which it may be something else than happened."""
 
+from dataclasses import replace
+
 import pytest
 
 from sploot_clusterd.jobs import JobState
@@ -32,6 +34,8 @@ def state(name: str, reason: str | None = None, error: str | None = None) -> Job
         (job(), state("dead", "max_attempts", "x"), [("max_attempts", "x")], "it was set aside"),
         (job(), state("queued"), [], "it is queued for ever"),
         (job(), None, [], "nothing is told of it"),
+        (replace(job(), saw_wrongly=True), state("dead", *LATE), [LATE], ""),
+        (replace(job(), saw_wrongly=True), state("applied"), [], "it was applied, though what was seen was not so"),
     ],
 )
 def test_it_is_noticed(sent, told, letters, says):
