@@ -122,8 +122,9 @@ def hold(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> tuple[threa
 
 @pytest.mark.parametrize("what", UNDER_WAY)
 async def test_what_is_under_way_at_the_erasure_leaves_nothing_either(
-    side: Side, store: Store, database: Database, writing: Writing, monkeypatch: pytest.MonkeyPatch, what: str
+    writing: Writing, store: Store, monkeypatch: pytest.MonkeyPatch, what: str
 ):
+    side, database = writing.side, writing.database
     await upload(side, OTHER, 2)
     await upload(side, PET, 3)
     await follow(side, database)
