@@ -8,6 +8,7 @@ from sploot_clusterd.engine import Params
 from sploot_clusterd.following import Follower
 from sploot_clusterd.looking import Looker
 from sploot_clusterd.members import Members
+from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.reviving import Reviver
 from sploot_clusterd.store import AlbumStore, Store
 from sploot_clusterd.suggestions import Suggester
@@ -21,6 +22,7 @@ def put_together(
     settings: Settings,
     store: Store,
     params: Params,
+    metrics: Metrics,
     *,
     auditor: Auditor,
     history: "History | None",
@@ -35,7 +37,7 @@ def put_together(
     with_wants = settings.insights.url is not None
     return Behind(
         store=store.views,
-        expired=Reviver(store, params, with_wants=with_wants, kept=lookups.newest_view if lookups else None),
+        expired=Reviver(store, params, metrics, with_wants=with_wants, kept=lookups.newest_view if lookups else None),
         questions=Suggester(albums_of, params),
         jobs=store.jobs,
         finder=store.finder,

@@ -267,7 +267,7 @@ class Daemon:
         settings = self._settings
         app = build_app(
             behind.put_together(
-                *(settings, self._store, self._params),
+                *(settings, self._store, self._params, self.metrics),
                 auditor=self._auditor,
                 history=self._history,
                 stopping=self.stopping,

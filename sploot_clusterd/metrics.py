@@ -161,6 +161,9 @@ class Metrics:
         self.history_surveys = self._gauge(
             "history_surveys", "Partitions whose pets are being compared with what is written"
         )
+        self.history_erasures_pending = self._gauge(
+            "history_erasures_pending", "Erased pets that history is still to forget"
+        )
 
     def _lookups(self) -> None:
         self.history_lookups = self._counter(
@@ -176,6 +179,14 @@ class Metrics:
         )
 
     def _albums(self) -> None:
+        self.views_revived = self._counter(
+            "views_revived_total",
+            "Pets asked for whose views had expired, by what they got: rendered (from the album), kept (by history), "
+            "nothing, refused (too many at a time)",
+            "outcome",
+        )
+        for outcome in ("rendered", "kept", "nothing", "refused"):
+            self.views_revived.labels(outcome)
         self.cache_requests = self._counter("album_cache_requests_total", "Albums wanted: hit or miss", "result")
         self.cache_bytes = self._gauge("album_cache_bytes", "Estimated size of the albums in memory")
         self.clusters = self._histogram("clusters_per_album", "Shown clusters of an album at its commit", _COUNTS)

@@ -13,6 +13,7 @@ from sploot_clusterd.errors import (
     LookupsExceededError,
     PartitionMovedError,
 )
+from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store, Wanted
 
 _SIDE_BY_SIDE: Final = 2
@@ -30,7 +31,13 @@ class Reviver:
     """What stands behind a read that finds no view. A commit in between always wins: it writes a view itself."""
 
     def __init__(
-        self, store: Store, params: Params, *, with_wants: bool, kept: Callable[[str], Awaitable[bytes | None]] | None
+        self,
+        store: Store,
+        params: Params,
+        metrics: Metrics,
+        *,
+        with_wants: bool,
+        kept: Callable[[str], Awaitable[bytes | None]] | None,
     ) -> None:
         """`with_wants`: views tell how many insights are still to come; `kept` gives the last view that history has of
         a pet, where there is a history.
@@ -43,6 +50,7 @@ class Reviver:
         self._waiting = 0
         self._turns = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._missed: dict[str, float] = {}
+        self._outcomes = metrics.views_revived.labels
 
     async def revive(self, pet_id: str) -> bytes | None:
         """The pet's view, as it is stored again; of a pet without an album the last one that history has, which is not
@@ -61,8 +69,9 @@ class Reviver:
 
     def _ended(self, pet_id: str, task: asyncio.Task[bytes | None]) -> None:
         del self._running[pet_id]
-        if not task.cancelled():
-            task.exception()  # told to who waits, and to nobody if they all left
+        # Told to who waits, and to nobody if they all left.
+        if not task.cancelled() and isinstance(task.exception(), BusyError | LookupsExceededError):
+            self._outcomes("refused").inc()
 
     async def _revive(self, pet_id: str) -> bytes | None:
         if not await self._store.views.has_album(pet_id):
@@ -87,12 +96,15 @@ class Reviver:
                 pass
         if view is None:
             self._miss(pet_id)
+        else:
+            self._outcomes("kept").inc()
         return view
 
     async def _rendered(self, pet_id: str) -> bytes | None:
         for _ in range(_TRIES):
             view = await self._try(pet_id)
             if view:
+                self._outcomes("rendered").inc()
                 return view
             if view is not None:
                 return await self._present(pet_id)
@@ -128,6 +140,7 @@ class Reviver:
         return self._missed.get(pet_id, 0.0) > asyncio.get_running_loop().time()
 
     def _miss(self, pet_id: str) -> None:
+        self._outcomes("nothing").inc()
         self._missed.pop(pet_id, None)
         if len(self._missed) >= _MISSES:
             del self._missed[next(iter(self._missed))]

@@ -218,6 +218,7 @@ class StreamMonitor:
         self._metrics.pending_jobs.set(sum(max(stats.pending, 0) for stats in all_figures))
         self._metrics.stream_lag.set(max(stats.oldest_pending_idle_ms for stats in all_figures) / 1000)
         self._metrics.oldest_unsettled.set(max(stats.oldest_unsettled_ms for stats in all_figures) / 1000)
+        self._metrics.history_erasures_pending.set(sum(stats.erasing for stats in all_figures))
         if several:
             for number, stats in figures.items():
                 self._metrics.partition_backlog.labels(str(number)).set(stats.unsettled)

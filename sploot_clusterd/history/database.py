@@ -6,6 +6,7 @@ with database.write() as connection:
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +23,15 @@ READERS: Final = 3
 """Connections that read, in each process: with the writer's there are four."""
 _PATIENCE: Final = 1.0
 """Seconds to wait for one of them."""
-_AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.NotSupportedError, exc.TimeoutError)
+_AWAY: Final = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.NotSupportedError,
+    exc.TimeoutError,
+    sqlite3.OperationalError,
+)
 """What passes with time: a lost connection, a lock, a deadlock, a full disk; and statements that were prepared before a
-migration, which NotSupportedError tells of once per connection.
+migration, which NotSupportedError tells of once per connection. Some PRAGMAs are the driver's to run, and its error.
 """
 
 
@@ -158,7 +165,7 @@ def _forgetting_plans(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _cause(error: exc.SQLAlchemyError) -> str:
+def _cause(error: Exception) -> str:
     """The driver's own words, in a line, without the statement and its parameters."""
     cause: Any = error.orig if isinstance(error, exc.DBAPIError) else error
     return f"the database: {' '.join(str(cause).split()) or type(cause).__name__}"

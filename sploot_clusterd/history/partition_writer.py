@@ -63,7 +63,7 @@ class PartitionWriter:
         self.kept = 0
         """Albums that were kept."""
         self.unwritten_ms = 0
-        """When the oldest event came that is known and not written; 0 where there is none."""
+        """When the oldest event came that is known and not written, or a little before; 0 where there is none."""
 
     @property
     def pets_waiting(self) -> int:
@@ -90,6 +90,8 @@ class PartitionWriter:
             return True
         if found.events:
             await self._write(found.events, due)
+        else:
+            self.unwritten_ms = 0
         self._is_calm = not found.events
         if len(found.events) == BATCH:
             return True
@@ -115,7 +117,8 @@ class PartitionWriter:
         began = time.perf_counter()
         written = await self._in_thread(self._ledger.write, place, events)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
-        self._place, self.unwritten_ms = written.place, 0
+        # Behind a whole batch there is more, as a rule, and none of it is older.
+        self._place, self.unwritten_ms = written.place, written.place.at_ms if len(events) == BATCH else 0
         self._written.inc(len(events) - written.refused)
         self._refused.inc(written.refused)
         self._metrics.history_superseded.inc(written.superseded)

@@ -45,6 +45,9 @@ class Pruner:
             except HistoryUnavailableError as error:
                 wait = _TRY_AGAIN
                 log.warning("history is not pruned", extra={"data": {"error": error.detail}})
+            except Exception:  # whatever it is, jobs go on
+                wait = _TRY_AGAIN
+                log.exception("history is not pruned")
             else:
                 wait = _EVERY
                 log.info("history is pruned", extra={"data": done._asdict()})

@@ -65,6 +65,7 @@ class Writer:
         self._ready = False
         self._failures = 0
         health.expect(self.name, _STALE_SECONDS)
+        metrics.history_lag.set_function(self._lag)
 
     async def run(self) -> None:
         """Until the daemon stops."""
@@ -164,7 +165,10 @@ class Writer:
 
     def _tell(self) -> None:
         writers = self._writers.values()
-        oldest = min([each.unwritten_ms for each in writers if each.unwritten_ms], default=0)
-        self._metrics.history_lag.set(max(0.0, time.time() - oldest / 1000) if oldest else 0.0)
         self._metrics.history_pets_waiting.set(sum(each.pets_waiting for each in writers))
         self._metrics.history_surveys.set(sum(each.is_surveying for each in writers))
+
+    def _lag(self) -> float:
+        """In seconds, at the moment of the question: also while a transaction takes its time."""
+        oldest = min([each.unwritten_ms for each in self._writers.values() if each.unwritten_ms], default=0)
+        return max(0.0, time.time() - oldest / 1000) if oldest else 0.0

@@ -70,6 +70,8 @@ class Stats(NamedTuple):
     """-1 where the group is missing."""
     oldest_pending_idle_ms: int
     oldest_unsettled_ms: int
+    erasing: int = 0
+    """Erased pets that history is still to forget."""
 
 
 class Stream:

@@ -1,4 +1,6 @@
-"""What history costs: jobs a second and CPU of a job with it and without, and how far it is behind at half the rate."""
+"""What history costs: jobs a second and CPU of a job with it and without; at half that rate, how far it is behind, and
+what a read takes.
+"""
 
 import asyncio
 import re
@@ -7,7 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import aiohttp
+import numpy as np
 import psutil
 
 from sploot_clusterd.config import HistorySettings, SecretUrl
@@ -15,34 +20,51 @@ from sploot_clusterd.history.migrating import migrate
 from tests.bench.figure import Figure, Size
 from tests.bench.jobs import DIMENSION, STREAM, drained, payloads, preload
 from tests.bench.load import ENV, metrics
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import TOKEN, Fleet
 from tests.support.postgres import Postgres, chosen
 
 _WRITTEN = re.compile(r'history_events_total\{outcome="written"\} (\S+)')
 _LAG = re.compile(r"^media_cluster_history_lag_seconds (\S+)", re.MULTILINE)
+_READ_EVERY = 0.005
+"""Seconds between two reads."""
+
+
+class _Beside(NamedTuple):
+    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds, and what a read
+    took, p99, in ms.
+    """
+
+    lag: float
+    read_ms: float
 
 
 def history(size: Size) -> list[Figure]:
     figures = []
     off = [asyncio.run(_drained(size, {})) for _ in range(size.repeats)]
     rates, cpus = [rate for rate, _ in off], [cpu for _, cpu in off]
+    half = min(rates) / 2
+    reads = [asyncio.run(_beside(size, {}, half)).read_ms for _ in range(size.repeats)]
     for name, kept in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
-        on, lags = [], []
+        on, beside = [], []
         for _ in range(size.repeats):
             with kept() as url:
                 on.append(asyncio.run(_drained(size, {"DATABASE_URL": url})))
             with kept() as url:
-                lags.append(asyncio.run(_lag(size, {"DATABASE_URL": url}, min(rates) / 2)))
+                beside.append(asyncio.run(_beside(size, {"DATABASE_URL": url}, half)))
         figures += [
             Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", [rate for rate, _ in on], rates),
             Figure(f"CPU of a job, history in {name}", "us", [cpu for _, cpu in on], cpus),
-            Figure(f"history in {name} behind at half that rate, at most", "s", lags),
+            Figure(f"history in {name} behind at half that rate, at most", "s", [each.lag for each in beside]),
+            Figure(f"GET at that rate, history in {name}, p99", "ms", [each.read_ms for each in beside], reads),
         ]
     return figures
 
 
 async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
-    """Jobs a second; and microseconds of the daemon's CPU for each job, with all that history does after it."""
+    """Jobs a second; and microseconds of the daemon's CPU for each job, with all that history does after it, without
+    those of a start.
+    """
+    start = await _start_seconds(env)
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
         try:
@@ -50,18 +72,34 @@ async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
             rate = await drained(fleet, size.jobs)
             if env:
                 await _caught_up(fleet)
-            spent = psutil.Process(fleet.daemons[0].pid).cpu_times()
-            return rate, 1e6 * (spent.user + spent.system) / size.jobs
+            return rate, 1e6 * (_cpu_seconds(fleet) - start) / size.jobs
         finally:
             await fleet.close()
 
 
-async def _lag(size: Size, env: Mapping[str, str], rate: float) -> float:
-    """How far behind history was at most, in seconds, while so many jobs came a second."""
+async def _start_seconds(env: Mapping[str, str]) -> float:
+    """CPU of a daemon that has started and done nothing yet."""
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
         try:
             await fleet.daemons[0].start()
+            return _cpu_seconds(fleet)
+        finally:
+            await fleet.close()
+
+
+def _cpu_seconds(fleet: Fleet) -> float:
+    spent = psutil.Process(fleet.daemons[0].pid).cpu_times()
+    return spent.user + spent.system
+
+
+async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
+    """While so many jobs came a second."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
+        try:
+            await fleet.daemons[0].start()
+            reading = asyncio.create_task(_reads(fleet, ended := asyncio.Event()))
             jobs, sent, began, worst = payloads(size.jobs, DIMENSION), 0, time.perf_counter(), 0.0
             while sent < size.jobs:
                 pipe = fleet.redis.pipeline(transaction=False)
@@ -72,10 +110,25 @@ async def _lag(size: Size, env: Mapping[str, str], rate: float) -> float:
                 found = _LAG.search(await metrics(fleet))
                 worst = max(worst, float(found[1]) if found else 0.0)
                 await asyncio.sleep(0.02)
-            await _caught_up(fleet)
-            return worst
+            ended.set()
+            if env:
+                await _caught_up(fleet)
+            return _Beside(worst, 1000 * float(np.percentile(await reading, 99)))
         finally:
             await fleet.close()
+
+
+async def _reads(fleet: Fleet, ended: asyncio.Event) -> list[float]:
+    """Seconds that each of many reads took, one after the other."""
+    took, url = list[float](), f"{fleet.daemons[0].url}/internal/pets/pet_0/clusters"
+    async with aiohttp.ClientSession(headers={"X-Internal-Token": TOKEN}) as session:
+        while not ended.is_set():
+            began = time.perf_counter()
+            async with session.get(url) as answer:
+                await answer.read()
+            took.append(time.perf_counter() - began)
+            await asyncio.sleep(_READ_EVERY)
+    return took
 
 
 async def _caught_up(fleet: Fleet) -> None:

@@ -38,7 +38,7 @@ class Server:
     def __init__(self) -> None:
         self.found: list[Finding] = []
         self.error: StoreUnavailableError | None = None
-        self.looks = self.asked = 0
+        self.looks = self.asked = self.erasing = 0
         self.plain = self.feed = None
         self.layout = Layout("ns", "jobs", "jobs:dead", 1)
         self.pause = NotPaused()
@@ -60,7 +60,7 @@ class Server:
         self.asked += 1
         if self.error:
             raise self.error
-        return [Stats(0, 0, 0, 0)]
+        return [Stats(0, 0, 0, 0, erasing=self.erasing)]
 
     async def rounds(self, times: int = 3) -> None:
         """Waits for some more rounds of the monitor."""
@@ -111,6 +111,14 @@ async def test_a_gauge_tells_whether_redis_answers(server: Server, metrics: Metr
     await eventually(lambda: up() == 0, what="the outage")
     server.error = None
     await eventually(lambda: up() == 1, what="the end of the outage")
+
+
+async def test_a_gauge_tells_how_many_erasures_are_pending(server: Server, metrics: Metrics):
+    def pending() -> float | None:
+        return metrics.registry.get_sample_value("media_cluster_history_erasures_pending")
+
+    for server.erasing in (3, 0):
+        await eventually(lambda: pending() == server.erasing, what="the gauge")
 
 
 async def test_it_is_looked_at_once_a_minute(server: Server):

@@ -32,12 +32,15 @@ class Expiring:
         return views
 
 
+def reviver(side: Side, *, with_wants: bool = False, kept=None) -> Reviver:
+    return Reviver(side.store, Params(), side.metrics, with_wants=with_wants, kept=kept)
+
+
 @pytest.fixture
 async def expiring(redis: Redis, redis_url: str) -> AsyncIterator[Expiring]:
     assert redis
-    params = Params()
-    async with opened_side(redis_url, params) as side:
-        yield Expiring(side, Reviver(side.store, params, with_wants=False, kept=None))
+    async with opened_side(redis_url, Params()) as side:
+        yield Expiring(side, reviver(side))
 
 
 async def test_a_view_comes_back_as_it_was_and_lives_as_long_as_ever(expiring: Expiring):
@@ -48,6 +51,7 @@ async def test_a_view_comes_back_as_it_was_and_lives_as_long_as_ever(expiring: E
     assert await side.redis.get(side.keys.view("pet")) == before
     assert 0 < await side.redis.ttl(side.keys.view("pet")) <= 100
     assert await side.store.views.view("pet") == before
+    assert side.count("views_revived_total", outcome="rendered") == 1
 
 
 async def test_a_thousand_readers_of_one_pet_have_its_album_loaded_once(expiring: Expiring):
@@ -66,6 +70,7 @@ async def test_of_a_pet_without_an_album_nothing_is_asked_again_for_a_while(expi
     await side.redis.config_resetstat()
     assert [await expiring.reviver.revive("nobody") for _ in range(5)] == [None] * 5
     assert (await side.redis.info("commandstats"))["cmdstat_exists"]["calls"] == 1
+    assert side.count("views_revived_total", outcome="nothing") == 1
 
     (before,) = await expiring.made("nobody")
     expiring.reviver._missed.clear()
@@ -87,6 +92,8 @@ async def test_beyond_so_many_pets_at_a_time_readers_are_told_to_come_again(expi
     answers = await asyncio.gather(*map(expiring.reviver.revive, pets), return_exceptions=True)
 
     assert {type(each) for each in answers} == {bytes, BusyError}
+    refused = sum(isinstance(each, BusyError) for each in answers)
+    assert expiring.side.count("views_revived_total", outcome="refused") == refused
     assert all(isinstance(got, BusyError) or got == was for got, was in zip(answers, views, strict=True))
     assert [await expiring.reviver.revive(pet) for pet in pets] == views
 
@@ -105,7 +112,7 @@ async def test_what_comes_between_wins(expiring: Expiring, monkeypatch, meanwhil
         elif meanwhile == "erase":
             await side.store.views.erase("pet")
         else:
-            await Reviver(side.store, Params(), with_wants=False, kept=None).revive("pet")
+            await reviver(side).revive("pet")
         return loaded
 
     monkeypatch.setattr(side.store.partitions[0].albums, "load", interrupted)
@@ -146,7 +153,7 @@ async def test_a_view_tells_how_many_insights_are_still_wanted(expiring: Expirin
     side = expiring.side
     await expiring.made("pet")
     await side.redis.zadd(side.keys.pet("pet").wanted, {"img": 1, "other": 2})
-    view = await Reviver(side.store, Params(), with_wants=True, kept=None).revive("pet")
+    view = await reviver(side, with_wants=True).revive("pet")
     assert msgspec.json.decode(view)["metrics"]["insights_wanted"] == 2
     assert await side.redis.get(side.keys.view("pet")) == view
 
@@ -158,14 +165,15 @@ async def test_of_a_pet_without_an_album_the_last_view_that_history_has_is_given
         asked.append(pet_id)
         return b"the last one" if pet_id == "lost" else None
 
-    reviver = Reviver(side.store, Params(), with_wants=False, kept=kept)
-    assert [await reviver.revive(pet) for pet in ("lost", "lost", "nobody", "nobody")] == [b"the last one"] * 2 + [
+    asking = reviver(side, kept=kept)
+    assert [await asking.revive(pet) for pet in ("lost", "lost", "nobody", "nobody")] == [b"the last one"] * 2 + [
         None
     ] * 2
     assert asked == ["lost", "lost", "nobody"]
+    assert [side.count("views_revived_total", outcome=each) for each in ("kept", "nothing")] == [2, 1]
     assert not await side.redis.exists(side.keys.view("lost"))
     await side.redis.hset(side.keys.erasing, "lost", 5)
-    assert await reviver.revive("lost") is None
+    assert await asking.revive("lost") is None
     assert asked == ["lost", "lost", "nobody"]
 
 
@@ -174,9 +182,9 @@ async def test_a_history_that_is_away_hides_no_404_and_one_that_is_asked_too_muc
     async def kept(_pet_id: str) -> bytes | None:
         raise error
 
-    reviver = Reviver(expiring.side.store, Params(), with_wants=False, kept=kept)
+    asking = reviver(expiring.side, kept=kept)
     if told is None:
-        assert await reviver.revive("nobody") is None
+        assert await asking.revive("nobody") is None
     else:
         with pytest.raises(LookupsExceededError):
-            await reviver.revive("nobody")
+            await asking.revive("nobody")

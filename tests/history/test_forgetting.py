@@ -1,33 +1,31 @@
 """What DELETE leaves in history: nothing, in no table and no file, whatever state it met."""
 
+import asyncio
+import inspect
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import select
 
-from sploot_clusterd.engine import Params
 from sploot_clusterd.errors import HistoryUnavailableError
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.forgetting import Forgetter, forget
 from sploot_clusterd.history.schema import OF_A_PET, erased_pets, metadata, stream_marks
+from sploot_clusterd.history.settling import Settling
+from sploot_clusterd.history.writing import Batch
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Store
+from sploot_clusterd.store import AlbumStore, Store
 from tests.history.follow import follow
+from tests.history.following import Writing
 from tests.history.lost import rebuild, upload, wipe
 from tests.support import stores
-from tests.support.side import Side, opened_side
+from tests.support.side import Side, image
+from tests.support.waiting import eventually
 
 PET, OTHER = "pet_0", "pet_1"
-
-
-@pytest.fixture
-async def side(redis: Redis, redis_url: str) -> AsyncIterator[Side]:
-    assert redis
-    async with opened_side(redis_url, Params(), feeds=True) as side:
-        yield side
 
 
 @pytest.fixture
@@ -89,6 +87,63 @@ async def test_nothing_is_left_and_nothing_comes_back(side: Side, store: Store, 
     await follow(side, database, albums=False)
     await forgetter(store, database).forget()
     assert not await store.views.is_erasing(PET)
+    assert (left(database), in_files(database)) == (set(), False)
+
+    await wipe(side)
+    await rebuild(side, database)
+    assert [key async for key in side.redis.scan_iter(f"*{PET}*")] == []
+    assert await side.redis.exists(side.keys.view(OTHER))
+
+
+UNDER_WAY = {
+    "a commit, not yet in Redis": (AlbumStore, "commit"),
+    "a transaction with its events": (Batch, "write"),
+    "a transaction with its album": (Settling, "settle"),
+}
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> tuple[threading.Event, threading.Event]:
+    """Whoever calls it says so by the one event, and goes on by the other."""
+    reached, goes_on, real = threading.Event(), threading.Event(), getattr(owner, name)
+
+    def held(*arguments):
+        reached.set()
+        assert goes_on.wait(20)
+        return real(*arguments)
+
+    async def held_in_the_loop(*arguments):
+        reached.set()
+        await asyncio.to_thread(goes_on.wait, 20)
+        return await real(*arguments)
+
+    monkeypatch.setattr(owner, name, held_in_the_loop if inspect.iscoroutinefunction(real) else held)
+    return reached, goes_on
+
+
+@pytest.mark.parametrize("what", UNDER_WAY)
+async def test_what_is_under_way_at_the_erasure_leaves_nothing_either(
+    writing: Writing, store: Store, monkeypatch: pytest.MonkeyPatch, what: str
+):
+    side, database = writing.side, writing.database
+    await upload(side, OTHER, 2)
+    await upload(side, PET, 3)
+    await follow(side, database)
+    await side.add(PET, job_id=f"{PET}-job-late", payload=image("late", 1.0, 0.2, 0.2))
+    work = side.run
+    if UNDER_WAY[what][0] is not AlbumStore:
+        await side.run()
+        work = writing.writer.step
+    with monkeypatch.context() as patched:
+        reached, goes_on = hold(patched, *UNDER_WAY[what])
+        under_way = asyncio.ensure_future(work())
+        await eventually(reached.is_set, what=what)
+        assert await store.views.erase(PET)
+        goes_on.set()
+        await under_way
+
+    assert (await side.pending(), await side.redis.exists(*side.keys.pet(PET))) == (0, 0)
+    await follow(side, database, albums=False)
+    await forgetter(store, database).forget()
     assert (left(database), in_files(database)) == (set(), False)
 
     await wipe(side)

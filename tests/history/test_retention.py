@@ -1,16 +1,22 @@
 """Retention: former versions go after so many days, what is current stays, and nobody is held up by it."""
 
+import asyncio
 import os
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sploot_clusterd.history import reading, schema, weeks
+from sploot_clusterd.errors import HistoryUnavailableError
+from sploot_clusterd.health import Health
+from sploot_clusterd.history import pruner, reading, schema, weeks
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.retention import prune
 from tests.history.rows import BEGIN, add_hero, add_job, add_latest, add_snapshot, add_stay, add_versions, at
+from tests.support.waiting import eventually
 
 DAY = 86_400_000
 LATER = BEGIN + 100 * DAY
@@ -124,4 +130,48 @@ def test_a_file_gives_back_what_it_does_not_need(sqlite_history):
     prune(database, 90, LATER)
     database.checkpoint()
     assert database.file.stat().st_size < before / 4
+    database.close()
+
+
+def test_a_file_that_another_program_locks_is_a_database_that_is_away(sqlite_history):
+    """Also to what is asked of the driver itself."""
+    database = Database.open(sqlite_history)
+    with database.write() as connection:
+        add_snapshot(connection, schema.cluster_snapshots, 1, b"{}", os.urandom(50_000))
+    with database.write() as connection:
+        connection.execute(schema.cluster_snapshots.delete())
+    with database.autocommit() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryUnavailableError, match="database is locked"):
+            prune(database, 90, LATER)
+        other.execute("ROLLBACK")
+    assert prune(database, 90, LATER).rows == 0
+    database.close()
+
+
+async def test_a_fault_is_told_and_pruning_goes_on(sqlite_history, monkeypatch, caplog):
+    outcomes = [RuntimeError("a fault"), HistoryUnavailableError("away"), pruner.Pruned(7)]
+
+    def prune(*_: object, **__: object) -> pruner.Pruned:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(pruner, "prune", prune)
+    for wait in ("_FIRST", "_TRY_AGAIN"):
+        monkeypatch.setattr(pruner, wait, 0.01)
+    caplog.set_level("INFO")
+    database, stopping = Database.open(sqlite_history), asyncio.Event()
+    running = asyncio.ensure_future(pruner.Pruner(database, 90, health=Health(60.0), stopping=stopping).run())
+    await eventually(lambda: not outcomes and len(caplog.records) == 3, what="three times")
+    stopping.set()
+    await running
+    assert [(each.levelname, bool(each.exc_info)) for each in caplog.records] == [
+        ("ERROR", True),
+        ("WARNING", False),
+        ("INFO", False),
+    ]
     database.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sploot_clusterd.history import partition_writer
 from sploot_clusterd.history.schema import (
     OF_A_PET,
     cluster_jobs,
@@ -10,6 +11,7 @@ from sploot_clusterd.history.schema import (
     pet_clusters,
     refused_events,
 )
+from sploot_clusterd.history.told import Place
 from sploot_clusterd.history.writing import OvertakenError
 from sploot_clusterd.store import Pictures
 from tests.history.following import Writing, check, upload
@@ -36,6 +38,20 @@ async def test_history_follows(writing: Writing, side: Side):
     assert jobs == {**{f"pet-job-{n}": "applied" for n in range(7)}, "pet-job-bad": "dead"}
     assert side.count("history_events_total", outcome="written") == 8
     assert side.count("history_gaps_total") == 0
+
+
+async def test_what_is_left_behind_a_whole_batch_counts_as_unwritten(
+    writing: Writing, side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(partition_writer, "BATCH", 2)
+    await upload(side, 4)
+    assert side.store.feed is not None
+    told = (await side.store.feed.read(0, "", 9)).events
+    behind = []
+    for _ in range(3):
+        await writing.writer.step()
+        behind.append(writing.writer.unwritten_ms)
+    assert behind == [*(Place(told[n].id, told[n].sequence).at_ms for n in (1, 3)), 0]
 
 
 async def test_images_that_are_not_listed_are_known_from_the_album(writing: Writing, side: Side):

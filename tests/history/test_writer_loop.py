@@ -1,6 +1,7 @@
 """The component that writes history: whose feeds it takes, and what it says when it cannot write."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from sploot_clusterd.history.history import History
 from sploot_clusterd.history.marks import MarkKeeper
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.schema import newest_snapshots, pet_latest
+from sploot_clusterd.history.writing import Batch, Done
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, Committed, Store
 from tests.history.written import latest, rows
@@ -164,6 +166,27 @@ async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(
             lambda: len(rows(database, newest_snapshots)) == len(PETS), what="albums to be kept", timeout=20
         )
         database.close()
+
+
+async def test_the_lag_is_told_while_a_transaction_takes_its_time(
+    redis: Redis, redis_url: str, sqlite_history: HistorySettings, monkeypatch: pytest.MonkeyPatch
+):
+    reached, goes_on = threading.Event(), threading.Event()
+    write = Batch.write
+
+    def held(batch: Batch) -> Done:
+        reached.set()
+        assert goes_on.wait(20)
+        return write(batch)
+
+    monkeypatch.setattr(Batch, "write", held)
+    async with Process(configured(redis_url, sqlite_history)).running() as process:
+        await eventually(lambda: process.count("lag_seconds") == 0, what="nothing to be written")
+        await commit(process.store, redis, "pet")
+        await eventually(reached.is_set, what="the transaction")
+        await eventually(lambda: process.count("lag_seconds") > 0.05, what="the lag to grow")
+        goes_on.set()
+        await eventually(lambda: process.count("lag_seconds") == 0, what="the lag to go")
 
 
 async def test_a_fault_of_history_ends_no_daemon(

@@ -55,16 +55,19 @@ async def test_a_job_that_comes_again_is_no_news(side: Side):
 
 
 async def test_a_job_that_says_nothing_is_told_with_the_version_that_stays(side: Side):
-    for number, payload in enumerate(({"image_ids": ["img"]}, {})):
+    for number, payload in enumerate(({"image_ids": ["img"]}, {}, {"image_ids": ["other"]})):
         await side.add(job_id=f"job-{number}", payload=payload)
         await side.run()
     told = await changes(side)
     assert [(each.version, each.jobs, bool(each.clusters)) for each in told] == [
         (1, ["job-0"], True),
         (1, ["job-1"], False),
+        (2, ["job-2"], True),
     ]
-    first, second = await events(side)
-    assert second.before == first.after
+    tokens = [(each.before, each.after) for each in await events(side)]
+    assert [before for before, _ in tokens] == ["", *(after for _, after in tokens[:-1])]
+    nonces, versions = zip(*(after.split(".") for _, after in tokens), strict=True)
+    assert (len({*nonces}), versions) == (3, ("1", "1", "2"))
 
 
 async def test_a_job_that_cannot_be_applied_is_told_as_a_dead_one(side: Side):

@@ -188,20 +188,22 @@ async def test_only_idle_consumers_without_entries_are_forgotten(stream: Stream,
 async def test_figures_tell_what_is_unsettled_and_that_a_group_is_missing(
     store: Store, stream: Stream, producer: Producer, redis: Redis
 ):
-    assert (await store.stats())[0] == (0, 0, 0, 0)
+    assert (await store.stats())[0] == (0, 0, 0, 0, 0)
     await producer.add()
     key = await producer.add()
     await producer.read("me", 1)
     await abandon(redis, (await redis.xpending_range("jobs", "workers", "-", "+", 1))[0]["message_id"], "me", 5000)
+    await redis.hset(store.gateway.keys.erasing, mapping={"a": 1, "b": 2})
     stats = (await store.stats())[0]
-    assert (stats.unsettled, stats.pending) == (2, 1)
+    assert (stats.unsettled, stats.pending, stats.erasing) == (2, 1, 2)
     assert stats.oldest_pending_idle_ms >= 5000
     await redis.xdel("jobs", key)  # ahead of the group: the server's own lag would now be unknown
     assert (await store.stats())[0].unsettled == 1
     await redis.xgroup_destroy("jobs", "workers")
     assert (await store.stats())[0].pending == -1
     await redis.delete("jobs")
-    assert (await store.stats())[0] == (0, -1, 0, 0)
+    await redis.set(store.gateway.keys.erasing, "another hand's")
+    assert (await store.stats())[0] == (0, -1, 0, 0, 0)
 
 
 async def test_a_group_begins_with_the_first_entry(producer: Producer, redis: Redis, stream: Stream):
