@@ -27,6 +27,11 @@ def run(command: Sequence[str | Path], **options: object) -> str:
     return done.stdout
 
 
+def install(tree: Path, wheelhouse: Path, *what: str) -> None:
+    """Into a virtual environment, with nothing but what was fetched."""
+    run([tree / "bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheelhouse, *what])
+
+
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, for building leaves things behind."""
@@ -49,3 +54,12 @@ def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> 
     fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version=3.11"]
     run([*fetch, "--dest", house, "setuptools>=77", f"{packages.wheel}[embedded,history]"])
     return house
+
+
+@pytest.fixture(scope="session")
+def bare(packages: Packages, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh virtual environment with the wheel, without extras."""
+    tree = tmp_path_factory.mktemp("bare") / "venv"
+    run([sys.executable, "-m", "venv", tree])
+    install(tree, wheelhouse, str(packages.wheel))
+    return tree

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from sploot_clusterd import __version__
-from tests.packages.conftest import run
+from tests.packages.conftest import install, run
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -26,18 +25,6 @@ def environment(tree: Path, **more: str) -> Mapping[str, str]:
     path = f"{tree}/bin:{os.environ['PATH']}"
     kept = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "LC_", "LANG", "SSL_"))}
     return {**kept, "PATH": path, "HOME": str(tree), **more}
-
-
-def install(tree: Path, wheelhouse: Path, *what: str) -> None:
-    run([tree / "bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheelhouse, *what])
-
-
-@pytest.fixture(scope="module")
-def bare(packages, wheelhouse, tmp_path_factory):
-    tree = tmp_path_factory.mktemp("bare") / "venv"
-    run([sys.executable, "-m", "venv", tree])
-    install(tree, wheelhouse, str(packages.wheel))
-    return tree
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +134,7 @@ def test_the_sdist_with_extras_runs_on_a_redis_of_its_own_with_history(whole, tm
             told = run(
                 [whole / "bin/clusterd", "history", "check", "--embedded", f"{short}/data"], cwd=short, env=shell
             )
-            assert "sqlite" in told
+            assert "SQLite" in told
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(60) == 0
         finally:
