@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd import __version__
+from sploot_clusterd import __version__, completion
 from sploot_clusterd.alerts import arguments as alerts
 from sploot_clusterd.dashboards import arguments as dashboards
 from sploot_clusterd.dlq import arguments as letters
@@ -16,7 +16,7 @@ from sploot_clusterd.history import arguments as history
 from sploot_clusterd.partitions import arguments as partitions
 from sploot_clusterd.profile import arguments as profiles
 from sploot_clusterd.replay import arguments as replays
-from sploot_clusterd.subcommands import adder
+from sploot_clusterd.subcommands import StorePath, adder
 
 DEFAULT_DIRECTORY: Final = Path("clusterd-data")
 _COMMANDS: Final = (
@@ -31,6 +31,7 @@ _COMMANDS: Final = (
     "eval",
     "dashboards",
     "alerts",
+    "completion",
 )
 
 _MAIN_EXAMPLES: Final = """examples:
@@ -55,7 +56,7 @@ _BACKFILL_EXAMPLES: Final = """examples:
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; None are the process's own. Ends the process, by exit code 2, where that makes no sense."""
-    parser = _parser()
+    parser = command_line()
     args = parser.parse_args(arguments, argparse.Namespace(config=None, url=None))
     if args.url and not args.check and args.command != "replay":
         parser.error("--url goes with --check or with replay")
@@ -74,7 +75,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of all options and commands."""
     shared = _shared_options()
     parser = argparse.ArgumentParser(
         "clusterd",
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         metavar="DIR",
         type=_directory,
+        action=StorePath,
         const=DEFAULT_DIRECTORY,
         help=f"run a private Redis with its data in DIR (default: ./{DEFAULT_DIRECTORY})",
     )
@@ -104,6 +107,7 @@ def _shared_options() -> argparse.ArgumentParser:
         "--config",
         metavar="FILE",
         type=Path,
+        action=StorePath,
         help="TOML file; else $CLUSTERD_CONFIG, else /etc/sploot-clusterd/config.toml where it exists",
     )
     shared.add_argument(
@@ -125,6 +129,7 @@ def _add_embedded(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="DIR",
         type=_directory,
+        action=StorePath,
         const=DEFAULT_DIRECTORY,
         default=argparse.SUPPRESS,
         help=f"ask the private Redis of the daemon that runs with its data in DIR (default: ./{DEFAULT_DIRECTORY}, "
@@ -146,12 +151,19 @@ def _add_commands(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     dashboards.add_arguments(command("dashboards", dashboards.ABOUT, dashboards.EXAMPLES), shared)
     alerts.add_arguments(command("alerts", alerts.ABOUT, alerts.EXAMPLES), shared)
     evaluation.add_arguments(command("eval", evaluation.ABOUT, evaluation.EXAMPLES))
+    completion.add_arguments(command("completion", completion.ABOUT, completion.EXAMPLES))
 
 
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
     pets = parser.add_mutually_exclusive_group(required=True)
     pets.add_argument(
-        "file", nargs="?", type=_file, default=Path(), metavar="FILE", help="pet ids, one a line; -: standard input"
+        "file",
+        nargs="?",
+        type=_file,
+        action=StorePath,
+        default=Path(),
+        metavar="FILE",
+        help="pet ids, one a line; -: standard input",
     )
     pets.add_argument("--known", action="store_true", help="all pets that have an album here")
     parser.add_argument(

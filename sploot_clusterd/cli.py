@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sploot_clusterd import config, stdio
-from sploot_clusterd.arguments import DEFAULT_DIRECTORY, parsed
+from sploot_clusterd import completion, config, stdio
+from sploot_clusterd.arguments import DEFAULT_DIRECTORY, command_line, parsed
 from sploot_clusterd.errors import ClusterdError, ConfigError
 
 _FAILED: Final = 1
@@ -77,6 +77,7 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         "eval": _eval,
         "dashboards": _dashboards,
         "alerts": _alerts,
+        "completion": _completion,
         None: _run,
     }[args.command]
 
@@ -233,6 +234,10 @@ def _alerts(args: argparse.Namespace) -> int:
     from sploot_clusterd.alerts.fire import fire
 
     return fire(args.names, dry_run=args.dry_run)
+
+
+def _completion(args: argparse.Namespace) -> int:
+    return completion.run(command_line(), args.shell)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """How commands come to the command line: each says what it is for and shows an example."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 Add = Callable[[str, str, str], argparse.ArgumentParser]
 """Adds a command by its name, what it does, and its examples."""
@@ -20,3 +21,28 @@ def adder(
         )
 
     return add
+
+
+class StorePath(argparse.Action):
+    """Stores the name of a file or directory, which a shell can complete."""
+
+    @property
+    def complete(self) -> Mapping[str, str | dict[str, str]]:
+        """What shtab asks an action for. It is imported by `clusterd completion` alone."""
+        import shtab  # noqa: PLC0415
+
+        return shtab.FILE
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        setattr(namespace, self.dest, values)
+
+
+class AppendPath(StorePath):
+    """The same, for an option that may be given again."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), values])

@@ -16,8 +16,9 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
 
-collect_ignore = [] if importlib.util.find_spec("playwright") else ["ui"]
-"""What drives a browser comes with an extra of its own, which .ci/run installs."""
+_BY_EXTRAS = {"ui": ("browser", "playwright"), "packages": ("packages", "kubernetes_validate")}
+"""Folders whose tests need an extra of their own, which .ci/run installs: the extra, and a module of it."""
+collect_ignore = [folder for folder, (_, module) in _BY_EXTRAS.items() if not importlib.util.find_spec(module)]
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +84,10 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """On CI the page's tests are not left out without a word."""
+    """On CI the tests that need an extra are not left out without a word."""
     if os.environ.get("CI") == "true" and config.option.markexpr == "system" and collect_ignore:
-        raise pytest.UsageError("tests/ui cannot be collected: pip install -e '.[browser]'")
+        extras = ",".join(_BY_EXTRAS[folder][0] for folder in collect_ignore)
+        raise pytest.UsageError(f"{' and '.join(collect_ignore)} cannot be collected: pip install -e '.[{extras}]'")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

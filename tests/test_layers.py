@@ -55,6 +55,7 @@ LAYERS = (
         "appendonly",
         "json_service",
         "subcommands",
+        "completion",
         "config",
         "keys",
         "pet_keys",

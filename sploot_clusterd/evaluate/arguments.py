@@ -5,6 +5,8 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
+from sploot_clusterd.subcommands import StorePath
+
 ABOUT: Final = "measure how well the engine clusters labelled albums (their layout: docs/evaluation.md)"
 EXAMPLES: Final = """examples:
   clusterd eval albums.npz --algorithm mixture --algorithm average_linkage --report report.html
@@ -14,9 +16,16 @@ _MODES: Final = ("none", "online", "folds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="an .npz file of embeddings, labels and albums")
     parser.add_argument(
-        "--albums", dest="composition", type=Path, metavar="FILE2", help="take which images form albums from this file"
+        "file", type=Path, action=StorePath, metavar="FILE", help="an .npz file of embeddings, labels and albums"
+    )
+    parser.add_argument(
+        "--albums",
+        dest="composition",
+        type=Path,
+        action=StorePath,
+        metavar="FILE2",
+        help="take which images form albums from this file",
     )
     parser.add_argument(
         "--algorithm",
@@ -57,10 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also with a user who answers N of the daemon's questions an album, and N of random pairs: print what "
         "that gains",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, and each album's, to FILE")
+    parser.add_argument(
+        "--json", type=Path, action=StorePath, metavar="FILE", help="write the figures, and each album's, to FILE"
+    )
     parser.add_argument(
         "--report",
         type=Path,
+        action=StorePath,
         metavar="FILE",
         help="write a page with pictures to FILE (HTML; needs matplotlib)",
     )

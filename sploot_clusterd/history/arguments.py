@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd.subcommands import adder
+from sploot_clusterd.subcommands import StorePath, adder
 
 ABOUT: Final = "make history's tables, fill, check, prune and copy them, and restore a Redis that was lost from them"
 EXAMPLES: Final = """examples:
@@ -68,9 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     check.add_argument("--json", action="store_true", help="one JSON object, for machines")
     action("prune", "drop what is older than history.retention_days", _PRUNE_EXAMPLES)
     backup = action("backup", "copy a SQLite file as it is at one moment", _BACKUP_EXAMPLES)
-    backup.add_argument("file", type=Path, metavar="FILE", help="where the copy goes; there must be none yet")
+    backup.add_argument(
+        "file", type=Path, action=StorePath, metavar="FILE", help="where the copy goes; there must be none yet"
+    )
     action("backfill", "bring history to what Redis has, of all pets", _BACKFILL_EXAMPLES)
     restore = action("restore", "put albums and views back into a Redis that was lost", _RESTORE_EXAMPLES)
     restore.add_argument("--json", action="store_true", help="one JSON object, for machines")
     erased = action("erased", "print which pets were erased; or erase those of such a list", _ERASED_EXAMPLES)
-    erased.add_argument("--apply", type=Path, metavar="FILE", help="a list that was printed before")
+    erased.add_argument("--apply", type=Path, action=StorePath, metavar="FILE", help="a list that was printed before")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from sploot_clusterd.subcommands import adder
+from sploot_clusterd.subcommands import StorePath, adder
 
 ABOUT: Final = "look at what was learned of each encoder, freeze or drop it, take it to another installation"
 EXAMPLES: Final = """examples:
@@ -49,4 +49,4 @@ def add_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentPars
     for each in (show, freeze, drop, export):
         each.add_argument("model", metavar="MODEL", help="the model version, as list shows it")
     for each in (export, import_):
-        each.add_argument("file", type=Path, metavar="FILE")
+        each.add_argument("file", type=Path, action=StorePath, metavar="FILE")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from sploot_clusterd.subcommands import AppendPath, StorePath
+
 ABOUT: Final = "post the jobs of a JSON or JSON Lines file to a running daemon"
 EXAMPLES: Final = """examples:
   INTERNAL_TOKEN_FILE=clusterd-data/token clusterd replay --rate 50 jobs.jsonl
@@ -28,6 +30,7 @@ def add_arguments(
     parser.add_argument(
         "file",
         type=file,
+        action=StorePath,
         metavar="FILE",
         help="a job, an array of jobs, or a job a line, also as gzip; -: standard input",
     )
@@ -58,7 +61,7 @@ def add_arguments(
     rehearsal.add_argument(
         "--report",
         type=_report,
-        action="append",
+        action=AppendPath,
         default=[],
         metavar="FILE",
         help="write how it went, as .json or .html",

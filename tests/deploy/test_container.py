@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file, held against the package, for no container engine may be at hand."""
+"""The Dockerfile and the compose file, held against the package; tests/packages builds and runs the image."""
 
 import fnmatch
 import json
@@ -12,26 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from sploot_clusterd import config
+from sploot_clusterd import __version__, config
 from sploot_clusterd.errors import ConfigError
 
 TOKEN = {"INTERNAL_TOKEN": "a-token-of-more-than-16-bytes"}
-
-
-@pytest.fixture(scope="module")
-def stages(root):
-    """The Dockerfile's stages, each a list of (instruction, arguments)."""
-    text = (root / "Dockerfile").read_text().replace("\\\n", " ")
-    lines = [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
-    starts = [number for number, (instruction, _) in enumerate(lines) if instruction == "FROM"]
-    ends = [*starts[1:], len(lines)]
-    return [[tuple(line) for line in lines[start:end]] for start, end in zip(starts, ends, strict=True)]
-
-
-@pytest.fixture(scope="module")
-def image(stages):
-    """The last stage: what is run."""
-    return stages[-1]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +62,7 @@ def test_what_is_copied_exists_and_is_not_ignored(root, stages):
 
 def test_all_that_the_build_needs_is_copied(stages, project):
     sources = {source for found, _ in copied(stages[0]) for source in found}
-    assert sources == {"pyproject.toml", project["readme"], "sploot_clusterd"}
+    assert sources == {"pyproject.toml", project["readme"], "docs/man", "sploot_clusterd"}
 
 
 def test_the_final_stage_takes_what_the_first_one_built(stages, image):
@@ -117,9 +101,20 @@ def test_the_probe_is_a_command_that_exists(image):
 
 def test_the_image_does_not_run_as_root(image):
     [user] = of(image, "USER")
-    assert any("useradd" in run and run.split()[-1] == user for run in of(image, "RUN"))
+    uid, _ = user.split(":")
+    assert int(uid) > 0  # a name would not do for Kubernetes' runAsNonRoot
+    assert any("useradd" in run and f"--uid {uid} " in run for run in of(image, "RUN"))
     names = [name for name, _ in image]
     assert names.index("RUN") < names.index("USER") < names.index("ENTRYPOINT")
+
+
+def test_the_labels_are_what_the_package_says(stages, image, project):
+    words = dict(pair.split("=", 1) for pair in shlex.split(of(image, "LABEL")[0]))
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in words.items()}
+    assert of(image, "ARG") == [f"VERSION={__version__}"]
+    assert (labels["title"], labels["description"]) == (project["name"], project["description"])
+    assert labels["version"] == "$VERSION"
+    assert labels["base.name"] == f"docker.io/library/{of(stages[-1], 'FROM')[0]}"
 
 
 def test_every_variable_of_the_image_is_a_setting(image, tmp_path):

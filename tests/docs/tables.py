@@ -1,4 +1,4 @@
-"""What follows from something else: tables of docs/, the dashboard, the alerts that commands know.
+"""What follows from something else: tables of docs/, the dashboard, the alerts that commands know, the manual page.
 `python -m tests.docs.tables` writes them anew; a test compares.
 """
 
@@ -17,6 +17,7 @@ from sploot_clusterd.config.schema import SCHEMA, environment_names, value_of
 from sploot_clusterd.dashboards.model import UID, dashboard
 from sploot_clusterd.histogram import Histogram
 from sploot_clusterd.metrics import Metrics
+from tests.docs.manual import manual
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +111,7 @@ def recorded_expressions() -> Mapping[str, str]:
 FILES: Mapping[Path, Callable[[], str]] = {
     ROOT / "sploot_clusterd/alerts/rules.json": alerts,
     ROOT / f"docs/dashboards/{UID}.json": lambda: json.dumps(dashboard(), indent=2) + "\n",
+    ROOT / "docs/man/clusterd.1": manual,
 }
 """What is written whole, in this order: the dashboard links to the alerts' runbooks."""
 
