@@ -16,8 +16,9 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
 
-collect_ignore = [] if importlib.util.find_spec("playwright") else ["ui"]
-"""What drives a browser comes with an extra of its own, which .ci/run installs."""
+_NEEDED = {"ui": ("playwright",), "manual": ("playwright", "zensical")}
+collect_ignore = [room for room, needed in _NEEDED.items() if not all(map(importlib.util.find_spec, needed))]
+"""What drives a browser, and what makes the manual, come with extras of their own, which .ci/run installs."""
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +86,8 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 def pytest_configure(config: pytest.Config) -> None:
     """On CI the page's tests are not left out without a word."""
     if os.environ.get("CI") == "true" and config.option.markexpr == "system" and collect_ignore:
-        raise pytest.UsageError("tests/ui cannot be collected: pip install -e '.[browser]'")
+        rooms = " and ".join(f"tests/{room}" for room in collect_ignore)
+        raise pytest.UsageError(f"{rooms} cannot be collected: pip install -e '.[browser,docs]'")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
