@@ -1,6 +1,7 @@
 """`python -m manual` builds the site in build/manual/site, warnings being errors; `--serve` shows it meanwhile."""
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from manual.stage import ROOT, stage
 
 SETTINGS = Path(__file__).with_name("zensical.toml")
+NEEDED = ("zensical", "latex2mathml", "mermaidx")
 
 
 def build(directory: Path) -> Path:
@@ -41,6 +43,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m manual", description=__doc__)
     parser.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="ADDRESS", help="show it at ADDRESS")
     arguments = parser.parse_args()
+    if missing := [name for name in NEEDED if not importlib.util.find_spec(name)]:
+        parser.error(f"{' and '.join(missing)} is not installed: pip install -e '.[docs]'")
     directory = ROOT / "build/manual"
     try:
         if arguments.serve:

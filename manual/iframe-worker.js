@@ -1,38 +1,44 @@
 // Browsers start no worker for a page that is read from a disk, and the search is one. There it runs in a frame.
 if (location.protocol === "file:") {
   window.Worker = class extends EventTarget {
-    #ready
+    #inside
 
     constructor(address) {
       super()
       const frame = document.createElement("iframe")
       frame.hidden = true
-      this.#ready = new Promise((resolve) => {
+      this.#inside = new Promise((resolve) => {
         frame.onload = () => {
           const inside = frame.contentWindow
-          inside.postMessage = (data) => this.#tell(data)
-          inside.importScripts = (...scripts) =>
-            scripts.reduce((before, script) => before.then(() => loaded(inside, script)), Promise.resolve())
-          loaded(inside, address).then(() => resolve(inside))
+          inside.postMessage = (data) => deliver(data, (message) => this.#hear(message))
+          inside.importScripts = (...addresses) =>
+            addresses.reduce((before, one) => before.then(() => load(inside, one)), Promise.resolve())
+          load(inside, address).then(() => resolve(inside))
         }
       })
       document.body.append(frame)
     }
 
-    postMessage(data) {
-      this.#ready.then((inside) => inside.dispatchEvent(new inside.MessageEvent("message", { data })))
+    async postMessage(data) {
+      const inside = await this.#inside
+      deliver(data, (message) => inside.dispatchEvent(message))
     }
 
     terminate() {}
 
-    #tell(data) {
-      const message = new MessageEvent("message", { data })
+    #hear(message) {
       this.onmessage?.(message)
       this.dispatchEvent(message)
     }
   }
 
-  function loaded(inside, address) {
+  // As between threads: a copy, and never while whoever sends it is still busy.
+  function deliver(data, take) {
+    const copy = structuredClone(data)
+    setTimeout(() => take(new MessageEvent("message", { data: copy })))
+  }
+
+  function load(inside, address) {
     return new Promise((resolve, reject) => {
       const script = inside.document.createElement("script")
       script.src = address
