@@ -16,9 +16,18 @@ from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
 
-_BY_EXTRAS = {"ui": ("browser", "playwright"), "packages": ("packages", "kubernetes_validate")}
-"""Folders whose tests need an extra of their own, which .ci/run installs: the extra, and a module of it."""
-collect_ignore = [folder for folder, (_, module) in _BY_EXTRAS.items() if not importlib.util.find_spec(module)]
+_BY_EXTRAS = {
+    "ui": {"browser": "playwright"},
+    "packages": {"packages": "kubernetes_validate"},
+    "manual": {"browser": "playwright", "docs": "zensical"},
+}
+"""Folders whose tests need extras that .ci/run installs: of each extra a module, by which it is known to be there."""
+_LACKING = {
+    folder: lacking
+    for folder, extras in _BY_EXTRAS.items()
+    if (lacking := [extra for extra, module in extras.items() if not importlib.util.find_spec(module)])
+}
+collect_ignore = list(_LACKING)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +95,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 def pytest_configure(config: pytest.Config) -> None:
     """On CI the tests that need an extra are not left out without a word."""
     if os.environ.get("CI") == "true" and config.option.markexpr == "system" and collect_ignore:
-        extras = ",".join(_BY_EXTRAS[folder][0] for folder in collect_ignore)
+        extras = ",".join(sorted({extra for lacking in _LACKING.values() for extra in lacking}))
         raise pytest.UsageError(f"{' and '.join(collect_ignore)} cannot be collected: pip install -e '.[{extras}]'")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -103,7 +104,8 @@ async def test_readers_of_the_page_know_what_views_show(fleet: Fleet, api: Api, 
 
     await api.submit(SEED)
     await api.seen(PET)
-    status, page = await api.ask("GET", "/internal/feed?after=0&limit=1")
+    *_, url = shlex.split(only_block(PAGE, "feed run").text)
+    status, page = await api.ask("GET", url.removeprefix("http://127.0.0.1:9007"))
     assert (status, normal(page)) == (200, normal(json.loads(only_block(PAGE, "feed answer").text)))
     await read_all()
     vectors = [{"image_id": f"img_{n}", "embedding": [1.0, n / 9, 0.2], "quality": 0.5} for n in range(5)]

@@ -1,6 +1,7 @@
 """What is asked, how much of it at once, and when the service is left alone."""
 
 import asyncio
+import json
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ from sploot_clusterd.insights.breaker import FAILURES
 from sploot_clusterd.insights.source import Shown, SourceRefusesError, SourceUnavailableError
 from sploot_clusterd.model import JobPayload, JobRequest
 from sploot_clusterd.wire.vectors import insights
+from tests.docs.pages import ROOT, only_block
 from tests.engine.synthetic import Fleet
 from tests.insights.storage_service import MODEL, TOKEN, Faults, StorageService, insight_of
 from tests.support.waiting import eventually
@@ -109,6 +111,15 @@ async def test_what_is_told_has_no_quality(client, storage):
     cluster = {"id": "pet-0-cluster-1", "label": "Portraits", "position": 0, "score": 0.75, "is_hero": True}
     told = {"source_image_id": "pet-0_0", "processor_version": MODEL, "tags": {"cluster": cluster}}
     assert storage.told == [told]
+
+
+async def test_what_is_told_is_what_the_page_shows(client, storage):
+    shown = json.loads(only_block(ROOT / "docs/insights.md", "written back").text)
+    cluster = shown["tags"]["cluster"]
+    where = (cluster["id"], cluster["label"], cluster["position"], cluster["score"])
+    of = {"is_hero": cluster["is_hero"], "model_version": shown["processor_version"]}
+    await client.upstream.tell(Shown("pet_123", shown["source_image_id"], *where, **of))
+    assert storage.told == [shown]
 
 
 async def test_so_many_at_once(storage, connect):
