@@ -4,7 +4,7 @@ The protocol's own messages are filled at once: that takes a tenth of what the S
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -38,12 +38,11 @@ class Request:
         self._epoch_ns = time.time_ns() - time.perf_counter_ns()
         self.size = 0
 
-    def add(self, ended: Sequence[Span | Stage]) -> None:
-        for each in ended:
-            if isinstance(each, Stage):
-                self._add_stage(each)
-            else:
-                self._add_span(each)
+    def add(self, ended: Span | Stage) -> None:
+        if isinstance(ended, Stage):
+            self._add_stage(ended)
+        else:
+            self._add_span(ended)
 
     def encoded(self) -> bytes:
         resource = Resource(attributes=_attributes(self._resource.items()))

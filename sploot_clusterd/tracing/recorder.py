@@ -87,7 +87,7 @@ class Recorder(Tracer):
         return pet_id if self._pet_ids else blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
 
     def record(self, ended: Span | Stage) -> None:
-        size = len(ended.parents) if isinstance(ended, Stage) else 1
+        size = _spans_in(ended)
         if self._size + size > _MOST_WAITING:
             self._dropped.inc(size)
             return
@@ -114,7 +114,7 @@ class Recorder(Tracer):
                 while await self._take_some():
                     await self._offer()
         except (TimeoutError, CollectorAwayError):
-            self._lose(CollectorAwayError("the daemon ends"))
+            self._lose(CollectorAwayError("the daemon ends, and the collector does not answer"))
             self._lost.inc(self._size)
         await self._collector.close()
 
@@ -133,10 +133,7 @@ class Recorder(Tracer):
         if self._in_hand is None:
             request = self._request = self._request or Request(self._resource.attributes)
             while self._waiting and request.size < _MOST_SENT:
-                part = [self._waiting.popleft() for _ in range(min(_ENCODED_AT_ONCE, len(self._waiting)))]
-                before = request.size
-                request.add(part)
-                self._size -= request.size - before
+                self._add_some(request)
                 await asyncio.sleep(0)
             self._request = None
             if not request.size:
@@ -144,6 +141,17 @@ class Recorder(Tracer):
                 return False
             self._in_hand = request.encoded(), request.size
         return True
+
+    def _add_some(self, request: Request) -> None:
+        """Of those that wait, as many as take no long time."""
+        enough = request.size + _ENCODED_AT_ONCE
+        while self._waiting and request.size < enough:
+            ended = self._waiting.popleft()
+            self._size -= _spans_in(ended)
+            try:
+                request.add(ended)
+            except Exception as error:  # noqa: BLE001 - one that cannot be told takes no others with it
+                self._count_lost(_spans_in(ended), error)
 
     async def _offer_again(self) -> None:
         """Until it is taken, refused, or not worth it any more."""
@@ -174,10 +182,18 @@ class Recorder(Tracer):
         self._lost.inc(refused)
 
     def _lose(self, error: Exception) -> None:
+        """Of what is in hand."""
         size = self._in_hand[1] if self._in_hand else self._request.size if self._request else 0
         self._in_hand = self._request = None
+        self._count_lost(size, error)
+
+    def _count_lost(self, size: int, error: Exception) -> None:
         self._lost.inc(size)
         if time.monotonic() - self._logged >= _LOG_EVERY:
             self._logged = time.monotonic()
             data = {"spans": size, "error": str(error)}
             log.warning("the collector did not take spans; nothing else suffers", extra={"data": data})
+
+
+def _spans_in(ended: Span | Stage) -> int:
+    return len(ended.parents) if isinstance(ended, Stage) else 1

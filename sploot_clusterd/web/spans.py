@@ -31,7 +31,7 @@ def begin(tracer: Tracer, request: web.BaseRequest, began: float) -> Span:
 
 
 def end(span: Span, request: web.BaseRequest, response: Response, route: str | None, ids: Mapping[str, str]) -> None:
-    """`route` is the path with names in the place of ids, None of one that is not there. Of ids only the pet's is told."""
+    """`route` is the path with names for ids, None of one that is not there. Of ids only the pet's is told."""
     if not span.context.sampled:
         return
     method = request.method if request.method in _METHODS else "_OTHER"

@@ -36,8 +36,8 @@ class _Fields(msgspec.Struct):
 
 
 class _Told(NamedTuple):
-    """What an entry tells: a request, its job id, what it is of what we fetched, where it goes back to, who sent it, and
-    what trace it belongs to.
+    """What an entry tells: a request, its job id, what it is of what we fetched, where it goes back to, who sent it,
+    and what trace it belongs to.
     """
 
     request: JobRequest
