@@ -154,7 +154,8 @@ class Tracer:
     def start(self, name: str, kind: Kind, parent: Context | None = None, began: float | None = None) -> Span:
         """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""
         if parent is not None:
-            context, parent_id = parent._replace(span_id=new_span_id()), parent.span_id
+            trace_id, parent_id, sampled, state = parent
+            context = Context(trace_id, new_span_id(), sampled, state)
         else:
             trace_id, parent_id = random.randbytes(16), b""  # noqa: S311 - as above
             context = Context(trace_id, new_span_id(), self.samples(trace_id))

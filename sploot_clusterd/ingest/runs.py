@@ -9,6 +9,7 @@ from hashlib import blake2b
 from time import perf_counter
 from typing import Final
 
+from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
 from sploot_clusterd.spans import Context, Kind, Span, Stage, Tracer, context_of
 from sploot_clusterd.store import Entry
@@ -22,27 +23,27 @@ class Runs:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._spans: dict[bytes, Span] = {}
+        self._spans: dict[EntryId, Span] = {}
 
     def begin(self, jobs: JobsByPet, began: float) -> None:
         """These were decoded; they were taken up at `began`, by `time.perf_counter`."""
         for of_pet in jobs.values():
             for delivery in of_pet:
-                self._spans[delivery.entry.key] = self._span(delivery, began)
+                self._spans[delivery.entry.id] = self._span(delivery, began)
 
     def of(self, entry: Entry) -> Span | None:
         """None of an entry that could not be decoded."""
-        return self._spans.get(entry.key)
+        return self._spans.get(entry.id)
 
     def context(self, entries: Iterable[Entry]) -> Context | None:
         """The first of theirs that is sampled."""
-        spans = (self._spans.get(entry.key) for entry in entries)
+        spans = (self._spans.get(entry.id) for entry in entries)
         return next((span.context for span in spans if span and span.context.sampled), None)
 
     def stage(self, name: str, began: float, jobs: Iterable[Sequence[Delivery]]) -> None:
         """What was done for all these together, and ends now."""
         entries = [entry for of_pet in jobs for entry, _ in of_pet]
-        spans = [self._spans.get(entry.key) for entry in entries]
+        spans = [self._spans.get(entry.id) for entry in entries]
         parents = [span.context for span in spans if span and span.context.sampled]
         if parents:
             size = {"clusterd.stage.jobs": len(entries)}
@@ -50,7 +51,7 @@ class Runs:
 
     def end(self, entry: Entry, outcome: str, error: str = "") -> None:
         """`error` is a word for what went wrong."""
-        span = self._spans.get(entry.key)
+        span = self._spans.get(entry.id)
         if span and not span.ended:
             span.attributes["clusterd.outcome"] = outcome
             if outcome in _FAILED:
@@ -66,13 +67,14 @@ class Runs:
             trace_id = blake2b(told, digest_size=16).digest()
             first = b"" if entry.delivery == 1 else _span_id(trace_id, entry.key, 1)
             parent = Context(trace_id, first, tracer.samples(trace_id))
-        context = parent._replace(span_id=_span_id(parent.trace_id, entry.key, entry.delivery))
+        trace_id, parent_id, sampled, state = parent
+        context = Context(trace_id, _span_id(trace_id, entry.key, entry.delivery), sampled, state)
         span = Span(
             tracer,
             f"process {tracer.destination}",
             Kind.CONSUMER,
             context=context,
-            parent_id=parent.span_id,
+            parent_id=parent_id,
             began=began,
         )
         if context.sampled:
@@ -87,7 +89,7 @@ class Runs:
             "messaging.operation.type": "process",
             "messaging.destination.name": tracer.destination,
             "messaging.consumer.group.name": tracer.group,
-            "messaging.message.id": str(entry.id),
+            "messaging.message.id": entry.key.decode(),
             "clusterd.pet": tracer.pet(job.pet_id),
             "clusterd.attempt": entry.attempts + 1,
             "clusterd.delivery": entry.delivery,

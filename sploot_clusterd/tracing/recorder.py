@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 from collections import deque
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -84,7 +85,7 @@ class Recorder(Tracer):
 
     def pet(self, pet_id: str) -> str:
         """A hash, the same in all processes, where ids are not to leave this one."""
-        return pet_id if self._pet_ids else blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
+        return pet_id if self._pet_ids else _hash(pet_id)
 
     def record(self, ended: Span | Stage) -> None:
         size = _spans_in(ended)
@@ -192,7 +193,12 @@ class Recorder(Tracer):
         if time.monotonic() - self._logged >= _LOG_EVERY:
             self._logged = time.monotonic()
             data = {"spans": size, "error": str(error)}
-            log.warning("the collector did not take spans; nothing else suffers", extra={"data": data})
+            log.warning("spans were lost; nothing else suffers", extra={"data": data})
+
+
+@lru_cache(maxsize=4096)
+def _hash(pet_id: str) -> str:
+    return blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
 
 
 def _spans_in(ended: Span | Stage) -> int:
