@@ -6,7 +6,7 @@ RUN python -m venv /opt/sploot-clusterd
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY sploot_clusterd ./sploot_clusterd
-RUN /opt/sploot-clusterd/bin/pip install --no-cache-dir '.[history]'
+RUN /opt/sploot-clusterd/bin/pip install --no-cache-dir '.[history,otel]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin clusterd

@@ -7,12 +7,14 @@ of the run before, and links to it, also where that ended with its process and w
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
 from sploot_clusterd.spans import Context, Kind, Span, Stage, Tracer, context_of
 from sploot_clusterd.store import Entry
+
+if TYPE_CHECKING:
+    from sploot_clusterd.entry_ids import EntryId
 
 _SYSTEM: Final = "redis"
 _FAILED: Final = frozenset({"retry", "dead_letter"})
