@@ -8,7 +8,7 @@ COPY pyproject.toml README.md ./
 COPY docs/man ./docs/man
 COPY sploot_clusterd ./sploot_clusterd
 # What installs is not needed to run: nothing can be installed into a running container.
-RUN /opt/sploot-clusterd/bin/pip install --no-cache-dir '.[history]' \
+RUN /opt/sploot-clusterd/bin/pip install --no-cache-dir '.[history,otel]' \
     && /opt/sploot-clusterd/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim-bookworm

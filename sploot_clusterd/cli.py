@@ -109,6 +109,10 @@ def _config(args: argparse.Namespace) -> int:
         from sploot_clusterd.insights.adapters import open_source
 
         open_source(settings.insights)
+    if settings.tracing.endpoint:
+        from sploot_clusterd import tracing
+
+        tracing.require_extra()
     if settings.history.url:
         from sploot_clusterd import history
 

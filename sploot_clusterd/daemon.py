@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from sploot_clusterd import __version__, behind, config, logs, output, terminal
+from sploot_clusterd import __version__, behind, config, logs, optional, output, terminal
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
@@ -26,6 +26,7 @@ from sploot_clusterd.looplag import run_looplag
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.notify import Notifier, run_watchdog
 from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.spans import OFF
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.supervisor import Supervisor
@@ -33,8 +34,6 @@ from sploot_clusterd.web import Auditor, HttpServer, Listening, Tokens, build_ap
 
 if TYPE_CHECKING:
     from sploot_clusterd.fleet.watcher import FleetWatcher
-    from sploot_clusterd.history.history import History
-    from sploot_clusterd.insights.insights import Insights
     from sploot_clusterd.ui import Page
 
 log = logging.getLogger(__name__)
@@ -80,8 +79,11 @@ class Daemon:
         self.metrics = Metrics()
         self.health = Health(max(_LEAST_STALE_SECONDS, settings.stream.read_timeout_ms * 3 / 1000))
         self.stopping = asyncio.Event()
-        self._insights = self._new_insights(settings)
-        self._history = self._new_history(settings)
+        told: dict[str, Any] = {"metrics": self.metrics, "health": self.health, "stopping": self.stopping}
+        self._recorder = optional.recorder_of(settings, self.metrics, self.stopping)
+        self._tracer = self._recorder or OFF
+        self._insights = optional.insights_of(settings, tracer=self._tracer, **told)
+        self._history = optional.history_of(settings, **told)
         self._settings = settings = settings.without_tokens()
         self._params = Params.of(settings)
         load_algorithm(self._params.algorithm)  # a name that nothing bears is to fail now, not at the first job
@@ -138,6 +140,8 @@ class Daemon:
         await self._auditor.close()
         if self._insights:
             await self._insights.close()
+        if self._recorder:
+            await self._recorder.close()
         if self._history:
             self._history.close()
         await self._store.leave()
@@ -213,6 +217,8 @@ class Daemon:
         add(monitor.name, monitor.run)
         heartbeat = Heartbeat(self._store.beats, self._settings, self.metrics, health, stop)
         add(heartbeat.name, heartbeat.run)
+        if self._recorder:
+            add(self._recorder.name, self._recorder.run)
         if self._watcher:
             add(self._watcher.name, self._watcher.run)
         add("looplag", lambda: run_looplag(self.metrics, stop))
@@ -230,6 +236,7 @@ class Daemon:
                 halt=halt,
                 stopping=stop,
                 wanting=self._wanting(),
+                tracer=self._tracer,
             )
             for name, task in ingest.root_tasks():
                 add(name, task)
@@ -239,24 +246,6 @@ class Daemon:
         if self._history and self._settings.stream.consumers:
             for name, task in self._history.root_tasks(self._store):
                 add(name, task)
-
-    def _new_insights(self, settings: Settings) -> "Insights | None":
-        """Fetched where jobs are applied: a process that only serves speaks to nobody but callers and Redis."""
-        if settings.insights.url is None or not settings.stream.consumers:
-            return None
-        from sploot_clusterd.insights.insights import Insights  # noqa: PLC0415 - costs nothing where it is off
-
-        return Insights(settings, metrics=self.metrics, health=self.health, stopping=self.stopping)
-
-    def _new_history(self, settings: Settings) -> "History | None":
-        if settings.history.url is None:
-            return None
-        from sploot_clusterd import history  # noqa: PLC0415 - costs nothing where it is off
-
-        history.require_extra()
-        from sploot_clusterd.history.history import History  # noqa: PLC0415 - as above
-
-        return History(settings.history, metrics=self.metrics, health=self.health, stopping=self.stopping)
 
     def _wanting(self) -> Wanting | None:
         if self._insights is None:
@@ -278,6 +267,7 @@ class Daemon:
             self.health,
             in_flight=self._in_flight,
             page=self._new_page(),
+            tracer=self._tracer,
         )
         return HttpServer(app, settings.http, name="http", metrics=self.metrics, health=self.health)
 

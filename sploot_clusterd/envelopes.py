@@ -23,6 +23,9 @@ class Envelope(Struct, frozen=True, gc=False):
     """Where we made it of what a storage service answered."""
     restore: Restore | None = None
     """Where it goes back to a former version."""
+    traceparent: Any = None
+    """Of the span that sent it, where that is traced; and its tracestate."""
+    tracestate: Any = None
 
 
 class OutgoingEnvelope(Struct, frozen=True, gc=False):
@@ -34,6 +37,8 @@ class OutgoingEnvelope(Struct, frozen=True, gc=False):
     enqueued_at: str
     attempts: int = 0
     actor: str | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
+    tracestate: str | UnsetType = UNSET
 
 
 class FetchedEnvelope(OutgoingEnvelope, frozen=True, gc=False, kw_only=True):

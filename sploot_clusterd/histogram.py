@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+
+from sploot_clusterd.spans import Context
 
 
 class Series:
@@ -23,6 +26,8 @@ class Series:
         self._sum = 0.0
         self._created = time.time()
         self._counts = [0] * (len(bounds) + 1)
+        self._examples: dict[int, tuple[Context, float, float]] = {}
+        """The last of each bucket: what it is of, its value, and when it was, in seconds since the epoch."""
 
     @property
     def bounds(self) -> Sequence[float]:
@@ -37,6 +42,10 @@ class Series:
         self._sum += value
         self._counts[bisect_left(self._bounds, value)] += 1
 
+    def show(self, value: float, context: Context) -> None:
+        """What was observed is an example of its bucket, which has a trace."""
+        self._examples[bisect_left(self._bounds, value)] = context, value, time.time()
+
     def observe_each(self, values: Iterable[float]) -> None:
         """As `observe` for each of the values."""
         for value, times in Counter(values).items():
@@ -46,9 +55,10 @@ class Series:
     def add_samples(self, metric: Metric, labels: dict[str, str]) -> None:
         """In Prometheus' form: each bucket counts what is in those below it too."""
         total = 0
-        for bound, count in zip((*self._bounds, math.inf), self._counts, strict=True):
+        for place, (bound, count) in enumerate(zip((*self._bounds, math.inf), self._counts, strict=True)):
             total += count
-            metric.add_sample(f"{metric.name}_bucket", {**labels, "le": _le(bound)}, total)
+            example = _exemplar(*self._examples[place]) if place in self._examples else None
+            metric.add_sample(f"{metric.name}_bucket", {**labels, "le": _le(bound)}, total, exemplar=example)
         metric.add_sample(f"{metric.name}_count", labels, total)
         metric.add_sample(f"{metric.name}_sum", labels, self._sum)
         metric.add_sample(f"{metric.name}_created", labels, self._created)
@@ -81,6 +91,10 @@ class Histogram(Collector):
         for value, series in self._series.items():
             series.add_samples(metric, {self.label: value} if self.label else {})
         return [metric]
+
+
+def _exemplar(context: Context, value: float, at: float) -> Exemplar:
+    return Exemplar({"trace_id": context.trace_id.hex(), "span_id": context.span_id.hex()}, value, at)
 
 
 def _le(bound: float) -> str:

@@ -40,6 +40,7 @@ class Metrics:
         self._albums()
         self._profiles()
         self._insights()
+        self._tracing()
         self._process()
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -262,6 +263,15 @@ class Metrics:
         self.insights_breaker = self._gauge(
             "insights_breaker", "Whether the storage service is asked: 0 yes, 1 one request finds out, 2 no"
         )
+
+    def _tracing(self) -> None:
+        self.tracing_spans = self._counter(
+            "tracing_spans_total",
+            "Spans by what became of them: sent, lost (the collector was away or refused them), dropped (too many)",
+            "outcome",
+        )
+        for outcome in ("sent", "lost", "dropped"):
+            self.tracing_spans.labels(outcome)
 
     def _process(self) -> None:
         self.http_requests = self._counter("http_requests_total", "Requests answered", "route", "status")

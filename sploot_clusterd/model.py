@@ -258,6 +258,9 @@ class Job(NamedTuple):
     removed: Sequence[str] = ()
     corrections: Sequence[Correction] = ()
     trace: str | None = None
+    """The `traceparent` of its metadata, whatever that is."""
+    carried: Sequence[object] = ()
+    """The `traceparent` and `tracestate` of its envelope, or else of its metadata, whatever they are."""
     repeats: EntryId | None = None
     fetched: FetchedKind | None = None
     restore: Restore | None = None

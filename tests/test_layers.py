@@ -29,9 +29,9 @@ LAYERS = (
         "dashboards",
         "alerts",
     },
-    {"ui", "behind"},
+    {"ui", "behind", "optional"},
     {
-        *("ingest", "web", "insights", "history", "fleet", "stream_monitor"),
+        *("ingest", "web", "insights", "history", "tracing", "fleet", "stream_monitor"),
         *("suggestions", "members", "looking", "following", "reviving"),
     },
     {"store", "engine"},
@@ -75,6 +75,7 @@ LAYERS = (
         "metrics",
         "histogram",
         "logs",
+        "spans",
     },
     {"ownership"},
     {"errors"},
@@ -82,8 +83,8 @@ LAYERS = (
 """Highest first. A module imports from its own layer and from those below."""
 
 APART = (
-    {"ingest", "web", "insights", "history", "suggestions", "members", "looking", "following", "reviving"},
-    {"ingest", "insights", "history", "ui"},
+    {"ingest", "web", "insights", "history", "tracing", "suggestions", "members", "looking", "following", "reviving"},
+    {"ingest", "insights", "history", "tracing", "ui"},
     {"store", "engine"},
     {"daemon", "probe"},
 )
@@ -174,6 +175,13 @@ def test_only_history_speaks_sql():
     assert violations(sql) == {}
 
 
+def test_only_tracing_knows_opentelemetry():
+    def traces(room, path):
+        return set() if room == "tracing" else outside(path) & {"opentelemetry", "google"}
+
+    assert violations(traces) == {}
+
+
 def test_the_engine_is_pure():
     def impure(room, path):
         return outside(path) & IMPURE if room == "engine" else set()
@@ -210,9 +218,12 @@ def test_the_rules_see_every_way_to_import(tmp_path):
     assert rooms_imported(path) == {"config", "store", "web"}
 
 
-def test_a_daemon_that_was_not_asked_to_loads_no_scipy_no_sql_no_client_of_a_cluster_and_no_page():
+def test_a_daemon_that_was_not_asked_to_loads_no_scipy_no_sql_no_client_of_a_cluster_no_page_and_no_tracing():
     """The first takes as much memory and time as all else together."""
-    names = "'scipy', 'sqlalchemy', 'sqlite3', 'sploot_clusterd.store.cluster.cluster', 'sploot_clusterd.ui'"
+    names = (
+        "'scipy', 'sqlalchemy', 'sqlite3', 'sploot_clusterd.store.cluster.cluster', 'sploot_clusterd.ui', "
+        "'opentelemetry', 'google.protobuf', 'sploot_clusterd.tracing'"
+    )
     program = f"import sys; import sploot_clusterd.daemon; print([name for name in ({names}) if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "[]"

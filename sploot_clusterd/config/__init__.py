@@ -24,6 +24,7 @@ from sploot_clusterd.config.sections import (
     StreamSettings,
 )
 from sploot_clusterd.config.sources import Given
+from sploot_clusterd.config.tracing import TracingSettings
 from sploot_clusterd.config.ui import UiSettings
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "StreamSettings",
+    "TracingSettings",
     "UiSettings",
     "WeightsSettings",
     "load",

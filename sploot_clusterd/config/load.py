@@ -64,6 +64,7 @@ def load(
         insights=tokens.of_insights(settings.insights, warnings),
     )
     warnings += rules.no_token(settings, settings.sources)
+    warnings += rules.grpc_port(settings, settings.sources)
     problem, warning = rules.weak_tokens(settings, settings.sources)
     of_metrics = rules.weak_metrics_tokens(settings, settings.sources)
     _raise([*filter(None, (problem, of_metrics)), *grants.problems(settings)])

@@ -11,6 +11,7 @@ from sploot_clusterd.config.http import DEFAULT_TOKEN, HttpSettings
 from sploot_clusterd.config.kinds import Secret, shown
 from sploot_clusterd.config.schema import value_of
 from sploot_clusterd.config.sections import Sections
+from sploot_clusterd.config.tracing import is_of_grpc
 from sploot_clusterd.keys import Keys
 
 SHORTEST_TOKEN: Final = 16
@@ -149,6 +150,15 @@ def no_token(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
         yield (
             f"insights.url ({sources['insights.url']}): the storage service is asked without a token; where it wants "
             "one, set insights.token or insights.token_file"
+        )
+
+
+def grpc_port(settings: Sections, sources: Mapping[str, str]) -> Iterator[str]:
+    """A warning: collectors have two ports, and the other one answers us nothing."""
+    if settings.tracing.endpoint and is_of_grpc(settings.tracing.endpoint.reveal()):
+        yield (
+            f"tracing.endpoint ({sources['tracing.endpoint']}): 4317 is where collectors speak gRPC; what is sent here "
+            "is OTLP over HTTP, mostly port 4318"
         )
 
 

@@ -29,6 +29,7 @@ from sploot_clusterd.config.kinds import (
     texts,
     whole,
 )
+from sploot_clusterd.config.tracing import TracingSettings
 from sploot_clusterd.config.ui import UiSettings
 from sploot_clusterd.partitioning import MOST_PARTITIONS
 
@@ -279,6 +280,7 @@ class Sections:
     feed: FeedSettings = field(default_factory=FeedSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     @property

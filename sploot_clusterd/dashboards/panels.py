@@ -154,6 +154,7 @@ ROWS: Final = (
             Panel("Albums in memory", "bytes", each("album_cache_bytes")),
             Panel("Albums wanted from memory", "ops", rate("album_cache_requests_total", "result")),
             Panel("Lines of the log dropped", "ops", rate("log_lines_dropped_total")),
+            Panel("Spans of traces by outcome", "ops", rate("tracing_spans_total", "outcome")),
         ),
     ),
     Row(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sploot_clusterd.engine import images_named
@@ -18,7 +18,7 @@ from sploot_clusterd.ingest.results import Results
 from sploot_clusterd.ingest.retry import conflict_pause
 from sploot_clusterd.ingest.scheduling import LARGE, CommitWindow, Compute, hops, plan_in_thread
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, CommitOutcome, Committed, Wanted
+from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, Committed, Wanted
 
 _TRIES: Final = 4
 """A commit is computed once and, after conflicts, three times again; then the pet is left for a moment."""
@@ -99,7 +99,7 @@ class Attempts:
         start = time.perf_counter()
         pets, failures = await self._load(jobs)
         await self._results.failed(batch, failures)
-        self._count_stage("load", start)
+        self._end_stage(batch, "load", start, jobs.values())
         estimates = [self._planner.estimate(pet) for pet in pets]
         rest = Rest({}, set())
         if not alone:
@@ -119,7 +119,7 @@ class Attempts:
         plans = await self._compute.each(
             self._planner.plan, pets, in_thread=in_thread, large=alone and max(estimates) > LARGE
         )
-        self._count_stage("compute", start)
+        self._end_stage(batch, "compute", start, (pet.jobs for pet in pets))
         rest, ready, lacking = Rest({}, set()), list[Ready | Overtaken](), list[Lacking]()
         for plan in plans:
             if isinstance(plan, Ready):
@@ -137,11 +137,12 @@ class Attempts:
         """Commits; what has to be attempted again is added to the rest."""
         start = time.perf_counter()
         failures = [failure for plan in plans for failure in plan.failures]
-        again, refused = await self._commit(batch, [plan for plan in plans if isinstance(plan, Ready) and plan.jobs])
+        ready = [plan for plan in plans if isinstance(plan, Ready) and plan.jobs]
+        again, refused = await self._commit(batch, ready)
         overtaken = [plan.rest for plan in plans if isinstance(plan, Overtaken)]
         rest.again.update(again)
         rest.again.update({pet.pet_id: self._conflict(pet.pet_id, pet.jobs) for pet in overtaken})
-        self._count_stage("commit", start)
+        self._end_stage(batch, "commit", start, ([each.delivery for each in plan.jobs] for plan in ready))
         unavailable = [each.error for each in refused if isinstance(each.error, StoreUnavailableError)]
         failures += [each for each in refused if not isinstance(each.error, StoreUnavailableError)]
         await self._results.failed(batch, failures)
@@ -205,7 +206,8 @@ class Attempts:
         """What has to be attempted again, and what Redis refused."""
         again: dict[str, Sequence[Delivery]] = {}
         refused, committed, behind = list[Failure](), list[Ready](), list[Delivery]()
-        replies = await self._albums.commit(batch.consumer, [plan.commit for plan in plans]) if plans else []
+        commits = [_with_trace(plan, batch) for plan in plans] if batch.runs else [plan.commit for plan in plans]
+        replies = await self._albums.commit(batch.consumer, commits) if plans else []
         time_slice = self._compute.time_slice()
         for plan, reply in zip(plans, replies, strict=True):
             await time_slice.checkpoint()
@@ -218,7 +220,7 @@ class Attempts:
                     self._cache.put(pet_id, reply.token, plan.album)
                 committed.append(plan)
             elif reply.outcome is CommitOutcome.LOST:
-                before, after = self._around_lost(plan, reply)
+                before, after = self._around_lost(batch, plan, reply)
                 behind += after
                 again |= {pet_id: before} if before else {}
             else:
@@ -239,15 +241,15 @@ class Attempts:
         self._cache.drop(pet_id)
         return jobs
 
-    def _around_lost(self, plan: Ready, reply: Committed) -> tuple[list[Delivery], list[Delivery]]:
+    def _around_lost(self, batch: Batch, plan: Ready, reply: Committed) -> tuple[list[Delivery], list[Delivery]]:
         """The jobs of a commit some of whose entries are another consumer's now: ours before those, and ours after
         them, which have to wait for them.
         """
         jobs, ours = [delivery for delivery, *_ in plan.jobs], set(reply.ours)
-        lost = [each.entry.id for each in jobs if each.entry.key not in ours]
-        self._results.lost(len(lost))
+        lost = [each.entry for each in jobs if each.entry.key not in ours]
+        self._results.lost(batch, lost)
         left = [each for each in jobs if each.entry.key in ours]
-        first = min(lost)
+        first = min(entry.id for entry in lost)
         return [each for each in left if each.entry.id < first], [each for each in left if each.entry.id > first]
 
     def _conflict(self, pet_id: str, jobs: Sequence[Delivery]) -> Sequence[Delivery]:
@@ -256,10 +258,18 @@ class Attempts:
         self._cache.drop(pet_id)
         return jobs
 
-    def _count_stage(self, stage: str, start: float) -> float:
-        now = time.perf_counter()
-        self._stage[stage].inc(now - start)
-        return now
+    def _end_stage(self, batch: Batch, stage: str, start: float, jobs: Iterable[Sequence[Delivery]]) -> None:
+        self._stage[stage].inc(time.perf_counter() - start)
+        if batch.runs is not None:
+            batch.runs.stage(stage, start, jobs)
+
+
+def _with_trace(plan: Ready, batch: Batch) -> Commit:
+    """The commit, with the trace in which it leaves word of insights."""
+    commit = plan.commit
+    wanting = batch.runs is not None and commit.insights is not None and commit.insights.new_wants
+    context = batch.runs.context(each.delivery.entry for each in plan.jobs) if batch.runs and wanting else None
+    return commit if context is None else commit._replace(trace=context.text)
 
 
 def _pet_id(plan: Ready | Overtaken) -> str:

@@ -4,14 +4,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.ingest.scheduling import Compute, decode_in_thread
 from sploot_clusterd.model import Job
+from sploot_clusterd.spans import Span
 from sploot_clusterd.store import Entry
 from sploot_clusterd.wire import decode_entry
+
+if TYPE_CHECKING:
+    from sploot_clusterd.ingest.runs import Runs
 
 
 class Delivery(NamedTuple):
@@ -47,17 +51,19 @@ class Batch:
     progress: Callable[[], None]
     contiguous: bool = False
     start: float = field(default_factory=time.perf_counter)
+    runs: "Runs | None" = None
+    """Their spans, where they are traced."""
 
     def part(self, entries: Sequence[Entry]) -> "Batch":
         """Some of the entries, as a batch that is taken up now."""
-        return Batch(self.consumer, entries, self.progress, self.contiguous)
+        return Batch(self.consumer, entries, self.progress, self.contiguous, runs=self.runs)
 
     def seconds(self) -> float:
         """How long it has been in hand."""
         return time.perf_counter() - self.start
 
 
-def log_fields(entry: Entry, job: Job | None) -> dict[str, object]:
+def log_fields(entry: Entry, job: Job | None, span: Span | None = None) -> dict[str, object]:
     """What each log line about a job says of it."""
     if job is None:
         return {"entry_id": str(entry.id), "attempt": entry.attempts + 1}
@@ -67,6 +73,7 @@ def log_fields(entry: Entry, job: Job | None) -> dict[str, object]:
         "entry_id": str(entry.id),
         "attempt": entry.attempts + 1,
         "trace": job.trace,
+        **(span.context.log_fields() if span else {}),
     }
 
 

@@ -37,6 +37,7 @@ from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
 
 _MOST_PUT_OFF: Final = 500
@@ -62,6 +63,7 @@ class Ingest:
         halt: Halt,
         stopping: asyncio.Event,
         wanting: Wanting | None = None,
+        tracer: Tracer = OFF,
     ) -> None:
         """`due` are those of each partition, to which those of more are added; `wanting`: what commits say of insights,
         where they are fetched.
@@ -83,7 +85,7 @@ class Ingest:
             if sampling
             else None
         )
-        self._compute, self._wanting = compute, wanting
+        self._compute, self._wanting, self._tracer = compute, wanting, tracer
         self._planner = Planner(params, self.profiles, wanting, compute.checkpoint, feeds=settings.feed.enabled)
         self._lock, self._window = SharedLock(), CommitWindow()
         self._due = due
@@ -144,6 +146,7 @@ class Ingest:
             lock=self._lock,
             compute=compute,
             metrics=metrics,
+            tracer=self._tracer,
         )
         return Lane(partition.number, partition.stream, processor, due, leaving)
 

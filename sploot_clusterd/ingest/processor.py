@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
 from sploot_clusterd.ingest.apart import Apart
@@ -13,10 +14,12 @@ from sploot_clusterd.ingest.leases import TakeLease
 from sploot_clusterd.ingest.order import Order
 from sploot_clusterd.ingest.queue import Queue
 from sploot_clusterd.ingest.results import Results
+from sploot_clusterd.ingest.runs import Runs
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.shares import Shares
 from sploot_clusterd.ingest.waiting_jobs import WaitingJobs
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Entry, Handling, LoneRun
 
 _SUSPECT_WAITS_MS: Final = 1000
@@ -44,6 +47,7 @@ class Processor:
         lock: SharedLock,
         compute: Compute,
         metrics: Metrics,
+        tracer: Tracer = OFF,
     ) -> None:
         """`lock` is the process's: a suspect has all of it to itself."""
         self._decoder = decoder
@@ -55,6 +59,7 @@ class Processor:
         self._compute = compute
         self._batch_size = metrics.batch_size
         self._lock = lock
+        self._tracer = tracer
         self._waiting = WaitingJobs(order=order, lease=lease, results=results, apply=self._take_turn)
         self._apart = Apart(order=order, cache=cache, results=results, waiting=self._waiting, shares=shares)
 
@@ -65,6 +70,8 @@ class Processor:
         Raises StoreUnavailableError if Redis went away: what has no outcome by then stays pending.
         """
         self.raise_failure(batch.consumer)
+        if self._tracer.is_on:
+            batch = replace(batch, runs=Runs(self._tracer))
         entries = [each for each in batch.entries if not self._order.holds(each.key, batch.consumer)]
         with self._lease(batch.consumer, [entry.key for entry in entries]):
             await self._process(batch.part([each for each in entries if each.handling is Handling.RUN]))
@@ -125,6 +132,8 @@ class Processor:
         """Which pending entries are older, and the jobs."""
         self._batch_size.observe(len(batch.entries))
         older, (jobs, failures) = await asyncio.gather(self._order.older(batch), self._decoder.decode(batch.entries))
+        if batch.runs is not None:
+            batch.runs.begin(jobs, batch.start)
         await self._results.failed(batch, failures)
         return older, jobs
 

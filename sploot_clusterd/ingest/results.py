@@ -23,6 +23,7 @@ from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job, is_id
+from sploot_clusterd.spans import Span
 from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
@@ -79,17 +80,20 @@ class Results:
         self._skipped.inc(len(jobs) - applied)
         self._metrics.job_seconds.observe_each([seconds] * len(jobs))
         now = time.time()  # whose clock may be behind that of Redis
-        self._metrics.visible_seconds.observe_each([max(0.0, now - each.delivery.entry.id.ms / 1000) for each in jobs])
+        visible = [max(0.0, now - each.delivery.entry.id.ms / 1000) for each in jobs]
+        self._metrics.visible_seconds.observe_each(visible)
+        self._show(batch, [each.delivery.entry for each in jobs], seconds, visible)
         latency_ms = round(seconds * 1000, 3)
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()
             with logs.together():
                 for (entry, job), changed, says_otherwise in jobs[first : first + _LINES_A_WRITE]:
-                    fields = {**log_fields(entry, job), "latency_ms": latency_ms}
+                    fields = {**log_fields(entry, job, _span(batch, entry)), "latency_ms": latency_ms}
                     logs.info(log, "job done" if changed else "job skipped", fields)
                     if says_otherwise:
                         self._metrics.reused_job_ids.inc()
                         log.warning("job skipped, as its id was another job's", extra={"data": fields})
+                    _end_run(batch, entry, "success" if changed else "skipped")
 
     async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """Each failure becomes a later try or a dead letter, as `after_failure` says.
@@ -105,10 +109,12 @@ class Results:
                 continue
             decision = after_failure(failure.error, entry.attempts, self._max_attempts)
             if isinstance(decision, TryAgain):
-                self._count_retry(failure, decision)
+                self._count_retry(batch, failure, decision)
+                _end_run(batch, entry, "retry", _word(failure.error))
                 retries.append(Retry(entry.key, *decision, _failed_run(failure)))
             elif decision.reason not in _LATE and self._brake.puts_off(pet_id := _pet_id(failure)):
                 put_off[pet_id] = put_off.get(pet_id, 0) + 1
+                _end_run(batch, entry, "put_off")
                 retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
             else:
                 await self.set_aside(batch, entry, decision.reason, _text(failure.error), failure.job)
@@ -121,6 +127,8 @@ class Results:
         """Leaves entries of contended pets for a moment, without an attempt used."""
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(deliveries)}})
         retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
+        for entry, _ in deliveries:
+            _end_run(batch, entry, "deferred")
         await self._retry(batch, retries)
 
     async def put_off(self, batch: Batch, waiting: Sequence[Entry], delay_ms: int) -> None:
@@ -129,6 +137,8 @@ class Results:
             return
         log.info("left jobs until older ones of their pets are done", extra={"data": {"entries": len(waiting)}})
         self._metrics.put_off.inc(len(waiting))
+        for entry in waiting:
+            _end_run(batch, entry, "put_off")
         self._due.put_off()
         await self._stream.put_off(batch.consumer, [(entry.key, delay_ms) for entry in waiting])
 
@@ -141,30 +151,44 @@ class Results:
         letter = _letter(entry, reason, error, job)
         if not await self._stream.dead_letter(batch.consumer, letter):
             self._skipped.inc()
+            _end_run(batch, entry, "skipped")
             return
         if reason not in _LATE:
             self._brake.bad(letter.pet_id)
         for result in ("invalid",) if reason in _AT_FIRST_SIGHT else ("failure", "dead_letter"):
             self._processed.labels(result).inc()
-        fields = {**log_fields(entry, job), "pet_id": letter.pet_id, "reason": reason, "error": letter.error}
+        span = _span(batch, entry)
+        fields = {**log_fields(entry, job, span), "pet_id": letter.pet_id, "reason": reason, "error": letter.error}
         log.warning("dead letter", extra={"data": fields})
+        _end_run(batch, entry, "dead_letter", reason)
 
     def conflict(self) -> None:
         """A pet's album moved on while its jobs were in hand."""
         self._metrics.conflicts.inc()
 
-    def lost(self, entries: int) -> None:
+    def lost(self, batch: Batch, entries: Sequence[Entry]) -> None:
         """Another consumer had taken these over when we came to commit."""
-        self._metrics.lost_entries.inc(entries)
+        self._metrics.lost_entries.inc(len(entries))
+        for entry in entries:
+            _end_run(batch, entry, "lost")
 
     def profile_lost(self, pet_id: str) -> None:
         """What the album was computed with is not in Redis any more."""
         log.warning("redis has not the profiles any more that were used", extra={"data": {"pet_id": pet_id}})
 
-    def _count_retry(self, failure: Failure, decision: TryAgain) -> None:
+    def _show(self, batch: Batch, entries: Sequence[Entry], seconds: float, visible: Sequence[float]) -> None:
+        """The first run of a commit that has a trace is an example of how long they take."""
+        runs = [batch.runs.of(entry) for entry in entries] if batch.runs is not None else []
+        for run, seen in zip(runs, visible, strict=False):
+            if run and run.context.sampled:
+                self._metrics.job_seconds.show(seconds, run.context)
+                self._metrics.visible_seconds.show(seen, run.context)
+                return
+
+    def _count_retry(self, batch: Batch, failure: Failure, decision: TryAgain) -> None:
         self._processed.labels("failure").inc()
         self._processed.labels("retry").inc()
-        fields = log_fields(failure.entry, failure.job)
+        fields = log_fields(failure.entry, failure.job, _span(batch, failure.entry))
         log.warning(
             "job failed, will be tried again",
             exc_info=None if isinstance(failure.error, ClusterdError) else failure.error,
@@ -189,6 +213,21 @@ class Results:
         metrics.unclustered_share.observe_each([count / images for count, images in unclustered if images])
         silhouettes = [album.silhouette for album in albums]
         metrics.silhouette.observe_each([max(s, 0.0) for s in silhouettes if s is not None])  # a sum must not fall
+
+
+def _span(batch: Batch, entry: Entry) -> Span | None:
+    """That of the run, where it is traced."""
+    return batch.runs.of(entry) if batch.runs is not None else None
+
+
+def _end_run(batch: Batch, entry: Entry, outcome: str, error: str = "") -> None:
+    if batch.runs is not None:
+        batch.runs.end(entry, outcome, error)
+
+
+def _word(error: Exception) -> str:
+    """A word for what went wrong, which tells nothing of the job."""
+    return type(error).__name__
 
 
 def _pet_id(failure: Failure) -> str:

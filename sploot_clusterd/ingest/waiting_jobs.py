@@ -112,7 +112,7 @@ class WaitingJobs:
 
     async def _run(self, batch: Batch, queue: Queue, in_hand: AbstractContextManager[object]) -> None:
         """Takes what is left to its outcomes, turn by turn; when the daemon stops, to other processes."""
-        quiet = Batch(batch.consumer, queue.waiting_entries(), _no_progress)
+        quiet = Batch(batch.consumer, queue.waiting_entries(), _no_progress, runs=batch.runs)
         try:
             with in_hand, self._lease(batch.consumer, _keys(quiet.entries)) as lease:
                 while queue.left:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sploot_clusterd.insights.source import Fetched
+from sploot_clusterd.insights.spans import current_context
 from sploot_clusterd.model import KINDS, FetchedKind, JobPayload, JobRequest, PackedVector
 from sploot_clusterd.wire import encode_fetched
 
@@ -36,7 +37,9 @@ def job_of_list(pet_id: str, job_id: str, image_ids: Collection[str], *, last: b
 
 
 def _encoded(pet_id: str, job_id: str, kind: FetchedKind, payload: JobPayload) -> bytes:
-    return encode_fetched(JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, kind, datetime.now(UTC))
+    return encode_fetched(
+        JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, kind, datetime.now(UTC), context=current_context()
+    )
 
 
 def _lengths(fetched: Fetched) -> tuple[int, ...]:

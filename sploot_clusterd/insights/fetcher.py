@@ -11,8 +11,10 @@ from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.health import Health
 from sploot_clusterd.insights.asking import Asker
 from sploot_clusterd.insights.settling import Settling
+from sploot_clusterd.insights.spans import fetching
 from sploot_clusterd.insights.upstream import Upstream
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Taken, TakenImage, Wants
 from sploot_clusterd.waiting import backoff, pause
 
@@ -57,11 +59,13 @@ class Fetcher:
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
+        tracer: Tracer = OFF,
     ) -> None:
         asked, limits = settings.insights, settings.limits
         self._wants = wants
         self._upstream = upstream
         self._left = left
+        self._tracer = tracer
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
@@ -153,7 +157,8 @@ class Fetcher:
     async def _serve(self, serve: Callable[[Taken], Awaitable[None]], taken: Taken) -> None:
         """What goes wrong in one pet's answers ends no others': they are due again when their lease ends."""
         try:
-            await serve(taken)
+            with fetching(self._tracer, taken):
+                await serve(taken)
         except Exception:
             log.exception("insights could not be taken up", extra={"data": {"pet_id": taken.pet_id}})
 

@@ -5,6 +5,7 @@ No redirect is followed, no cookie kept, no proxy of the environment asked.
 
 import ssl
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
@@ -15,6 +16,8 @@ from aiohttp import hdrs
 from sploot_clusterd.config import InsightsSettings, Secret
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.insights.source import BadAnswerError, SourceRefusesError, SourceUnavailableError
+from sploot_clusterd.insights.spans import requesting
+from sploot_clusterd.spans import Span
 
 _KEEPALIVE_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 2.0
@@ -63,11 +66,19 @@ class Http:
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes | None:
         headers = self._headers if body is None else {**self._headers, hdrs.CONTENT_TYPE: "application/json"}
+        with requesting(method, self._base) as span:
+            return await self._answer(method, path, body, {**headers, **_carrying(span)} if span else headers, span)
+
+    async def _answer(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], span: Span | None
+    ) -> bytes | None:
         session = self._session or self._open()
         try:
             async with session.request(
                 method, self._base + path, data=body, headers=headers, allow_redirects=False
             ) as answer:
+                if span:
+                    span.attributes["http.response.status_code"] = answer.status
                 if answer.status == _OK or (body is not None and answer.status in _TAKEN):
                     return await _body(answer, self._settings.max_answer_bytes)
                 if answer.status == _NOT_FOUND:
@@ -96,6 +107,12 @@ class Http:
             trust_env=False,
         )
         return self._session
+
+
+def _carrying(span: Span) -> dict[str, str]:
+    """Headers by which the service's own spans belong to the trace."""
+    state = {"tracestate": span.context.state} if span.context.state else {}
+    return {"traceparent": span.context.traceparent, **state}
 
 
 def _tls(ca_file: str | None) -> ssl.SSLContext:

@@ -10,19 +10,23 @@ from sploot_clusterd.insights.fetcher import Fetcher
 from sploot_clusterd.insights.teller import Teller
 from sploot_clusterd.insights.upstream import Upstream
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Store
 
 
 class Insights:
     """Where `insights.url` is set."""
 
-    def __init__(self, settings: Settings, *, metrics: Metrics, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, *, metrics: Metrics, health: Health, stopping: asyncio.Event, tracer: Tracer = OFF
+    ) -> None:
         """Raises ConfigError for an adapter that is not there."""
         self.left = asyncio.Event()
         """Set where commits of this process left word of wants."""
         self._settings = settings.without_tokens()
         self._upstream = Upstream.of(settings, metrics, health)
         self._metrics, self._health, self._stopping = metrics, health, stopping
+        self._tracer = tracer
 
     def root_tasks(self, store: Store) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""
@@ -34,6 +38,7 @@ class Insights:
             metrics=self._metrics,
             health=self._health,
             stopping=self._stopping,
+            tracer=self._tracer,
         )
         yield fetcher.name, fetcher.run
         if self._settings.insights.write_back:

@@ -57,6 +57,8 @@ class Commit(NamedTuple):
     """What the feed is told, as JSON; None where changes are not fed."""
     jobs: Sequence[tuple[str, bool]] = ()
     """What the pet is told of: the jobs' ids, and whether each took effect now."""
+    trace: str = ""
+    """In which insights are wanted, as `Context.text`; "" where none is known."""
 
 
 _NO_NEWS: Final = InsightNews()
@@ -133,6 +135,7 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "most_models": SAMPLED_MODELS,
             "insights_at": insights_at,
             "jobs_life": settings.jobs_life,
+            "trace": commit.trace,
             "entries": commit.entries,
             "fields": _flat(commit.writes.items()),
             "rows": _flat(commit.rows.items()),

@@ -49,6 +49,8 @@ class Entry(NamedTuple):
     fields: dict[bytes, bytes]
     attempts: int = 0
     handling: Handling = Handling.RUN
+    delivery: int = 1
+    """How often it was handed out, with this time."""
 
     @property
     def key(self) -> bytes:
@@ -252,6 +254,6 @@ def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
     return Entry(entry_id(key), fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
 
 
-def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes]) -> Entry:
+def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes], delivery: int) -> Entry:
     entry = delivered(key, flat)
-    return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()))
+    return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()), delivery=delivery)

@@ -21,13 +21,15 @@ _HANDED_MS: Final = 600_000
 
 class TakenImage(NamedTuple):
     """`missed_ms` is how long ago it was asked for in vain first, -1 if it was not; `takes` how often it was taken
-    before without an outcome, and `handed` how often a job with its answer was handed over that was not applied.
+    before without an outcome, and `handed` how often a job with its answer was handed over that was not applied;
+    `trace` is the context of the run that wanted it, as `Context.text`, "" where none is known.
     """
 
     image_id: str
     missed_ms: int
     takes: int
     handed: int
+    trace: str = ""
 
     @property
     def is_list(self) -> bool:
@@ -172,4 +174,11 @@ def _taken(pet_id: str, reply: Any) -> Taken | None:
     lease, *images = reply
     if not images:
         return None
-    return Taken(pet_id, int(lease), [TakenImage(image.decode(errors="replace"), *rest) for image, *rest in images])
+    return Taken(
+        pet_id,
+        int(lease),
+        [
+            TakenImage(image.decode(errors="replace"), missed, takes, handed, trace.decode(errors="replace"))
+            for image, missed, takes, handed, trace in images
+        ],
+    )

@@ -7,6 +7,7 @@ from sploot_clusterd.config import LimitsSettings, Settings
 from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.web.auth import Tokens
 from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
@@ -50,6 +51,7 @@ def build_app(
     *,
     in_flight: InFlight,
     page: Page | None = None,
+    tracer: Tracer = OFF,
 ) -> App:
     """Everything of the HTTP contract, and the page. `tokens` may be replaced while it runs."""
     http, base = settings.http, settings.http.base_path or ""
@@ -60,6 +62,7 @@ def build_app(
         base_path=base,
         auditor=behind.auditor,
         sessions=page.sessions if page else None,
+        tracer=tracer,
     )
     router.add(PROBES, Probes(health))
     router.add(DOCUMENT, Document(ROUTES, settings.limits, base))

@@ -12,6 +12,7 @@ from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.web.answers import NDJSON, NO_STORE, RefusedError, Response, refusal_of
 from sploot_clusterd.web.auth import missing
+from sploot_clusterd.web.spans import Sending
 
 MOST_LINES: Final = 1000
 """Of a request. It keeps one request from holding up the others, and its answer from growing without bound."""
@@ -40,12 +41,14 @@ def check_length(body: bytes) -> None:
         raise RefusedError(422, f"a batch has at most {MOST_LINES} lines: send the others in another one")
 
 
-def decode(body: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool) -> list[Line]:
-    """`may_correct`: whether jobs may have corrections, then as said by the `actor`. Raises RefusedError if all lines
-    are blank.
+def decode(
+    body: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool, sending: Sending | None = None
+) -> list[Line]:
+    """`may_correct`: whether jobs may have corrections, then as said by the `actor`; `sending` is told of each. Raises
+    RefusedError if all lines are blank.
     """
     lines = [
-        _decode_line(n, text, limits, actor=actor, may_correct=may_correct)
+        _decode_line(n, text, limits, actor=actor, may_correct=may_correct, sending=sending)
         for n, text in enumerate(body.split(b"\n"), 1)
         if text.strip()
     ]
@@ -54,7 +57,15 @@ def decode(body: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool
     return lines
 
 
-def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, actor: str, may_correct: bool) -> Line:
+def _decode_line(
+    number: int,
+    text: bytes,
+    limits: LimitsSettings,
+    *,
+    actor: str,
+    may_correct: bool,
+    sending: Sending | None,
+) -> Line:
     try:
         job = wire.decode_request(text, limits)
     except BadJobError as error:
@@ -62,7 +73,8 @@ def _decode_line(number: int, text: bytes, limits: LimitsSettings, *, actor: str
     if job.corrects and not may_correct:
         return Line(number, error=corrections_refused())
     job_id = job.job_id or uuid.uuid4().hex
-    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC), actor)
+    context = sending.carried(job.pet_id, job.metadata) if sending else None
+    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC), actor, context=context)
     return Line(number, job.pet_id, job_id, envelope, corrects=job.corrects)
 
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 import struct
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -17,6 +17,9 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from sploot_clusterd.web.answers import RefusedError
 from sploot_clusterd.web.auth import NOBODY
 from sploot_clusterd.web.connections import Connections
+
+if TYPE_CHECKING:
+    from sploot_clusterd.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Connection(web.RequestHandler):
         "caller",
         "corrected",
         "is_callers",
+        "span",
     )
 
     def __init__(self, manager: web.Server, connections: Connections, *, keepalive_s: float) -> None:
@@ -73,6 +77,8 @@ class Connection(web.RequestHandler):
         """Pets that the jobs of the request under way correct."""
         self.caller = NOBODY
         """Whose request is under way, once that is known."""
+        self.span: Span | None = None
+        """Of the request under way, where requests are traced."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._link = link = cast("asyncio.Transport", transport)  # by duck: uvloop's is no subclass of it

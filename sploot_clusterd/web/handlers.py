@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -22,6 +23,7 @@ from sploot_clusterd.web.auth import actor_of, may
 from sploot_clusterd.web.backend import Backend, Expired, Looks
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
+from sploot_clusterd.web.spans import Sending
 
 T = TypeVar("T")
 
@@ -77,16 +79,18 @@ class Handlers:
             raise batch.corrections_refused()
         if job.corrects:
             will_correct(request, (job.pet_id,))
-        return await self._accept(job, body, actor_of(request))
+        return await self._accept(request, job, body)
 
     async def submit_batch(self, request: web.BaseRequest) -> Response:
         """Jobs for the stream, in their order. 200 tells of each line whether Redis has it."""
         body = await read_body(request, self._http, self._in_flight, NDJSON)
         batch.check_length(body)
-        decode = partial(batch.decode, actor=actor_of(request), may_correct=may(request, "correct"))
+        sending = Sending.of(request)
+        decode = partial(batch.decode, actor=actor_of(request), may_correct=may(request, "correct"), sending=sending)
         lines = await self._beside_the_loop(decode, body)  # a thousand small jobs take as long as a large one
         will_correct(request, {line.pet_id for line in lines if line.corrects})
-        refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
+        with sending or nullcontext():
+            refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
         return batch.answer_lines(lines, refusals)
 
     async def correct(self, request: web.BaseRequest, pet_id: str) -> Response:
@@ -97,7 +101,7 @@ class Handlers:
             return await self._preview(job)
         if not await self._store.has_album(pet_id):
             raise RefusedError(404, "no job of this pet was applied yet: there is nothing to correct")
-        return await self._accept(job, wire.encode_request(job), actor_of(request))
+        return await self._accept(request, job, wire.encode_request(job))
 
     async def _preview(self, job: JobRequest) -> Response:
         """What would come of the corrections. Nothing is changed."""
@@ -136,9 +140,13 @@ class Handlers:
         """Asks Redis now."""
         return answer({"status": "ok", "ping_ms": round(await self._store.ping(), 3)})
 
-    async def _accept(self, job: JobRequest, body: bytes, actor: str) -> Response:
+    async def _accept(self, request: web.BaseRequest, job: JobRequest, body: bytes) -> Response:
         job_id = job.job_id or uuid.uuid4().hex
-        await self._store.submit(job.pet_id, wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor))
+        sending = Sending.of(request, job.metadata)
+        context = sending.carried(job.pet_id, job.metadata) if sending else None
+        envelope = wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor_of(request), context=context)
+        with sending or nullcontext():
+            await self._store.submit(job.pet_id, envelope)
         return answer({"status": "accepted"}, 202)
 
     async def _beside_the_loop(self, decode: Callable[[bytes, LimitsSettings], T], body: bytes) -> T:

@@ -1,6 +1,7 @@
 """Back to a former version of a pet's clusters: the album of then is kept for a job, and the job is submitted."""
 
 import uuid
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +14,7 @@ from sploot_clusterd.snapshot import Restore
 from sploot_clusterd.web.answers import RefusedError, Response, answer
 from sploot_clusterd.web.backend import Backend, Past
 from sploot_clusterd.web.bodies import read_body
+from sploot_clusterd.web.spans import Sending
 
 OFF: Final = "history is off: set history.url (DATABASE_URL) to a database"
 
@@ -46,5 +48,9 @@ class Restoring:
         if not await self._store.keep_snapshot(pet_id, name, found.snapshot):
             raise RefusedError(404, "the pet was erased meanwhile")
         job_id, restore = wanted.job_id or uuid.uuid4().hex, Restore(wanted.version, name)
-        await self._store.submit(pet_id, wire.encode_restore(pet_id, job_id, restore, datetime.now(UTC)))
+        sending = Sending.of(request)
+        context = sending.carried(pet_id) if sending else None
+        envelope = wire.encode_restore(pet_id, job_id, restore, datetime.now(UTC), context=context)
+        with sending or nullcontext():
+            await self._store.submit(pet_id, envelope)
         return answer({"status": "accepted"}, 202)

@@ -16,6 +16,8 @@ from sploot_clusterd import wire
 from sploot_clusterd.config import LimitsSettings, Scope
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import OFF, Span, Tracer
+from sploot_clusterd.web import spans
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auditing import Auditor
 from sploot_clusterd.web.auth import TOKEN_HEADER, Caller, Tokens, missing
@@ -58,20 +60,23 @@ class _Shared(NamedTuple):
     proxies: Proxies
     auditor: Auditor | None = None
     sessions: Sessions | None = None
+    tracer: Tracer = OFF
 
 
 class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
-        limits, metrics, in_flight, proxies, self._auditor, sessions = shared
+        limits, metrics, in_flight, proxies, self._auditor, sessions, self._tracer = shared
         self._changes: dict[str, str] = {}
         """By method, what is changed by it."""
         self._methods: dict[str, tuple[Handler, Scope | None]] = {}
         self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
+        self._traces = self._tracer.is_on and tokens is not None  # probes come every other second
         self._limits = limits
         self._label = path
+        self._route = None if path == _UNKNOWN else path
         self._seconds = metrics.http_seconds.labels(path)
         self._requests = metrics.http_requests
         self._token_uses = metrics.http_token_uses
@@ -93,6 +98,7 @@ class Endpoint:
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
         """`ids`: the path's parameters, as they came."""
         began = perf_counter()
+        span = spans.begin(self._tracer, request, began) if self._traces else None
         self._in_flight.count += 1
         try:
             handler = self._admit(request)
@@ -100,14 +106,16 @@ class Endpoint:
                 wire.check_id(self._parameters[n], text, self._limits)
             response = await handler(request, *ids)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
-            response = (refusal_of(error) or self._unexpected(error)).answer()
+            response = (refusal_of(error) or self._unexpected(error, span)).answer()
         finally:
             self._in_flight.count -= 1
         if self._changes and self._auditor and (what := self._changes.get(request.method)):
             await self._auditor.note(request, what, ids, response)
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
-        self._record(request, response, perf_counter() - began)
+        self._record(request, response, perf_counter() - began, span)
+        if span is not None:
+            spans.end(span, request, response, self._route, dict(zip(self._parameters, ids, strict=False)))
         return response
 
     def _admit(self, request: web.BaseRequest) -> Handler:
@@ -143,20 +151,22 @@ class Endpoint:
         allowed = ", ".join(sorted(self._methods))
         raise RefusedError(405, f"method not allowed here: {allowed} only", {"Allow": allowed})
 
-    def _unexpected(self, error: Exception) -> RefusedError:
+    def _unexpected(self, error: Exception, span: Span | None) -> RefusedError:
         held_back = self._throttle.passes()
         if held_back is not None:
-            data = {"route": self._label, "held_back": held_back}
+            data = {"route": self._label, "held_back": held_back, **(span.context.log_fields() if span else {})}
             log.error("a request failed", exc_info=error, extra={"data": data})
         return RefusedError(500, "internal error")
 
-    def _record(self, request: web.BaseRequest, response: Response, seconds: float) -> None:
+    def _record(self, request: web.BaseRequest, response: Response, seconds: float, span: Span | None) -> None:
         status = response.status
         count = self._by_status.get(status)
         if count is None:
             count = self._by_status[status] = self._requests.labels(self._label, str(status)).inc
         count()
         self._seconds.observe(seconds)
+        if span is not None and span.context.sampled:
+            self._seconds.show(seconds, span.context)
         if access_log.isEnabledFor(logging.DEBUG):
             data = {
                 "method": request.method,
@@ -164,6 +174,7 @@ class Endpoint:
                 "status": status,
                 "ms": round(seconds * 1000, 3),
                 "remote": self._proxies.client(request),
+                **(span.context.log_fields() if span else {}),
             }
             access_log.debug("request", extra={"data": data})
 
@@ -185,10 +196,11 @@ class Router:
         base_path: str = "",
         auditor: Auditor | None = None,
         sessions: Sessions | None = None,
+        tracer: Tracer = OFF,
     ) -> None:
         """Without `tokens` nothing is guarded. Each path is there below `base_path` as well."""
         self._tokens = tokens
-        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), auditor, sessions)
+        self._shared = _Shared(limits, metrics, in_flight, proxies or Proxies(), auditor, sessions, tracer)
         self._base = base_path + "/" if base_path else ""
         self._endpoints: dict[str, Endpoint] = {}
         self._exact: dict[str, Endpoint] = {}

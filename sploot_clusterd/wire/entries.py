@@ -1,6 +1,6 @@
 """Stream entries: in any of the accepted forms in, a checked job out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,13 +36,16 @@ class _Fields(msgspec.Struct):
 
 
 class _Told(NamedTuple):
-    """What an entry tells: a request, its job id, what it is of what we fetched, where it goes back to, who sent it."""
+    """What an entry tells: a request, its job id, what it is of what we fetched, where it goes back to, who sent it,
+    and what trace it belongs to.
+    """
 
     request: JobRequest
     job_id: str | None
     fetched: FetchedKind | None = None
     restore: Restore | None = None
     actor: str | None = None
+    carried: Sequence[object] = ()
 
 
 _LONGEST_NAME: Final = 64
@@ -88,6 +91,7 @@ def decode_entry(entry_id: EntryId, fields: Mapping[bytes, bytes], limits: Limit
         removed=payload.removed_image_ids or (),
         corrections=payload.corrections or (),
         trace=_trace(request.metadata),
+        carried=told.carried or _carried(request.metadata),
         fetched=told.fetched,
         restore=told.restore,
         actor=told.actor,
@@ -148,7 +152,8 @@ def _opened(envelope: Envelope) -> _Told:
             "mismatch", f"pet_id: the envelope says {envelope.pet_id[:128]}, payload.pet_id {request.pet_id[:128]}"
         )
     actor = envelope.actor[:_LONGEST_ACTOR] if isinstance(envelope.actor, str) else None
-    return _Told(request, request.job_id or envelope.job_id, envelope.fetched, envelope.restore, actor)
+    carried = (envelope.traceparent, envelope.tracestate) if envelope.traceparent else ()
+    return _Told(request, request.job_id or envelope.job_id, envelope.fetched, envelope.restore, actor, carried)
 
 
 def _from_flat(texts: Mapping[str, str]) -> tuple[JobRequest, str | None]:
@@ -174,6 +179,10 @@ def _flat_json(key: str, text: str) -> bytes:
     raw = text.encode()
     must_be_json(raw, within=key)  # pasted in unread it could close the object and add keys of its own
     return raw
+
+
+def _carried(metadata: Mapping[str, Any] | None) -> Sequence[object]:
+    return (metadata["traceparent"], metadata.get("tracestate")) if metadata and "traceparent" in metadata else ()
 
 
 def _trace(metadata: Mapping[str, Any] | None) -> str | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.envelopes import FetchedEnvelope, OutgoingEnvelope, RestoreEnvelope
@@ -22,6 +22,7 @@ from sploot_clusterd.model import (
     RestoreRequest,
 )
 from sploot_clusterd.snapshot import Restore
+from sploot_clusterd.spans import Context
 from sploot_clusterd.wire.decoding import decoded
 from sploot_clusterd.wire.limits import check_corrections, check_limits, check_seen
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -79,21 +80,33 @@ def encode_request(request: JobRequest) -> bytes:
     return _encoder.encode(request)
 
 
-def encode_envelope(request: JobRequest, body: bytes, job_id: str, now: datetime, actor: str | None = None) -> bytes:
+def encode_envelope(
+    request: JobRequest,
+    body: bytes,
+    job_id: str,
+    now: datetime,
+    actor: str | None = None,
+    *,
+    context: Context | None = None,
+) -> bytes:
     """What the stream carries of a checked request: its bytes as they came, in the reference's envelope.
 
-    Of one with corrections it tells who sent it, the `actor`.
+    Of one with corrections it tells who sent it, the `actor`; `context` is the span that sends it.
     """
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     who = actor if actor is not None and request.corrects else UNSET
-    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z", actor=who))
+    carried = _carried(context)
+    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), f"{stamp}Z", 0, who, *carried))
 
 
-def encode_fetched(request: JobRequest, job_id: str, kind: FetchedKind, now: datetime) -> bytes:
+def encode_fetched(
+    request: JobRequest, job_id: str, kind: FetchedKind, now: datetime, *, context: Context | None = None
+) -> bytes:
     """What the stream carries of a job that we made of a storage service's answers."""
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     body = msgspec.Raw(encode_request(request))
-    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, body, f"{stamp}Z", fetched=kind))
+    carried = _carried(context)
+    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, body, f"{stamp}Z", 0, UNSET, *carried, fetched=kind))
 
 
 def decode_restore(pet_id: str, body: bytes, limits: LimitsSettings) -> RestoreRequest:
@@ -106,11 +119,19 @@ def decode_restore(pet_id: str, body: bytes, limits: LimitsSettings) -> RestoreR
     return request
 
 
-def encode_restore(pet_id: str, job_id: str, restore: Restore, now: datetime) -> bytes:
+def encode_restore(
+    pet_id: str, job_id: str, restore: Restore, now: datetime, *, context: Context | None = None
+) -> bytes:
     """What the stream carries of a job that goes back to a former version."""
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     body = msgspec.Raw(encode_request(JobRequest(pet_id, job_id, reason="restore")))
-    return _encoder.encode(RestoreEnvelope(job_id, pet_id, body, f"{stamp}Z", restore=restore))
+    carried = _carried(context)
+    return _encoder.encode(RestoreEnvelope(job_id, pet_id, body, f"{stamp}Z", 0, UNSET, *carried, restore=restore))
+
+
+def _carried(context: Context | None) -> tuple[str | UnsetType, str | UnsetType]:
+    """The traceparent and the tracestate of an envelope."""
+    return (UNSET, UNSET) if context is None else (context.traceparent, context.state or UNSET)
 
 
 def check_id(name: str, text: str, limits: LimitsSettings) -> None:

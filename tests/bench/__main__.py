@@ -30,6 +30,7 @@ from tests.bench.queueing import queueing
 from tests.bench.rivals import rivals
 from tests.bench.shapes import shapes
 from tests.bench.table import HEAD, refreshed, row
+from tests.bench.tracing import tracing
 
 _EXAMPLES = """example:
   python -m tests.bench --only reads --json reads.json                 the read path
@@ -53,6 +54,7 @@ MEASURES: dict[str, Measure] = {
     "insights": insights,
     "history": history,
     "queueing": queueing,
+    "tracing": tracing,
 }
 
 

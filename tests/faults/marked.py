@@ -17,6 +17,8 @@ from sploot_clusterd.ingest.planner import Planner
 FAILS_ONCE = "fails-once"
 """Its first run raises, its second does not."""
 FAILS_ALWAYS = "fails-always"
+DIES_ONCE = "dies-once"
+"""Its first run ends the process, its second raises, its third does not."""
 KILLS = "kills"
 """Each run ends the process."""
 
@@ -27,11 +29,11 @@ def _apply_marked(
     planner: Planner, pet: PetJobs, album: Album, jobs: Sequence[Delivery], profiles: Profiles
 ) -> Applied:
     for entry, job in jobs:
-        if job.job_id.startswith(KILLS):
+        if job.job_id.startswith(KILLS) or (job.job_id.startswith(DIES_ONCE) and entry.delivery == 1):
             os.kill(os.getpid(), signal.SIGKILL)
         if job.job_id.startswith(FAILS_ALWAYS):
             raise ArithmeticError("a job that always fails")
-        if job.job_id.startswith(FAILS_ONCE) and entry.attempts == 0:
+        if job.job_id.startswith((FAILS_ONCE, DIES_ONCE)) and entry.attempts == 0:
             raise ArithmeticError("a job that fails once")
     return _apply(planner, pet, album, jobs, profiles)
 

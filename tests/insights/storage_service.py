@@ -71,6 +71,8 @@ class StorageService:
     answered: int = 0
     at_once: int = 0
     most_at_once: int = 0
+    traceparents: list[str] = field(default_factory=list)
+    """Those of its requests."""
     port: int = 0
 
     def keep(self, pet_id: str, image_id: str, insight: Kept) -> None:
@@ -123,6 +125,7 @@ class StorageService:
     def _guarded(self, handler: Any) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
             self.at_once += 1
+            self.traceparents += request.headers.getall("traceparent", ())
             self.most_at_once = max(self.most_at_once, self.at_once)
             try:
                 if self.faults.seconds:

@@ -26,6 +26,7 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import ClaimKind, Entry, ProfileStore, Retry, Store, Stream
 from tests.support import stores
 from tests.support.producer import count_pending, read_new
@@ -106,6 +107,7 @@ async def opened_side(
     moves_per_second: float = 5.0,
     health: Health | None = None,
     feeds: bool = False,
+    tracer: Tracer = OFF,
 ) -> AsyncIterator[Side]:
     """A side over the Redis at the URL."""
     settings, metrics, stopping = _settings(url, moves_per_second), Metrics(), asyncio.Event()
@@ -125,6 +127,7 @@ async def opened_side(
             pauses=Pauses(1, health, metrics),
             halt=Halt(health, metrics),
             stopping=stopping,
+            tracer=tracer,
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
         stopping.set()

@@ -16,6 +16,7 @@ from sploot_clusterd.health import Health
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import JobRequest
+from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.ui import Page
 from sploot_clusterd.web import Auditor, Behind, HttpServer, build_app
 from tests.web.fake_store import FakeStore
@@ -48,6 +49,7 @@ async def serve() -> AsyncIterator[Serve]:
         feeds: bool = True,
         keeps: bool = True,
         image_url: str | None = None,
+        tracer: Tracer = OFF,
         **http: Any,
     ) -> Service:
         http = {"port": 0, "ui": False, **http}
@@ -65,6 +67,7 @@ async def serve() -> AsyncIterator[Serve]:
             health,
             in_flight=in_flight,
             page=Page(live, settings, FakeFleet()) if settings.serves_page else None,
+            tracer=tracer,
         )
         server = HttpServer(
             app, settings.http, name="http", metrics=metrics, health=health, shutdown_timeout=shutdown_timeout

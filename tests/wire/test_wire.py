@@ -105,7 +105,19 @@ def test_the_three_forms_of_an_entry_are_one_job():
     ]
     jobs = [entry(**form) for form in forms]
     assert jobs[0] == jobs[1] == jobs[2]
-    assert jobs[0] == Job("pet", "job", AT, True, ["a", "b"], ["L"], {"l": 0.5}, 0.25, corrections=MERGE, trace="00-1")
+    assert jobs[0] == Job(
+        "pet",
+        "job",
+        AT,
+        True,
+        ["a", "b"],
+        ["L"],
+        {"l": 0.5},
+        0.25,
+        corrections=MERGE,
+        trace="00-1",
+        carried=("00-1", None),
+    )
 
 
 def test_what_we_submit_is_what_we_read():

@@ -11,14 +11,15 @@ local function requeue(queue, pet, things)
 end
 
 -- How asking for an image went: since when it was asked for in vain (0: it was not), how often it was taken without an
--- outcome, and how often a job with the answer was handed over.
+-- outcome, how often a job with the answer was handed over, and in which trace it is wanted, if that is known.
 local function get_asked(asked_key, image)
   local text = redis.call('HGET', asked_key, image) or ''
-  local since, takes, handed = string.match(text, '^(%d+) (%d+) (%d+)$')
-  return {since = tonumber(since or 0), takes = tonumber(takes or 0), handed = tonumber(handed or 0)}
+  local since, takes, handed, trace = string.match(text, '^(%d+) (%d+) (%d+) ?(.*)$')
+  return {since = tonumber(since or 0), takes = tonumber(takes or 0), handed = tonumber(handed or 0), trace = trace or ''}
 end
 
 local function put_asked(asked_key, image, r)
-  redis.call('HSET', asked_key, image, string.format('%.0f %d %d', r.since, r.takes, r.handed))
+  local text = string.format('%.0f %d %d', r.since, r.takes, r.handed)
+  redis.call('HSET', asked_key, image, r.trace == '' and text or text .. ' ' .. r.trace)
 end
 

@@ -3,7 +3,7 @@
 -- KEYS  stream, attempts
 -- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
 --       entries to take; lives: '1' if these were delivered to this very process, and not to one before it of its name
--- Reply {next cursor or '' at the end, {id, delivery, real failures, fields}...}; a delivery is 'run', 'alone' (it was
+-- Reply {next cursor or '' at the end, {id, delivery, real failures, fields, which delivery of it this is}...}; a delivery is 'run', 'alone' (it was
 --       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
 --       What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
@@ -36,14 +36,14 @@ local function take(entry)
   local record = get_record(attempts, id)
   if record and not is_due(record.due) then return nil end
   if kind == 'due' and not (record and record.due > 0) then return nil end
-  if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}} end
+  if #redis.call('XRANGE', stream, id, id) == 0 then return {id, 'gone', 0, {}, entry[4] + 1} end
   local delivery = entry[4] - (record and record.seen or 0) >= 2 and 'alone' or 'run'
   if record then
     record.due = 0  -- taken: until its next outcome only its idle time tells whether it is abandoned
     put_record(attempts, id, record)
   end
   local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)
-  return {id, delivery, record and record.attempts or 0, claimed[1][2]}
+  return {id, delivery, record and record.attempts or 0, claimed[1][2], entry[4] + 1}
 end
 
 local page, next_cursor = candidates()

@@ -6,8 +6,8 @@
 --       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); rest_of_view, before which
 --       the number of insights belongs that the pet wants ('': nowhere); view_life and album_life
 --       in s (0: for ever); most_sampled: images of a sample; most_models: model versions that are sampled; insights_at:
---       place of the keys of insights, 0 where there are none; jobs_life: of what is told of jobs, in s; the lists
---       entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
+--       place of the keys of insights, 0 where there are none; jobs_life: of what is told of jobs, in s;
+--       trace: in which insights are wanted, '' where none is known; the lists entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
 --       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
 --       image; new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of it, ''
 --       if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms; told: what became of jobs
@@ -15,9 +15,9 @@
 --       {'lost', ids that are still ours...}; {'profile_changed'} if one of the profiles is not the one that is stored
 local stream, attempts, album, images, view, erased, profiles, jobs = unpack(KEYS, 1, 8)
 local group, consumer, pet_id, token, new_token, mark, new_view, rest_of_view, view_life, album_life, most_sampled,
-  most_models, insights_at, jobs_life = unpack(ARGV, 1, 14)
+  most_models, insights_at, jobs_life, trace = unpack(ARGV, 1, 15)
 local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold, fed, told =
-  lists_after(14, 12)
+  lists_after(15, 12)
 local first_profile = 9
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.
@@ -65,12 +65,13 @@ end
 -- What is wanted already, and waits as it was asked for in vain, is asked for at once: whoever names it again may know
 -- that it is there now. So is a list that is on its way.
 local function want(image, now)
-  if redis.call('ZADD', wanted_key, 'NX', now, image) == 1 then return end
-  local how = get_asked(asked_key, image)
-  if how.since > 0 or (image == '*' and how.handed > 0) then
+  if redis.call('ZADD', wanted_key, 'NX', now, image) == 0 then
+    local how = get_asked(asked_key, image)
+    if not (how.since > 0 or (image == '*' and how.handed > 0)) then return end
     redis.call('HDEL', asked_key, image)
     redis.call('ZADD', wanted_key, now, image)
   end
+  if trace ~= '' then put_asked(asked_key, image, {since = 0, takes = 0, handed = 0, trace = trace}) end
 end
 
 -- A list only where it was handed over, and not wanted again since. Whether it was wanted.

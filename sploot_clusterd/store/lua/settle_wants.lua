@@ -46,11 +46,11 @@ for i = done.from, done.to do
 end
 for i = handed.from, handed.to do
   local how = get_asked(asked, ARGV[i])
-  due_after(tonumber(handed_ms), ARGV[i], {since = 0, takes = 0, handed = how.handed + 1})
+  due_after(tonumber(handed_ms), ARGV[i], {since = 0, takes = 0, handed = how.handed + 1, trace = how.trace})
 end
 for i = missing.from, missing.to, 2 do
   local how = get_asked(asked, ARGV[i])
-  due_after(tonumber(ARGV[i + 1]), ARGV[i], {since = how.since > 0 and how.since or now, takes = 0, handed = how.handed})
+  due_after(tonumber(ARGV[i + 1]), ARGV[i], {since = how.since > 0 and how.since or now, takes = 0, handed = how.handed, trace = how.trace})
 end
 for i = later.from, later.to, 2 do
   local how = get_asked(asked, ARGV[i])

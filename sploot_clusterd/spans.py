@@ -1,0 +1,175 @@
+"""The face of tracing: what rooms tell of their work, whether anybody listens or not.
+
+Spans and their contexts are OpenTelemetry's, and travel as W3C Trace Context. Here nothing is recorded and nothing
+imported for it: `Tracer` is the face while tracing is off, and the room `tracing` has the one that records.
+"""
+
+import random
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from time import perf_counter
+from typing import Any, Final, NamedTuple, Self
+
+# Version 00 ends with the flags; later ones may go on.
+_TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]*)?")
+_TRACESTATE: Final = re.compile(r"[ -~\t]{1,512}")
+_NO_TRACE: Final = bytes(16)
+_NO_SPAN: Final = bytes(8)
+_SAMPLED: Final = 1
+
+Value = str | int | float | bool
+"""Of an attribute."""
+
+
+class Kind(Enum):
+    """What a span is to the others."""
+
+    INTERNAL = "internal"
+    SERVER = "server"
+    CLIENT = "client"
+    PRODUCER = "producer"
+    CONSUMER = "consumer"
+
+
+class Context(NamedTuple):
+    """What is carried from one span to the next. `trace_id` has 16 bytes, `span_id` 8; `state` is the tracestate as it
+    came, "" without one.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    sampled: bool
+    state: str = ""
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id.hex()}-{self.span_id.hex()}-0{int(self.sampled)}"
+
+    @property
+    def text(self) -> str:
+        """As one text, for `context_in`."""
+        return f"{self.traceparent} {self.state}" if self.state else self.traceparent
+
+    def log_fields(self) -> dict[str, object]:
+        return {"trace_id": self.trace_id.hex(), "span_id": self.span_id.hex()}
+
+
+def context_of(traceparent: object, tracestate: object = None) -> Context | None:
+    """The context that somebody else gives; None of what is none by W3C Trace Context, as it says."""
+    found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
+    if found is None or (found[1] == "00" and found[5]):
+        return None
+    trace_id, span_id = bytes.fromhex(found[2]), bytes.fromhex(found[3])
+    if trace_id == _NO_TRACE or span_id == _NO_SPAN:
+        return None
+    state = tracestate if isinstance(tracestate, str) and _TRACESTATE.fullmatch(tracestate) else ""
+    return Context(trace_id, span_id, bool(int(found[4], 16) & _SAMPLED), state)
+
+
+def context_in(text: str) -> Context | None:
+    """What `Context.text` gave."""
+    traceparent, _, state = text.partition(" ")
+    return context_of(traceparent, state)
+
+
+def new_span_id() -> bytes:
+    return random.randbytes(8)  # noqa: S311 - tells spans apart, guards no secret
+
+
+class Span:
+    """Some work, from `began` to `ended`, by `time.perf_counter`. Told of when it ends, if its trace is sampled."""
+
+    __slots__ = ("attributes", "began", "context", "ended", "error", "kind", "links", "name", "parent_id", "tracer")
+
+    def __init__(
+        self,
+        tracer: "Tracer",
+        name: str,
+        kind: Kind,
+        *,
+        context: Context,
+        parent_id: bytes,
+        began: float | None = None,
+    ) -> None:
+        """`parent_id` is b"" for the root of a trace."""
+        self.tracer = tracer
+        self.name = name
+        self.kind = kind
+        self.context = context
+        self.parent_id = parent_id
+        self.began = perf_counter() if began is None else began
+        self.ended = 0.0
+        """0 until it has."""
+        self.attributes: dict[str, Value] = {}
+        self.links: list[Context] = []
+        self.error = ""
+        """What went wrong, as a word: the attribute `error.type`."""
+
+    def child(self, name: str, kind: Kind) -> Self:
+        """Some of its work, which begins now."""
+        context = self.context._replace(span_id=new_span_id())
+        return type(self)(self.tracer, name, kind, context=context, parent_id=self.context.span_id)
+
+    def adopt(self, parent: Context) -> None:
+        """A root that turns out to have a parent."""
+        self.context = parent._replace(span_id=self.context.span_id)
+        self.parent_id = parent.span_id
+
+    def end(self) -> None:
+        self.ended = perf_counter()
+        if self.context.sampled:
+            self.tracer.record(self)
+
+
+class Stage(NamedTuple):
+    """The same work for several spans at once: as a child of each of the `parents`."""
+
+    name: str
+    began: float
+    ended: float
+    parents: list[Context]
+    attributes: Mapping[str, Value]
+
+
+class Tracer:
+    """Tracing that is off: who asks `is_on` first tells it nothing."""
+
+    is_on = False
+    destination = ""
+    """What the stream is called in messages' spans."""
+    group = ""
+
+    def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as whoever records
+        """Whether a trace that begins here is recorded."""
+        return False
+
+    def pet(self, pet_id: str) -> str:
+        """What spans call a pet."""
+        return pet_id
+
+    def record(self, ended: Span | Stage) -> None:
+        """Takes what has ended. Never waits."""
+
+    def start(self, name: str, kind: Kind, parent: Context | None = None, began: float | None = None) -> Span:
+        """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""
+        if parent is not None:
+            trace_id, parent_id, sampled, state = parent
+            context = Context(trace_id, new_span_id(), sampled, state)
+        else:
+            trace_id, parent_id = random.randbytes(16), b""  # noqa: S311 - as above
+            context = Context(trace_id, new_span_id(), self.samples(trace_id))
+        return Span(self, name, kind, context=context, parent_id=parent_id, began=began)
+
+
+OFF: Final = Tracer()
+
+
+def distinct(contexts: Iterable[Context | None]) -> list[Context]:
+    """Each once, in their order."""
+    return list(dict.fromkeys(each for each in contexts if each is not None))
+
+
+def told_by(metadata: Mapping[str, Any] | None) -> Context | None:
+    """The context in a job's metadata."""
+    return context_of(metadata.get("traceparent"), metadata.get("tracestate")) if metadata else None

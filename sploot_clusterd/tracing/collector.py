@@ -1,0 +1,76 @@
+"""The collector, by OTLP over HTTP: what it takes, what it refuses, and when it cannot be asked."""
+
+from typing import Final
+
+import aiohttp
+from aiohttp import hdrs
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from sploot_clusterd.config import SecretUrl
+from sploot_clusterd.errors import ClusterdError
+
+_PATH: Final = "/v1/traces"
+_PATIENCE: Final = 5.0
+"""Seconds for a request. Nothing waits for it but the next one."""
+_OK: Final = 200
+_PASSING: Final = frozenset({429, 502, 503, 504})
+_LONGEST_ANSWER: Final = 64 * 1024
+_PROTOBUF: Final = "application/x-protobuf"
+_LONGEST_DETAIL: Final = 200
+
+
+class CollectorAwayError(ClusterdError):
+    """It does not answer, or says that it may take the same later."""
+
+
+class CollectorRefusesError(ClusterdError):
+    """It will never take this."""
+
+
+class Collector:
+    """Keeps its connection alive. To be used in one event loop."""
+
+    def __init__(self, endpoint: SecretUrl) -> None:
+        base = endpoint.reveal().rstrip("/")
+        self._url = base if base.endswith(_PATH) else base + _PATH
+        self._session: aiohttp.ClientSession | None = None
+
+    async def take(self, spans: bytes) -> int:
+        """Sends an ExportTraceServiceRequest; how many of its spans were refused. Raises CollectorAwayError,
+        CollectorRefusesError.
+        """
+        session = self._session or self._open()
+        try:
+            async with session.post(self._url, data=spans, allow_redirects=False) as answer:
+                body = await answer.content.read(_LONGEST_ANSWER)
+        except TimeoutError:
+            raise CollectorAwayError(f"no answer within {_PATIENCE:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise CollectorAwayError(str(error)[:_LONGEST_DETAIL] or type(error).__name__) from None
+        if answer.status in _PASSING:
+            raise CollectorAwayError(f"it answers {answer.status}")
+        if answer.status != _OK:
+            raise CollectorRefusesError(f"it answers {answer.status}")
+        return _refused(body) if answer.content_type == _PROTOBUF else 0
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_PATIENCE),
+            headers={hdrs.CONTENT_TYPE: _PROTOBUF, hdrs.USER_AGENT: "sploot-clusterd"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+        return self._session
+
+
+def _refused(body: bytes) -> int:
+    try:
+        return int(ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans)
+    except DecodeError:
+        return 0

@@ -1,0 +1,205 @@
+"""Tracing that is on: what has ended is kept in a bounded queue, and sent by a task of its own.
+
+Nobody waits for it. What finds no room in the queue, or is not taken, is counted and forgotten.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections import deque
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+
+from sploot_clusterd import __version__
+from sploot_clusterd.config import Settings
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import Span, Stage, Tracer
+from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
+from sploot_clusterd.tracing.encoding import Request
+from sploot_clusterd.waiting import backoff
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING: Final = 16_384
+"""Spans; some 10 MB."""
+_MOST_SENT: Final = 1024
+"""Spans of a request, or a few more."""
+_GATHER: Final = 0.5
+"""Seconds from the first span until they are sent: many go in one request."""
+_ENCODED_AT_ONCE: Final = 32
+"""A tenth of a millisecond's work, after which others have their turn."""
+_PATIENCE: Final = 10.0
+"""Seconds for which the same spans are offered again."""
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 2.0
+_LAST_SECONDS: Final = 1.0
+"""For what is left when the daemon stops."""
+_LOG_EVERY: Final = 300.0
+_HASH_BYTES: Final = 8
+
+
+class Recorder(Tracer):
+    """`run` is a root task, `close` the end. To be told of spans by the loop's thread."""
+
+    name: Final = "tracing"
+    is_on = True
+
+    def __init__(self, settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> None:
+        """`tracing.endpoint` has to be there."""
+        tracing = settings.tracing
+        assert tracing.endpoint is not None  # noqa: S101 - off without it
+        self.destination = settings.stream.key
+        self.group = settings.stream.group
+        self._pet_ids = tracing.pet_ids
+        self._bound = TraceIdRatioBased.get_bound_for_rate(tracing.sample_rate)
+        self._resource = Resource.create(
+            {
+                "service.name": tracing.service_name or settings.service.name,
+                "service.version": __version__,
+                "service.instance.id": f"{socket.gethostname()}-{settings.service.instance}",
+                "deployment.environment.name": settings.service.environment,
+            }
+        )
+        self._collector = Collector(tracing.endpoint)
+        self._waiting = deque[Span | Stage]()
+        self._size = 0
+        self._some = asyncio.Event()
+        self._request: Request | None = None
+        """The one that is being put together."""
+        self._in_hand: tuple[bytes, int] | None = None
+        """A request that is not yet taken, and how many spans it has."""
+        self._sent, self._lost, self._dropped = (
+            metrics.tracing_spans.labels(outcome) for outcome in ("sent", "lost", "dropped")
+        )
+        self._logged = -_LOG_EVERY
+        self._stopping = stopping
+
+    def samples(self, trace_id: bytes) -> bool:
+        """By the trace's id alone, as other services' SDKs do, so that all agree."""
+        return (int.from_bytes(trace_id) & TraceIdRatioBased.TRACE_ID_LIMIT) < self._bound
+
+    def pet(self, pet_id: str) -> str:
+        """A hash, the same in all processes, where ids are not to leave this one."""
+        return pet_id if self._pet_ids else _hash(pet_id)
+
+    def record(self, ended: Span | Stage) -> None:
+        size = _spans_in(ended)
+        if self._size + size > _MOST_WAITING:
+            self._dropped.inc(size)
+            return
+        self._waiting.append(ended)
+        self._size += size
+        if not self._some.is_set():
+            self._some.set()
+
+    async def run(self) -> None:
+        """Until the daemon stops, whatever becomes of the collector."""
+        sending = asyncio.create_task(self._send(), name="sends spans")
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, stopped):
+                task.cancel()
+            await asyncio.wait({sending, stopped})
+
+    async def close(self) -> None:
+        """Offers what is left, once, and for no longer than a moment."""
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                while await self._take_some():
+                    await self._offer()
+        except (TimeoutError, CollectorAwayError):
+            self._lose(CollectorAwayError("the daemon ends, and the collector does not answer"))
+            self._lost.inc(self._size)
+        await self._collector.close()
+
+    async def _send(self) -> None:
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(_GATHER)
+            try:
+                while await self._take_some():
+                    await self._offer_again()
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing but these spans suffers
+                self._lose(error)
+
+    async def _take_some(self) -> bool:
+        """Whether there is a request in hand: one that was left, or of the oldest spans that wait."""
+        if self._in_hand is None:
+            request = self._request = self._request or Request(self._resource.attributes)
+            while self._waiting and request.size < _MOST_SENT:
+                self._add_some(request)
+                await asyncio.sleep(0)
+            self._request = None
+            if not request.size:
+                self._some.clear()
+                return False
+            self._in_hand = request.encoded(), request.size
+        return True
+
+    def _add_some(self, request: Request) -> None:
+        """Of those that wait, as many as take no long time."""
+        enough = request.size + _ENCODED_AT_ONCE
+        while self._waiting and request.size < enough:
+            ended = self._waiting.popleft()
+            self._size -= _spans_in(ended)
+            try:
+                request.add(ended)
+            except Exception as error:  # noqa: BLE001 - one that cannot be told takes no others with it
+                self._count_lost(_spans_in(ended), error)
+
+    async def _offer_again(self) -> None:
+        """Until it is taken, refused, or not worth it any more."""
+        began, failures = time.monotonic(), 0
+        while True:
+            try:
+                await self._offer()
+            except CollectorAwayError as error:
+                failures += 1
+                if time.monotonic() - began < _PATIENCE:
+                    await asyncio.sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
+                    continue
+                self._lose(error)
+            return
+
+    async def _offer(self) -> None:
+        """Raises CollectorAwayError; then it is still in hand."""
+        if self._in_hand is None:
+            return
+        body, size = self._in_hand
+        try:
+            refused = await self._collector.take(body)
+        except CollectorRefusesError as error:
+            self._lose(error)
+            return
+        self._in_hand = None
+        self._sent.inc(size - refused)
+        self._lost.inc(refused)
+
+    def _lose(self, error: Exception) -> None:
+        """Of what is in hand."""
+        size = self._in_hand[1] if self._in_hand else self._request.size if self._request else 0
+        self._in_hand = self._request = None
+        self._count_lost(size, error)
+
+    def _count_lost(self, size: int, error: Exception) -> None:
+        self._lost.inc(size)
+        if time.monotonic() - self._logged >= _LOG_EVERY:
+            self._logged = time.monotonic()
+            data = {"spans": size, "error": str(error)}
+            log.warning("spans were lost; nothing else suffers", extra={"data": data})
+
+
+@lru_cache(maxsize=4096)
+def _hash(pet_id: str) -> str:
+    return blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
+
+
+def _spans_in(ended: Span | Stage) -> int:
+    return len(ended.parents) if isinstance(ended, Stage) else 1

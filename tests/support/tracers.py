@@ -1,0 +1,36 @@
+"""A tracer that keeps what it is told, for tests that need no collector."""
+
+from sploot_clusterd.spans import Span, Stage, Tracer
+
+SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NOT_SAMPLED = SAMPLED[:-1] + "0"
+TRACE_ID = SAMPLED.split("-")[1]
+PARENT_ID = SAMPLED.split("-")[2]
+
+
+class Kept(Tracer):
+    """Samples whatever begins here, if `rate` is 1; else nothing."""
+
+    is_on = True
+    destination = "jobs"
+    group = "workers"
+
+    def __init__(self, rate: int = 1) -> None:
+        self.rate = rate
+        self.told: list[Span | Stage] = []
+
+    def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
+        return self.rate == 1
+
+    def pet(self, pet_id: str) -> str:
+        return f"hash of {pet_id}"
+
+    def record(self, ended: Span | Stage) -> None:
+        self.told.append(ended)
+
+    def spans(self, name: str = "") -> list[Span]:
+        """Those whose name begins so, in the order in which they ended."""
+        return [each for each in self.told if isinstance(each, Span) and each.name.startswith(name)]
+
+    def stages(self) -> list[Stage]:
+        return [each for each in self.told if isinstance(each, Stage)]

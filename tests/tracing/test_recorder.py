@@ -1,0 +1,174 @@
+"""What becomes of spans: sent, lost or dropped; and that nobody waits for it."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
+from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.spans import Context, Kind, Span, Stage, context_of
+from sploot_clusterd.tracing import recorder as recorder_module
+from sploot_clusterd.tracing.recorder import Recorder
+from tests.support.collector import Collector, collecting
+from tests.support.tracers import SAMPLED
+from tests.support.waiting import eventually
+
+MOST = 16_384
+
+
+class Traced:
+    """A recorder, and what it counts."""
+
+    def __init__(self, url: str, **tracing: object) -> None:
+        self.metrics, self.stopping = Metrics(), asyncio.Event()
+        settings = TracingSettings(endpoint=SecretUrl(url), **tracing)
+        self.recorder = Recorder(replace(Settings(), tracing=settings), self.metrics, self.stopping)
+        self.task = asyncio.create_task(self.recorder.run())
+
+    def counted(self) -> dict[str, float]:
+        found = self.metrics.registry.get_sample_value
+        names = ("sent", "lost", "dropped")
+        counts = {name: found("media_cluster_tracing_spans_total", {"outcome": name}) or 0.0 for name in names}
+        return {name: count for name, count in counts.items() if count}
+
+    def span(self, parent: Context | None = None) -> Span:
+        span = self.recorder.start("work", Kind.INTERNAL, parent)
+        span.end()
+        return span
+
+    async def stop(self) -> float:
+        """How long that took."""
+        began = time.monotonic()
+        self.stopping.set()
+        await self.task
+        await self.recorder.close()
+        return time.monotonic() - began
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "_GATHER", 0.0)
+    monkeypatch.setattr(recorder_module, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(recorder_module, "_LONGEST_PAUSE", 0.02)
+
+
+async def test_spans_arrive_as_they_were(collector: Collector):
+    traced = Traced(collector.url + "/v1/traces", service_name="clusters", pet_ids=True)
+    tracer = traced.recorder
+    now = time.time_ns()
+    span = tracer.start("work", Kind.CLIENT, context_of(SAMPLED, "a=b"))
+    span.attributes = {"text": "t", "whole": 3, "real": 0.5, "yes": True, "pet": tracer.pet("luna")}
+    span.links = [context_of(SAMPLED)]
+    span.error = "ValueError"
+    span.end()
+    tracer.record(Stage("load", span.began, span.ended, [span.context, span.context], {"jobs": 2}))
+    await traced.stop()
+    work, one, other = sorted(collector.spans, key=lambda each: each.name, reverse=True)
+    assert (work.name, work.kind, work.state, work.failed) == ("work", 3, "a=b", True)
+    assert f"00-{work.trace_id}-{work.parent_id}-01" == SAMPLED
+    assert work.links == [(work.trace_id, work.parent_id)]
+    assert work.attributes == span.attributes | {"error.type": "ValueError"}
+    assert abs(work.began - now) < 10**9
+    assert 0 <= work.ended - work.began < 10**9
+    assert one.parent_id == other.parent_id == work.span_id
+    assert one.span_id != other.span_id
+    assert (one.state, one.attributes) == ("a=b", {"jobs": 2})
+    assert work.resource["service.name"] == "clusters"
+    assert work.resource["deployment.environment.name"] == "local"
+    assert traced.counted() == {"sent": 3}
+
+
+async def test_pets_ids_are_hashed_alike_in_all_processes(collector: Collector):
+    one, other = Traced(collector.url), Traced(collector.url)
+    assert one.recorder.pet("luna") == other.recorder.pet("luna") != one.recorder.pet("rex")
+    assert "luna" not in one.recorder.pet("luna")
+    for each in (one, other):
+        await each.stop()
+
+
+async def test_a_rate_decides_by_the_trace_and_of_nothing_that_others_began(collector: Collector):
+    none, half = Traced(collector.url, sample_rate=0.0), Traced(collector.url, sample_rate=0.5)
+    assert not any(none.span().context.sampled for _ in range(100))
+    assert none.span(context_of(SAMPLED)).context.sampled
+    traces = [half.span().context for _ in range(1000)]
+    assert 350 < sum(each.sampled for each in traces) < 650
+    other = Traced(collector.url, sample_rate=0.5)
+    assert [other.recorder.samples(each.trace_id) for each in traces] == [each.sampled for each in traces]
+    for each in (none, half, other):
+        await each.stop()
+    assert none.counted() == {"sent": 1}
+
+
+async def test_a_collector_that_refuses_costs_a_counter_and_a_line(collector: Collector, caplog):
+    collector.status = 400
+    traced = Traced(collector.url)
+    for number in range(1, 4):
+        traced.span()
+        await eventually(lambda n=number: traced.counted() == {"lost": n}, what="the refused span to be counted")
+    collector.status, collector.rejects = 200, 1
+    traced.span()
+    traced.span()
+    await traced.stop()
+    assert traced.counted() == {"lost": 4, "sent": 1}
+    (line,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert line.data == {"spans": 1, "error": "it answers 400"}
+
+
+async def test_what_a_collector_may_take_later_is_offered_again(collector: Collector):
+    collector.status = 503
+    traced = Traced(collector.url)
+    traced.span()
+    await eventually(lambda: collector.requests >= 2, what="a second attempt")
+    collector.status = 200
+    await eventually(lambda: traced.counted() == {"sent": 1}, what="the span to be taken")
+    await traced.stop()
+
+
+async def test_a_dead_collector_costs_a_counter_and_stops_nobody(monkeypatch):
+    monkeypatch.setattr(recorder_module, "_PATIENCE", 0.05)
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        traced = Traced(f"http://127.0.0.1:{unheard.getsockname()[1]}")
+        traced.span()
+        await eventually(lambda: traced.counted() == {"lost": 1}, what="the span to be given up")
+        traced.span()
+        assert await traced.stop() < 2.0
+        assert traced.counted() == {"lost": 2}
+
+
+async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_stop(collector: Collector):
+    collector.delay = 60.0
+    traced = Traced(collector.url)
+    traced.span()
+    await eventually(lambda: collector.requests == 1, what="a request that is not answered")
+    context = traced.span().context
+    whole = Stage("load", 0.0, 0.0, [context] * (MOST - 1), {})
+    traced.recorder.record(whole)
+    assert traced.counted() == {}
+    traced.span()
+    traced.recorder.record(whole)
+    assert traced.counted() == {"dropped": MOST}
+    assert await traced.stop() < 5.0  # a second, on a machine that is not busy
+    assert traced.counted() == {"dropped": MOST, "lost": MOST + 1}
+
+
+async def test_a_span_that_cannot_be_told_takes_no_others_with_it(collector: Collector):
+    traced = Traced(collector.url)
+    span = traced.recorder.start("work", Kind.INTERNAL)
+    span.attributes = {"lone surrogate": "\ud800"}
+    span.end()
+    traced.span()
+    await eventually(lambda: traced.counted() == {"lost": 1, "sent": 1}, what="the next span to be sent")
+    await traced.stop()
+    assert [each.name for each in collector.spans] == ["work"]
