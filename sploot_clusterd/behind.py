@@ -42,6 +42,7 @@ def put_together(
         listing=Members(albums_of, store.profiles, params),
         halting=store.pause,
         trail=store.audit,
+        letters=store.letter_search,
         auditor=auditor,
         looks=Looker(albums_of, store.profiles.fetch, params),
         changes=Follower(store.feed, stopping) if store.feed else None,

@@ -69,6 +69,7 @@ LAYERS = (
         "snapshot",
         "jobs",
         "found",
+        "dead_letters",
         "audit",
         "wire",
         "metrics",

@@ -12,6 +12,8 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.letter_routes import LETTERS
+from sploot_clusterd.web.letters import AboutLetters
 from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.members import Members
@@ -75,6 +77,7 @@ def build_app(
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder, behind.past))
+    router.add(LETTERS, AboutLetters(behind.letters, http, settings.limits, in_flight))
     router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, LookingBack(behind.past))

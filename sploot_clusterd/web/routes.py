@@ -8,6 +8,7 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.letter_routes import LETTERS
 from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operator_routes import OPERATING
@@ -250,6 +251,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *MEMBERS,
     *JOBS,
     *OPERATING,
+    *LETTERS,
     *FEED,
     *PAST,
     *RESTORE,

@@ -82,3 +82,14 @@ export async function* members(petId, clusterId, order, limit, signal) {
     after = page.next;
   }
 }
+
+const query = (filter, more) => new URLSearchParams({ ...filter, ...more });
+const post = (path, body) => ask(`internal/dead-letters/${path}`, { method: "POST", body });
+
+export const letters = (filter, after, limit, signal) => ask(`internal/dead-letters?${query(filter, { after, limit })}`, { signal });
+export const letterCounts = (filter, after, signal) => ask(`internal/dead-letters/counts?${query(filter, { after })}`, { signal });
+export const letter = (letterId, signal) => ask(`internal/dead-letters/${id(letterId)}`, { signal });
+export const replayLetter = (letterId, body) => post(`${id(letterId)}/replay`, body);
+export const dropLetter = (letterId) => ask(`internal/dead-letters/${id(letterId)}`, { method: "DELETE" });
+export const replayLetters = (body) => post("replay", body);
+export const dropLetters = (body) => post("drop", body);
