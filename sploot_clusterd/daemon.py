@@ -270,6 +270,7 @@ class Daemon:
                 *(settings, self._store, self._params),
                 auditor=self._auditor,
                 history=self._history,
+                watcher=self._watcher,
                 stopping=self.stopping,
             ),
             self._tokens,

@@ -32,7 +32,7 @@ LAYERS = (
     {"ui", "behind"},
     {
         *("ingest", "web", "insights", "history", "fleet", "stream_monitor"),
-        *("suggestions", "members", "looking", "following", "reviving"),
+        *("suggestions", "members", "looking", "following", "reviving", "reviewing", "encoder_words"),
     },
     {"store", "engine"},
     {
@@ -70,6 +70,7 @@ LAYERS = (
         "jobs",
         "found",
         "dead_letters",
+        "quality",
         "audit",
         "wire",
         "metrics",
@@ -82,7 +83,7 @@ LAYERS = (
 """Highest first. A module imports from its own layer and from those below."""
 
 APART = (
-    {"ingest", "web", "insights", "history", "suggestions", "members", "looking", "following", "reviving"},
+    {"ingest", "web", "insights", "history", "suggestions", "members", "looking", "following", "reviving", "reviewing"},
     {"ingest", "insights", "history", "ui"},
     {"store", "engine"},
     {"daemon", "probe"},

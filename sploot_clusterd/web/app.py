@@ -24,6 +24,7 @@ from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past import LookingBack
 from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.proxies import Proxies
+from sploot_clusterd.web.quality import QUALITY, AboutQuality
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.restoring import Restoring
 from sploot_clusterd.web.route import Route
@@ -78,6 +79,7 @@ def build_app(
     router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder, behind.past))
     router.add(LETTERS, AboutLetters(behind.letters, http, settings.limits, in_flight))
+    router.add(QUALITY, AboutQuality(behind.reports, in_flight))
     router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, LookingBack(behind.past))

@@ -12,6 +12,7 @@ from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.model import JobPayload
 from sploot_clusterd.past import PastAlbum, PastClusters, PastJobs, PastVersions, Whereabouts
+from sploot_clusterd.quality import Quality
 from sploot_clusterd.view import Order
 from sploot_clusterd.web.auditing import Auditor
 
@@ -170,6 +171,13 @@ class DeadLetters(Protocol):
         """Deletes them for good; how many of them there were."""
 
 
+class Reports(Protocol):
+    """Who looks at albums."""
+
+    async def report(self) -> Quality:
+        """How good the clusters are, by a look that may be a minute old. Raises StoreUnavailableError."""
+
+
 class Past(Protocol):
     """History. Every method may raise HistoryUnavailableError; each gives None where nothing is known."""
 
@@ -206,6 +214,7 @@ class Behind(NamedTuple):
     letters: DeadLetters
     auditor: Auditor
     looks: Looks
+    reports: Reports
     changes: Changes | None = None
     """None where they are not fed."""
     past: Past | None = None

@@ -14,6 +14,7 @@ from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past_routes import PAST, RESTORE
+from sploot_clusterd.web.quality import QUALITY
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -248,6 +249,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *INTERNAL,
     *QUESTIONS,
     *LOOKS,
+    *QUALITY,
     *MEMBERS,
     *JOBS,
     *OPERATING,

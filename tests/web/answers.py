@@ -155,5 +155,6 @@ ANSWERS = [
     Case(REPLAY_ONE, 503, asked(REPLAY_ONE, letter_id="8000-0")),
     Case(REPLAY_ONE, 422, asked(REPLAY_ONE, MENDED.replace(b"pet_123", b"pet_9"))),
     Case(REPLAY_ONE, 422, asked(REPLAY_ONE, b'{"dry_run":true}')),
+    Case("GET /internal/quality", 200, asked("GET /internal/quality")),
     Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
 ]

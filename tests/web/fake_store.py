@@ -14,8 +14,10 @@ from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.model import JobPayload
 from sploot_clusterd.past import PastAlbum, PastClusters, PastJob, PastJobs, PastVersions, Whereabouts
+from sploot_clusterd.quality import Quality
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import contract, lookup_examples
+from sploot_clusterd.web.quality import EXAMPLE
 from tests.web.fake_letters import FakeLetters
 
 ANOTHER = b',{"question":"belongs","image_id":"a","cluster":"pet_123-cluster-0","expected_gain":0.5,"image_ids":["a"]}'
@@ -215,6 +217,10 @@ class FakeStore(FakeLetters):
     async def erase(self, pet_id: str) -> bool:
         self._fail()
         return self.views.pop(pet_id, None) is not None
+
+    async def report(self) -> Quality:
+        self._fail()
+        return EXAMPLE
 
     async def ping(self) -> float:
         self._fail()

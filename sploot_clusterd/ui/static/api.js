@@ -43,6 +43,7 @@ export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggesti
 export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal });
 export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
+export const quality = (signal) => ask("internal/quality", { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
 
 // What the fleet does, as it comes, while this page is in sight: `told` gets each piece, `silent` whether none comes.

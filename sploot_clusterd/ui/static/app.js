@@ -11,6 +11,7 @@ import { showLetter } from "./letter.js";
 import { showLetters } from "./letters.js";
 import { showLogin } from "./login.js";
 import { showPet } from "./pet.js";
+import { showQuality } from "./quality.js";
 import { showQuestions } from "./questions.js";
 
 const SCREENS = [
@@ -18,6 +19,7 @@ const SCREENS = [
   [/^#\/pet\/([^/]+)\/([^/]+)$/, showCluster],
   [/^#\/pet\/([^/]+)$/, showPet],
   [/^#\/fleet$/, showFleet, "operate"],
+  [/^#\/quality$/, showQuality],
   [/^#\/letters\/([^/]+)$/, showLetter, "operate"],
   [/^#\/letters$/, showLetters, "operate"],
   [/^(?:#\/?)?$/, showFind],
@@ -58,7 +60,7 @@ function showFrame() {
   const out = who.by_proxy ? null : button(T.login.out, leave);
   const link = (href, text) => el("a", { href, "aria-current": (location.hash || "#/") === href ? "page" : null }, text);
   const operators = [link("#/fleet", T.fleet.title), link("#/letters", T.letters.title)];
-  const links = el("nav", { "aria-label": T.name }, link("#/", T.find.title), who.scopes.includes("operate") ? operators : null);
+  const links = el("nav", { "aria-label": T.name }, link("#/", T.find.title), link("#/quality", T.quality.title), who.scopes.includes("operate") ? operators : null);
   top.replaceChildren(name, links, about, ...(out ? [out] : []));
 }
 
