@@ -22,7 +22,9 @@ class AuditEntry(Struct, gc=False):
     outcome: str
     """What was answered, `accepted`; `unknown` where the answer was a 5xx: it may have happened."""
     jobs: Annotated[int, Meta(ge=1)] | None = None
-    """Of `submit`: how many jobs of this actor the process took within a minute."""
+    """Of `submit`: how many jobs of this actor the process took within a minute; of many letters that were replayed or
+    dropped, how many.
+    """
 
 
 class AuditPage(Struct):

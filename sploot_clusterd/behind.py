@@ -9,12 +9,14 @@ from sploot_clusterd.following import Follower
 from sploot_clusterd.looking import Looker
 from sploot_clusterd.members import Members
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.reviewing import Reviewer
 from sploot_clusterd.reviving import Reviver
 from sploot_clusterd.store import AlbumStore, Store
 from sploot_clusterd.suggestions import Suggester
 from sploot_clusterd.web import Auditor, Behind
 
 if TYPE_CHECKING:
+    from sploot_clusterd.fleet.watcher import FleetWatcher
     from sploot_clusterd.history.history import History
 
 
@@ -26,9 +28,10 @@ def put_together(
     *,
     auditor: Auditor,
     history: "History | None",
+    watcher: "FleetWatcher | None",
     stopping: asyncio.Event,
 ) -> Behind:
-    """`history` is None where it is off; the feed is where the store has none."""
+    """`history` is None where it is off, `watcher` where there is no page; the feed is where the store has none."""
 
     def albums_of(pet_id: str) -> AlbumStore:
         return store.of(pet_id).albums
@@ -44,8 +47,10 @@ def put_together(
         listing=Members(albums_of, store.profiles, params),
         halting=store.pause,
         trail=store.audit,
+        letters=store.letter_search,
         auditor=auditor,
         looks=Looker(albums_of, store.profiles.fetch, params),
+        reports=Reviewer(store, params, watcher.quality.figures if watcher else None),
         changes=Follower(store.feed, stopping) if store.feed else None,
         past=lookups,
     )

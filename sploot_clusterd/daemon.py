@@ -259,6 +259,7 @@ class Daemon:
                 *(settings, self._store, self._params, self.metrics),
                 auditor=self._auditor,
                 history=self._history,
+                watcher=self._watcher,
                 stopping=self.stopping,
             ),
             self._tokens,

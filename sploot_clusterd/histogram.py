@@ -38,6 +38,11 @@ class Series:
         """How many values each bucket has by itself; the last one those beyond all bounds."""
         return [*self._counts]
 
+    @property
+    def sum(self) -> float:
+        """Of all values."""
+        return self._sum
+
     def observe(self, value: float) -> None:
         self._sum += value
         self._counts[bisect_left(self._bounds, value)] += 1

@@ -32,7 +32,7 @@ LAYERS = (
     {"ui", "behind", "optional"},
     {
         *("ingest", "web", "insights", "history", "tracing", "fleet", "stream_monitor"),
-        *("suggestions", "members", "looking", "following", "reviving"),
+        *("suggestions", "members", "looking", "following", "reviving", "reviewing", "encoder_words"),
     },
     {"store", "engine"},
     {
@@ -70,6 +70,8 @@ LAYERS = (
         "snapshot",
         "jobs",
         "found",
+        "dead_letters",
+        "quality",
         "audit",
         "wire",
         "metrics",
@@ -83,7 +85,10 @@ LAYERS = (
 """Highest first. A module imports from its own layer and from those below."""
 
 APART = (
-    {"ingest", "web", "insights", "history", "tracing", "suggestions", "members", "looking", "following", "reviving"},
+    {
+        *("ingest", "web", "insights", "history", "tracing"),
+        *("suggestions", "members", "looking", "following", "reviving", "reviewing"),
+    },
     {"ingest", "insights", "history", "tracing", "ui"},
     {"store", "engine"},
     {"daemon", "probe"},

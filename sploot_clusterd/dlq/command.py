@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.progress import Progress
-from sploot_clusterd.store import FleetLetters, LetterSummary, Replayed, session
+from sploot_clusterd.store import FleetLetters, LetterSummary, session
 
 _FAILED: Final = 1
 _COLUMNS: Final = (("age", 5), ("id", 17), ("reason", 12), ("pet", 16), ("job", 16), ("attempts", 8))

@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.quality import Totals
 
 
 class Beat(Struct):
@@ -36,6 +37,8 @@ class Beat(Struct):
     """Jobs in each bucket of `media_cluster_job_processing_seconds`."""
     lags: list[int]
     """The same of `media_cluster_loop_lag_seconds`."""
+    quality: Totals = Totals()
+    """Nothing, of a version that does not tell."""
 
 
 decode: Final = json.Decoder(Beat).decode
@@ -66,6 +69,23 @@ def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat
         _sum(metrics.oldest_unsettled),
         metrics.job_seconds.counts,
         metrics.loop_lag.counts,
+        _quality(metrics),
+    )
+
+
+def _quality(metrics: Metrics) -> Totals:
+    corrections = _by_label(metrics.corrections, "op")
+    silhouettes, shares = metrics.silhouette, metrics.unclustered_share
+    return Totals(
+        merges=int(_sum(metrics.merges)),
+        splits=int(_sum(metrics.splits)),
+        hero_changes=int(_sum(metrics.hero_changes)),
+        rebuilds=int(_sum(metrics.rebuilds)),
+        corrections={op: int(count) for op, count in corrections.items() if count},
+        silhouettes=silhouettes.sum,
+        silhouette_count=sum(silhouettes.counts),
+        unclustered_shares=shares.sum,
+        unclustered_count=sum(shares.counts),
     )
 
 

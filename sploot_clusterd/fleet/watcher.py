@@ -12,6 +12,7 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.fleet.beat import Beat, decode
 from sploot_clusterd.fleet.heartbeat import EVERY_S
 from sploot_clusterd.fleet.history import History, Point, Process
+from sploot_clusterd.fleet.quality import QualityHistory
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
 from sploot_clusterd.waiting import pause
@@ -38,6 +39,7 @@ class FleetWatcher:
     def __init__(self, beats: FleetBeats, metrics: Metrics, stopping: asyncio.Event) -> None:
         self._beats = beats
         self._history = History(metrics.job_seconds.bounds, metrics.loop_lag.bounds)
+        self.quality = QualityHistory()
         self._stopping = stopping
         self._looked = asyncio.Event()
 
@@ -79,5 +81,6 @@ class FleetWatcher:
         if silent:
             await self._beats.forget(silent)
         self._history.add(found, now)
+        self.quality.add(found, now)
         self._looked.set()  # whoever waited for this one goes on, and waits for the next
         self._looked = asyncio.Event()

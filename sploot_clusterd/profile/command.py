@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sploot_clusterd import stdio
 from sploot_clusterd.config import Settings
+from sploot_clusterd.encoder_words import told
 from sploot_clusterd.engine import Profile, decode_profile, decode_sampled, encode_profile
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.profile.file import read_profile
-from sploot_clusterd.profile.words import told
 from sploot_clusterd.store import ProfileStore, State, Store, session
 
 _COLUMNS: Final = (("generation", 10), ("state", 8), ("learned from", 12), ("sampled", 7), ("drift", 6))

@@ -12,7 +12,7 @@ from sploot_clusterd.store.feed import Feed, FeedFigures
 from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
-from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.letters import Letters, LetterSummary
 from sploot_clusterd.store.marks import Marks, PartitionMarks
 from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
@@ -78,7 +78,6 @@ __all__ = [
     "Queue",
     "Reader",
     "Rebuilding",
-    "Replayed",
     "Retry",
     "SampleSize",
     "Settled",

@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.keys import Layout
 from sploot_clusterd.store.gateway import Gateway
-from sploot_clusterd.store.letters import Letters, LetterSummary, Replayed
+from sploot_clusterd.store.letters import Bound, Letters, LetterSummary
 
 _A_PAGE: Final = 100
 
@@ -53,6 +54,11 @@ class FleetLetters:
         page, following = await self._each[partition].page(begin)
         return [self._placed(each, partition) for each in page], following
 
+    async def part(self, partition: int, bound: Bound) -> tuple[list[LetterSummary], Bound]:
+        """Some of a partition's that are within, without payloads; and what is left: as `Letters.part`."""
+        page, left = await self._each[partition].part(bound)
+        return [self._placed(each, partition) for each in page], left
+
     async def summaries(self, letter: LetterId) -> list[LetterSummary]:
         """The letter, without its payload; of several partitions, one in each that has one of that id."""
         numbers = range(len(self._each))
@@ -70,10 +76,12 @@ class FleetLetters:
                 return fields
         return None
 
-    async def replay(self, letter: LetterId) -> Replayed:
-        """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
+    async def replay(self, letter: LetterId, payload: bytes = b"") -> Replayed:
+        """Puts the job back in one step, with another payload if one is given. After a lost reply it may have happened;
+        to ask again is harmless.
+        """
         for each in self._meant(letter):
-            if (outcome := await each.replay(letter.entry)) is not Replayed.GONE:
+            if (outcome := await each.replay(letter.entry, payload)) is not Replayed.GONE:
                 return outcome
         return Replayed.GONE
 

@@ -1,9 +1,9 @@
 """The dead letters, for those who run the daemon: reading them a page at a time, putting jobs back, deleting."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from enum import Enum
 from typing import Final, NamedTuple
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
@@ -28,15 +28,21 @@ class LetterSummary(NamedTuple):
         return LetterId(self.id, self.partition)
 
 
-class Replayed(Enum):
-    """What became of a letter that was to be put back; everything but DONE left all as it was."""
+class Bound(NamedTuple):
+    """Letters from an id on, or behind one where it has a "(" before it, up to another one ("": the newest of now)."""
 
-    DONE = "replayed"
-    GONE = "gone"
-    """There is no such letter, or it was replayed already."""
-    EMPTY = "empty"
-    ERASED = "erased"
-    FULL = "full"
+    begin: str
+    last: str
+
+    def behind(self, letter: EntryId) -> "Bound":
+        """What is left of it behind this letter."""
+        return self._replace(begin=f"({letter}")
+
+
+def bounds(since_ms: int | None, until_ms: int | None) -> Bound:
+    """What was set aside between the two times, both included."""
+    begin = "-" if since_ms is None else f"{since_ms}-0"
+    return Bound(begin, "" if until_ms is None else f"{until_ms}-{_LAST_SEQ}")
 
 
 class Letters:
@@ -56,11 +62,15 @@ class Letters:
 
         What is set aside from now on is not among them: or putting back what fails again would never end.
         """
-        begin = b"-" if since_ms is None else b"%d-0" % since_ms
-        last = b"" if until_ms is None else b"%d-%d" % (until_ms, _LAST_SEQ)
-        while begin:
-            page, begin, last = await self._page(begin, last, _A_PAGE)
+        bound = bounds(since_ms, until_ms)
+        while bound.begin:
+            page, bound = await self.part(bound)
             yield page
+
+    async def part(self, bound: "Bound") -> tuple[list[LetterSummary], "Bound"]:
+        """Some that are within, and what is left: it begins with "" at the end, and ends before what came meanwhile."""
+        page, begin, last = await self._page(bound.begin.encode(), bound.last.encode(), _A_PAGE)
+        return page, Bound(begin.decode(), last.decode())
 
     async def page(self, begin: str) -> tuple[list[LetterSummary], str]:
         """Some behind an id, and behind which one the next are, "" at the end."""
@@ -84,8 +94,10 @@ class Letters:
         entries = await self._gateway.command("upkeep", "XRANGE", self._key, str(letter), str(letter))
         return pairs(entries[0][1]) if entries else None
 
-    async def replay(self, letter: EntryId) -> Replayed:
-        """Puts the job back in one step. After a lost reply it may have happened; to ask again is harmless."""
+    async def replay(self, letter: EntryId, payload: bytes = b"") -> Replayed:
+        """Puts the job back in one step, with another payload if one is given. After a lost reply it may have happened;
+        to ask again is harmless.
+        """
         pet_id, job_id = await self._told(letter) if self._jobs_life else ("", "")
         reply = await self._gateway.run(
             scripts.REPLAY_LETTER,
@@ -94,6 +106,7 @@ class Letters:
             pet_id=pet_id,
             told_job=job_id,
             jobs_life=self._jobs_life,
+            instead=payload,
         )
         return Replayed(_text(reply))
 

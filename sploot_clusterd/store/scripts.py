@@ -58,7 +58,7 @@ REPLAY_LETTER: Final = Script(
     "replay_letter",
     "upkeep",
     "stream dead_letters letter_sizes letter_pets erased jobs",
-    "letter_id most_jobs:int pet_id told_job jobs_life:int",
+    "letter_id most_jobs:int pet_id told_job jobs_life:int instead:bytes",
     fenced=True,
 )
 DROP_LETTERS: Final = Script("drop_letters", "upkeep", "dead_letters letter_sizes letter_pets", "", "ids", fenced=True)

@@ -22,6 +22,7 @@ from sploot_clusterd.store.fleet_profiles import FleetProfiles
 from sploot_clusterd.store.gateway import Call, Gateway
 from sploot_clusterd.store.inspection import KeyFault, faults
 from sploot_clusterd.store.job_states import JobStates
+from sploot_clusterd.store.letter_search import LetterSearch
 from sploot_clusterd.store.marks import Marks
 from sploot_clusterd.store.move import Move
 from sploot_clusterd.store.naming import ConsumerName, HeldName
@@ -68,6 +69,7 @@ class Store:
         )
         self.profiles = ProfileStore(gateway) if layout.is_one else FleetProfiles(gateway, layout)
         self.letters = FleetLetters(gateway, layout, most_jobs=maxlen, jobs_life=settings.jobs.ttl_seconds)
+        self.letter_search = LetterSearch(self.letters, layout, self.follow)
         self.jobs = JobStates(gateway, layout, self.follow)
         self.finder = Finder(gateway, layout, self.letters, self.follow)
         self.pause = FleetPause(gateway, layout)

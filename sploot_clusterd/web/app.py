@@ -13,6 +13,8 @@ from sploot_clusterd.web.backend import Behind
 from sploot_clusterd.web.feed import Feeding
 from sploot_clusterd.web.handlers import Handlers
 from sploot_clusterd.web.jobs import AboutJobs
+from sploot_clusterd.web.letter_routes import LETTERS
+from sploot_clusterd.web.letters import AboutLetters
 from sploot_clusterd.web.looks import Looking
 from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.members import Members
@@ -23,6 +25,7 @@ from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past import LookingBack
 from sploot_clusterd.web.past_routes import PAST, RESTORE
 from sploot_clusterd.web.proxies import Proxies
+from sploot_clusterd.web.quality import QUALITY, AboutQuality
 from sploot_clusterd.web.questions import Asking
 from sploot_clusterd.web.restoring import Restoring
 from sploot_clusterd.web.route import Route
@@ -78,6 +81,8 @@ def build_app(
     router.add(MEMBERS, Members(behind.listing))
     router.add(OPERATING, Operating(behind.halting, behind.trail, http, in_flight))
     router.add(JOBS, AboutJobs(behind.jobs, behind.finder, behind.past))
+    router.add(LETTERS, AboutLetters(behind.letters, http, settings.limits, in_flight))
+    router.add(QUALITY, AboutQuality(behind.reports, in_flight))
     router.add(LOOKS, Looking(behind.looks))
     router.add(FEED, Feeding(behind.changes, in_flight))
     router.add(PAST, LookingBack(behind.past))

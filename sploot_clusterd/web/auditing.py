@@ -6,7 +6,7 @@ A change was made by then, so nobody's answer depends on it: where Redis does no
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ log = logging.getLogger("sploot_clusterd.audit")
 
 _EVERY: Final = 60.0
 _SUBMITS: Final = frozenset({"submit", "submit_batch"})
+_DRY_RUNS: Final = frozenset({"correct", "replay_letter"})
+"""Where they accept, they answer 202."""
 _LOOKED, _REFUSED, _FAULT = 200, 400, 500
 
 
@@ -35,6 +37,7 @@ def will_correct(request: web.BaseRequest, pet_ids: Collection[str]) -> None:
 
 class _Answer(msgspec.Struct):
     status: str
+    letters: int | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Answer).decode
@@ -50,20 +53,22 @@ class Auditor:
         self._timer: asyncio.TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None
 
-    async def note(self, request: web.BaseRequest, what: str, ids: Sequence[str], response: Response) -> None:
-        """A handler's answer to a request that may have changed something. What was refused, or a dry run, did not."""
+    async def note(self, request: web.BaseRequest, what: str, pet_id: str | None, response: Response) -> None:
+        """A handler's answer to a request that may have changed something. What was refused, or a dry run, did not.
+        `pet_id` is that of the path.
+        """
         connection: Connection = request.protocol  # type: ignore[assignment]  # as the server makes them
         corrected, connection.corrected = connection.corrected, ()
-        if _REFUSED <= response.status < _FAULT or (what == "correct" and response.status == _LOOKED):
-            return  # the latter is a dry run: corrections are accepted by 202
+        if _REFUSED <= response.status < _FAULT or (what in _DRY_RUNS and response.status == _LOOKED):
+            return
         actor = connection.caller.actor
         if what in _SUBMITS:
             self._count(actor, response.body.count(b'"accepted"'))
             for each in corrected:
-                await self._tell(actor, "correct", each, _outcome(response))
+                await self._tell(actor, "correct", each, _outcome(response)[0])
         else:
-            pet_id = ids[0] if ids and what != "erase" else None  # an erased pet's id is kept nowhere
-            await self._tell(actor, what, pet_id, _outcome(response))
+            known = pet_id if what != "erase" else None  # an erased pet's id is kept nowhere
+            await self._tell(actor, what, known, *_outcome(response))
 
     async def close(self) -> None:
         """Tells what was counted."""
@@ -98,11 +103,12 @@ class Auditor:
             log.warning("a change is in the log alone", extra={"data": {"what": what, "error": str(error)}})
 
 
-def _outcome(response: Response) -> str:
-    """What the caller was told; of a batch, that there was an answer."""
+def _outcome(response: Response) -> tuple[str, int | None]:
+    """What the caller was told; of a batch, that there was an answer. And how many letters were changed."""
     if response.status >= _FAULT:
-        return "unknown"
+        return "unknown", None
     try:
-        return _decode(response.body).status
+        told = _decode(response.body)
     except msgspec.DecodeError:
-        return "accepted"
+        return "accepted", None
+    return told.status, told.letters or None

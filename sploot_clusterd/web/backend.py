@@ -6,10 +6,13 @@ from typing import NamedTuple, Protocol
 
 from sploot_clusterd.audit import AuditEntry, AuditPage
 from sploot_clusterd.changes import Events
+from sploot_clusterd.dead_letters import LetterFilter, Part, Replayed, WholeLetter
+from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.model import JobPayload
 from sploot_clusterd.past import PastAlbum, PastClusters, PastJobs, PastVersions, Whereabouts
+from sploot_clusterd.quality import Quality
 from sploot_clusterd.view import Order
 from sploot_clusterd.web.auditing import Auditor
 
@@ -152,6 +155,29 @@ class Finder(Protocol):
         """
 
 
+class DeadLetters(Protocol):
+    """What could not be applied. Every method may raise StoreUnavailableError."""
+
+    async def search(self, wanted: LetterFilter, after: str, most: int) -> Part:
+        """At most so many that are meant, behind a place. Raises BadJobError for what is no place."""
+
+    async def whole(self, letter: LetterId) -> tuple[WholeLetter, bytes] | None:
+        """One, with its payload's bytes beside it; None if there is no such letter."""
+
+    async def replay(self, letter: LetterId, payload: bytes = b"") -> Replayed:
+        """Puts the job back in one step, with another payload if one is given."""
+
+    async def drop(self, letters: Sequence[LetterId]) -> int:
+        """Deletes them for good; how many of them there were."""
+
+
+class Reports(Protocol):
+    """Who looks at albums."""
+
+    async def report(self) -> Quality:
+        """How good the clusters are, by a look that may be a minute old. Raises StoreUnavailableError."""
+
+
 class Past(Protocol):
     """History. Every method may raise HistoryUnavailableError; each gives None where nothing is known."""
 
@@ -185,8 +211,10 @@ class Behind(NamedTuple):
     listing: Listing
     halting: Halting
     trail: Trail
+    letters: DeadLetters
     auditor: Auditor
     looks: Looks
+    reports: Reports
     changes: Changes | None = None
     """None where they are not fed."""
     past: Past | None = None

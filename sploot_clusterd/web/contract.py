@@ -108,6 +108,22 @@ class Resumed(Struct):
     status: Literal["resumed", "noop"]
 
 
+class PutBack(Struct):
+    status: Literal["replayed"]
+
+
+class Checked(Struct):
+    """A payload that would be taken."""
+
+    status: Literal["checked"]
+
+
+class Dropped(Struct):
+    """`noop` where there was no such letter."""
+
+    status: Literal["dropped", "noop"]
+
+
 class FeedGone(Struct):
     """`newest` is the place from which to go on, after all views were read."""
 

@@ -8,11 +8,13 @@ from sploot_clusterd.web.answers import JSON, NDJSON, TEXT
 from sploot_clusterd.web.batch import corrections_refused
 from sploot_clusterd.web.feed import After, Feeding
 from sploot_clusterd.web.handlers import Handlers
+from sploot_clusterd.web.letter_routes import LETTERS
 from sploot_clusterd.web.lookups import JOBS, LOOKS, MEMBERS
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.operator_routes import OPERATING
 from sploot_clusterd.web.ops import MetricsPage, Probes
 from sploot_clusterd.web.past_routes import PAST, RESTORE
+from sploot_clusterd.web.quality import QUALITY
 from sploot_clusterd.web.questions import Asking, Wanted
 from sploot_clusterd.web.route import Answer, Body, Route, refused
 
@@ -247,9 +249,11 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *INTERNAL,
     *QUESTIONS,
     *LOOKS,
+    *QUALITY,
     *MEMBERS,
     *JOBS,
     *OPERATING,
+    *LETTERS,
     *FEED,
     *PAST,
     *RESTORE,

@@ -110,7 +110,8 @@ class Endpoint:
         finally:
             self._in_flight.count -= 1
         if self._changes and self._auditor and (what := self._changes.get(request.method)):
-            await self._auditor.note(request, what, ids, response)
+            pet_id = ids[0] if self._parameters[:1] == ["pet_id"] else None
+            await self._auditor.note(request, what, pet_id, response)
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         self._record(request, response, perf_counter() - began, span)

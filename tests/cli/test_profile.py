@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import RedisSettings, SecretUrl, Settings
+from sploot_clusterd.encoder_words import told
 from sploot_clusterd.engine import (
     Profile,
     Sampled,
@@ -24,7 +25,6 @@ from sploot_clusterd.engine.profile import KindProfile
 from sploot_clusterd.engine.scale import Likeness
 from sploot_clusterd.engine.spectrum import Spectrum
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.profile.words import told
 from sploot_clusterd.store import ProfileStore, State, Store
 
 NAMESPACE = "sploot.media.clusters"

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import LetterId
 from sploot_clusterd.errors import BacklogFullError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Letter, Replayed, Store
+from sploot_clusterd.store import Letter, Store
 from tests.faults.fleet import Fleet
 from tests.support.api import Api, add
 from tests.support.paused import in_seconds, taken, warns

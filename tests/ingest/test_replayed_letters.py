@@ -2,8 +2,9 @@
 
 import pytest
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId
-from sploot_clusterd.store import Letter, Letters, Replayed
+from sploot_clusterd.store import Letter, Letters
 from sploot_clusterd.wire import flat_payload
 from tests.support.side import Side
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from sploot_clusterd.config import JobsSettings, LimitsSettings
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import FailedRun, Replayed, Retry, Store, job_states
+from sploot_clusterd.store import FailedRun, Retry, Store, job_states
 from sploot_clusterd.store.told import MOST_EVENTS, states
 from sploot_clusterd.wire import decode_request, encode_envelope
 from tests.ingest.failing import failing_for

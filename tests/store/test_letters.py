@@ -3,10 +3,11 @@
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.keys import Keys
-from sploot_clusterd.store import Letters, LetterSummary, Replayed, Stream, ViewStore
+from sploot_clusterd.store import Letters, LetterSummary, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
 from tests.support.producer import Producer
 

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from sploot_clusterd.dead_letters import Replayed
 from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.errors import BacklogFullError, StartError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Letter, Replayed, Store
+from sploot_clusterd.store import Letter, Store
 from sploot_clusterd.store.scripts import LOAD
 from tests.support.stores import settings
 from tests.support.waiting import eventually

@@ -34,6 +34,11 @@ FEED = "GET /internal/feed"
 LATEST, WAS, VERSION = (f"GET {PET}/clusters/{which}" for which in ("latest", "history", "{version}"))
 IMAGE = "GET /internal/images/{image_id}/clusters"
 BACK = f"POST {PET}/restore"
+LETTERS = "GET /internal/dead-letters"
+COUNTS, LETTER = f"{LETTERS}/counts", f"{LETTERS}/{{letter_id}}"
+REPLAY, DROP = (f"POST /internal/dead-letters/{what}" for what in ("replay", "drop"))
+REPLAY_ONE, DROP_ONE = "POST /internal/dead-letters/{letter_id}/replay", "DELETE /internal/dead-letters/{letter_id}"
+MENDED = b'{"payload":"{\\"pet_id\\":\\"pet_123\\"}"}'
 DRY_RUN = CORRECTIONS.replace(b"{", b'{"dry_run":true,', 1)
 FULL = BacklogFullError("full")
 
@@ -129,5 +134,27 @@ ANSWERS = [
     Case(INVALIDATE, 202, asked(INVALIDATE, pet_id="pet_9")),
     Case(ERASE, 200, asked(ERASE)),
     Case(ERASE, 200, asked(ERASE, pet_id="pet_9")),
+    Case(LETTERS, 200, asked(f"{LETTERS}?reason=invalid&pet=pet_123&since=2025-11-27T02:20:00Z&limit=500")),
+    *(Case(each, 422, asked(f"{each}?after=nowhere")) for each in (LETTERS, COUNTS)),
+    *(Case(each, 422, asked(f"{each}?reason=none")) for each in (LETTERS, COUNTS)),
+    *(Case(each, 422, asked(f"{each}?since=2025-11-27T02:20:00")) for each in (LETTERS, COUNTS)),
+    Case(COUNTS, 200, asked(COUNTS)),
+    *(Case(each, 200, asked(each)) for each in (REPLAY, DROP, LETTER, DROP_ONE)),
+    *(Case(each, 200, asked(each, b'{"pet":"pet_9"}')) for each in (REPLAY, DROP)),
+    *(Case(each, 422, asked(each, b"{}")) for each in (REPLAY, DROP)),
+    *(Case(each, 422, asked(each, b'{"all":true,"pet":"pet_123"}')) for each in (REPLAY, DROP)),
+    Case(DROP_ONE, 200, asked(DROP_ONE, letter_id="6000-0")),
+    *(Case(each, 422, asked(each, letter_id="pet_123")) for each in (LETTER, DROP_ONE, REPLAY_ONE)),
+    *(Case(each, 404, asked(each, letter_id="6000-0")) for each in (LETTER, REPLAY_ONE)),
+    Case(REPLAY_ONE, 202, asked(REPLAY_ONE)),
+    Case(REPLAY_ONE, 202, asked(REPLAY_ONE, MENDED)),
+    Case(REPLAY_ONE, 200, asked(REPLAY_ONE, MENDED[:-1] + b',"dry_run":true}')),
+    Case(REPLAY_ONE, 403, asked(REPLAY_ONE, MENDED, X_Internal_Token=token_for("operate"))),
+    Case(REPLAY_ONE, 404, asked(REPLAY_ONE, MENDED, letter_id="6000-0")),
+    Case(REPLAY_ONE, 409, asked(REPLAY_ONE, letter_id="7000-0")),
+    Case(REPLAY_ONE, 503, asked(REPLAY_ONE, letter_id="8000-0")),
+    Case(REPLAY_ONE, 422, asked(REPLAY_ONE, MENDED.replace(b"pet_123", b"pet_9"))),
+    Case(REPLAY_ONE, 422, asked(REPLAY_ONE, b'{"dry_run":true}')),
+    Case("GET /internal/quality", 200, asked("GET /internal/quality")),
     Case("GET /internal/health/redis", 200, asked("GET /internal/health/redis")),
 ]

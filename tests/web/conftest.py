@@ -60,7 +60,7 @@ async def serve() -> AsyncIterator[Serve]:
         live, metrics, health, in_flight = tokens(), Metrics(), Health(stale_after=60), InFlight()
         auditor = Auditor(fake)
         app = build_app(
-            Behind(store, *[fake] * 7, auditor, fake, fake if feeds else None, fake if keeps else None),
+            Behind(store, *[fake] * 8, auditor, fake, fake, fake if feeds else None, fake if keeps else None),
             live,
             settings,
             metrics,

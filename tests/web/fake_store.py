@@ -14,8 +14,11 @@ from sploot_clusterd.found import Found
 from sploot_clusterd.jobs import JobState
 from sploot_clusterd.model import JobPayload
 from sploot_clusterd.past import PastAlbum, PastClusters, PastJob, PastJobs, PastVersions, Whereabouts
+from sploot_clusterd.quality import Quality
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 from sploot_clusterd.web import contract, lookup_examples
+from sploot_clusterd.web.quality import EXAMPLE
+from tests.web.fake_letters import FakeLetters
 
 ANOTHER = b',{"question":"belongs","image_id":"a","cluster":"pet_123-cluster-0","expected_gain":0.5,"image_ids":["a"]}'
 SUGGESTED = [
@@ -30,7 +33,7 @@ AT = "1970-01-01T00:00:05.000Z"
 
 
 @dataclass
-class FakeStore:
+class FakeStore(FakeLetters):
     """The web's half of the store, who works out questions, who knows what changed, and what was.
 
     `error` is raised by whatever is called next; a batch has `room` before it.
@@ -44,7 +47,6 @@ class FakeStore:
     looks: int = 0
     at_keep: Callable[[], None] = lambda: None
     jobs: list[bytes] = field(default_factory=list)
-    error: Exception | None = None
     room: int = 0
     partitions: int = 2
     events: list[Event] = field(default_factory=lambda: [EVENT])
@@ -216,10 +218,10 @@ class FakeStore:
         self._fail()
         return self.views.pop(pet_id, None) is not None
 
+    async def report(self) -> Quality:
+        self._fail()
+        return EXAMPLE
+
     async def ping(self) -> float:
         self._fail()
         return 0.25
-
-    def _fail(self) -> None:
-        if self.error is not None:
-            raise self.error

@@ -34,6 +34,7 @@ CORRECTIONS = b'{"corrections":[{"op":"rename","cluster":"pet_123-cluster-0","la
 
 
 IDS = {"pet_id": "pet_123", "version": "3", "image_id": "img_001", "job_id": "pet_123", "cluster_id": "pet_123"}
+IDS |= {"letter_id": "5000-0"}
 
 
 def tokens() -> Tokens:
@@ -56,6 +57,8 @@ def body_for(path: str) -> bytes:
     """What a POST to the path may send."""
     if path.endswith("/pause"):
         return b'{"reason":"a deploy","until":"%s"}' % (datetime.now(UTC) + timedelta(hours=1)).isoformat().encode()
+    if "/dead-letters/" in path:
+        return b"{}" if "{" in path or "5000-0" in path else b'{"all":true}'
     return {"corrections": CORRECTIONS, "restore": RESTORE}.get(path.rpartition("/")[2], JOB)
 
 

@@ -11,7 +11,7 @@ from sploot_clusterd.web import auditing
 from sploot_clusterd.web.route import PARAMETER
 from sploot_clusterd.web.routes import ROUTES
 from tests.support.waiting import eventually
-from tests.web.answers import CORRECT, DRY_RUN, asked
+from tests.web.answers import CORRECT, DRY_RUN, MENDED, REPLAY_ONE, asked
 from tests.web.fake_store import FakeStore
 from tests.web.service import (
     CORRECTING,
@@ -23,6 +23,7 @@ from tests.web.service import (
     Serve,
     Service,
     body_for,
+    path_of,
     raw,
     token_for,
 )
@@ -40,15 +41,18 @@ def told(service: Service) -> list[tuple[str, str, str | None, str, int | None]]
 @pytest.mark.parametrize("route", [each for each in CHANGES if each not in SUBMITS], ids=lambda route: route.path)
 async def test_every_change_is_told(service: Service, route, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, logger="sploot_clusterd.audit")
-    path, what = PARAMETER.sub("pet_123", route.path), route.handler.__name__
+    path, what = path_of(route), route.handler.__name__
     reply = await service.send(raw(route.method, path, body_for(path) if route.method == "POST" else b""))
-    pet = "pet_123" if PARAMETER.search(route.path) and what != "erase" else None
-    outcome = json.loads(reply.body)["status"]
-    assert told(service) == [("token 0", what, pet, outcome, None)]
+    pet = "pet_123" if "{pet_id}" in route.path and what != "erase" else None
+    answered = json.loads(reply.body)
+    outcome, letters = answered["status"], answered.get("letters")
+    assert told(service) == [("token 0", what, pet, outcome, letters)]
     (line,) = caplog.records
     assert line.data == {
         name: value
-        for name, value in {"actor": "token 0", "what": what, "pet_id": pet, "outcome": outcome}.items()
+        for name, value in zip(
+            ("actor", "what", "pet_id", "outcome", "jobs"), ("token 0", what, pet, outcome, letters), strict=True
+        )
         if value is not None
     }
 
@@ -67,8 +71,9 @@ async def test_what_is_refused_or_only_read_is_not(service: Service, route):
     assert (told(service) == []) is not changed_all_the_same
 
 
-async def test_a_dry_run_is_not(service: Service):
-    reply = await service.send(asked(CORRECT, DRY_RUN))
+@pytest.mark.parametrize("request_", [asked(CORRECT, DRY_RUN), asked(REPLAY_ONE, MENDED[:-1] + b',"dry_run":true}')])
+async def test_a_dry_run_is_not(service: Service, request_: bytes):
+    reply = await service.send(request_)
     assert (reply.status, told(service)) == (200, [])
 
 

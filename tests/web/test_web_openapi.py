@@ -108,7 +108,7 @@ def common_answers(operation: str) -> dict[int, bytes]:
         requests |= {408: asked(operation, b"{", Content_Length="9"), 413: asked(operation, Content_Length="9999")}
         requests |= {415: asked(operation, Content_Encoding="gzip")}
     if "{" in route.path:
-        requests |= {422: asked(operation, pet_id="a%20b", image_id="a%20b")}
+        requests |= {422: asked(operation, pet_id="a%20b", image_id="a%20b", letter_id="a%20b")}
     if operation == BATCH:
         del requests[503]  # it is told line by line
     return requests

@@ -166,7 +166,7 @@ async def test_starting_and_stopping_leaves_nothing_behind(serve: Serve):
 
 def test_building_needs_no_loop():
     settings = Settings()
-    behind = Behind(*[FakeStore()] * 8, Auditor(FakeStore()), FakeStore())
+    behind = Behind(*[FakeStore()] * 9, Auditor(FakeStore()), FakeStore(), FakeStore())
     app = build_app(behind, Tokens(), settings, Metrics(), Health(60), in_flight=InFlight())
 
     assert app.max_body_bytes == settings.http.max_body_bytes

@@ -43,6 +43,7 @@ export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggesti
 export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal });
 export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
+export const quality = (signal) => ask("internal/quality", { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
 
 // What the fleet does, as it comes, while this page is in sight: `told` gets each piece, `silent` whether none comes.
@@ -82,3 +83,14 @@ export async function* members(petId, clusterId, order, limit, signal) {
     after = page.next;
   }
 }
+
+const query = (filter, more) => new URLSearchParams({ ...filter, ...more });
+const post = (path, body) => ask(`internal/dead-letters/${path}`, { method: "POST", body });
+
+export const letters = (filter, after, limit, signal) => ask(`internal/dead-letters?${query(filter, { after, limit })}`, { signal });
+export const letterCounts = (filter, after, signal) => ask(`internal/dead-letters/counts?${query(filter, { after })}`, { signal });
+export const letter = (letterId, signal) => ask(`internal/dead-letters/${id(letterId)}`, { signal });
+export const replayLetter = (letterId, body) => post(`${id(letterId)}/replay`, body);
+export const dropLetter = (letterId) => ask(`internal/dead-letters/${id(letterId)}`, { method: "DELETE" });
+export const replayLetters = (body) => post("replay", body);
+export const dropLetters = (body) => post("drop", body);

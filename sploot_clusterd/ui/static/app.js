@@ -7,8 +7,11 @@ import { T } from "./texts.js";
 import { showCluster } from "./cluster.js";
 import { showFind } from "./find.js";
 import { showFleet } from "./fleet.js";
+import { showLetter } from "./letter.js";
+import { showLetters } from "./letters.js";
 import { showLogin } from "./login.js";
 import { showPet } from "./pet.js";
+import { showQuality } from "./quality.js";
 import { showQuestions } from "./questions.js";
 
 const SCREENS = [
@@ -16,6 +19,9 @@ const SCREENS = [
   [/^#\/pet\/([^/]+)\/([^/]+)$/, showCluster],
   [/^#\/pet\/([^/]+)$/, showPet],
   [/^#\/fleet$/, showFleet, "operate"],
+  [/^#\/quality$/, showQuality],
+  [/^#\/letters\/([^/]+)$/, showLetter, "operate"],
+  [/^#\/letters$/, showLetters, "operate"],
   [/^(?:#\/?)?$/, showFind],
 ];
 
@@ -53,7 +59,8 @@ function showFrame() {
   const about = el("span", { class: "quiet scopes" }, T.login.as(who.scopes));
   const out = who.by_proxy ? null : button(T.login.out, leave);
   const link = (href, text) => el("a", { href, "aria-current": (location.hash || "#/") === href ? "page" : null }, text);
-  const links = el("nav", { "aria-label": T.name }, link("#/", T.find.title), who.scopes.includes("operate") ? link("#/fleet", T.fleet.title) : null);
+  const operators = [link("#/fleet", T.fleet.title), link("#/letters", T.letters.title)];
+  const links = el("nav", { "aria-label": T.name }, link("#/", T.find.title), link("#/quality", T.quality.title), who.scopes.includes("operate") ? operators : null);
   top.replaceChildren(name, links, about, ...(out ? [out] : []));
 }
 

@@ -2,12 +2,13 @@
 
 import { find } from "./api.js";
 import { busy, el } from "./dom.js";
+import { toLetter } from "./letter.js";
 import { recent, toPet } from "./pets.js";
 import { T } from "./texts.js";
 
 const ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
-export async function showFind(main, { signal }) {
+export async function showFind(main, { signal, may }) {
   document.title = `${T.find.title} · ${T.name}`;
   const box = el("input", { id: "sought", type: "search", autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
   const go = el("button", { class: "primary", type: "submit" }, T.find.go);
@@ -16,7 +17,7 @@ export async function showFind(main, { signal }) {
   const form = el("form", { class: "row", role: "search" }, el("label", { for: "sought" }, T.find.label), box, go);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    busy(go, () => look(box.value.trim(), found, status, signal));
+    busy(go, () => look(box.value.trim(), found, status, signal, may));
   });
   const latest = recent().map((petId) => el("li", {}, el("a", { href: toPet(petId) }, petId)));
   const lately = latest.length ? [el("h2", {}, T.find.recent), el("ul", { class: "found" }, latest)] : [];
@@ -24,7 +25,7 @@ export async function showFind(main, { signal }) {
   box.focus();
 }
 
-async function look(name, found, status, signal) {
+async function look(name, found, status, signal, may) {
   found.replaceChildren();
   if (!ID.test(name)) {
     status.textContent = T.find.badId;
@@ -35,7 +36,7 @@ async function look(name, found, status, signal) {
     let after = "";
     while (after !== null) {
       const part = await find(name, after, signal);
-      found.append(...part.found.map(line));
+      found.append(...part.found.map((each) => line(each, may)));
       after = part.next;
     }
     status.textContent = found.children.length ? "" : T.find.none(name);
@@ -44,9 +45,11 @@ async function look(name, found, status, signal) {
   }
 }
 
-function line(each) {
+function line(each, may) {
   const name = each.dead_letter ?? each.image_id ?? each.job_id ?? each.pet_id;
-  const shown = each.pet_id && ID.test(each.pet_id) ? el("a", { href: toPet(each.pet_id) }, name) : el("span", {}, name);
+  const ofPet = each.pet_id && ID.test(each.pet_id) ? toPet(each.pet_id) : null;
+  const href = each.dead_letter && may("operate") ? toLetter(each.dead_letter) : ofPet;
+  const shown = href ? el("a", { href }, name) : el("span", {}, name);
   const of = each.what === "pet" || !each.pet_id ? null : el("span", { class: "quiet" }, T.find.ofPet(each.pet_id));
   const reason = each.reason ? el("span", { class: "tag" }, each.reason) : null;
   return el("li", {}, el("span", { class: "tag" }, T.find.what[each.what]), " ", shown, " ", of, " ", reason);
