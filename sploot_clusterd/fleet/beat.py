@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.troubles import Trouble, Troubles
 
 
 class Beat(Struct):
@@ -36,6 +37,14 @@ class Beat(Struct):
     """Jobs in each bucket of `media_cluster_job_processing_seconds`."""
     lags: list[int]
     """The same of `media_cluster_loop_lag_seconds`."""
+    settled: int = 0
+    """Jobs that are in the stream no more, whatever became of them. Who has no such field is of a version before."""
+    wants: int = 0
+    """Pets that want insights."""
+    generation: int = 0
+    """The highest of the profiles in use."""
+    troubles: list[Trouble] = []
+    """Why runs failed lately."""
 
 
 decode: Final = json.Decoder(Beat).decode
@@ -50,7 +59,11 @@ class Process(NamedTuple):
     consumers: int
 
 
-def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat:
+_SETTLED: Final = ("success", "skipped", "invalid", "dead_letter")
+"""Results after which a job is in the stream no more."""
+
+
+def beat(process: Process, now: float, metrics: Metrics, health: Health, troubles: Troubles) -> Beat:
     """What the process's figures are now."""
     results = _by_label(metrics.jobs_processed, "result")
     return Beat(
@@ -66,6 +79,10 @@ def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat
         _sum(metrics.oldest_unsettled),
         metrics.job_seconds.counts,
         metrics.loop_lag.counts,
+        int(sum(results.get(each, 0) for each in _SETTLED)),
+        int(_sum(metrics.insights_pets_waiting)),
+        int(_sum(metrics.profile_generation)),
+        troubles.latest(now),
     )
 
 

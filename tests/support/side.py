@@ -27,6 +27,7 @@ from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import ClaimKind, Entry, ProfileStore, Retry, Store, Stream
+from sploot_clusterd.troubles import Troubles
 from tests.support import stores
 from tests.support.producer import count_pending, read_new
 
@@ -125,6 +126,7 @@ async def opened_side(
             pauses=Pauses(1, health, metrics),
             halt=Halt(health, metrics),
             stopping=stopping,
+            troubles=Troubles(),
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
         stopping.set()

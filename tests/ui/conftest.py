@@ -38,7 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 async def fleet() -> AsyncIterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="ui-") as directory:
-        env = {"CLUSTERD_HTTP_ACCESS": GRANTS, "CLUSTERD_HTTP_BASE_PATH": "/pets-page"}
+        env = {
+            "CLUSTERD_HTTP_ACCESS": GRANTS,
+            "CLUSTERD_HTTP_BASE_PATH": "/pets-page",
+            "CLUSTERD_UI_RUNBOOKS": "/manual/operations",
+        }
         async with Fleet(Path(directory), daemons=1, env=env) as fleet:
             await fleet.ready()
             api = Api(fleet, fleet.daemons[0])
