@@ -125,10 +125,11 @@ export const T = {
     rename: "Rename",
     loaded: (n, of) => `${n.toLocaleString()} of ${of.toLocaleString()} photos`,
     pick: "A click takes a photo; with Shift, all between.",
+    look: "A click tells why a photo is here.",
   },
 
-  spoken: ({ label, when, quality, place, of }) =>
-    [label, when && `taken ${when}`, quality !== null && quality !== undefined && `quality ${percent(quality)}`, place && `photo ${place} of ${of}`]
+  spoken: ({ label, when, quality, place, of, said }) =>
+    [label, when && `taken ${when}`, quality !== null && quality !== undefined && `quality ${percent(quality)}`, place && `photo ${place} of ${of}`, said]
       .filter(Boolean)
       .join(", "),
 
@@ -203,10 +204,12 @@ export const T = {
     stale: "Nothing was changed: the clusters had moved on since you saw them. You see them as they are now.",
     came: (n) => `${photos(n)} came`,
     went: (n) => `${photos(n)} went`,
+    dropOn: "Drop onto a cluster",
   },
 
   why: {
     ask: "Why here?",
+    beneath: "Why this is asked",
     title: (image) => `Why ${image} is where it is`,
     close: "Close",
     none: "It is in no cluster.",
@@ -247,7 +250,12 @@ export const T = {
     send: "Send",
     another: "Another round",
     keys: "Keys: Y yes, N no, S skip, U back",
-    leave: "You have answers that were not sent. Leave without them?",
+    finish: "Look over",
+    later: (n, gain) => `${many(n, "more", "more")} after it, worth about ${photos(Math.round(gain))}`,
+    leave: "You have answers that were not sent",
+    leaveSend: "Send them and go on",
+    leaveKeep: "Go on; they wait here until this tab is closed",
+    stay: "Stay",
   },
 
   erase: {
