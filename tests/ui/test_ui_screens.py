@@ -43,6 +43,14 @@ async def why(page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_be_visible()
 
 
+async def mapped(page: Page) -> None:
+    await page.locator("summary", has_text="Map").click()
+    await page.get_by_role("listbox").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Space")
+    await expect(page.locator(".cell[aria-pressed=true]")).not_to_have_count(0)
+
+
 async def running(page: Page) -> None:
     await expect(page.get_by_role("row")).to_have_count(2, timeout=20_000)
 
@@ -56,12 +64,13 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
     "pet": ("#/pet/rex", selected),
     "merge": ("#/pet/rex", merging),
     "cluster": ("#/pet/rex/rex-cluster-0", taken),
+    "map": ("#/pet/rex/rex-cluster-0", mapped),
     "why": ("#/pet/rex/rex-cluster-0", why),
     "pipeline": ("#/fleet", running),
     "questions": ("#/pet/rex/questions", asked),
 }
-KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light"}
-"""Of which docs/pictures has a picture."""
+KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light", "map-wide-light"}
+"""Which docs/pictures shows in its pages; docs/pictures/screens has all, small, to be looked at."""
 
 
 async def sound(page: Page) -> None:
@@ -85,6 +94,9 @@ async def test_every_screen_is_for_everybody(log_in: LogIn, fleet: Fleet, theme:
         await sound(page)
         if keep_pictures and f"{name}-{size}-{theme}" in KEPT:
             await page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+        if keep_pictures and (size, theme) != ("phone", "dark"):
+            kept = PICTURES / "screens" / f"{name}-{size}-{theme}.jpg"
+            await page.screenshot(path=kept, animations="disabled", type="jpeg", quality=50)
     await page.get_by_role("button", name="Log out").click()
     await sound(page)
 

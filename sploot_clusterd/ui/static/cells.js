@@ -59,7 +59,32 @@ export class Cells {
 
   take(all) {
     this.#taken = new Set(all ? this.#images.map((each) => each.image_id) : []);
-    for (const cell of this.list.querySelectorAll("[aria-pressed]")) cell.setAttribute("aria-pressed", all);
+    this.#paint();
+  }
+
+  // Takes all photos of these points of the map, or puts them back where all are taken.
+  toggleCells(numbers) {
+    const own = this.#images.filter((each) => numbers.includes(each.cell)).map((each) => each.image_id);
+    const on = own.some((id) => !this.#taken.has(id));
+    for (const id of own) {
+      if (on) this.#taken.add(id);
+      else this.#taken.delete(id);
+    }
+    this.#paint();
+  }
+
+  // Of each point of the map: how many of its photos are taken, and how many there are.
+  countCells() {
+    const counts = new Map();
+    for (const { cell, image_id: id } of this.#images) {
+      const [taken, all] = counts.get(cell) ?? [0, 0];
+      counts.set(cell, [taken + this.#taken.has(id), all + 1]);
+    }
+    return counts;
+  }
+
+  #paint() {
+    for (const cell of this.list.querySelectorAll("[aria-pressed]")) cell.setAttribute("aria-pressed", this.#taken.has(cell.title));
     this.#changed();
   }
 
@@ -82,7 +107,7 @@ export class Cells {
     const inner = [photo(each.image_id, spoken), el("span", { class: "marks" }, marks)];
     if (!this.#changed && !this.#opened) return el("li", { title: each.image_id }, el("span", { class: "cell" }, inner));
     if (!this.#changed) return el("li", {}, el("button", { type: "button", class: "cell", title: each.image_id, on: { click: () => this.#opened(each.image_id) } }, inner));
-    const cell = el("button", { type: "button", class: "cell", title: each.image_id, "aria-pressed": this.#taken.has(each.image_id) }, inner);
+    const cell = el("button", { type: "button", class: "cell", title: each.image_id, "aria-pressed": String(this.#taken.has(each.image_id)) }, inner);
     cell.addEventListener("click", (event) => this.#toggle(place, event.shiftKey));
     const shown = el("li", { "data-name": each.image_id }, cell);
     draggable(shown, () => this.#drag(each.image_id), () => this.#dragging(true), () => this.#dragging(false));

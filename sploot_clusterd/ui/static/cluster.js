@@ -5,6 +5,7 @@ import { MOST_IMAGES, askMove, askSplit, nameOf, send, undoByKey } from "./corre
 import { busy, button, el, toast } from "./dom.js";
 import { target } from "./drag.js";
 import { Cells } from "./cells.js";
+import { mapDrawer } from "./map.js";
 import { toPet } from "./pets.js";
 import { T } from "./texts.js";
 import { showWhy } from "./why.js";
@@ -24,19 +25,24 @@ export async function showCluster(main, context, petId, clusterId) {
   const status = el("span", { class: "quiet", role: "status" });
   const may = context.may("correct") && !cluster.provisional;
   const cells = new Cells(cluster, {
-    changed: may ? () => fillActions(actions, context, seen, cluster, cells) : null,
+    changed: may ? () => (fillActions(actions, context, seen, cluster, cells), map.refresh()) : null,
     opened: cluster.provisional ? null : (imageId) => showWhy(seen, imageId, context.signal),
     words: wordsOf(told.said),
     dragging: (on) => drop.replaceChildren(...(on ? targets(context, seen, cluster) : [])),
     signal: context.signal,
   });
+  const map = mapDrawer(petId, cluster, cells, context.signal);
   const drop = el("div", { class: "drop" });
-  const load = () => fill(cells, cluster, petId, status, context.signal);
+  const load = async () => {
+    await fill(cells, cluster, petId, status, context.signal);
+    map.shown.hidden = false; // before, a point would take only what is there already
+    map.refresh();
+  };
   const changed = el("div", { class: "changed", role: "status" });
   const bar = el("div", { class: "row" }, ...(clusterId === UNCLUSTERED ? [] : orderBy(load)), status);
   if (may) bar.append(button(T.cluster.all, () => cells.take(true)), el("span", { class: "quiet" }, T.cluster.pick));
   else if (!cluster.provisional) bar.append(el("span", { class: "quiet" }, T.cluster.look));
-  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, cells.list, actions, drop);
+  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, may && clusterId !== UNCLUSTERED ? map.shown : "", cells.list, actions, drop);
   watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
   undoByKey(context, seen);
   await load();

@@ -226,6 +226,13 @@ export const T = {
     chosen: "A user chose it as the hero.",
   },
 
+  map: {
+    title: "Map",
+    about: "What is alike is near. A click, or the space bar, takes all photos of a point; so does a frame drawn with the mouse. Arrow keys go from point to point.",
+    of: (version) => (version ? `Map of the photos of ${version}` : "Map of the photos"),
+    point: (size, image, taken) => `${photos(size)}${image ? ` like ${image}` : ""}${taken ? `, ${taken.toLocaleString()} taken` : ""}`,
+  },
+
   questions: {
     title: (id) => `Questions about ${id}`,
     none: "There is nothing to ask: every photo is as sure of its place as it can be.",
