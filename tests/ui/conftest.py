@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
-from tests.ui.browsing import LogIn
+from tests.ui.browsing import PICTURES, Keep, LogIn
 from tests.ui.pets import job_of, rex
 
 CHROMIUM = "/usr/bin/chromium"
@@ -27,6 +27,16 @@ GRANTS = """[
 def keep_pictures() -> bool:
     """Whether docs/pictures is made anew: PICTURES=1 asks for that."""
     return os.environ.get("PICTURES") == "1"
+
+
+@pytest.fixture
+def keep(keep_pictures: bool) -> Keep:
+    async def picture(page: Page, name: str) -> None:
+        if keep_pictures:
+            path = PICTURES / "screens" / f"{name}.jpg"
+            await page.screenshot(path=path, animations="disabled", type="jpeg", quality=50)
+
+    return picture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

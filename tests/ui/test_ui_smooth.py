@@ -1,6 +1,6 @@
 """The page with as much as there may be: it holds up nobody's hands for long, as Chromium counts long tasks.
 
-Bounds are generous, as test machines have other things to do. On a quiet one no task takes a fifth of them.
+Bounds are generous, as test machines have other things to do.
 """
 
 import numpy as np
