@@ -30,6 +30,7 @@ from sploot_clusterd.spans import OFF
 from sploot_clusterd.store import Store
 from sploot_clusterd.stream_monitor import StreamMonitor
 from sploot_clusterd.supervisor import Supervisor
+from sploot_clusterd.troubles import Troubles
 from sploot_clusterd.web import Auditor, HttpServer, Listening, Tokens, build_app, build_ops_app
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Daemon:
         stop, health = self.stopping, self.health
         add = self._supervisor.add
         due = [DueEntries() for _ in self._store.partitions]
-        pauses, halt = Pauses(len(due), health, self.metrics), Halt(health, self.metrics)
+        pauses, halt, troubles = Pauses(len(due), health, self.metrics), Halt(health, self.metrics), Troubles()
         monitor = StreamMonitor(
             store=self._store,
             due=due,
@@ -215,7 +216,7 @@ class Daemon:
             halt=halt,
         )
         add(monitor.name, monitor.run)
-        heartbeat = Heartbeat(self._store.beats, self._settings, self.metrics, health, stop)
+        heartbeat = Heartbeat(self._store.beats, self._settings, self.metrics, health, stop, troubles=troubles)
         add(heartbeat.name, heartbeat.run)
         if self._recorder:
             add(self._recorder.name, self._recorder.run)
@@ -235,6 +236,7 @@ class Daemon:
                 pauses=pauses,
                 halt=halt,
                 stopping=stop,
+                troubles=troubles,
                 wanting=self._wanting(),
                 tracer=self._tracer,
             )

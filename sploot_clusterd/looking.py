@@ -18,6 +18,7 @@ from sploot_clusterd.engine import (
     decode_profile,
     images_named,
 )
+from sploot_clusterd.engine.maps import maps
 from sploot_clusterd.engine.preview import preview
 from sploot_clusterd.engine.telling import hidden, said
 from sploot_clusterd.engine.why import why
@@ -53,6 +54,10 @@ class Looker:
     async def hidden(self, pet_id: str) -> bytes | None:
         """What users hid."""
         return await self._ask(pet_id, (), lambda album, _rows: hidden(album, self._params))
+
+    async def map(self, pet_id: str) -> bytes | None:
+        """What of the pet's photos is like what, as points."""
+        return await self._ask(pet_id, (), lambda album, _rows: maps(album, self._params))
 
     async def why(self, pet_id: str, image_id: str) -> bytes | None:
         """Why the image is where it is; None if the pet does not have it, too."""

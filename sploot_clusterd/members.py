@@ -133,4 +133,4 @@ def _told(each: Gathered) -> ClusterImage:
     if each.captured_ms is not None:
         captured_at = datetime.fromtimestamp(each.captured_ms / 1000, UTC).isoformat(timespec="milliseconds")
         captured_at = captured_at.replace("+00:00", "Z")
-    return ClusterImage(each.image_id, each.fit, each.quality, captured_at)
+    return ClusterImage(each.image_id, each.fit, each.quality, captured_at, each.cell)

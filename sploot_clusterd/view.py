@@ -51,6 +51,8 @@ class ClusterImage(Struct, gc=False):
     """How like the cluster's others it is; null without a vector."""
     quality_score: Unit | None
     captured_at: str | None
+    cell: Count | None = None
+    """Images of one cell are so alike that they are one point of the pet's map; null without a vector."""
 
 
 class ClusterImages(Struct):
@@ -192,6 +194,35 @@ class Why(Struct):
     evidence: list[Evidence] = []
     said: list[WhySaid] = []
     hero: WhyHero | None = None
+
+
+class MapCell(Struct, gc=False):
+    """A point: photos so alike that they are one."""
+
+    cell: Count
+    """Its number, which `GET .../images` tells of each image."""
+    x: Annotated[float, Meta(ge=-1.0, le=1.0)]
+    y: Annotated[float, Meta(ge=-1.0, le=1.0)]
+    size: Count
+    """Images."""
+    cluster: str | None
+    """None where it is in none that is shown."""
+    image_id: Id | None
+    """The best of them."""
+
+
+class Map(Struct):
+    """Of the images of one model version."""
+
+    model_version: str
+    cells: list[MapCell]
+
+
+class Maps(Struct):
+    """What of a pet's photos is like what, as of this version of its view."""
+
+    maps: list[Map]
+    version: Count
 
 
 class View(Struct):

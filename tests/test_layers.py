@@ -42,6 +42,7 @@ LAYERS = (
         "health",
         "pauses",
         "halt",
+        "troubles",
         "inflight",
         "waiting",
         "due",

@@ -26,6 +26,8 @@ class Gathered(NamedTuple):
     captured_ms: int | None
     taken_ms: int
     """When it was captured, else when it came."""
+    cell: int | None = None
+    """None without a vector."""
 
 
 def find_cluster(album: Album, number: int) -> Cluster | ProvisionalCluster | None:
@@ -77,15 +79,16 @@ class Gathering:
         """Raises BadStateError for a row that cannot be read."""
         for image_id, raw in rows.items():
             row = decode_row(raw)
-            if row.vectors is not None and self._is_own(row.vectors.cell):
-                self._found[image_id] = self._gathered(image_id, row, row.vectors.data)
+            if row.vectors is None or (cell := self._living_of(row.vectors.cell)) not in self._own:
+                continue
+            self._found[image_id] = self._gathered(image_id, row, row.vectors.data)._replace(cell=cell)
 
     def members(self) -> list[Gathered]:
         """Of the rows that were taken."""
         return [*self._found.values()]
 
-    def _is_own(self, cell: int) -> bool:
-        return (cell if cell in self._living else self._heirs.get(cell)) in self._own
+    def _living_of(self, cell: int) -> int | None:
+        return cell if cell in self._living else self._heirs.get(cell)
 
     def _gathered(self, image_id: str, row: Row, stored: bytes) -> Gathered:
         fit = closeness(self._centre, 0, self._format.compared(stored), self._about)

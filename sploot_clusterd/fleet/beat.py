@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.quality import Totals
+from sploot_clusterd.troubles import Trouble, Troubles
 
 
 class Beat(Struct):
@@ -39,6 +40,14 @@ class Beat(Struct):
     """The same of `media_cluster_loop_lag_seconds`."""
     quality: Totals = Totals()
     """Nothing, of a version that does not tell."""
+    settled: int = 0
+    """Jobs that are in the stream no more, whatever became of them. Who has no such field is of a version before."""
+    wants: int = 0
+    """Pets that want insights."""
+    generation: int = 0
+    """The highest of the profiles in use."""
+    troubles: list[Trouble] = []
+    """Why runs failed lately."""
 
 
 decode: Final = json.Decoder(Beat).decode
@@ -53,7 +62,11 @@ class Process(NamedTuple):
     consumers: int
 
 
-def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat:
+_SETTLED: Final = ("success", "skipped", "invalid", "dead_letter")
+"""Results after which a job is in the stream no more."""
+
+
+def beat(process: Process, now: float, metrics: Metrics, health: Health, troubles: Troubles) -> Beat:
     """What the process's figures are now."""
     results = _by_label(metrics.jobs_processed, "result")
     return Beat(
@@ -70,6 +83,10 @@ def beat(process: Process, now: float, metrics: Metrics, health: Health) -> Beat
         metrics.job_seconds.counts,
         metrics.loop_lag.counts,
         _quality(metrics),
+        int(sum(results.get(each, 0) for each in _SETTLED)),
+        int(_sum(metrics.insights_pets_waiting)),
+        int(_sum(metrics.profile_generation)),
+        troubles.latest(now),
     )
 
 

@@ -15,6 +15,7 @@ from sploot_clusterd.fleet.beat import Process, beat
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
+from sploot_clusterd.troubles import Troubles
 from sploot_clusterd.waiting import pause
 
 EVERY_S: Final = 5.0
@@ -27,19 +28,27 @@ class Heartbeat:
     name: Final = "heartbeat"
 
     def __init__(
-        self, beats: FleetBeats, settings: Settings, metrics: Metrics, health: Health, stopping: asyncio.Event
+        self,
+        beats: FleetBeats,
+        settings: Settings,
+        metrics: Metrics,
+        health: Health,
+        stopping: asyncio.Event,
+        *,
+        troubles: Troubles,
     ) -> None:
         self._beats = beats
         name = f"{socket.gethostname()}-{settings.service.instance}"
         self._process = Process(name, __version__, time.time(), settings.stream.consumers)
         self._metrics = metrics
         self._health = health
+        self._troubles = troubles
         self._stopping = stopping
 
     async def run(self) -> None:
         """Until the daemon stops."""
         while not self._stopping.is_set():
-            now = beat(self._process, time.time(), self._metrics, self._health)
+            now = beat(self._process, time.time(), self._metrics, self._health, self._troubles)
             with suppress(StoreUnavailableError):
                 await self._beats.tell(self._process.name, _encode(now))
             await pause(self._stopping, EVERY_S)

@@ -1,16 +1,18 @@
 """From heartbeats to what the fleet does in a second, over the last minutes and hours. Pure: times are given."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from sploot_clusterd.fleet.beat import Beat
+from sploot_clusterd.troubles import Trouble
 
-_FINE: Final = (5.0, 180)
-_COARSE: Final = (60.0, 480)
-"""Seconds between points, and how many are kept: 15 minutes, and 8 hours."""
+Span = Literal["15m", "1h", "8h"]
+_RINGS: Final[Mapping[Span, tuple[float, int]]] = {"15m": (5.0, 180), "1h": (20.0, 180), "8h": (60.0, 480)}
+"""Seconds between points, and how many are kept."""
+_MOST_MARKS: Final = 50
 
 
 class Point(Struct):
@@ -19,11 +21,16 @@ class Point(Struct):
     """
 
     at: float
+    in_s: float
+    """What came in: reckoned from what left the stream, and from how that grew."""
     done_s: float
     failed_s: float
+    """Runs."""
     dead_s: float
     backlog: int
     oldest_s: float
+    wants: int
+    """Pets that want insights."""
     p50_ms: float | None
     p99_ms: float | None
 
@@ -42,6 +49,19 @@ class Process(Struct):
     done_s: float
     lag_ms: float | None
     """The 99th percentile of its event loop's lag since its beat before."""
+    troubles: list[Trouble]
+    """Why runs failed in it lately."""
+
+
+class Mark(Struct):
+    """Something that happened once, at `at`: a process started, or a generation of profiles came into use."""
+
+    at: float
+    process: str | None = None
+    version: str | None = None
+    generation: int | None = None
+    seen_at: float = 0.0
+    """When we saw it."""
 
 
 class _Done(Struct):
@@ -50,6 +70,7 @@ class _Done(Struct):
     done: int = 0
     failed: int = 0
     dead: int = 0
+    settled: int = 0
     latencies: list[int] = []
     lags: list[int] = []
 
@@ -57,6 +78,7 @@ class _Done(Struct):
         self.done += other.done
         self.failed += other.failed
         self.dead += other.dead
+        self.settled += other.settled
         self.latencies = _sums(self.latencies, other.latencies)
         self.lags = _sums(self.lags, other.lags)
 
@@ -68,20 +90,33 @@ class _Ring:
         self.points: deque[Point] = deque(maxlen=most)
         self._period_s = period_s
         self._began: float | None = None
+        self._backlog = 0  # when the period began
         self._done = _Done()
 
     def add(self, done: _Done, newest: Beat, now: float, bounds_s: Sequence[float]) -> None:
         if self._began is None:
-            self._began = now  # what was done before is of no known time
+            self._began, self._backlog = now, newest.backlog  # what was done before is of no known time
             return
         self._done.add(done)
         seconds = now - self._began
         if seconds < self._period_s * 0.9:
             return
         total, self._done, self._began = self._done, _Done(), now
-        rates = (total.done / seconds, total.failed / seconds, total.dead / seconds)
-        percentiles = (percentile(total.latencies, bounds_s, share) for share in (0.5, 0.99))
-        self.points.append(Point(now, *rates, newest.backlog, newest.oldest_s, *percentiles))
+        came, self._backlog = total.settled + newest.backlog - self._backlog, newest.backlog
+        self.points.append(
+            Point(
+                at=now,
+                in_s=max(came, 0) / seconds,
+                done_s=total.done / seconds,
+                failed_s=total.failed / seconds,
+                dead_s=total.dead / seconds,
+                backlog=newest.backlog,
+                oldest_s=newest.oldest_s,
+                wants=newest.wants,
+                p50_ms=percentile(total.latencies, bounds_s, 0.5),
+                p99_ms=percentile(total.latencies, bounds_s, 0.99),
+            )
+        )
 
 
 class History:
@@ -90,14 +125,16 @@ class History:
     def __init__(self, latency_bounds_s: Sequence[float], lag_bounds_s: Sequence[float]) -> None:
         self._latency_bounds = latency_bounds_s
         self._lag_bounds = lag_bounds_s
-        self._fine, self._coarse = _Ring(*_FINE), _Ring(*_COARSE)
+        self._rings = {span: _Ring(*lengths) for span, lengths in _RINGS.items()}
+        self._generation: int | None = None  # the highest that was seen
         self._beats: dict[str, Beat] = {}
         self._looked_at = float("inf")
         self.processes: list[Process] = []
+        self.marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
 
-    def points(self, *, fine: bool) -> list[Point]:
-        """The last 15 minutes, or the last 8 hours, as far as they were seen."""
-        return [*(self._fine if fine else self._coarse).points]
+    def points(self, span: Span) -> list[Point]:
+        """Those of the span, as far as they were seen."""
+        return [*self._rings[span].points]
 
     def add(self, beats: Iterable[Beat], now: float) -> None:
         """What all processes told last."""
@@ -109,12 +146,25 @@ class History:
             done = _since(each, before, self._looked_at)
             total.add(done)
             processes.append(self._process(each, before, done))
+        self._mark(beats, now)
         self._beats, self._looked_at = {each.process: each for each in beats}, now
         self.processes = processes
         if beats:
             newest = max(beats, key=lambda each: each.at)
-            for ring in (self._fine, self._coarse):
+            newest.wants = max(each.wants for each in beats)
+            for ring in self._rings.values():
                 ring.add(total, newest, now, self._latency_bounds)
+
+    def _mark(self, beats: Sequence[Beat], now: float) -> None:
+        """What happened since the look before: starts, and a generation above all that were seen."""
+        known = {(mark.process, mark.at) for mark in self.marks}
+        for each in sorted(beats, key=lambda each: each.since):
+            if (each.process, each.since) not in known:
+                self.marks.append(Mark(each.since, each.process, each.version, seen_at=now))
+        generation = max((each.generation for each in beats), default=0)
+        if self._generation is not None and generation > self._generation:
+            self.marks.append(Mark(now, generation=generation, seen_at=now))
+        self._generation = max(generation, self._generation or 0)
 
     def _process(self, beat: Beat, before: Beat | None, done: _Done) -> Process:
         told = next((each for each in self.processes if each.process == beat.process), None)
@@ -125,7 +175,7 @@ class History:
         rate = done.done / seconds if seconds > 0 else 0.0
         return Process(
             *(beat.process, beat.version, beat.since, beat.at, beat.consumers, beat.reasons, beat.warnings),
-            *(beat.restarts, rate, lag),
+            *(beat.restarts, rate, lag, beat.troubles),
         )
 
 
@@ -148,11 +198,12 @@ def _since(beat: Beat, before: Beat | None, looked_at: float) -> _Done:
     """
     if before is None or before.since != beat.since:
         began = beat.since >= looked_at
-        return _Done(beat.done, beat.failed, beat.dead, beat.latencies, beat.lags) if began else _Done()
+        return _Done(beat.done, beat.failed, beat.dead, beat.settled, beat.latencies, beat.lags) if began else _Done()
     return _Done(
         beat.done - before.done,
         beat.failed - before.failed,
         beat.dead - before.dead,
+        beat.settled - before.settled,
         [now - then for now, then in zip(beat.latencies, before.latencies, strict=False)],
         [now - then for now, then in zip(beat.lags, before.lags, strict=False)],
     )

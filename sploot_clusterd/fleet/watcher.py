@@ -11,7 +11,7 @@ import msgspec
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.fleet.beat import Beat, decode
 from sploot_clusterd.fleet.heartbeat import EVERY_S
-from sploot_clusterd.fleet.history import History, Point, Process
+from sploot_clusterd.fleet.history import History, Mark, Point, Process, Span
 from sploot_clusterd.fleet.quality import QualityHistory
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
@@ -29,6 +29,8 @@ class Told(msgspec.Struct):
     """Whether `points` are all there are; else those that are new."""
     processes: list[Process]
     points: list[Point]
+    marks: list[Mark]
+    """As with the points."""
 
 
 class FleetWatcher:
@@ -51,15 +53,15 @@ class FleetWatcher:
             await pause(self._stopping, EVERY_S)
         self._looked.set()
 
-    async def follow(self, *, fine: bool) -> AsyncIterator[Told]:
-        """What is known of the last 15 minutes, or of the last 8 hours, then what each look adds, until the daemon
-        stops.
-        """
-        newest = 0.0
+    async def follow(self, span: Span) -> AsyncIterator[Told]:
+        """What is known of the span, then what each look adds, until the daemon stops."""
+        newest = marked = 0.0
         while not self._stopping.is_set():
             looked = self._looked
-            points = [each for each in self._history.points(fine=fine) if each.at > newest]
-            yield Told(time.time(), not newest, self._history.processes, points)
+            points = [each for each in self._history.points(span) if each.at > newest]
+            marks = [each for each in self._history.marks if not newest or each.seen_at > marked]
+            yield Told(time.time(), not newest, self._history.processes, points, marks)
+            marked = marks[-1].seen_at if marks else marked
             newest = points[-1].at if points else newest
             await looked.wait()
 

@@ -39,6 +39,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Partition, PlainStream, Store, Tenure
+from sploot_clusterd.troubles import Troubles
 
 _MOST_PUT_OFF: Final = 500
 """Bad jobs of pets that have many; less where 20 times as many would not find room in the stream."""
@@ -62,6 +63,7 @@ class Ingest:
         pauses: Pauses,
         halt: Halt,
         stopping: asyncio.Event,
+        troubles: Troubles,
         wanting: Wanting | None = None,
         tracer: Tracer = OFF,
     ) -> None:
@@ -69,7 +71,7 @@ class Ingest:
         where they are fetched.
         """
         stream, sampling = settings.stream, settings.profiles.enabled
-        self._settings = settings
+        self._settings, self._troubles = settings, troubles
         self._metrics, self._health, self._pauses, self._stopping = metrics, health, pauses, stopping
         self.name_confirmed = asyncio.Event()
         self.store = store
@@ -120,6 +122,7 @@ class Ingest:
             compute=compute,
             metrics=metrics,
             max_attempts=stream.max_attempts,
+            troubles=self._troubles,
             wanting=self._wanting,
             take_back=partial(self.store.plain.take_back, partition.keys) if self.store.plain else None,
         )

@@ -25,6 +25,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job, is_id
 from sploot_clusterd.spans import Span
 from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
+from sploot_clusterd.troubles import Troubles
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Results:
         compute: Compute,
         metrics: Metrics,
         max_attempts: int,
+        troubles: Troubles,
         wanting: Wanting | None = None,
         take_back: Callable[[Entry, str], Awaitable[None]] | None = None,
     ) -> None:
@@ -62,6 +64,7 @@ class Results:
         self._metrics = metrics
         self._processed = metrics.jobs_processed
         self._max_attempts = max_attempts
+        self._troubles = troubles
         self._wanting = wanting
         self._take_back = take_back
         self._success, self._skipped = (metrics.jobs_processed.labels(name) for name in ("success", "skipped"))
@@ -189,6 +192,7 @@ class Results:
         self._processed.labels("failure").inc()
         self._processed.labels("retry").inc()
         fields = log_fields(failure.entry, failure.job, _span(batch, failure.entry))
+        self._troubles.add(_text(failure.error), time.time())
         log.warning(
             "job failed, will be tried again",
             exc_info=None if isinstance(failure.error, ClusterdError) else failure.error,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import resources
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
+from sploot_clusterd.fleet.history import Span
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
 from sploot_clusterd.web.answers import EventStream, RefusedError, Response, answer
 from sploot_clusterd.web.auth import NOBODY, TOKEN_HEADER, Caller, Tokens
@@ -29,16 +30,14 @@ _SHELL: Final = "index.html"
 class Fleet(Protocol):
     """Who knows the fleet."""
 
-    def follow(self, *, fine: bool) -> AsyncIterator[object]:
-        """Its processes, and what they did in the last 15 minutes, or the last 8 hours; then what is new, until the
-        daemon stops.
-        """
+    def follow(self, span: Span) -> AsyncIterator[object]:
+        """Its processes, and what they did in the span; then what is new, until the daemon stops."""
 
 
-class Span(Struct):
+class Watched(Struct):
     """The query."""
 
-    span: Literal["15m", "8h"] = "15m"
+    span: Span = "15m"
 
 
 class Page:
@@ -46,7 +45,7 @@ class Page:
 
     def __init__(self, tokens: Tokens, settings: Settings, fleet: Fleet) -> None:
         """`tokens` may be replaced while it runs: sessions end with the token that they were opened with."""
-        http, self._image_url = settings.http, settings.ui.image_url
+        http, self._image_url, self._runbooks = settings.http, settings.ui.image_url, settings.ui.runbooks
         self.sessions = BrowserSessions(tokens)
         self._proxies = Proxies(http.trusted_proxies or (), http.identity_header)
         self._tokens = tokens
@@ -80,9 +79,9 @@ class Page:
             return answer(self._told(caller, by_proxy=True))
         return answer(self._told(self.sessions.caller(request) or NOBODY))
 
-    async def fleet(self, request: web.BaseRequest, asked: Span) -> Response:
+    async def fleet(self, request: web.BaseRequest, asked: Watched) -> Response:
         """What the page draws of the pipeline, as server-sent events."""
-        return EventStream(self._while_let_in(request, self._fleet.follow(fine=asked.span == "15m")))
+        return EventStream(self._while_let_in(request, self._fleet.follow(asked.span)))
 
     async def _while_let_in(self, request: web.BaseRequest, events: AsyncIterator[object]) -> AsyncIterator[object]:
         """Until the caller's token is rotated away, or is good for less."""
@@ -113,7 +112,7 @@ class Page:
         told: dict[str, object] = {"scopes": sorted(caller.scopes)}
         if caller.scopes:  # strangers learn nothing
             told |= {"name": caller.slot, "by_proxy": by_proxy, "life_s": LIFE_S}
-            told |= {"version": __version__, "image_url": self._image_url}
+            told |= {"version": __version__, "image_url": self._image_url, "runbooks": self._runbooks}
         return told
 
 
@@ -155,7 +154,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("GET", "/ui/", None, Page.shell, "The page.", _FILE),
     Route("GET", "/ui/{asset}", None, Page.file, "A file of the page.", _FILE),
     Route("GET", "/session", None, Page.session, "Who asks.", {200: Answer("Their scopes.")}),
-    Route("GET", "/internal/fleet", "operate", Page.fleet, "The fleet.", {200: Answer("As it told.")}, query=Span),
+    Route("GET", "/internal/fleet", "operate", Page.fleet, "The fleet.", {200: Answer("As it told.")}, query=Watched),
     Route("POST", "/session", None, Page.log_in, "Open a session.", {200: Answer("It is open."), **_OF_PAGE}),
     Route("DELETE", "/session", None, Page.log_out, "Close the session.", {200: Answer("It is closed."), **_OF_PAGE}),
 )

@@ -48,6 +48,9 @@ class Looks(Protocol):
     async def hidden(self, pet_id: str) -> bytes | None:
         """What users hid."""
 
+    async def map(self, pet_id: str) -> bytes | None:
+        """What of the pet's photos is like what, as points."""
+
     async def preview(self, pet_id: str, payload: JobPayload) -> bytes | None:
         """What would come of the payload's corrections. Raises BadJobError where they would be refused."""
 

@@ -22,6 +22,10 @@ class Looking:
         """What users hid."""
         return self._answer(request, f"hidden {pet_id}", await self._looks.hidden(pet_id))
 
+    async def map(self, request: web.BaseRequest, pet_id: str) -> Response:
+        """The pet's photos as a map."""
+        return self._answer(request, f"map {pet_id}", await self._looks.map(pet_id))
+
     async def why(self, request: web.BaseRequest, pet_id: str, image_id: str) -> Response:
         """Why an image is where it is."""
         found = await self._looks.why(pet_id, image_id)

@@ -11,6 +11,9 @@ from sploot_clusterd.view import (
     ClusterImages,
     Evidence,
     HiddenList,
+    Map,
+    MapCell,
+    Maps,
     Member,
     Said,
     SaidList,
@@ -38,6 +41,18 @@ HIDDEN: Final = HiddenList(
         )
     ],
     ["img_021"],
+    7,
+)
+MAPS: Final = Maps(
+    [
+        Map(
+            "clip-vit-b32",
+            [
+                MapCell(0, -0.8125, 0.1044, 2, "pet_123-cluster-0", "img_001"),
+                MapCell(3, 1.0, -0.2188, 1, None, "img_030"),
+            ],
+        )
+    ],
     7,
 )
 WHY: Final = Why(
@@ -92,7 +107,7 @@ IMAGES: Final = ClusterImages(
     "pet_123-cluster-0",
     31,
     [
-        ClusterImage("img_001", 0.9312, 0.9, "2025-10-30T12:00:00.000Z"),
+        ClusterImage("img_001", 0.9312, 0.9, "2025-10-30T12:00:00.000Z", 0),
         ClusterImage("img_017", 0.9027, None, None),
     ],
     "img_017",

@@ -117,6 +117,14 @@ LOOKS: Final = (
     ),
     Route(
         "GET",
+        "/internal/pets/{pet_id}/map",
+        "read",
+        Looking.map,
+        "Read the pet's photos as a map: what is alike is near.",
+        _looked_up(Answer("Of each model version its cells, as points.", lookup_examples.MAPS, ("ETag",))),
+    ),
+    Route(
+        "GET",
         "/internal/pets/{pet_id}/images/{image_id}/why",
         "read",
         Looking.why,

@@ -25,6 +25,7 @@ from tests.bench.http import reads, submits
 from tests.bench.insights import insights
 from tests.bench.jobs import jobs
 from tests.bench.memory import memory
+from tests.bench.pages import pages
 from tests.bench.process import process
 from tests.bench.queueing import queueing
 from tests.bench.rivals import rivals
@@ -51,6 +52,7 @@ MEASURES: dict[str, Measure] = {
     "rivals": rivals,
     "cluster": cluster,
     "process": process,
+    "pages": pages,
     "insights": insights,
     "history": history,
     "queueing": queueing,

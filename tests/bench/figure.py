@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Size:
     """How much is measured: seconds of HTTP load, jobs in the stream, repeats, images an album, pets whose albums are
-    weighed, pets of a whole fleet, seconds of idling, connections; jobs a read, consumers and lengths to compare.
+    weighed, pets of a whole fleet, seconds of idling, connections, open pages; jobs a read, consumers and lengths to
+    compare.
     """
 
     seconds: float = 3.0
@@ -19,6 +20,7 @@ class Size:
     fleet: int = 3000
     idle_seconds: float = 30.0
     connections: int = 32
+    pages: int = 50
     batches: tuple[int, ...] = (1, 4, 16, 64, 256)
     consumers: tuple[int, ...] = (1, 2, 4)
     lengths: tuple[int, ...] = (64, 256, 512, 1280, 4096)

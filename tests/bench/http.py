@@ -28,7 +28,7 @@ async def _reads(size: Size) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         async with Fleet(Path(path), daemons=1, env=ENV) as fleet:
             await fleet.ready()
-            body, etag = await _seeded(fleet)
+            body, etag = await seeded(fleet)
             known = asked("GET", _VIEW, f"If-None-Match: {etag}\r\n")
             return [
                 *_compare("GET a view", size, serving(fleet), asked("GET", _VIEW), (200, body)),
@@ -36,7 +36,7 @@ async def _reads(size: Size) -> list[Figure]:
             ]
 
 
-async def _seeded(fleet: Fleet) -> tuple[bytes, str]:
+async def seeded(fleet: Fleet) -> tuple[bytes, str]:
     """A view of twenty images, with its ETag."""
     url = fleet.daemons[0].url
     images = [f"img_{number}" for number in range(20)]

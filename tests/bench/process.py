@@ -16,7 +16,7 @@ from tests.faults.fleet import Fleet
 
 _ROOT = Path(__file__).parents[2]
 _CHECKS = 10
-_ENV = {"CLUSTER_READ_TIMEOUT_MS": "5000", "CLUSTER_RETRY_IDLE_MS": "60000"}
+USUAL = {"CLUSTER_READ_TIMEOUT_MS": "5000", "CLUSTER_RETRY_IDLE_MS": "60000"}
 """The daemon's defaults: a fleet's shorter ones would wake it more often."""
 
 
@@ -28,7 +28,7 @@ async def _process(size: Size) -> list[Figure]:
     starts = []
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": f"{path}/compiled"}
-        fleet = Fleet(Path(path), daemons=1, env={**_ENV, **compiled})
+        fleet = Fleet(Path(path), daemons=1, env={**USUAL, **compiled})
         daemon = fleet.daemons[0]
         try:
             await daemon.start()  # compiles, as an installation does once
@@ -40,9 +40,9 @@ async def _process(size: Size) -> list[Figure]:
                 await fleet.ready()
                 starts.append(time.perf_counter() - began)
             watched = psutil.Process(daemon.pid)
-            before = _cpu_seconds(daemon.pid)
+            before = cpu_seconds(daemon.pid)
             await asyncio.sleep(size.idle_seconds)
-            cpu = 100 * (_cpu_seconds(daemon.pid) - before) / size.idle_seconds
+            cpu = 100 * (cpu_seconds(daemon.pid) - before) / size.idle_seconds
             memory = watched.memory_info().rss / 2**20
             ours, bare = _checks(urlsplit(daemon.ops_url).port, size, compiled)
         finally:
@@ -55,7 +55,7 @@ async def _process(size: Size) -> list[Figure]:
     ]
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """As the scheduler counts it, in nanoseconds: the clock's ticks are too coarse for a process that hardly runs."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9

@@ -19,6 +19,7 @@ _TINY = Size(
     fleet=20,
     idle_seconds=0.1,
     connections=2,
+    pages=4,
     batches=(8,),
     consumers=(1, 2),
     lengths=(16,),

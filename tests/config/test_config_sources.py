@@ -34,6 +34,7 @@ NAMES = {
     "http.keepalive_s": "CLUSTERD_HTTP_KEEPALIVE_S",
     "http.max_connections": "CLUSTERD_HTTP_MAX_CONNECTIONS",
     "ui.image_url": "CLUSTERD_UI_IMAGE_URL",
+    "ui.runbooks": "CLUSTERD_UI_RUNBOOKS",
     "limits.images_per_job": "CLUSTERD_LIMITS_IMAGES_PER_JOB",
     "limits.image_ids_per_job": "CLUSTERD_LIMITS_IMAGE_IDS_PER_JOB",
     "limits.vector_length": "CLUSTERD_LIMITS_VECTOR_LENGTH",

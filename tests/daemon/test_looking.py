@@ -117,3 +117,15 @@ async def test_who_changed_what_is_told_by_whichever_process(api: Api, fleet: Fl
     status, page = await other.ask("GET", "/internal/audit?limit=1")
     (last,) = page["entries"]
     assert (last["what"], last["jobs"], page["next"] is not None) == ("submit", 1, True)
+
+
+async def test_a_map_is_of_the_views_version_and_known_by_its_tag(api: Api, fleet: Fleet):
+    status, found = await api.ask("GET", f"{PET}/map")
+    assert (status, found["version"]) == (200, 1)
+    assert sum(each["size"] for each in found["maps"][0]["cells"]) == COUNT
+    url = fleet.daemons[0].url + f"{PET}/map"
+    async with (
+        fleet.http.get(url) as first,
+        fleet.http.get(url, headers={"If-None-Match": first.headers["ETag"]}) as now,
+    ):
+        assert now.status == 304

@@ -10,6 +10,7 @@ from sploot_clusterd.fleet.history import Process
 from sploot_clusterd.fleet.watcher import FleetWatcher
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.troubles import Troubles
 from tests.support.stores import opened
 from tests.support.waiting import eventually
 
@@ -18,7 +19,7 @@ KEY = "ns:fleet"
 
 async def processes(watcher: FleetWatcher) -> list[Process]:
     """What somebody who begins to follow is told."""
-    told = await anext(watcher.follow(fine=True))
+    told = await anext(watcher.follow("15m"))
     assert told.whole
     return told.processes
 
@@ -31,7 +32,7 @@ async def test_who_follows_is_told_of_each_look_until_the_end(redis: Redis, redi
 
         async def follow() -> None:
             nonlocal told
-            async for each in watcher.follow(fine=True):
+            async for each in watcher.follow("15m"):
                 told += [each.whole]
 
         following = [asyncio.create_task(follow()) for _ in range(2)]
@@ -48,7 +49,9 @@ async def test_a_process_is_seen_while_it_lives_and_gone_when_it_leaves(redis: R
         health.set_fault("x", "a reason")
         metrics.jobs_processed.labels("success").inc(3)
         watcher = FleetWatcher(store.beats, metrics, asyncio.Event())
-        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), metrics, health, stopping).run())
+        heart = asyncio.create_task(
+            Heartbeat(store.beats, Settings(), metrics, health, stopping, troubles=Troubles()).run()
+        )
 
         async def seen() -> bool:
             await watcher.look()
@@ -70,7 +73,9 @@ async def test_what_is_silent_or_no_heartbeat_is_forgotten(redis: Redis, redis_u
     async with opened(redis_url) as store:
         metrics, stopping = Metrics(), asyncio.Event()
         watcher = FleetWatcher(store.beats, metrics, asyncio.Event())
-        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), metrics, Health(60), stopping).run())
+        heart = asyncio.create_task(
+            Heartbeat(store.beats, Settings(), metrics, Health(60), stopping, troubles=Troubles()).run()
+        )
         await eventually(lambda: redis.hlen(KEY), what="a heartbeat")
         (told,) = (await redis.hgetall(KEY)).values()
         at = told.split(b'"at":')[1].split(b",")[0]
@@ -86,10 +91,11 @@ async def test_another_type_under_the_key_ends_nothing(redis: Redis, redis_url: 
     await redis.set(KEY, "x")
     async with opened(redis_url) as store:
         stopping = asyncio.Event()
-        heart = asyncio.create_task(Heartbeat(store.beats, Settings(), Metrics(), Health(60), stopping).run())
+        heartbeat = Heartbeat(store.beats, Settings(), Metrics(), Health(60), stopping, troubles=Troubles())
+        heart = asyncio.create_task(heartbeat.run())
         watcher = FleetWatcher(store.beats, Metrics(), stopping)
         looks = asyncio.create_task(watcher.run())
         await asyncio.sleep(0.1)
         stopping.set()
         await asyncio.gather(heart, looks)
-        assert [each async for each in watcher.follow(fine=False)] == []
+        assert [each async for each in watcher.follow("8h")] == []

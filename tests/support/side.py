@@ -28,6 +28,7 @@ from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import ClaimKind, Entry, ProfileStore, Retry, Store, Stream
+from sploot_clusterd.troubles import Troubles
 from tests.support import stores
 from tests.support.producer import count_pending, read_new
 
@@ -128,6 +129,7 @@ async def opened_side(
             halt=Halt(health, metrics),
             stopping=stopping,
             tracer=tracer,
+            troubles=Troubles(),
         )
         yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
         stopping.set()

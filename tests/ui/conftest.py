@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
-from tests.ui.browsing import LogIn
+from tests.ui.browsing import PICTURES, Keep, LogIn
 from tests.ui.pets import job_of, rex
 
 CHROMIUM = "/usr/bin/chromium"
@@ -29,6 +29,16 @@ def keep_pictures() -> bool:
     return os.environ.get("PICTURES") == "1"
 
 
+@pytest.fixture
+def keep(keep_pictures: bool) -> Keep:
+    async def picture(page: Page, name: str) -> None:
+        if keep_pictures:
+            path = PICTURES / "screens" / f"{name}.jpg"
+            await page.screenshot(path=path, animations="disabled", type="jpeg", quality=50)
+
+    return picture
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/ui/" in item.nodeid:
@@ -38,7 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 async def fleet() -> AsyncIterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="ui-") as directory:
-        env = {"CLUSTERD_HTTP_ACCESS": GRANTS, "CLUSTERD_HTTP_BASE_PATH": "/pets-page"}
+        env = {
+            "CLUSTERD_HTTP_ACCESS": GRANTS,
+            "CLUSTERD_HTTP_BASE_PATH": "/pets-page",
+            "CLUSTERD_UI_RUNBOOKS": "/manual/operations",
+        }
         async with Fleet(Path(directory), daemons=1, env=env) as fleet:
             await fleet.ready()
             api = Api(fleet, fleet.daemons[0])

@@ -160,6 +160,7 @@ async def test_what_has_moved_on_is_told_and_nothing_is_changed(log_in: LogIn, a
     await page.get_by_role("button", name="Split", exact=True).click()
     dialog = page.get_by_role("dialog", name="The clusters have moved on")
     await expect(dialog).to_contain_text("1 photo went")
+    await expect(dialog.get_by_role("img", name=image)).to_be_visible()
     await dialog.get_by_role("button", name="Cancel").click()
     await told(page, "Nothing was changed: the clusters had moved on")
     await expect(page.locator(".cells .cell")).to_have_count(18)
@@ -214,6 +215,63 @@ async def test_a_round_of_questions_is_looked_over_and_sent(log_in: LogIn, api: 
     asked = (await api.ask("GET", "/internal/pets/rex/suggestions?limit=20"))[1]
     assert isinstance(asked, dict)
     assert "rex_odd1" not in {each.get("image_id") for each in asked["suggestions"]}
+
+
+async def test_answers_are_looked_over_before_leaving_and_wait_where_they_were(log_in: LogIn):
+    page = await log_in("#/pet/rex/questions")
+    await expect(page.get_by_role("heading", level=2)).to_contain_text("Do these belong to")
+    await page.locator("summary", has_text="Why this is asked").click()
+    await expect(page.locator("details[open]").get_by_role("row").nth(1)).to_contain_text("where it is")
+    await page.keyboard.press("y")
+    await expect(page.get_by_text("3 questions left in this round")).to_be_visible()
+    await page.get_by_role("button", name="Look over").click()
+    await expect(page.get_by_role("heading", name="What you said")).to_be_visible()
+    await page.get_by_role("button", name="Back").click()
+
+    await page.get_by_role("link", name="← All clusters").click()
+    dialog = page.get_by_role("dialog", name="You have answers that were not sent")
+    await expect(dialog.get_by_role("listitem")).to_have_text("9 photos belong to “Portraits”")
+    await dialog.get_by_role("button", name="Stay").click()
+    await expect(page.get_by_text("3 questions left in this round")).to_be_visible()
+    await page.get_by_role("link", name="← All clusters").click()
+    await dialog.get_by_role("button", name="Go on; they wait").click()
+    await page.get_by_role("link", name="Questions").click()
+    await expect(page.get_by_text("3 questions left in this round")).to_be_visible()
+    await page.get_by_role("link", name="← All clusters").click()
+    await dialog.get_by_role("button", name="Send them and go on").click()
+    await expect(card(page, FIRST)).to_contain_text("Corrected")
+
+
+async def test_photos_and_clusters_are_dragged(log_in: LogIn, api: Api):
+    page = await log_in("#/pet/rex")
+    await card(page, SECOND).drag_to(card(page, "rex-cluster-2"))
+    await expect(page.get_by_role("dialog")).to_contain_text("They become one, under the id rex-cluster-1")
+    await page.keyboard.press("Escape")
+    await card(page, FIRST).get_by_role("link").click()
+    await expect(page.locator(".cells .cell")).to_have_count(35)
+    await take(page, 3)
+    await page.locator(".cells li").nth(1).hover()
+    await page.mouse.down()
+    await page.mouse.move(300, 300, steps=3)
+    await page.locator(".targets li", has_text="At the beach").hover()
+    await page.mouse.up()
+    await expect(page.get_by_role("dialog", name="Move 3 photos").get_by_label("To")).to_have_value(SECOND)
+    await page.get_by_role("button", name="Move", exact=True).click()
+    await told(page, "Moved.")
+    await card_of(page, SECOND)
+    assert (await api.view("rex") or {})["clusters"][1]["size"] == 22
+
+
+async def card_of(page: Page, cluster: str) -> None:
+    """Opens it, and waits for a mark of what was said."""
+    await page.goto(page.url.replace(FIRST, cluster))
+    await expect(page.locator(".cells .tag", has_text="moved")).to_have_count(3)
+
+
+async def test_who_only_reads_is_told_why_by_a_click(log_in: LogIn):
+    page = await log_in(f"#/pet/rex/{FIRST}", "a-token-that-reads")
+    await page.locator(".cells button.cell").first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("As a hero it has")
 
 
 async def test_a_pet_is_erased_by_who_types_its_id(log_in: LogIn, api: Api):

@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.browsing import PICTURES, LogIn
+from tests.ui.browsing import PICTURES, Keep, LogIn
 from tests.ui.pets import job_of, rex
 
 PHONE, WIDE = {"width": 390, "height": 780}, {"width": 1280, "height": 800}
@@ -43,6 +43,14 @@ async def why(page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_be_visible()
 
 
+async def mapped(page: Page) -> None:
+    await page.locator("summary", has_text="Map").click()
+    await page.get_by_role("listbox").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Space")
+    await expect(page.locator(".cell[aria-pressed=true]")).not_to_have_count(0)
+
+
 async def running(page: Page) -> None:
     await expect(page.get_by_role("row")).to_have_count(2, timeout=20_000)
 
@@ -56,12 +64,13 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
     "pet": ("#/pet/rex", selected),
     "merge": ("#/pet/rex", merging),
     "cluster": ("#/pet/rex/rex-cluster-0", taken),
+    "map": ("#/pet/rex/rex-cluster-0", mapped),
     "why": ("#/pet/rex/rex-cluster-0", why),
     "pipeline": ("#/fleet", running),
     "questions": ("#/pet/rex/questions", asked),
 }
-KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light"}
-"""Of which docs/pictures has a picture."""
+KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light", "map-wide-light"}
+"""Which docs/pictures shows in its pages; docs/pictures/screens has all, small, to be looked at."""
 
 
 async def sound(page: Page) -> None:
@@ -73,7 +82,9 @@ async def sound(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "phone"])
-async def test_every_screen_is_for_everybody(log_in: LogIn, fleet: Fleet, theme: str, size: str, keep_pictures: bool):
+async def test_every_screen_is_for_everybody(
+    log_in: LogIn, fleet: Fleet, theme: str, size: str, *, keep_pictures: bool, keep: Keep
+):
     page = await log_in()
     await expect(page.get_by_role("searchbox")).to_be_visible()
     await page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
@@ -85,11 +96,13 @@ async def test_every_screen_is_for_everybody(log_in: LogIn, fleet: Fleet, theme:
         await sound(page)
         if keep_pictures and f"{name}-{size}-{theme}" in KEPT:
             await page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+        if (size, theme) != ("phone", "dark"):
+            await keep(page, f"{name}-{size}-{theme}")
     await page.get_by_role("button", name="Log out").click()
     await sound(page)
 
 
-async def test_odd_contents_are_text_and_fit(log_in: LogIn, api: Api):
+async def test_odd_contents_are_text_and_fit(log_in: LogIn, api: Api, keep: Keep):
     """Ids of 128 characters, labels that are HTML, that are written from the right, that are long."""
     pet = "p" * 128
     images = rex((6, 6, 6))
@@ -104,18 +117,26 @@ async def test_odd_contents_are_text_and_fit(log_in: LogIn, api: Api):
     page.on("dialog", lambda _: pytest.fail("a label ran as a script"))
     await expect(page.locator("[data-cluster]")).to_have_count(len(view["clusters"]))
     await expect(page.locator(".label").filter(has_text=labels[0])).to_have_count(1)
-    for size in (WIDE, PHONE):
+    for name, size in (("wide", WIDE), ("phone", PHONE)):
         await page.set_viewport_size(size)  # type: ignore[arg-type]
         await sound(page)
+        await keep(page, f"odd-{name}-light")
     await page.get_by_role("link", name="Open <img").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(labels[0])
+    await take_all(page)
     await sound(page)
+    await keep(page, "odd-cluster-phone-light")
 
 
-async def test_a_pet_without_clusters_and_a_provisional_one(log_in: LogIn, api: Api, complaints: list[str]):
+async def take_all(page: Page) -> None:
+    await page.get_by_role("button", name="Select all").click()
+
+
+async def test_a_pet_without_clusters_and_a_provisional_one(log_in: LogIn, api: Api, complaints: list[str], keep: Keep):
     page = await log_in("#/pet/nobody")
     await expect(page.locator("main")).to_contain_text("This pet has no clusters")
     assert "404" in complaints.pop(), "the browser's own word on it"
+    await keep(page, "nothing-wide-light")
     await api.submit({"pet_id": "new", "payload": {"image_ids": ["a", "b"], "labels": ["Soon"]}})
     await api.seen("new")
     await page.goto(page.url.replace("nobody", "new"))
@@ -124,7 +145,7 @@ async def test_a_pet_without_clusters_and_a_provisional_one(log_in: LogIn, api: 
     await sound(page)
 
 
-async def test_ten_thousand_photos_come_as_they_are_scrolled_to(log_in: LogIn, api: Api):
+async def test_ten_thousand_photos_come_as_they_are_scrolled_to(log_in: LogIn, api: Api, keep: Keep):
     for part in range(10):
         ids = [f"big_{part * 1000 + n:05d}" for n in range(1000)]
         await api.submit({"pet_id": "big", "payload": {"image_ids": ids, "labels": ["Everything"]}})
@@ -136,6 +157,7 @@ async def test_ten_thousand_photos_come_as_they_are_scrolled_to(log_in: LogIn, a
     await eventually(whole, what="all photos to be applied", timeout=60)
     page = await log_in("#/pet/big/big-cluster-0")
     await expect(page.get_by_text("10,000 of 10,000 photos")).to_be_visible(timeout=30_000)
+    await keep(page, "many-wide-light")
     first = await page.locator(".cells .cell").count()
     assert 200 <= first < 1000
     took = await page.evaluate(
@@ -152,11 +174,13 @@ async def test_ten_thousand_photos_come_as_they_are_scrolled_to(log_in: LogIn, a
     assert await page.locator(".cells .cell").count() > first
 
 
-async def test_a_photo_that_is_missing_has_a_tile(fleet: Fleet, context: BrowserContext, complaints: list[str]):
+async def test_a_photo_that_is_missing_has_a_tile(
+    fleet: Fleet, context: BrowserContext, complaints: list[str], keep: Keep
+):
     daemon = fleet.add_daemon({"CLUSTERD_UI_IMAGE_URL": "/photos/{image_id}?size={size}"})
     await daemon.start()
     page = await context.new_page()
-    picture = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+    picture = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><path fill='teal' d='M0 0h9v9z'/></svg>"
 
     async def photos(route) -> None:
         if "rex_0" in route.request.url:
@@ -170,6 +194,7 @@ async def test_a_photo_that_is_missing_has_a_tile(fleet: Fleet, context: Browser
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-cluster] img.photo")).to_have_count(1)
     await expect(page.locator("[data-cluster] svg.tile")).to_have_count(4)
+    await keep(page, "missing-wide-light")
     source = await page.locator("img.photo").get_attribute("src")
     assert source
     assert source.startswith("/photos/rex_0")

@@ -25,7 +25,8 @@ def asked(operation: str, body: bytes | None = None, pet_id: str = "pet_123", **
 SUBMIT, BATCH, CORRECT = f"POST {JOBS}", f"POST {JOBS}/batch", f"POST {PET}/corrections"
 INVALIDATE, ERASE, VIEW = f"POST {PET}/invalidate", f"DELETE {PET}", f"GET {PET}/clusters"
 SUGGEST = f"GET {PET}/suggestions"
-SAID, HIDDEN, WHY = f"GET {PET}/corrections", f"GET {PET}/hidden", f"GET {PET}/images/{{image_id}}/why"
+SAID, HIDDEN, MAP = (f"GET {PET}/{which}" for which in ("corrections", "hidden", "map"))
+WHY = f"GET {PET}/images/{{image_id}}/why"
 IMAGES = f"GET {PET}/clusters/{{cluster_id}}/images"
 TOLD, TOLD_OF_ONE = f"GET {PET}/jobs", f"GET {PET}/jobs/{{job_id}}"
 PAUSE = "POST /internal/pause"
@@ -79,10 +80,13 @@ ANSWERS = [
     Case(SUGGEST, 404, asked(SUGGEST, pet_id="pet_9")),
     Case(SUGGEST, 422, asked(f"{SUGGEST}?limit=21")),
     Case(SUGGEST, 503, asked(SUGGEST), BadStateError("field head of the album cannot be read")),
-    *(Case(each, 200, asked(each)) for each in (SAID, HIDDEN, WHY)),
-    *(Case(each, 304, asked(each, If_None_Match="*")) for each in (SAID, HIDDEN, WHY)),
-    *(Case(each, 404, asked(each, pet_id="pet_9")) for each in (SAID, HIDDEN, WHY)),
-    *(Case(each, 503, asked(each), BadStateError("field head of the album cannot be read")) for each in (SAID, WHY)),
+    *(Case(each, 200, asked(each)) for each in (SAID, HIDDEN, MAP, WHY)),
+    *(Case(each, 304, asked(each, If_None_Match="*")) for each in (SAID, HIDDEN, MAP, WHY)),
+    *(Case(each, 404, asked(each, pet_id="pet_9")) for each in (SAID, HIDDEN, MAP, WHY)),
+    *(
+        Case(each, 503, asked(each), BadStateError("field head of the album cannot be read"))
+        for each in (SAID, MAP, WHY)
+    ),
     Case(IMAGES, 200, asked(IMAGES)),
     Case(IMAGES, 304, asked(IMAGES, If_None_Match="*")),
     Case(IMAGES, 404, asked(IMAGES, pet_id="pet_9")),

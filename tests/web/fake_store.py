@@ -119,6 +119,9 @@ class FakeStore(FakeLetters):
     async def hidden(self, pet_id: str) -> bytes | None:
         return await self._looked(pet_id, lookup_examples.HIDDEN)
 
+    async def map(self, pet_id: str) -> bytes | None:
+        return await self._looked(pet_id, lookup_examples.MAPS)
+
     async def why(self, pet_id: str, image_id: str) -> bytes | None:
         return await self._looked(pet_id, structs.replace(lookup_examples.WHY, image_id=image_id))
 

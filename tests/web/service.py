@@ -74,9 +74,9 @@ GUARDED = [(route.method, path_of(route)) for route in ROUTES if route.guarded]
 class FakeFleet:
     """One that has three things to tell."""
 
-    async def follow(self, *, fine: bool) -> AsyncIterator[object]:
+    async def follow(self, span: str) -> AsyncIterator[object]:
         for n in range(3):
-            yield {"n": n, "fine": fine}
+            yield {"n": n, "span": span}
             await self.at_event()
 
     async def at_event(self) -> None:

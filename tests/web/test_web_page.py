@@ -179,7 +179,7 @@ async def test_the_fleet_is_told_to_who_may_operate_event_by_event(paged: Servic
     assert head.startswith("HTTP/1.1 200 OK\r\n")
     assert "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n" in head
     assert "Content-Length" not in head
-    assert events == [{"n": n, "fine": False} for n in range(3)]
+    assert events == [{"n": n, "span": "8h"} for n in range(3)]
     refused = await paged.send(raw("GET", "/internal/fleet", X_Internal_Token=token_for("read")))
     assert json.loads(refused.body) == {"detail": "missing scope: operate"}
     assert (await paged.send(raw("GET", "/internal/fleet?span=1d"))).status == 422

@@ -42,6 +42,7 @@ export const job = (petId, jobId) => ask(`${pet(petId)}/jobs/${id(jobId)}`);
 export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggestions?limit=${limit}`, { signal });
 export const said = (petId, signal) => ask(`${pet(petId)}/corrections`, { signal });
 export const hidden = (petId, signal) => ask(`${pet(petId)}/hidden`, { signal });
+export const maps = (petId, signal) => ask(`${pet(petId)}/map`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
 export const quality = (signal) => ask("internal/quality", { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });

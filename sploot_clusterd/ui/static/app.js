@@ -6,9 +6,9 @@ import { photosFrom } from "./photos.js";
 import { T } from "./texts.js";
 import { showCluster } from "./cluster.js";
 import { showFind } from "./find.js";
-import { showFleet } from "./fleet.js";
 import { showLetter } from "./letter.js";
 import { showLetters } from "./letters.js";
+import { runbooksAt, showFleet } from "./fleet.js";
 import { showLogin } from "./login.js";
 import { showPet } from "./pet.js";
 import { showQuality } from "./quality.js";
@@ -67,6 +67,7 @@ function showFrame() {
 async function enter() {
   who = await session.read().catch(() => who);
   photosFrom(who.image_url ?? null);
+  runbooksAt(who.runbooks ?? null);
 }
 
 async function entered() {

@@ -1,9 +1,11 @@
 // All photos of one cluster, those in doubt first; a click takes one.
 
-import { members, view } from "./api.js";
+import { members, said, view } from "./api.js";
 import { MOST_IMAGES, askMove, askSplit, nameOf, send, undoByKey } from "./corrections.js";
 import { busy, button, el, toast } from "./dom.js";
+import { target } from "./drag.js";
 import { Cells } from "./cells.js";
+import { mapDrawer } from "./map.js";
 import { toPet } from "./pets.js";
 import { T } from "./texts.js";
 import { showWhy } from "./why.js";
@@ -14,7 +16,7 @@ const PAGE = 500;
 let order = "doubt";
 
 export async function showCluster(main, context, petId, clusterId) {
-  const seen = await view(petId, context.signal);
+  const [seen, told] = await Promise.all([view(petId, context.signal), said(petId, context.signal).catch(() => ({ said: [] }))]);
   const cluster = clusterId === UNCLUSTERED ? loose(seen) : seen.clusters.find((each) => each.id === clusterId);
   const back = el("a", { href: toPet(petId) }, `← ${T.pet.back}`);
   if (!cluster) return main.replaceChildren(el("p", {}, back), el("p", {}, T.cluster.gone));
@@ -22,15 +24,51 @@ export async function showCluster(main, context, petId, clusterId) {
   const actions = el("div", { class: "actions", hidden: true, role: "region", "aria-live": "polite" });
   const status = el("span", { class: "quiet", role: "status" });
   const may = context.may("correct") && !cluster.provisional;
-  const cells = new Cells(cluster, may ? () => fillActions(actions, context, seen, cluster, cells) : null, context.signal);
-  const load = () => fill(cells, cluster, petId, status, context.signal);
+  const cells = new Cells(cluster, {
+    changed: may ? () => (fillActions(actions, context, seen, cluster, cells), map.refresh()) : null,
+    opened: cluster.provisional ? null : (imageId) => showWhy(seen, imageId, context.signal),
+    words: wordsOf(told.said),
+    dragging: (on) => drop.replaceChildren(...(on ? targets(context, seen, cluster) : [])),
+    signal: context.signal,
+  });
+  const map = mapDrawer(petId, cluster, cells, context.signal);
+  const drop = el("div", { class: "drop" });
+  const load = async () => {
+    await fill(cells, cluster, petId, status, context.signal);
+    map.shown.hidden = false; // before, a point would take only what is there already
+    map.refresh();
+  };
   const changed = el("div", { class: "changed", role: "status" });
   const bar = el("div", { class: "row" }, ...(clusterId === UNCLUSTERED ? [] : orderBy(load)), status);
   if (may) bar.append(button(T.cluster.all, () => cells.take(true)), el("span", { class: "quiet" }, T.cluster.pick));
-  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, cells.list, actions);
+  else if (!cluster.provisional) bar.append(el("span", { class: "quiet" }, T.cluster.look));
+  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, may && clusterId !== UNCLUSTERED ? map.shown : "", cells.list, actions, drop);
   watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
   undoByKey(context, seen);
   await load();
+}
+
+// Where photos that are dragged may go, while they are.
+function targets(context, seen, cluster) {
+  const found = seen.clusters.filter((each) => each.id !== cluster.id && !each.provisional).map((each) => {
+    const shown = el("li", { class: "card" }, el("bdi", {}, nameOf(each)), ` · ${T.photos(each.size)}`);
+    target(shown, () => true, async (images) => {
+      if (images.length > MOST_IMAGES) return toast(T.change.tooMany(MOST_IMAGES));
+      const asked = await askMove(cluster, images, seen.clusters, seen.pet_id, each.id);
+      if (asked) await send(context, seen, asked);
+    });
+    return shown;
+  });
+  return [el("p", {}, T.change.dropOn), el("ul", { class: "targets" }, found)];
+}
+
+// What users said lately of single images: image -> the words for it, the latest first.
+function wordsOf(said) {
+  const words = new Map();
+  for (const { op, image_id: one, image_ids: some = one ? [one] : [] } of said.flatMap((each) => each.corrections)) {
+    for (const image of some) words.set(image, [...new Set([...(words.get(image) ?? []), T.change.ops[op]])]);
+  }
+  return new Map([...words].map(([image, ops]) => [image, ops.join(", ")]));
 }
 
 // Photos in no cluster, as if they were one.

@@ -2,6 +2,7 @@
 
 import { correct, job, view } from "./api.js";
 import { button, dialog, el, toast } from "./dom.js";
+import { photo } from "./photos.js";
 import { T } from "./texts.js";
 
 const PATIENCE_MS = 30_000;
@@ -10,7 +11,7 @@ export const MOST_IMAGES = 256;
 let latest = null; // what Ctrl+Z takes back: [pet, job]
 
 // Sends corrections as one job, and shows the screen anew when it is applied or stale. `seen` is the view that the
-// person looked at.
+// person looked at. Resolves to true when nothing more is to be done: it was applied, or given up as stale.
 export async function send(context, seen, corrections, anyway = false) {
   const { pet_id: petId } = seen;
   const jobId = `page_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
@@ -18,16 +19,17 @@ export async function send(context, seen, corrections, anyway = false) {
   try {
     await correct(petId, { job_id: jobId, corrections, anyway, seen: digests(seen, corrections) });
     const state = await outcome(petId, jobId);
-    if (state === null) return toast(T.change.slow);
+    if (state === null) return void toast(T.change.slow);
     if (state.state === "applied") {
       const isUndo = corrections[0].op === "undo";
       latest = isUndo ? null : [petId, jobId];
       const back = isUndo ? [] : [button(T.change.undo, () => undo(context, seen, jobId))];
       toast(T.change.done[corrections[0].op], ...back);
-    } else if (state.reason !== "stale_correction") return toast(T.change.dead(state.reason, state.error));
+    } else if (state.reason !== "stale_correction") return void toast(T.change.dead(state.reason, state.error));
     else if (!anyway && (await askAnyway(petId, corrections, seen))) return await send(context, seen, corrections, true);
     else toast(T.change.stale);
     await context.again();
+    return true;
   } catch (error) {
     toast(error.status === 0 ? T.unreachable : T.failed(error.message));
   } finally {
@@ -75,10 +77,15 @@ async function askAnyway(petId, corrections, seen) {
   const now = await view(petId);
   const shown = (of) => new Set(of.clusters.filter((each) => named.has(each.id)).flatMap((each) => each.members.map((member) => member.image_id)));
   const [before, after] = [shown(seen), shown(now)];
-  const came = [...after].filter((image) => !before.has(image)).length;
-  const went = [...before].filter((image) => !after.has(image)).length;
-  const about = [came && T.change.came(came), went && T.change.went(went)].filter(Boolean).join(", ");
-  return dialog(T.change.staleTitle, [el("p", {}, T.change.stale), el("p", {}, about)], T.change.anyway);
+  const came = [...after].filter((image) => !before.has(image));
+  const went = [...before].filter((image) => !after.has(image));
+  const about = [...(came.length ? strip(T.change.came(came.length), came) : []), ...(went.length ? strip(T.change.went(went.length), went) : [])];
+  return dialog(T.change.staleTitle, [el("p", {}, T.change.stale), ...about], T.change.anyway);
+}
+
+// The first few photos of some, below a word on them.
+function strip(about, images) {
+  return [el("h3", {}, about), el("ul", { class: "strip" }, images.slice(0, 6).map((each) => el("li", {}, photo(each, each, 128))))];
 }
 
 // What would come of it, asked of the daemon and told in words; `corrections` are asked for anew at each call.
@@ -133,9 +140,11 @@ export async function askSplit(cluster, imageIds, petId) {
   return dialog(T.change.splitTitle(imageIds.length, cluster.size), content, T.change.go.split, asked);
 }
 
-export async function askMove(from, imageIds, clusters, petId) {
+// `first` is the cluster that is chosen to begin with.
+export async function askMove(from, imageIds, clusters, petId, first) {
   const others = clusters.filter((each) => each.id !== from.id && !each.provisional);
   const to = choice("move-to", others.map((each) => [`${nameOf(each)} · ${T.photos(each.size)}`, each.id]));
+  if (first) to.value = first;
   const asked = () => [{ op: "move", image_ids: imageIds, to: to.value }];
   const [shown, again] = preview(petId, asked);
   to.addEventListener("change", again);

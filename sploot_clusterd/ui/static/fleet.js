@@ -6,14 +6,21 @@ import { busy, button, dialog, el, toast } from "./dom.js";
 import { T } from "./texts.js";
 import { local } from "./times.js";
 
-const SPANS = { "15m": 15 * 60, "8h": 8 * 3600 };
+const SPANS = { "15m": 15 * 60, "1h": 3600, "8h": 8 * 3600 };
 const CHARTS = [
-  ["jobs", [["done_s", "one"], ["failed_s", "bad"]], 1],
+  ["jobs", [["in_s", "two"], ["done_s", "one"]], 1],
+  ["failed", [["failed_s", "two"], ["dead_s", "bad"]], 1],
   ["backlog", [["backlog", "one"]], 0],
   ["oldest", [["oldest_s", "one"]], 1],
   ["latency", [["p50_ms", "one"], ["p99_ms", "two"]], 1],
+  ["wants", [["wants", "one"]], 0],
 ];
+let runbooks = null; // where operations.md can be read
 let span = "15m";
+
+export function runbooksAt(url) {
+  runbooks = url;
+}
 
 export async function showFleet(main, context) {
   document.title = `${T.fleet.title} · ${T.name}`;
@@ -21,17 +28,24 @@ export async function showFleet(main, context) {
   const rows = el("tbody", {});
   const word = el("div", { role: "status" });
   const stopped = el("p", { class: "bad", role: "alert", hidden: true }, T.unreachable);
+  const why = el("ul", { class: "found" });
+  const failing = el("section", { hidden: true }, el("h2", {}, T.fleet.failing), why);
+  const marked = el("ul", { class: "plain" });
   let points = [];
+  let marks = [];
   const draw = (told) => {
     const from = told.at - SPANS[span];
     points = [...(told.whole ? [] : points), ...told.points].filter((each) => each.at > from);
-    charts.replaceChildren(...CHARTS.map(([name, lines, digits]) => figure(name, lines, digits, { ...told, points })));
+    marks = [...(told.whole ? [] : marks), ...told.marks].filter((each) => each.at > from);
+    showCharts(charts, { at: told.at, points, marks });
+    marked.replaceChildren(...marks.map((each) => el("li", {}, inWords(each))));
+    showTroubles(failing, why, told.processes);
     rows.replaceChildren(...told.processes.map(processRow));
     sayPause(word, told);
   };
   const choice = Object.keys(SPANS).map((value) => el("option", { value, selected: value === span }, T.fleet.spans[value]));
   const by = el("select", { id: "span", on: { change: () => ((span = by.value), start()) } }, choice);
-  const head = T.fleet.columns.map((title, n) => el("th", { scope: "col", class: n > 3 ? "figure" : null }, title));
+  const head = T.fleet.columns.map((title, n) => el("th", { scope: "col", class: n > 3 ? "figure" : null }, toRunbook(title, T.fleet.columnRunbooks[n])));
   const table = el("table", {}, el("caption", { class: "quiet" }, T.fleet.processes), el("thead", {}, el("tr", {}, head)), rows);
   const paused = button(T.fleet.pause, askPause, { class: "danger" });
   main.replaceChildren(
@@ -39,6 +53,8 @@ export async function showFleet(main, context) {
     stopped,
     word,
     charts,
+    el("details", {}, el("summary", {}, T.fleet.marks), marked),
+    failing,
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": T.fleet.processes }, table),
   );
   let other = new AbortController(); // of the span that is not wanted any more
@@ -50,14 +66,39 @@ export async function showFleet(main, context) {
   start();
 }
 
-function figure(name, lines, digits, { at, points, processes }) {
-  const texts = T.fleet.charts[name];
-  const last = points.at(-1);
-  const shown = lines.map(([key]) => texts.value(last?.[key] ?? null, digits)).join(" · ");
-  const from = at - SPANS[span];
-  const starts = processes.filter((each) => each.since > from).map((each) => [each.since, T.fleet.started(each.process, each.version)]);
-  const drawn = chart(`${texts.title}: ${shown}`, points, lines, from, at, starts);
-  return el("figure", { class: "card", title: texts.metric }, el("figcaption", {}, el("span", {}, texts.title), el("b", {}, shown)), drawn);
+// A text that leads to what to do about it, where it is known where that can be read.
+function toRunbook(text, section) {
+  if (!runbooks || !section) return text;
+  return el("a", { href: `${runbooks}#${section}`, target: "_blank", rel: "noreferrer" }, text);
+}
+
+// Each chart is put in place of its former self, but for its caption, which may have the focus.
+function showCharts(charts, told) {
+  if (!charts.children.length) charts.append(...CHARTS.map(frame));
+  CHARTS.forEach(([name, lines, digits], n) => {
+    const texts = T.fleet.charts[name];
+    const shown = lines.map(([key]) => texts.value(told.points.at(-1)?.[key] ?? null, digits)).join(" · ");
+    const marks = told.marks.map((each) => [each.at, inWords(each)]);
+    const drawn = chart(`${texts.title}: ${shown}`, told.points, lines, told.at - SPANS[span], told.at, marks);
+    charts.children[n].querySelector("b").textContent = shown;
+    charts.children[n].lastChild.replaceWith(drawn);
+  });
+}
+
+const inWords = (mark) => T.fleet.mark(mark, local(mark.at * 1000));
+
+function frame([name]) {
+  const { title, metric, runbook } = T.fleet.charts[name];
+  return el("figure", { class: "card", title: metric }, el("figcaption", {}, el("span", {}, toRunbook(title, runbook)), el("b", {})), el("span", {}));
+}
+
+// Why runs failed lately, of all processes: what was said last first.
+function showTroubles(section, list, processes) {
+  const found = processes.flatMap((each) => each.troubles.map((one) => ({ ...one, process: each.process }))).sort((one, other) => other.at - one.at);
+  section.hidden = !found.length;
+  list.replaceChildren(
+    ...found.map((each) => el("li", {}, each.error, " ", el("span", { class: "quiet" }, T.fleet.trouble(each.runs, each.process, local(each.at * 1000))))),
+  );
 }
 
 function processRow(each) {

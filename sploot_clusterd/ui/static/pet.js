@@ -3,6 +3,7 @@
 import { erase, suggestions, view } from "./api.js";
 import { askApart, askMerge, nameOf, number, send, undoByKey } from "./corrections.js";
 import { busy, button, dialog, el, toast } from "./dom.js";
+import { draggable, target } from "./drag.js";
 import { hiddenList, jobList, saidList } from "./drawers.js";
 import { forget, remember, toPet } from "./pets.js";
 import { photo } from "./photos.js";
@@ -85,8 +86,16 @@ function card(context, seen, cluster, selected, refresh) {
   if (cluster.provisional) marks.push(el("span", { class: "tag", title: T.pet.provisionalWhy }, T.pet.provisional));
   if (cluster.corrected) marks.push(el("span", { class: "tag", title: T.pet.correctedWhy }, T.pet.corrected));
   const parts = [open, el("p", { class: "marks" }, marks)];
-  if (context.may("correct") && !cluster.provisional) parts.push(selector(label, cluster, selected, refresh));
-  return el("li", { class: "card", "data-cluster": cluster.id }, parts);
+  const may = context.may("correct") && !cluster.provisional;
+  if (may) parts.push(selector(label, cluster, selected, refresh));
+  const shown = el("li", { class: "card", "data-cluster": cluster.id, "data-name": cluster.id }, parts);
+  if (!may) return shown;
+  draggable(shown, () => cluster);
+  target(shown, (held) => held !== cluster, async (held) => {
+    const asked = await askMerge([cluster, held], seen.pet_id);
+    if (asked) await send(context, seen, asked);
+  });
+  return shown;
 }
 
 function selector(label, cluster, selected, refresh) {

@@ -49,16 +49,23 @@ export const T = {
   fleet: {
     title: "Pipeline",
     span: "Of the last",
-    spans: { "15m": "15 minutes", "8h": "8 hours" },
+    spans: { "15m": "15 minutes", "1h": "hour", "8h": "8 hours" },
     charts: {
-      jobs: { title: "Jobs a second, done and failed", metric: "media_cluster_jobs_processed_total", value: figure("") },
-      backlog: { title: "Jobs that wait", metric: "media_cluster_backlog_jobs", value: figure("") },
-      oldest: { title: "Age of the oldest", metric: "media_cluster_oldest_unsettled_seconds", value: figure(" s") },
-      latency: { title: "A job takes, half and 99 of 100", metric: "media_cluster_job_processing_seconds", value: figure(" ms") },
+      jobs: { title: "Jobs a second, in and done", metric: "media_cluster_jobs_processed_total", runbook: "clusterdbehind", value: figure("") },
+      failed: { title: "Failed runs and dead letters a second", metric: "media_cluster_jobs_processed_total, media_cluster_dead_letters_total", runbook: "clusterddeadletters", value: figure("") },
+      backlog: { title: "Jobs that wait", metric: "media_cluster_backlog_jobs", runbook: "clusterdbackloggrowing", value: figure("") },
+      oldest: { title: "Age of the oldest job", metric: "media_cluster_oldest_unsettled_seconds", runbook: "clusterdbehind", value: figure(" s") },
+      latency: { title: "A job takes, half and 99 of 100", metric: "media_cluster_job_processing_seconds", runbook: "clusterdjobslatefast", value: figure(" ms") },
+      wants: { title: "Pets that want insights", metric: "media_cluster_insights_pets_waiting", runbook: "clusterdinsightslate", value: figure("") },
     },
-    started: (process, version) => `${process} started, version ${version}`,
+    mark: ({ process, version, generation }, when) =>
+      `${when}: ${process ? `${process} started, version ${version}` : `profiles of generation ${generation} came into use`}`,
+    marks: "Dashed lines: starts of processes, generations of profiles",
+    failing: "Why runs failed within the last hour; they are tried again",
+    trouble: (runs, process, when) => `${many(runs, "run", "runs")} of ${process}, the last ${when}`,
     processes: "Processes that told of themselves within the last 30 seconds",
     columns: ["Process", "Version", "Since", "State", "Jobs a second", "Loop lag", "Restarts of tasks"],
+    columnRunbooks: [null, null, null, "readiness-reasons", "clusterdbehind", "clusterdslowloop", "clusterdrestartingitself"],
     ready: "ready",
     rate: (n) => n.toFixed(1),
     ms: (n) => `${n.toFixed(1)} ms`,
@@ -118,10 +125,11 @@ export const T = {
     rename: "Rename",
     loaded: (n, of) => `${n.toLocaleString()} of ${of.toLocaleString()} photos`,
     pick: "A click takes a photo; with Shift, all between.",
+    look: "A click tells why a photo is here.",
   },
 
-  spoken: ({ label, when, quality, place, of }) =>
-    [label, when && `taken ${when}`, quality !== null && quality !== undefined && `quality ${percent(quality)}`, place && `photo ${place} of ${of}`]
+  spoken: ({ label, when, quality, place, of, said }) =>
+    [label, when && `taken ${when}`, quality !== null && quality !== undefined && `quality ${percent(quality)}`, place && `photo ${place} of ${of}`, said]
       .filter(Boolean)
       .join(", "),
 
@@ -196,10 +204,12 @@ export const T = {
     stale: "Nothing was changed: the clusters had moved on since you saw them. You see them as they are now.",
     came: (n) => `${photos(n)} came`,
     went: (n) => `${photos(n)} went`,
+    dropOn: "Drop onto a cluster",
   },
 
   why: {
     ask: "Why here?",
+    beneath: "Why this is asked",
     title: (image) => `Why ${image} is where it is`,
     close: "Close",
     none: "It is in no cluster.",
@@ -214,6 +224,13 @@ export const T = {
     hero: (score, quality, closeness, recency) =>
       `As a hero it has ${percent(score)}: quality ${percent(quality)}, closeness ${percent(closeness)}, recency ${percent(recency)}.`,
     chosen: "A user chose it as the hero.",
+  },
+
+  map: {
+    title: "Map",
+    about: "What is alike is near. A click, or the space bar, takes all photos of a point; so does a frame drawn with the mouse. Arrow keys go from point to point.",
+    of: (version) => (version ? `Map of the photos of ${version}` : "Map of the photos"),
+    point: (size, image, taken) => `${photos(size)}${image ? ` like ${image}` : ""}${taken ? `, ${taken.toLocaleString()} taken` : ""}`,
   },
 
   questions: {
@@ -240,7 +257,12 @@ export const T = {
     send: "Send",
     another: "Another round",
     keys: "Keys: Y yes, N no, S skip, U back",
-    leave: "You have answers that were not sent. Leave without them?",
+    finish: "Look over",
+    later: (n, gain) => `${many(n, "more", "more")} after it, worth about ${photos(Math.round(gain))}`,
+    leave: "You have answers that were not sent",
+    leaveSend: "Send them and go on",
+    leaveKeep: "Go on; they wait here until this tab is closed",
+    stay: "Stay",
   },
 
   quality: {

@@ -16,6 +16,22 @@ export async function showWhy(seen, imageId, signal) {
   }
 }
 
+// The same beneath something else, asked for when it is opened.
+export function whyDrawer(seen, imageId, signal) {
+  const told = el("div", { class: "one-why" });
+  const shown = el("details", {}, el("summary", {}, T.why.beneath), told);
+  const ask = async () => {
+    told.replaceChildren(el("p", { class: "quiet" }, T.loading));
+    try {
+      told.replaceChildren(el("div", { class: "one" }, photo(imageId, imageId)), ...inWords(await why(seen.pet_id, imageId, signal), seen));
+    } catch (error) {
+      if (error.name !== "AbortError") told.replaceChildren(el("p", { class: "bad" }, T.failed(error.message)));
+    }
+  };
+  shown.addEventListener("toggle", () => shown.open && !told.children.length && ask());
+  return shown;
+}
+
 function inWords(told, seen) {
   const name = (id) => nameOf(seen.clusters.find((each) => each.id === id) ?? { label: id ?? T.why.shown });
   const parts = [];
