@@ -25,7 +25,7 @@ from sploot_clusterd.engine.why import why
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.model import Job, JobPayload
-from sploot_clusterd.store import AlbumStore, Loaded, Wanted
+from sploot_clusterd.store import AlbumStore, Loaded
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -74,7 +74,7 @@ class Looker:
         """
         seen = {} if payload.anyway else payload.seen or {}
         job = Job(pet_id, "", EntryId(0, 0), corrections=payload.corrections or (), seen=seen)
-        loaded = await self._load(pet_id, images_named([job]))
+        loaded = await self._albums_of(pet_id).load_one(pet_id, images=images_named([job]))
         if loaded is None:
             return None
         known, rows, complete = dict[tuple[str, int], Profile](), loaded.rows, False
@@ -93,17 +93,10 @@ class Looker:
                         raise BadStateError("the album was changed meanwhile: ask again") from None
                     rows, complete = every, True
 
-    async def _load(self, pet_id: str, images: Collection[str]) -> Loaded | None:
-        """None if the pet has no album."""
-        (loaded,) = await self._albums_of(pet_id).load([Wanted(pet_id, b"", images)])
-        if isinstance(loaded, BadStateError):
-            raise loaded
-        return loaded if loaded.token else None
-
     async def _ask(
         self, pet_id: str, images: Collection[str], question: Callable[[Album, Mapping[str, bytes]], object]
     ) -> bytes | None:
-        loaded = await self._load(pet_id, images)
+        loaded = await self._albums_of(pet_id).load_one(pet_id, images=images)
         if loaded is None:
             return None
         async with self._turn:

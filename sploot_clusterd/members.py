@@ -12,7 +12,7 @@ from sploot_clusterd.engine.album import Album, Cluster
 from sploot_clusterd.engine.members import Gathered, Gathering, find_cluster, profile_of, provisional_members
 from sploot_clusterd.errors import BadJobError, BadStateError
 from sploot_clusterd.model import cluster_number
-from sploot_clusterd.store import AlbumStore, ProfileStore, Wanted
+from sploot_clusterd.store import AlbumStore, ProfileStore
 from sploot_clusterd.view import ClusterImage, ClusterImages, Order
 
 _MOST_REMEMBERED: Final = 50_000
@@ -67,8 +67,7 @@ class Members:
 
     async def _current(self, pet_id: str, number: int) -> _Listed | None:
         known = self._known.get((pet_id, number))
-        (loaded,) = await self._albums_of(pet_id).load([Wanted(pet_id, known.token if known else b"", ())])
-        if known and not isinstance(loaded, BadStateError) and loaded.fields is None:
+        if known and await self._albums_of(pet_id).is_current(pet_id, known.token):
             return known
         async with self._turn:
             for _ in range(_TRIES):
@@ -81,13 +80,11 @@ class Members:
     async def _gather(self, pet_id: str, number: int) -> _Listed | None:
         albums = self._albums_of(pet_id)
         known = self._known.get((pet_id, number))
-        (loaded,) = await albums.load([Wanted(pet_id, known.token if known else b"", ())])
-        if isinstance(loaded, BadStateError):
-            raise loaded
+        loaded = await albums.load_one(pet_id, token=known.token if known else b"")
+        if loaded is None:
+            return None
         if known and loaded.fields is None:
             return known  # somebody else, whose turn it was, has gathered them
-        if not loaded.token:
-            return None
         album = await asyncio.to_thread(decode_album, pet_id, loaded.fields or {})
         cluster = find_cluster(album, number)
         if not isinstance(cluster, Cluster):

@@ -7,14 +7,13 @@ from typing import Final
 
 from sploot_clusterd.engine import Params, around_wants, decode_album, render
 from sploot_clusterd.errors import (
-    BadStateError,
     BusyError,
     HistoryUnavailableError,
     LookupsExceededError,
     PartitionMovedError,
 )
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Store, Wanted
+from sploot_clusterd.store import Store
 
 _SIDE_BY_SIDE: Final = 2
 _MOST_WAITING: Final = 256
@@ -121,13 +120,11 @@ class Reviver:
         """The view; empty where the present one counts; None where this is to be tried again."""
         albums = self._store.of(pet_id).albums
         try:
-            (loaded,) = await albums.load([Wanted(pet_id, b"", ())])
+            loaded = await albums.load_one(pet_id)
         except PartitionMovedError:
             await self._store.follow()
             return None
-        if isinstance(loaded, BadStateError):
-            raise loaded
-        if loaded.has_view or not loaded.token:
+        if loaded is None or loaded.has_view:
             return b""
         view, rest = await asyncio.to_thread(self._render, pet_id, loaded.fields or {})
         return await albums.revive_view(pet_id, loaded.token, view, rest)

@@ -8,8 +8,7 @@ import msgspec
 
 from sploot_clusterd.engine import Params, decode_album
 from sploot_clusterd.engine.questions import suggest
-from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.store import AlbumStore, Wanted
+from sploot_clusterd.store import AlbumStore
 from sploot_clusterd.view import MOST_SUGGESTIONS, Suggestions
 
 _REMEMBERED: Final = 256
@@ -35,10 +34,8 @@ class Suggester:
         Raises StoreUnavailableError; BadStateError if the album cannot be read.
         """
         token, suggested = self._known.get(pet_id, (b"", None))
-        (loaded,) = await self._albums_of(pet_id).load([Wanted(pet_id, token, ())])
-        if isinstance(loaded, BadStateError):
-            raise loaded
-        if not loaded.token:
+        loaded = await self._albums_of(pet_id).load_one(pet_id, token=token)
+        if loaded is None:
             self._known.pop(pet_id, None)
             return None
         if suggested is None or loaded.fields is not None:

@@ -122,7 +122,7 @@ class Said(Struct):
 
     job_id: str
     actor: str | None
-    """Who sent them: the user that a proxy named, or the name of a token; None where nobody is known."""
+    """Who sent them, as the audit names it; None where they came by the stream without a name."""
     at: str
     corrections: list[Correction]
 

@@ -173,7 +173,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
 
     One that a corrected cluster has stays in that: an image sent again keeps its place. One that is hidden stays so.
     """
-    hidden = stays_hidden(draft, image_id, new)
+    hidden = stays_hidden(draft, image_id, old, new)
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
     home = mark = None
     if old.placed is not None and not stays:

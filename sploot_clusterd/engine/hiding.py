@@ -70,15 +70,16 @@ def bring_back(draft: Draft, image_id: str, mark: int | None) -> None:
         draft.set_row(image_id, join(draft, image_id, row, row.vectors, mark))
 
 
-def stays_hidden(draft: Draft, image_id: str, row: Row) -> bool:
-    """Whether the image is hidden and, with this row, still is: not if it was removed, or has no vectors any more."""
+def stays_hidden(draft: Draft, image_id: str, old: Row, new: Row) -> bool:
+    """Whether the image is hidden, and still is with its new row: what was hidden was not removed since."""
     place = draft.hidden.get(image_id)
     if place is None:
         return False
-    if row.vectors is None and (place.turn is None or (row.removed is not None and place.turn[:2] < row.removed)):
+    came = (place.turn or (0, 0, 0))[:2] if old.vectors is None else old.vectors.at
+    if new.removed is not None and came < new.removed:
         del draft.hidden[image_id]
         return False
-    keep_away(draft, image_id, place, row.vectors)
+    keep_away(draft, image_id, place, new.vectors)
     return True
 
 

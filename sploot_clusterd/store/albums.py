@@ -69,6 +69,13 @@ class AlbumStore:
         replies = await self._gateway.run_for_pets(scripts.LOAD, calls)
         return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
 
+    async def load_one(self, pet_id: str, *, token: bytes = b"", images: Collection[str] = ()) -> Loaded | None:
+        """One album, to be looked at; None if the pet has none. Raises StoreUnavailableError, BadStateError."""
+        (loaded,) = await self.load([Wanted(pet_id, token, images)])
+        if isinstance(loaded, BadStateError):
+            raise loaded
+        return loaded if loaded.token else None
+
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
         """Every row of an album, by image id; None if it is not the album of that token any more.
 

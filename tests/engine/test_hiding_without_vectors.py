@@ -100,6 +100,15 @@ def test_one_that_was_removed_and_came_again_is_shown(pet, again):
     assert pet.view["metrics"]["num_images"] == 6
 
 
+@pytest.mark.parametrize("name", ["bare-0", "g0-0"])
+def test_one_that_is_removed_and_comes_again_with_one_job_is_shown_too(pet, name):
+    pet.apply(job(2, *photos([5])))
+    said(pet, 3, Hide(image_ids=[name]))
+    pet.apply(job(4, insight(name, direction(0, 0.3, 0)), removed=[name]))
+    assert pet.reload().hidden == {}
+    assert name in pet.members()[pet.cluster_of("g0-1")]
+
+
 def test_a_removal_that_comes_late_does_not_show_it(pet):
     early = job(0, removed=["bare-0"])
     said(pet, 2, Hide(image_ids=["bare-0"]))

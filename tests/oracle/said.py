@@ -1,7 +1,7 @@
 """What jobs said of images, by the rules of docs/producers.md: the newest place counts, whenever it is applied."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sploot_clusterd.entry_ids import EntryId
@@ -89,9 +89,14 @@ class Said:
         """The model version of each image that has vectors."""
         return {name: image.version[1] for name, image in self.images.items() if image.there and image.version}
 
-    def provisional(self) -> list[tuple[str | None, list[str]]]:
-        """The images without vectors by label, as they are dealt out."""
-        waiting = [name for name, image in self.images.items() if image.there and not image.version]
+    def waiting(self, hidden: Collection[str]) -> list[str]:
+        """The images without vectors that are not hidden."""
+        there = [name for name, image in self.images.items() if image.there and not image.version]
+        return [name for name in there if name not in hidden]
+
+    def provisional(self, hidden: Collection[str]) -> list[tuple[str | None, list[str]]]:
+        """The same by label, as they are dealt out."""
+        waiting = self.waiting(hidden)
         waiting.sort(key=lambda name: (self.images[name].turn, name))
         labels = self.labels[1] if self.labels else ()
         if not labels:

@@ -30,7 +30,7 @@ class Views:
         self.real = {each["id"]: each for each in view["clusters"] if not each["provisional"]}
         self.members = {key: {member["image_id"] for member in each["members"]} for key, each in self.real.items()}
         self._check_counts(said, users)
-        self._check_provisional(said)
+        self._check_provisional(said, users)
         self._check_clusters(said)
         users.check(self.members, self.real, said.versions())
         self._check_ids(before, members_before)
@@ -54,9 +54,9 @@ class Views:
         if said.labels is not None and said.labels[2]:
             assert metrics["coverage"] == said.labels[2]
 
-    def _check_provisional(self, said: Said) -> None:
+    def _check_provisional(self, said: Said, users: Users) -> None:
         shown = {each["label"]: each for each in self.view["clusters"] if each["provisional"]}
-        dealt = said.provisional()
+        dealt = said.provisional(users.hidden)
         assert len(shown) == len(dealt)
         for label, names in dealt:
             cluster = shown[label] if label is not None else next(iter(shown.values()))

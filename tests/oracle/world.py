@@ -181,6 +181,7 @@ class World:
         key = self._random.choice(keys)
         others = [other for other in keys if other != key]
         some = self._random.sample(members[key], self._random.randint(1, len(members[key])))
+        bare = self._said.waiting(self._users.hidden)[:1]
         anywhere = [self._random.choice(members[other]) for other in self._random.sample(keys, min(2, len(keys)))]
         return self._random.choice(
             [
@@ -191,7 +192,9 @@ class World:
                 SetHero(key, some[0]),
                 Stay(key, some),
                 NotHere(key, some) if len(some) < len(members[key]) else Stay(key, some),
-                Unhide(image_ids=sorted(self._users.hidden)[:2]) if self._users.hidden else Hide(image_ids=some[:2]),
+                Unhide(image_ids=sorted(self._users.hidden)[:2])
+                if self._users.hidden
+                else Hide(image_ids=some[:2] + bare),
                 Apart([key, self._random.choice(others)]) if others else Stay(key, some),
             ]
         )
