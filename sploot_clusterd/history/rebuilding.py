@@ -130,10 +130,24 @@ class Rebuild:
         living = [row for row in page if row.erased_ms is None or row.erased_ms < row.at_ms]
         pets = [_pet(row) for row in living]
         done = await self._rebuilding.put_pets(pets) if pets else []
-        rebuilt.restored += done.count(PutBack.RESTORED)
+        back = [row for row, what in zip(living, done, strict=True) if what is PutBack.RESTORED]
+        late = self._erased_since(back)
+        for pet_id in late:
+            await self._store.views.erase(pet_id)
+        rebuilt.restored += len(back) - len(late)
         rebuilt.there += done.count(PutBack.THERE)
-        rebuilt.erased += len(page) - len(living) + done.count(PutBack.ERASED)
+        rebuilt.erased += len(page) - len(living) + done.count(PutBack.ERASED) + len(late)
         self._keep_cursor(page[-1].pet_id)
+
+    def _erased_since(self, rows: Sequence[Row[Any]]) -> list[str]:
+        """Pets of these that were erased since they were read, and forgotten so soon that Redis did not say so when they
+        were put back.
+        """
+        before = {row.pet_id: row.erased_ms for row in rows}
+        columns = erased_pets.c.pet_id, erased_pets.c.erased_ms
+        with self._database.read() as connection:
+            now = statements.rows_of(connection, columns, erased_pets.c.pet_id, before)
+        return [row.pet_id for row in now if row.erased_ms != before[row.pet_id]]
 
     def _pages(self) -> Iterator[Sequence[Row[Any]]]:
         """Albums by their pets' ids, behind the one that an earlier run came to."""

@@ -17,7 +17,7 @@ from sploot_clusterd.history.schema import OF_A_PET, erased_pets, metadata, stre
 from sploot_clusterd.history.settling import Settling
 from sploot_clusterd.history.writing import Batch
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import AlbumStore, Store
+from sploot_clusterd.store import AlbumStore, LostPet, PutBack, Rebuilding, Store
 from tests.history.follow import follow
 from tests.history.following import Writing
 from tests.history.lost import rebuild, upload, wipe
@@ -150,6 +150,31 @@ async def test_what_is_under_way_at_the_erasure_leaves_nothing_either(
     await rebuild(side, database)
     assert [key async for key in side.redis.scan_iter(f"*{PET}*")] == []
     assert await side.redis.exists(side.keys.view(OTHER))
+
+
+async def test_an_erasure_in_the_middle_of_a_restore_counts(
+    writing: Writing, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """It is forgotten between the read of the pet's album and the moment in which that is put back."""
+    side, database = writing.side, writing.database
+    for pet in (PET, OTHER):
+        await upload(side, pet, 2)
+    await follow(side, database)
+    await wipe(side)
+    put_pets = Rebuilding.put_pets
+
+    async def erased_first(rebuilding: Rebuilding, pets: list[LostPet]) -> list[PutBack]:
+        await store.views.erase(PET)
+        await forgetter(store, database).forget()
+        return await put_pets(rebuilding, pets)
+
+    monkeypatch.setattr(Rebuilding, "put_pets", erased_first)
+    rebuilt = await rebuild(side, database)
+
+    assert (rebuilt.restored, rebuilt.erased) == (1, 1)
+    assert not await side.redis.exists(*side.keys.pet(PET))
+    assert await side.redis.exists(side.keys.view(OTHER))
+    assert left(database) == set()
 
 
 async def test_while_the_database_is_away_redis_remembers_and_nothing_brings_the_pet_back(

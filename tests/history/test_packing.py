@@ -1,5 +1,7 @@
 """Bytes come back as they were, and texts hold nothing that a database refuses."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,13 @@ def test_what_is_packed_comes_back(content):
     packed = pack(content)
     assert unpack(packed) == content
     assert len(packed) <= len(content) + 1
+
+
+def test_what_is_large_is_compressed_only_where_that_saves_something():
+    text, vectors = b'{"image_id": "img_1", "label": "Portraits"}' * 1000, random.Random(1).randbytes(40_000)
+    assert len(pack(text)) < len(text) / 10
+    assert pack(vectors) == b"\x00" + vectors
+    assert [unpack(pack(each)) for each in (text, vectors)] == [text, vectors]
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x07abc", b"\x01abc"])
