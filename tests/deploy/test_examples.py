@@ -1,5 +1,6 @@
 """What the pages show for Prometheus, read by its own tool."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -7,8 +8,7 @@ import pytest
 import yaml
 
 from tests.docs.fences import unmarked
-
-TOKEN_FILE = "/etc/prometheus/clusterd-token"
+from tests.docs.pages import ROOT
 
 
 def promtool(*arguments: object) -> str:
@@ -29,15 +29,20 @@ def test_queries_are_queries(tmp_path: Path):
 
 
 @pytest.mark.system
-def test_a_scraper_with_a_token_is_a_scraper(tmp_path: Path):
-    [fence] = unmarked("yaml")
-    token = tmp_path / "token"
-    token.write_text("a-token")
-    shown = yaml.safe_load(fence.text.replace(TOKEN_FILE, str(token)))
-    scrape = {"job_name": "clusterd", "static_configs": [{"targets": ["127.0.0.1:9105"]}], **shown}
+def test_its_settings_are_settings(tmp_path: Path):
+    settings, authorization = (yaml.safe_load(fence.text) for fence in unmarked("yaml"))
+    for file in settings["rule_files"]:
+        shutil.copy(ROOT / "docs" / file, tmp_path)
     file = tmp_path / "prometheus.yml"
-    file.write_text(yaml.safe_dump({"scrape_configs": [scrape]}))
+    file.write_text(yaml.safe_dump(settings))
     assert "SUCCESS" in promtool("check", "config", file)
-    token.unlink()
-    with pytest.raises(AssertionError, match="token"):
+
+    # A token's file is looked for, so this is where promtool reads that line.
+    [job] = settings["scrape_configs"]
+    token = tmp_path / Path(authorization["authorization"]["credentials_file"]).name
+    job |= {"authorization": {"credentials_file": str(token)}}
+    file.write_text(yaml.safe_dump(settings))
+    with pytest.raises(AssertionError, match=token.name):
         promtool("check", "config", file)
+    token.write_text("a-token")
+    assert "SUCCESS" in promtool("check", "config", file)
