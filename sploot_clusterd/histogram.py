@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
@@ -15,6 +16,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from sploot_clusterd.spans import Context
+
+_EXAMPLE_LIVES: Final = 1.0
+"""Seconds."""
 
 
 class Series:
@@ -46,6 +50,11 @@ class Series:
     def observe(self, value: float) -> None:
         self._sum += value
         self._counts[bisect_left(self._bounds, value)] += 1
+
+    def lacks_example(self, value: float) -> bool:
+        """Whether its bucket had none for a moment."""
+        example = self._examples.get(bisect_left(self._bounds, value))
+        return example is None or time.time() - example[2] > _EXAMPLE_LIVES
 
     def show(self, value: float, context: Context) -> None:
         """What was observed is an example of its bucket, which has a trace."""

@@ -18,6 +18,9 @@ _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
 _SAMPLED: Final = 1
 
+PET: Final = "clusterd.pet"
+"""The attribute that names a pet."""
+
 Value = str | int | float | bool
 """Of an attribute."""
 
@@ -73,20 +76,36 @@ def context_in(text: str) -> Context | None:
     return context_of(traceparent, state)
 
 
+def new_trace_id() -> bytes:
+    return random.randbytes(16)  # noqa: S311 - as a span's
+
+
 def new_span_id() -> bytes:
     return random.randbytes(8)  # noqa: S311 - tells spans apart, guards no secret
+
+
+class Sort:
+    """What spans of one sort have in common. To be made once for many spans: they are encoded the faster."""
+
+    __slots__ = ("attributes", "error", "kind", "name")
+
+    def __init__(self, name: str, kind: Kind, attributes: Mapping[str, Value] | None = None, error: str = "") -> None:
+        """`error` is a word for what went wrong, "" if nothing did: the attribute `error.type`."""
+        self.name = name
+        self.kind = kind
+        self.attributes = attributes or {}
+        self.error = error
 
 
 class Span:
     """Some work, from `began` to `ended`, by `time.perf_counter`. Told of when it ends, if its trace is sampled."""
 
-    __slots__ = ("attributes", "began", "context", "ended", "error", "kind", "links", "name", "parent_id", "tracer")
+    __slots__ = ("attributes", "began", "context", "ended", "error", "links", "parent_id", "sort", "tracer")
 
     def __init__(
         self,
         tracer: "Tracer",
-        name: str,
-        kind: Kind,
+        sort: Sort,
         *,
         context: Context,
         parent_id: bytes,
@@ -94,8 +113,7 @@ class Span:
     ) -> None:
         """`parent_id` is b"" for the root of a trace."""
         self.tracer = tracer
-        self.name = name
-        self.kind = kind
+        self.sort = sort
         self.context = context
         self.parent_id = parent_id
         self.began = perf_counter() if began is None else began
@@ -104,12 +122,12 @@ class Span:
         self.attributes: dict[str, Value] = {}
         self.links: list[Context] = []
         self.error = ""
-        """What went wrong, as a word: the attribute `error.type`."""
+        """As a sort's, where that has none."""
 
-    def child(self, name: str, kind: Kind) -> Self:
+    def child(self, sort: Sort) -> Self:
         """Some of its work, which begins now."""
         context = self.context._replace(span_id=new_span_id())
-        return type(self)(self.tracer, name, kind, context=context, parent_id=self.context.span_id)
+        return type(self)(self.tracer, sort, context=context, parent_id=self.context.span_id)
 
     def adopt(self, parent: Context) -> None:
         """A root that turns out to have a parent."""
@@ -125,17 +143,28 @@ class Span:
 class Stage(NamedTuple):
     """The same work for several spans at once: as a child of each of the `parents`."""
 
-    name: str
+    sort: Sort
     began: float
     ended: float
     parents: list[Context]
     attributes: Mapping[str, Value]
 
 
+class Visit(NamedTuple):
+    """A span that is a trace by itself: nobody has to know its ids. `pet` is what spans call the pet, or ""."""
+
+    sort: Sort
+    began: float
+    ended: float
+    pet: str
+
+
 class Tracer:
     """Tracing that is off: who asks `is_on` first tells it nothing."""
 
     is_on = False
+    samples_all = False
+    """Whether each trace that begins here is recorded."""
     destination = ""
     """What the stream is called in messages' spans."""
     group = ""
@@ -148,18 +177,18 @@ class Tracer:
         """What spans call a pet."""
         return pet_id
 
-    def record(self, ended: Span | Stage) -> None:
+    def record(self, ended: Span | Stage | Visit) -> None:
         """Takes what has ended. Never waits."""
 
-    def start(self, name: str, kind: Kind, parent: Context | None = None, began: float | None = None) -> Span:
+    def start(self, sort: Sort, parent: Context | None = None, began: float | None = None) -> Span:
         """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""
         if parent is not None:
             trace_id, parent_id, sampled, state = parent
             context = Context(trace_id, new_span_id(), sampled, state)
         else:
-            trace_id, parent_id = random.randbytes(16), b""  # noqa: S311 - as above
+            trace_id, parent_id = new_trace_id(), b""
             context = Context(trace_id, new_span_id(), self.samples(trace_id))
-        return Span(self, name, kind, context=context, parent_id=parent_id, began=began)
+        return Span(self, sort, context=context, parent_id=parent_id, began=began)
 
 
 OFF: Final = Tracer()

@@ -10,6 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from sploot_clusterd.histogram import Histogram
+from sploot_clusterd.spans import Context
 
 BOUNDS = (0.125, 1.0, 2.5, 10)
 # Sums of these are exact, in whatever order they are added.
@@ -45,3 +46,15 @@ def test_values_observed_together_count_as_if_one_by_one(some):
     for value in some:
         series.observe(value)
     assert exposed(together) == exposed(alone)
+
+
+def test_an_example_is_shown_in_its_bucket_by_openmetrics_alone():
+    registry = CollectorRegistry()
+    series = Histogram("x_seconds", "Time of it", BOUNDS, registry=registry).labels("")
+    series.observe(2.0)
+    series.show(2.0, Context(bytes(range(16)), bytes(range(8)), sampled=True))
+    lines = [line for line in generate_openmetrics(registry).decode().splitlines() if " # {" in line]
+    told = 'span_id="0001020304050607",trace_id="000102030405060708090a0b0c0d0e0f"'
+    (line,) = [re.sub(r" \d+\.\d+$", "", line) for line in lines]
+    assert line == f'x_seconds_bucket{{le="2.5"}} 1.0 # {{{told}}} 2.0'
+    assert "trace_id" not in generate_latest(registry).decode()

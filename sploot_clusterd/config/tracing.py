@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 from sploot_clusterd.config.kinds import SecretUrl, number, secret_url, switch, text
 
-ENDPOINT_ALLOWED: Final = "http://host:4318 or https://host (user:password@ before it and a path behind it may be), without query and fragment"
+ENDPOINT_ALLOWED: Final = (
+    "http://host:4318 or https://host (user:password@ before it and a path behind it may be), without query and "
+    "fragment"
+)
 _GRPC_PORT: Final = 4317
 
 

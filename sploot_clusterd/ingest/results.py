@@ -19,6 +19,7 @@ from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.plan import Ready
 from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
+from sploot_clusterd.ingest.runs import Runs
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
@@ -85,7 +86,8 @@ class Results:
         now = time.time()  # whose clock may be behind that of Redis
         visible = [max(0.0, now - each.delivery.entry.id.ms / 1000) for each in jobs]
         self._metrics.visible_seconds.observe_each(visible)
-        self._show(batch, [each.delivery.entry for each in jobs], seconds, visible)
+        if batch.runs is not None:
+            self._show(batch.runs, [each.delivery.entry for each in jobs], seconds, visible)
         latency_ms = round(seconds * 1000, 3)
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()
@@ -179,10 +181,10 @@ class Results:
         """What the album was computed with is not in Redis any more."""
         log.warning("redis has not the profiles any more that were used", extra={"data": {"pet_id": pet_id}})
 
-    def _show(self, batch: Batch, entries: Sequence[Entry], seconds: float, visible: Sequence[float]) -> None:
+    def _show(self, runs: Runs, entries: Sequence[Entry], seconds: float, visible: Sequence[float]) -> None:
         """The first run of a commit that has a trace is an example of how long they take."""
-        runs = [batch.runs.of(entry) for entry in entries] if batch.runs is not None else []
-        for run, seen in zip(runs, visible, strict=False):
+        for entry, seen in zip(entries, visible, strict=True):
+            run = runs.of(entry)
             if run and run.context.sampled:
                 self._metrics.job_seconds.show(seconds, run.context)
                 self._metrics.visible_seconds.show(seen, run.context)

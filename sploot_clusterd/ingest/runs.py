@@ -5,18 +5,19 @@ of the run before, and links to it, also where that ended with its process and w
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
-from sploot_clusterd.spans import Context, Kind, Span, Stage, Tracer, context_of
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Tracer, context_of
 from sploot_clusterd.store import Entry
 
 if TYPE_CHECKING:
     from sploot_clusterd.entry_ids import EntryId
 
-_SYSTEM: Final = "redis"
+_STAGES: Final = {name: Sort(name, Kind.INTERNAL) for name in ("load", "compute", "commit")}
 _FAILED: Final = frozenset({"retry", "dead_letter"})
 
 
@@ -25,6 +26,7 @@ class Runs:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
+        self._sort = _sort(tracer.destination, tracer.group)
         self._spans: dict[EntryId, Span] = {}
 
     def begin(self, jobs: JobsByPet, began: float) -> None:
@@ -49,7 +51,7 @@ class Runs:
         parents = [span.context for span in spans if span and span.context.sampled]
         if parents:
             size = {"clusterd.stage.jobs": len(entries)}
-            self._tracer.record(Stage(name, began, perf_counter(), parents, size))
+            self._tracer.record(Stage(_STAGES[name], began, perf_counter(), parents, size))
 
     def end(self, entry: Entry, outcome: str, error: str = "") -> None:
         """`error` is a word for what went wrong."""
@@ -73,8 +75,7 @@ class Runs:
         context = Context(trace_id, _span_id(trace_id, entry.key, entry.delivery), sampled, state)
         span = Span(
             tracer,
-            f"process {tracer.destination}",
-            Kind.CONSUMER,
+            self._sort,
             context=context,
             parent_id=parent_id,
             began=began,
@@ -86,19 +87,26 @@ class Runs:
     def _describe(self, span: Span, delivery: Delivery) -> None:
         (entry, job), tracer = delivery, self._tracer
         span.attributes = {
-            "messaging.system": _SYSTEM,
-            "messaging.operation.name": "process",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": tracer.destination,
-            "messaging.consumer.group.name": tracer.group,
             "messaging.message.id": entry.key.decode(),
-            "clusterd.pet": tracer.pet(job.pet_id),
+            PET: tracer.pet(job.pet_id),
             "clusterd.attempt": entry.attempts + 1,
             "clusterd.delivery": entry.delivery,
         }
         if entry.delivery > 1:
             before = _span_id(span.context.trace_id, entry.key, entry.delivery - 1)
             span.links = [span.context._replace(span_id=before)]
+
+
+@lru_cache
+def _sort(destination: str, group: str) -> Sort:
+    attributes = {
+        "messaging.system": "redis",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": destination,
+        "messaging.consumer.group.name": group,
+    }
+    return Sort(f"process {destination}", Kind.CONSUMER, attributes)
 
 
 def _span_id(trace_id: bytes, entry: bytes, delivery: int) -> bytes:

@@ -5,12 +5,14 @@ of the task.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from sploot_clusterd.spans import Context, Kind, Span, Tracer, context_in, distinct
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, context_in, distinct
 from sploot_clusterd.store import Taken
 
+_FETCH: Final = Sort("fetch insights", Kind.INTERNAL)
 _current: Final = ContextVar[Span | None]("_current", default=None)
 
 
@@ -27,9 +29,9 @@ def fetching(tracer: Tracer, taken: Taken) -> Iterator[None]:
         yield
         return
     wanted = distinct(context_in(image.trace) for image in taken.images)
-    span = tracer.start("fetch insights", Kind.INTERNAL, wanted[0] if wanted else None)
+    span = tracer.start(_FETCH, wanted[0] if wanted else None)
     span.links = wanted[1:]
-    span.attributes = {"clusterd.pet": tracer.pet(taken.pet_id), "clusterd.images": len(taken.images)}
+    span.attributes = {PET: tracer.pet(taken.pet_id), "clusterd.images": len(taken.images)}
     with _within(span):
         yield
 
@@ -41,12 +43,16 @@ def requesting(method: str, base: str) -> Iterator[Span | None]:
     if parent is None:
         yield None
         return
-    span, url = parent.child(method, Kind.CLIENT), urlsplit(base)
-    span.attributes = {"http.request.method": method, "server.address": url.hostname or "", "url.scheme": url.scheme}
-    if url.port:
-        span.attributes["server.port"] = url.port
+    span = parent.child(_request(method, base))
     with _within(span):
         yield span
+
+
+@lru_cache
+def _request(method: str, base: str) -> Sort:
+    url = urlsplit(base)
+    attributes = {"http.request.method": method, "server.address": url.hostname or "", "url.scheme": url.scheme}
+    return Sort(method, Kind.CLIENT, {**attributes, **({"server.port": url.port} if url.port else {})})
 
 
 @contextmanager

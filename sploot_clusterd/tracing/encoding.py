@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, St
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import Context, Kind, Span, Stage, new_span_id
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Visit, new_span_id, new_trace_id
 
 _SCOPE: Final = "sploot_clusterd"
 _SAMPLED: Final = 1
@@ -61,11 +61,13 @@ class Request:
     def size(self) -> int:
         return len(self._spans)
 
-    def add(self, ended: Span | Stage) -> None:
-        if isinstance(ended, Stage):
-            self._add_stage(ended)
-        else:
+    def add(self, ended: Span | Stage | Visit) -> None:
+        if isinstance(ended, Span):
             self._add_span(ended)
+        elif isinstance(ended, Visit):
+            self._add_visit(ended)
+        else:
+            self._add_stage(ended)
 
     def encoded(self) -> bytes:
         """An ExportTraceServiceRequest."""
@@ -82,21 +84,27 @@ class Request:
             _IDS % (context.trace_id, context.span_id),
             _PARENT % span.parent_id if span.parent_id else b"",
             self._times(span.began, span.ended),
-            _named(span.name, span.kind),
+            _of_sort(span.sort),
             *_attributes(span.attributes.items()),
         ]
         if context.state or span.links:
             parts.append(_rare(context.state, span.links))
-        if span.error:
-            parts += _attribute("error.type", span.error), _FAILED
+        if span.error and not span.sort.error:
+            parts.append(_failed(span.error))
         self._spans.append(b"".join(parts))
+
+    def _add_visit(self, visit: Visit) -> None:
+        sort, began, ended, pet = visit
+        ids = _IDS % (new_trace_id(), new_span_id())
+        told = _attribute(PET, pet) if pet else b""
+        self._spans.append(ids + self._times(began, ended) + _of_sort(sort) + told)
 
     def _add_stage(self, stage: Stage) -> None:
         """All but the ids is alike."""
         alike = b"".join(
             (
                 self._times(stage.began, stage.ended),
-                _named(stage.name, Kind.INTERNAL),
+                _of_sort(stage.sort),
                 *_attributes(stage.attributes.items()),
             )
         )
@@ -111,17 +119,26 @@ class Request:
 
 def _field(number: int, body: bytes) -> bytes:
     """A message in a message."""
-    head, left = [_tag(number, _BYTES)], len(body)
+    tag, left = _tag(number, _BYTES), len(body)
+    if 0x7F < left < 0x4000:  # noqa: PLR2004 - nearly all of them
+        return bytes((tag, left & 0x7F | 0x80, left >> 7)) + body
+    head = [tag]
     while left > 0x7F:  # noqa: PLR2004 - seven bits a byte, and whether more follow
         head.append(left & 0x7F | 0x80)
         left >>= 7
     return bytes((*head, left)) + body
 
 
+@lru_cache(maxsize=1024)
+def _of_sort(sort: Sort) -> bytes:
+    message: bytes = Message(name=sort.name, kind=_KINDS[sort.kind], flags=_SAMPLED).SerializeToString()
+    told = b"".join(_attributes(sort.attributes.items()))
+    return message + told + (_failed(sort.error) if sort.error else b"")
+
+
 @lru_cache(maxsize=256)
-def _named(name: str, kind: Kind) -> bytes:
-    message: bytes = Message(name=name, kind=_KINDS[kind], flags=_SAMPLED).SerializeToString()
-    return message
+def _failed(error: str) -> bytes:
+    return _attribute("error.type", error) + _FAILED
 
 
 def _rare(state: str, links: Sequence[Context] = ()) -> bytes:

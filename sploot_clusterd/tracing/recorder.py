@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Span, Stage, Tracer
+from sploot_clusterd.spans import Span, Stage, Tracer, Visit
 from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Request
 from sploot_clusterd.waiting import backoff
@@ -55,6 +55,7 @@ class Recorder(Tracer):
         assert tracing.endpoint is not None  # noqa: S101 - off without it
         self.destination = settings.stream.key
         self.group = settings.stream.group
+        self.samples_all = tracing.sample_rate == 1
         self._pet_ids = tracing.pet_ids
         self._bound = TraceIdRatioBased.get_bound_for_rate(tracing.sample_rate)
         self._resource = Resource.create(
@@ -66,7 +67,7 @@ class Recorder(Tracer):
             }
         )
         self._collector = Collector(tracing.endpoint)
-        self._waiting = deque[Span | Stage]()
+        self._waiting = deque[Span | Stage | Visit]()
         self._size = 0
         self._some = asyncio.Event()
         self._request: Request | None = None
@@ -87,7 +88,7 @@ class Recorder(Tracer):
         """A hash, the same in all processes, where ids are not to leave this one."""
         return pet_id if self._pet_ids else _hash(pet_id)
 
-    def record(self, ended: Span | Stage) -> None:
+    def record(self, ended: Span | Stage | Visit) -> None:
         size = _spans_in(ended)
         if self._size + size > _MOST_WAITING:
             self._dropped.inc(size)
@@ -201,5 +202,5 @@ def _hash(pet_id: str) -> str:
     return blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
 
 
-def _spans_in(ended: Span | Stage) -> int:
+def _spans_in(ended: Span | Stage | Visit) -> int:
     return len(ended.parents) if isinstance(ended, Stage) else 1

@@ -17,12 +17,12 @@ from sploot_clusterd.config import LimitsSettings, Scope
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.spans import OFF, Span, Tracer
-from sploot_clusterd.web import spans
 from sploot_clusterd.web.answers import RefusedError, Response, refusal_of
 from sploot_clusterd.web.auditing import Auditor
 from sploot_clusterd.web.auth import TOKEN_HEADER, Caller, Tokens, missing
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
+from sploot_clusterd.web.spans import Requests
 from sploot_clusterd.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -67,16 +67,17 @@ class Endpoint:
     """One path: lets callers in, runs the method's handler, and turns every error into an answer."""
 
     def __init__(self, path: str, tokens: Tokens | None, shared: _Shared) -> None:
-        limits, metrics, in_flight, proxies, self._auditor, sessions, self._tracer = shared
+        limits, metrics, in_flight, proxies, self._auditor, sessions, tracer = shared
         self._changes: dict[str, str] = {}
         """By method, what is changed by it."""
         self._methods: dict[str, tuple[Handler, Scope | None]] = {}
         self._parameters = PARAMETER.findall(path)
         self._tokens = tokens
-        self._traces = self._tracer.is_on and tokens is not None  # probes come every other second
         self._limits = limits
         self._label = path
-        self._route = None if path == _UNKNOWN else path
+        traces = tracer.is_on and tokens is not None  # probes come every other second
+        route = None if path == _UNKNOWN else path
+        self._traced = Requests(tracer, route, self._parameters) if traces else None
         self._seconds = metrics.http_seconds.labels(path)
         self._requests = metrics.http_requests
         self._token_uses = metrics.http_token_uses
@@ -98,7 +99,8 @@ class Endpoint:
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
         """`ids`: the path's parameters, as they came."""
         began = perf_counter()
-        span = spans.begin(self._tracer, request, began) if self._traces else None
+        requests = self._traced
+        span = requests.begin(request, began, logged=access_log.isEnabledFor(logging.DEBUG)) if requests else None
         self._in_flight.count += 1
         try:
             handler = self._admit(request)
@@ -106,6 +108,8 @@ class Endpoint:
                 wire.check_id(self._parameters[n], text, self._limits)
             response = await handler(request, *ids)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
+            if requests and span is None:
+                span = requests.known(request, began)
             response = (refusal_of(error) or self._unexpected(error, span)).answer()
         finally:
             self._in_flight.count -= 1
@@ -114,9 +118,12 @@ class Endpoint:
             await self._auditor.note(request, what, pet_id, response)
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
-        self._record(request, response, perf_counter() - began, span)
-        if span is not None:
-            spans.end(span, request, response, self._route, dict(zip(self._parameters, ids, strict=False)))
+        seconds = perf_counter() - began
+        if requests:
+            if span is None and self._seconds.lacks_example(seconds):
+                span = requests.known(request, began)
+            requests.end(span, request, response, ids, began)
+        self._record(request, response, seconds, span)
         return response
 
     def _admit(self, request: web.BaseRequest) -> Handler:

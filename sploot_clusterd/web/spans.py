@@ -1,12 +1,14 @@
 """Spans of requests and of what they submit, by OpenTelemetry's conventions for HTTP and messaging."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from aiohttp import web
 
-from sploot_clusterd.spans import Context, Kind, Span, Tracer, context_of, told_by
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, Visit, context_of, told_by
 from sploot_clusterd.web.answers import Response
 
 if TYPE_CHECKING:
@@ -18,41 +20,74 @@ _SERVER_ERROR: Final = 500
 _PET_ID: Final = "pet_id"
 _MOST_LINKS: Final = 128
 """Of a span; a batch may have a thousand jobs."""
+_REQUEST: Final = Sort("", Kind.SERVER)
+"""Of one that has not ended."""
+_READS: Final = frozenset({"GET", "HEAD"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"})
 
 
-def begin(tracer: Tracer, request: web.BaseRequest, began: float) -> Span:
-    """The span of a request, in the trace that its headers name, or else in a new one."""
-    given = request.headers.get(_TRACEPARENT)
-    parent = context_of(given, ",".join(request.headers.getall(_TRACESTATE, ()))) if given else None
-    span = tracer.start("", Kind.SERVER, parent, began)
-    cast("Connection", request.protocol).span = span
-    return span
+class Requests:
+    """Spans of the requests of one path."""
+
+    def __init__(self, tracer: Tracer, route: str | None, parameters: Sequence[str]) -> None:
+        """`route` is the path with names for ids, None of one that is not there. Of ids only the pet's is told."""
+        self._tracer = tracer
+        self._route = route
+        self._pet = parameters.index(_PET_ID) if _PET_ID in parameters else None
+        self._sorts: dict[tuple[str, int], Sort] = {}
+
+    def begin(self, request: web.BaseRequest, began: float, *, logged: bool) -> Span | None:
+        """None of one that leads to nothing, if it is not `logged`: nobody has to know its ids."""
+        if not logged and request.method in _READS and self._tracer.samples_all and _TRACEPARENT not in request.headers:
+            _connection(request).span = None
+            return None
+        return self.known(request, began)
+
+    def known(self, request: web.BaseRequest, began: float) -> Span:
+        """In the trace that the headers name, or else in a new one."""
+        given = request.headers.get(_TRACEPARENT)
+        parent = context_of(given, ",".join(request.headers.getall(_TRACESTATE, ()))) if given else None
+        span = _connection(request).span = self._tracer.start(_REQUEST, parent, began)
+        return span
+
+    def end(
+        self, span: Span | None, request: web.BaseRequest, response: Response, ids: Sequence[str], began: float
+    ) -> None:
+        if span is not None and not span.context.sampled:
+            return
+        key = request.method, response.status
+        sort = self._sorts.get(key) or self._new_sort(*key)
+        pet = self._tracer.pet(ids[self._pet]) if self._pet is not None else ""
+        if span is None:
+            self._tracer.record(Visit(sort, began, perf_counter(), pet))
+            return
+        span.sort = sort
+        if pet:
+            span.attributes[PET] = pet
+        span.end()
+
+    def _new_sort(self, method: str, status: int) -> Sort:
+        method = method if method in _METHODS else "_OTHER"
+        if (sort := self._sorts.get((method, status))) is not None:
+            return sort
+        known = method if method != "_OTHER" else "HTTP"
+        attributes: dict[str, Value] = {"http.request.method": method, "url.scheme": "http"}
+        if self._route:
+            attributes |= {"http.route": self._route, "url.path": self._route}
+        attributes["http.response.status_code"] = status
+        name = f"{known} {self._route}" if self._route else known
+        sort = Sort(name, Kind.SERVER, attributes, str(status) if status >= _SERVER_ERROR else "")
+        self._sorts[method, status] = sort
+        return sort
 
 
-def end(span: Span, request: web.BaseRequest, response: Response, route: str | None, ids: Mapping[str, str]) -> None:
-    """`route` is the path with names for ids, None of one that is not there. Of ids only the pet's is told."""
-    if not span.context.sampled:
-        return
-    method = request.method if request.method in _METHODS else "_OTHER"
-    known = method if method != "_OTHER" else "HTTP"
-    span.name = f"{known} {route}" if route else known
-    attributes = span.attributes
-    attributes["http.request.method"] = method
-    attributes["url.scheme"] = "http"
-    if route:
-        attributes["http.route"] = attributes["url.path"] = route
-    if pet_id := ids.get(_PET_ID):
-        attributes["clusterd.pet"] = span.tracer.pet(pet_id)
-    attributes["http.response.status_code"] = response.status
-    if response.status >= _SERVER_ERROR:
-        span.error = str(response.status)
-    span.end()
+def _connection(request: web.BaseRequest) -> "Connection":
+    return cast("Connection", request.protocol)
 
 
 def span_of(request: web.BaseRequest) -> Span | None:
     """Of the request under way, where requests are traced."""
-    return cast("Connection", request.protocol).span
+    return _connection(request).span
 
 
 class Sending:
@@ -64,7 +99,7 @@ class Sending:
 
     def __init__(self, request: Span) -> None:
         self._given = bool(request.parent_id)
-        self._span = request.child(f"send {request.tracer.destination}", Kind.PRODUCER)
+        self._span = request.child(_send(request.tracer.destination))
         self._pets: list[str] = []
 
     @classmethod
@@ -96,17 +131,21 @@ class Sending:
         span = self._span
         if not span.context.sampled:
             return
-        tracer = span.tracer
-        span.attributes = {
-            "messaging.system": "redis",
-            "messaging.operation.name": "send",
-            "messaging.operation.type": "send",
-            "messaging.destination.name": tracer.destination,
-        }
         if len(self._pets) == 1:
-            span.attributes["clusterd.pet"] = tracer.pet(self._pets[0])
+            span.attributes[PET] = span.tracer.pet(self._pets[0])
         else:
             span.attributes["messaging.batch.message_count"] = len(self._pets)
         if kind is not None:
             span.error = kind.__name__
         span.end()
+
+
+@lru_cache
+def _send(destination: str) -> Sort:
+    attributes = {
+        "messaging.system": "redis",
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": destination,
+    }
+    return Sort(f"send {destination}", Kind.PRODUCER, attributes)

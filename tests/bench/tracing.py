@@ -1,4 +1,4 @@
-"""What tracing costs at full sampling, beside tracing off: jobs a second and their CPU, reads a second and their p99."""
+"""What tracing costs at full sampling, beside tracing off: jobs a second and their CPU, reads and their p99."""
 
 import asyncio
 import re

@@ -1,6 +1,6 @@
 """A tracer that keeps what it is told, for tests that need no collector."""
 
-from sploot_clusterd.spans import Span, Stage, Tracer
+from sploot_clusterd.spans import PET, Span, Stage, Tracer, Value, Visit
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = SAMPLED[:-1] + "0"
@@ -17,7 +17,8 @@ class Kept(Tracer):
 
     def __init__(self, rate: int = 1) -> None:
         self.rate = rate
-        self.told: list[Span | Stage] = []
+        self.samples_all = rate == 1
+        self.told: list[Span | Stage | Visit] = []
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
         return self.rate == 1
@@ -25,12 +26,21 @@ class Kept(Tracer):
     def pet(self, pet_id: str) -> str:
         return f"hash of {pet_id}"
 
-    def record(self, ended: Span | Stage) -> None:
+    def record(self, ended: Span | Stage | Visit) -> None:
         self.told.append(ended)
 
     def spans(self, name: str = "") -> list[Span]:
         """Those whose name begins so, in the order in which they ended."""
-        return [each for each in self.told if isinstance(each, Span) and each.name.startswith(name)]
+        return [each for each in self.told if isinstance(each, Span) and each.sort.name.startswith(name)]
+
+    def visits(self) -> list[Visit]:
+        return [each for each in self.told if isinstance(each, Visit)]
 
     def stages(self) -> list[Stage]:
         return [each for each in self.told if isinstance(each, Stage)]
+
+
+def attributes(ended: Span | Visit) -> dict[str, Value]:
+    """Those of its sort, and its own."""
+    own = ended.attributes if isinstance(ended, Span) else {PET: ended.pet}
+    return {**ended.sort.attributes, **own}

@@ -11,7 +11,7 @@ import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Context, Kind, Span, Stage, context_of
+from sploot_clusterd.spans import Context, Kind, Sort, Span, Stage, Visit, context_of
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing.recorder import Recorder
 from tests.support.collector import Collector, collecting
@@ -19,6 +19,8 @@ from tests.support.tracers import SAMPLED
 from tests.support.waiting import eventually
 
 MOST = 16_384
+WORK = Sort("work", Kind.INTERNAL)
+LOAD = Sort("load", Kind.INTERNAL)
 
 
 class Traced:
@@ -37,7 +39,7 @@ class Traced:
         return {name: count for name, count in counts.items() if count}
 
     def span(self, parent: Context | None = None) -> Span:
-        span = self.recorder.start("work", Kind.INTERNAL, parent)
+        span = self.recorder.start(WORK, parent)
         span.end()
         return span
 
@@ -67,18 +69,18 @@ async def test_spans_arrive_as_they_were(collector: Collector):
     traced = Traced(collector.url + "/v1/traces", service_name="clusters", pet_ids=True)
     tracer = traced.recorder
     now = time.time_ns()
-    span = tracer.start("work", Kind.CLIENT, context_of(SAMPLED, "a=b"))
+    span = tracer.start(Sort("work", Kind.CLIENT, {"of the sort": 1}), context_of(SAMPLED, "a=b"))
     span.attributes = {"text": "t", "whole": 3, "real": 0.5, "yes": True, "pet": tracer.pet("luna")}
     span.links = [context_of(SAMPLED)]
     span.error = "ValueError"
     span.end()
-    tracer.record(Stage("load", span.began, span.ended, [span.context, span.context], {"jobs": 2}))
+    tracer.record(Stage(LOAD, span.began, span.ended, [span.context, span.context], {"jobs": 2}))
     await traced.stop()
     work, one, other = sorted(collector.spans, key=lambda each: each.name, reverse=True)
     assert (work.name, work.kind, work.state, work.failed) == ("work", 3, "a=b", True)
     assert f"00-{work.trace_id}-{work.parent_id}-01" == SAMPLED
     assert work.links == [(work.trace_id, work.parent_id)]
-    assert work.attributes == span.attributes | {"error.type": "ValueError"}
+    assert work.attributes == {"of the sort": 1, **span.attributes, "error.type": "ValueError"}
     assert abs(work.began - now) < 10**9
     assert 0 <= work.ended - work.began < 10**9
     assert one.parent_id == other.parent_id == work.span_id
@@ -87,6 +89,21 @@ async def test_spans_arrive_as_they_were(collector: Collector):
     assert work.resource["service.name"] == "clusters"
     assert work.resource["deployment.environment.name"] == "local"
     assert traced.counted() == {"sent": 3}
+
+
+async def test_visits_are_traces_by_themselves(collector: Collector):
+    traced = Traced(collector.url)
+    gone = Sort("GET /x", Kind.SERVER, {"http.response.status_code": 500}, "500")
+    for pet in ("a", ""):
+        traced.recorder.record(Visit(gone, 1.0, 1.5, pet))
+    await traced.stop()
+    one, other = collector.spans
+    assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
+    assert one.ended - one.began == 500_000_000
+    assert one.attributes == {"http.response.status_code": 500, "error.type": "500", "clusterd.pet": "a"}
+    assert "clusterd.pet" not in other.attributes
+    assert len({one.trace_id, other.trace_id, "0" * 32}) == 3
+    assert {len(one.trace_id), len(one.span_id)} == {32, 16}
 
 
 async def test_pets_ids_are_hashed_alike_in_all_processes(collector: Collector):
@@ -153,7 +170,7 @@ async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_stop(collect
     traced.span()
     await eventually(lambda: collector.requests == 1, what="a request that is not answered")
     context = traced.span().context
-    whole = Stage("load", 0.0, 0.0, [context] * (MOST - 1), {})
+    whole = Stage(LOAD, 0.0, 0.0, [context] * (MOST - 1), {})
     traced.recorder.record(whole)
     assert traced.counted() == {}
     traced.span()
@@ -165,7 +182,7 @@ async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_stop(collect
 
 async def test_a_span_that_cannot_be_told_takes_no_others_with_it(collector: Collector):
     traced = Traced(collector.url)
-    span = traced.recorder.start("work", Kind.INTERNAL)
+    span = traced.recorder.start(WORK)
     span.attributes = {"lone surrogate": "\ud800"}
     span.end()
     traced.span()

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.spans import OFF, Context, Kind, context_in, context_of
+from sploot_clusterd.spans import OFF, Context, Kind, Sort, context_in, context_of
 from tests.support.tracers import NOT_SAMPLED, PARENT_ID, SAMPLED, TRACE_ID, Kept
 
+SORT = Sort("x", Kind.SERVER)
 contexts = st.builds(
     Context,
     st.binary(min_size=16, max_size=16).filter(any),
@@ -59,8 +60,8 @@ def test_a_tracestate_that_cannot_be_sent_on_is_left_out(state):
 def test_the_parents_decision_is_kept_whatever_the_rate():
     for rate, traceparent, sampled in ((0, SAMPLED, True), (1, NOT_SAMPLED, False)):
         tracer = Kept(rate)
-        span = tracer.start("x", Kind.SERVER, context_of(traceparent, "a=b"))
-        child = span.child("y", Kind.INTERNAL)
+        span = tracer.start(SORT, context_of(traceparent, "a=b"))
+        child = span.child(Sort("y", Kind.INTERNAL))
         assert {span.context.sampled, child.context.sampled} == {sampled}
         assert child.context.state == "a=b"
         assert child.parent_id == span.context.span_id
@@ -70,7 +71,7 @@ def test_the_parents_decision_is_kept_whatever_the_rate():
 
 
 def test_off_nothing_begins_a_sampled_trace():
-    span = OFF.start("x", Kind.SERVER)
+    span = OFF.start(SORT)
     span.end()
     assert not span.context.sampled
     assert not OFF.is_on
