@@ -132,7 +132,7 @@ class AboutLetters:
         found, was = await self._whole(letter)
         edited = text.encode()
         async with self._turn:
-            job = await asyncio.to_thread(wire.check_edited, found.letter, was, edited, self._limits)
+            job = await asyncio.to_thread(wire.check_edited, found, was, edited, self._limits)
         if job.corrections and not may(request, "correct"):
             raise missing("correct", " (the job has corrections)")
         return edited

@@ -1,12 +1,13 @@
 """What is asked of dead letters, and payloads that people put right."""
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from sploot_clusterd.config import LimitsSettings
-from sploot_clusterd.dead_letters import DeadLetter, LettersChange, ReplayRequest
-from sploot_clusterd.entry_ids import LetterId
+from sploot_clusterd.dead_letters import LettersChange, ReplayRequest, WholeLetter
+from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.model import Job
 from sploot_clusterd.wire.decoding import decoded
@@ -39,15 +40,20 @@ def decode_replay(body: bytes) -> ReplayRequest:
     return decoded(_replay, body)
 
 
-def check_edited(letter: DeadLetter, was: bytes, edited: bytes, limits: LimitsSettings) -> Job:
-    """The job that the payload is which is to take the letter's place: of the letter's pet, and no other's word.
+def check_edited(whole: WholeLetter, was: bytes, edited: bytes, limits: LimitsSettings) -> Job:
+    """The job of the payload that is to go back: the letter's, of the letter's pet, and no other's word.
 
     Raises BadJobError.
     """
-    job = decode_entry(LetterId.parse(letter.id).entry, {b"payload": edited}, limits)
+    letter, place = whole.letter, LetterId.parse(whole.letter.id).entry
+    with suppress(ValueError):  # another hand may have written it
+        place = EntryId.parse(whole.first_id)
+    job = decode_entry(place, {b"payload": edited}, limits)
     pets = [pet for pet in (letter.pet_id, letter.other_pet_id) if pet]
     if pets and job.pet_id not in pets:
         raise BadJobError("invalid", f"pet_id: expected {' or '.join(pets)}, as the letter names")
+    if letter.job_id and job.job_id != letter.job_id:
+        raise BadJobError("invalid", f"job_id: expected {letter.job_id}, as the letter names")
     if job.restore or job.fetched:
         raise BadJobError("invalid", "this job is one of the daemon's own: replay it as it is, or drop it")
     if job.actor is not None and job.actor != _actor(was):

@@ -1,5 +1,6 @@
 """Dead letters in memory, for the web's tests."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -48,8 +49,10 @@ class FakeLetters:
 
     def _letter(self, letter_id: str) -> DeadLetter:
         size = len(self.letters[letter_id])
+        named = re.search(rb'"job_id":"([\w-]+)"', self.letters[letter_id])
+        job_id = named[1].decode() if named else ""
         at, error = moment(int(letter_id.partition("-")[0])), "payload.quality_score: expected `float` <= 1.0"
-        return DeadLetter(letter_id, at, "invalid", error, "pet_123", "", "job_455", 0, size)
+        return DeadLetter(letter_id, at, "invalid", error, "pet_123", "", job_id, 0, size)
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -105,6 +105,15 @@ async def test_what_no_entry_may_have_is_refused(service: Service, payload: str,
     assert detail in told(reply)["detail"]
 
 
+async def test_it_stays_the_same_job(service: Service):
+    service.store.letters["5000-0"] = GOOD.replace("{", '{"job_id":"job_1",', 1).encode()
+    reply = await service.send(mended(GOOD))
+    assert (reply.status, told(reply)) == (422, {"detail": "job_id: expected job_1, as the letter names"})
+    assert (await service.send(mended(GOOD.replace("{", '{"job_id":"job_1",', 1)))).status == 202
+    service.store.letters["5000-0"] = b'{"job_id":"4000-0"'  # as of a job without an id of its own
+    assert (await service.send(mended(GOOD))).status == 202
+
+
 async def test_a_user_stays_who_corrected(service: Service):
     edited = f'{{"pet_id":"pet_123","actor":"ann","payload":{CORRECTING}}}'
     service.store.letters["5000-0"] = b'{"actor":"ann"}'
