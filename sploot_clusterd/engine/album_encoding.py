@@ -1,6 +1,7 @@
 """What changed in an album as fields of its hash: see `records`. Only fields whose value changed are written."""
 
 from bisect import bisect_left
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,7 @@ from sploot_clusterd.engine.statistics import Floats
 from sploot_clusterd.engine.sums import pack, whole
 
 _encode = msgspec.msgpack.Encoder().encode
+_UNCORRECTED: Final = Corrected()
 
 
 def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -55,9 +57,10 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
             if held.pop(part.number, None) is not part:
                 writes[prefix + b"%d" % part.number] = _encode(part[of_part])
         deletes += [prefix + b"%d" % number for number in held]
-    said = {word.number: word for word in old.words}
-    writes |= {WORD % word.number: _encode(word) for word in new.words if said.pop(word.number, None) is not word}
-    deletes += [WORD % number for number in said]
+    if old.words is not new.words:
+        said = {word.number: word for word in old.words}
+        writes |= {WORD % word.number: _encode(word) for word in new.words if said.pop(word.number, None) is not word}
+        deletes += [WORD % number for number in said]
     for name, was, now in (
         (HEIRS, old.heirs, new.heirs),
         (ANCHORS, old.anchors, new.anchors),
@@ -76,7 +79,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
 
 
 def _said(corrected: Corrected) -> Corrected | None:
-    return None if corrected == Corrected() else corrected
+    return None if corrected == _UNCORRECTED else corrected
 
 
 def _large(album: Album) -> dict[int, bytes]:

@@ -161,8 +161,9 @@ def _fragments(draft: Draft, old: Album, *, with_faces: bool) -> dict[int, Fragm
     params = draft.params
     ready = old.fragments if old.serving == params.serving else {}
     fragments: dict[int, Fragment] = {}
+    hidden = draft.constraints.hidden
     for key, cluster in draft.clusters.items():
-        if not cluster.shown or cluster.number is None or cluster.anchor in draft.constraints.hidden:
+        if not cluster.shown or cluster.number is None or cluster.anchor in hidden:
             continue
         label = label_of(cluster)
         held = ready.get(cluster.number)

@@ -124,7 +124,7 @@ class Draft:
     def constraints(self) -> Constraints:
         """What all that users said comes to. `say` and `anchors_changed` bring it up to date."""
         if self._constraints is None:
-            self._constraints = constraints(self.anchors, (*self.words, *filter(None, [self.word])))
+            self._constraints = constraints(self.anchors, self.words if self.word is None else (*self.words, self.word))
         return self._constraints
 
     def anchors_changed(self) -> None:

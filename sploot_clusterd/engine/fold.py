@@ -64,7 +64,7 @@ def fold(draft: Draft, job: Job) -> None:
     """Applies the job's events at its place. Raises BadJobError before anything is changed."""
     _check_room(draft, job)
     sequence = job.sequence
-    for position, (image_id, events) in _removals_first(_events(draft, job, sequence)):
+    for position, (image_id, events) in _removals_first(job, _events(draft, job, sequence)):
         draft.checkpoint()
         old = draft.row(image_id)
         new = _fold_row(old, events, sequence)
@@ -120,9 +120,10 @@ def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
     return events
 
 
-def _removals_first(events: Mapping[str, _Events]) -> Iterable[tuple[int, tuple[str, _Events]]]:
+def _removals_first(job: Job, events: Mapping[str, _Events]) -> Iterable[tuple[int, tuple[str, _Events]]]:
     """The events with their places. Images go before others come: so an anchor stays with what was shown with it."""
-    return sorted(enumerate(events.items()), key=lambda each: not each[1][1].only_removed)
+    placed = enumerate(events.items())
+    return sorted(placed, key=lambda each: not each[1][1].only_removed) if job.removed else placed
 
 
 def _vectors(draft: Draft, job: Job) -> dict[int, Vectors]:

@@ -30,3 +30,10 @@ class Chunk(NamedTuple):
     def of(cls, number: int, images: dict[str, Listing]) -> "Chunk":
         qualities = tuple([listing.quality for listing in images.values()])
         return cls(number, images, qualities if any(quality is not None for quality in qualities) else ())
+
+    def extended(self, image_id: str, listing: Listing) -> "Chunk":
+        """With one more image, the last one."""
+        images = {**self.images, image_id: listing}
+        if self.qualities:
+            return Chunk(self.number, images, (*self.qualities, listing.quality))
+        return Chunk(self.number, images) if listing.quality is None else Chunk.of(self.number, images)

@@ -38,11 +38,15 @@ def first_turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
     """The first place since the image was removed last. What was announced in between is known by its registers."""
     if held is not None and row.removed is not None and held[:2] < row.removed:
         held = None
-    known = [turn for turn in (held, place) if turn is not None]
-    if held is None:
-        stamps = [register.at for register in (row.listed, row.attributes) if register is not None]
-        known += [(*stamp, 0) for stamp in stamps if place is None or stamp < place[:2]]
-    return min(known)
+    if held is not None:
+        return held if place is None else min(held, place)
+    first = place
+    for register in (row.listed, row.attributes):
+        if register is not None and (first is None or register.at < first[:2]):
+            first = (*register.at, 0)
+    if first is None:
+        raise ValueError("an image that is listed was announced")
+    return first
 
 
 def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
@@ -54,8 +58,7 @@ def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
     if at == len(draft.chunks):
         if not draft.chunks or len(draft.chunks[-1].images) >= _PER_CHUNK:
             draft.chunks.append(Chunk(draft.count_up("chunk"), {}))
-        chunk = draft.chunks[-1]
-        draft.chunks[-1] = Chunk.of(chunk.number, {**chunk.images, image_id: listing})
+        draft.chunks[-1] = draft.chunks[-1].extended(image_id, listing)
         return
     chunk = draft.chunks[at]
     draft.chunks[at] = Chunk.of(chunk.number, dict(sorted([*chunk.images.items(), item], key=_place)))
@@ -110,7 +113,7 @@ def best_images(
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
     parts = _parts(chunks, cluster.first, cluster.last)
     if not any(chunk.qualities for chunk, _, _ in parts):
-        names = chain.from_iterable(islice(chunk.images, first, last) for chunk, first, last in parts)
+        names = chain.from_iterable([islice(chunk.images, first, last) for chunk, first, last in parts])
         return [(name, None) for name in islice(names, at_most)], []
     images = [
         image
@@ -125,10 +128,10 @@ def _parts(chunks: Sequence[Chunk], first: int, last: int) -> list[tuple[Chunk, 
     """The chunks that hold the images from `first` on and before `last`, each with the places in it."""
     parts, at = [], 0
     for chunk in chunks:
-        size = len(chunk.images)
-        if at < last and at + size > first:
-            parts.append((chunk, max(first - at, 0), min(last - at, size)))
-        at += size
+        end = at + len(chunk.images)
+        if at < last and end > first:
+            parts.append((chunk, max(first - at, 0), min(last, end) - at))
+        at = end
     return parts
 
 
@@ -193,4 +196,7 @@ def _letters(text: str) -> str:
 
 
 def _find(draft: Draft, image_id: str) -> int | None:
-    return next((at for at, chunk in enumerate(draft.chunks) if image_id in chunk.images), None)
+    for at, chunk in enumerate(draft.chunks):
+        if image_id in chunk.images:
+            return at
+    return None

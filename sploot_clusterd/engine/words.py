@@ -125,8 +125,13 @@ class Constraints(NamedTuple):
     """Whether any cells are barred from a cluster."""
 
 
+_UNCONSTRAINED: Final = Constraints({}, {}, frozenset(), barring=False)
+
+
 def constraints(anchors: Mapping[int, Anchor], words: Iterable[Word]) -> Constraints:
     """Of the words that are in force."""
+    if not anchors:  # as in most albums: what is said is said of marks
+        return _UNCONSTRAINED
     words = tuple(words)
     roots = {mark: mark for mark, anchor in anchors.items() if anchor.firm}
     roots.update((mark, mark) for word in words for mark in word.holds if mark in anchors)

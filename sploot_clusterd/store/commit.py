@@ -137,7 +137,7 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "jobs_life": settings.jobs_life,
             "trace": commit.trace,
             "entries": commit.entries,
-            "fields": _flat(commit.writes.items()),
+            "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes.items())],
             "rows": _flat(commit.rows.items()),
             "old_fields": commit.deletes,
             "old_rows": commit.dropped_rows,

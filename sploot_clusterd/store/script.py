@@ -33,25 +33,31 @@ _LUA: Final = resources.files(__package__) / "lua"
 _TYPES: Final = {"": str, "bytes": bytes, "int": int}
 
 
-class _Part(NamedTuple):
+_COMMENT: Final = re.compile(r"^ *--.*\n", re.MULTILINE)
+_DEFINITION: Final = re.compile(r"^local (?:function )?(\w+).*?(?=^local |\Z)", re.MULTILINE | re.DOTALL)
+
+
+class _Definition(NamedTuple):
+    """A local of those that scripts share."""
+
+    name: str
     text: str
-    locals: frozenset[str]
     words: frozenset[str]
 
-    @classmethod
-    def read(cls, name: str) -> "_Part":
-        text = (_LUA / f"{name}.lua").read_text()
-        return cls(text, frozenset(re.findall(r"^local (?:function )?(\w+)", text, re.MULTILINE)), _words(text))
+
+def _definitions(name: str) -> list[_Definition]:
+    code = _COMMENT.sub("", (_LUA / f"{name}.lua").read_text())
+    return [_Definition(found[1], found[0], _words(found[0])) for found in _DEFINITION.finditer(code)]
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text))
+    return frozenset(re.findall(r"\w+", _COMMENT.sub("", text)))
 
 
-_PRELUDE: Final = (_LUA / "_prelude.lua").read_text()
 _FENCE: Final = (_LUA / "_fence.lua").read_text()
-_PARTS: Final = tuple(map(_Part.read, ("_ids", "_letters", "_due", "_feed", "_events", "_jobs")))
-"""What some scripts share; each may use what is in those before it."""
+_SHARED: Final = ("_prelude", "_ids", "_letters", "_due", "_feed", "_events", "_jobs")
+_DEFINITIONS: Final = tuple(each for name in _SHARED for each in _definitions(name))
+"""What scripts share; each may use those before it."""
 
 
 class Script:
@@ -83,12 +89,12 @@ class Script:
         self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
         self.repeatable = repeatable
-        text = _with_parts((_LUA / f"{name}.lua").read_text())
+        text = _with_definitions((_LUA / f"{name}.lua").read_text())
         shebang = _SHEBANG if writes else _READS_ONLY
-        self.text = shebang + _PRELUDE + text
+        self.text = shebang + text
         """As it is where there is one partition."""
         self.sha = _digest(self.text)
-        self._fenced = shebang + _FENCE + _PRELUDE + text if fenced else ""
+        self._fenced = shebang + _FENCE + text if fenced else ""
         self._sha_of_fenced = _digest(self._fenced)
         self._types = [_TYPES[each.partition(":")[2]] for each in arguments.split()]
 
@@ -158,12 +164,12 @@ def _digest(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _with_parts(text: str) -> str:
-    """The text behind those parts whose locals it uses, or one of them does: what is not used is left out, as each call
+def _with_definitions(text: str) -> str:
+    """The text behind those definitions that it uses, or one of them does: what is not used is left out, as each call
     makes all of them anew.
     """
     words = _words(text)
-    for part in reversed(_PARTS):
-        if not part.locals.isdisjoint(words):
-            text, words = part.text + text, words | part.words
+    for each in reversed(_DEFINITIONS):
+        if each.name in words:
+            text, words = each.text + text, words | each.words
     return text

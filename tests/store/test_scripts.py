@@ -15,8 +15,8 @@ ALL = [each for each in vars(scripts).values() if isinstance(each, Script)]
 
 
 def own(script: Script) -> str:
-    """The script without what is put before all of them."""
-    return script.text.partition("redis.call('XDEL', stream, id)\nend\n")[2]
+    """The script without what is put before it, which has no comments of its own."""
+    return script.text[script.text.index("\n-- ") + 1 :]
 
 
 def taken(script: Script, call: str) -> list[str]:

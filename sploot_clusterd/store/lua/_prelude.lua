@@ -1,13 +1,17 @@
--- Put before every script: what several of them need. Versions stay strings, for a Lua number is a double and rounds
--- beyond 2^53.
+-- What scripts of every kind need: before each is put what it uses of this. Versions stay strings, for a Lua number is
+-- a double and rounds beyond 2^53.
 
 -- The lists at the end of ARGV, whose lengths follow the last argument: places in ARGV, {from, to} each.
 local function lists_after(last, count)
-  local lists, at = {}, last + count + 1
+  local lists, none, at = {}, {from = 1, to = 0}, last + count + 1
   for i = 1, count do
-    local length = tonumber(ARGV[last + i])
-    lists[i] = {from = at, to = at + length - 1}
-    at = at + length
+    local length = ARGV[last + i]
+    if length == '0' then
+      lists[i] = none
+    else
+      lists[i] = {from = at, to = at + length - 1}
+      at = at + length
+    end
   end
   return unpack(lists)
 end
@@ -69,11 +73,14 @@ end
 
 local WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 
--- Whether SET would write over something of another type, of which it does not tell. Where the ACL does not let us ask,
--- it seems not to.
-local function is_no_text(key)
-  local kind = redis.pcall('TYPE', key).ok
-  return kind ~= nil and kind ~= 'string' and kind ~= 'none'
+-- The type of what is there, or 'none'. Where the ACL does not let us ask, it seems to be a text.
+local function type_of(key)
+  return redis.pcall('TYPE', key).ok or (redis.call('EXISTS', key) == 1 and 'string' or 'none')
+end
+
+-- Whether SET would write over something of another type, of which it does not tell.
+local function is_no_text(kind)
+  return kind ~= 'string' and kind ~= 'none'
 end
 
 -- Last, always: a script is not rolled back, and what is acknowledged too early is lost.

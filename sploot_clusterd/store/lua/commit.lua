@@ -6,11 +6,13 @@
 --       stays as it is); mark: the erase mark seen at load, or ''; new_view ('' to leave it); rest_of_view, before which
 --       the number of insights belongs that the pet wants ('': nowhere); view_life and album_life
 --       in s (0: for ever); most_sampled: images of a sample; most_models: model versions that are sampled; insights_at:
---       place of the keys of insights, 0 where there are none; jobs_life: of what is told of jobs, in s;
---       trace: in which insights are wanted, '' where none is known; the lists entries; fields of the album, as name, value; rows, as image id, value; old_fields; old_rows: image ids;
---       used_profiles, as generation, digest; offers to samples, as model version, place of its keys, slot, priority,
---       image; new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of it, ''
---       if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms; told: what became of jobs
+--       place of the keys of insights, 0 where there are none; jobs_life: of what is told of jobs, in s; trace: in which
+--       insights are wanted, '' where none is known; the lists
+--       entries; fields of the album, as name, value, the new token among them; rows, as image id, value; old_fields;
+--       old_rows: image ids; used_profiles, as generation, digest; offers to samples, as model version, place of its
+--       keys, slot, priority, image; new_wants and old_wants: image ids; untold: as image id, what the storage service is
+--       to be told of it, '' if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms;
+--       told: what became of jobs
 -- Reply {'ok', bytes that the feed takes, 0 where it is not told}; {'conflict'} if the album or the erase mark moved on;
 --       {'lost', ids that are still ours...}; {'profile_changed'} if one of the profiles is not the one that is stored
 local stream, attempts, album, images, view, erased, profiles, jobs = unpack(KEYS, 1, 8)
@@ -56,38 +58,11 @@ local function offer(sample, slots, slot, priority, image)
   redis.call('HSET', sample, slot, image)
 end
 
-local insights_from = tonumber(insights_at)
-local wanted_key, asked_key, untold_key, wants_key, tellings_key
-if insights_from > 0 then
-  wanted_key, asked_key, untold_key, wants_key, tellings_key = unpack(KEYS, insights_from, insights_from + 4)
-end
-
--- What is wanted already, and waits as it was asked for in vain, is asked for at once: whoever names it again may know
--- that it is there now. So is a list that is on its way.
-local function want(image, now)
-  if redis.call('ZADD', wanted_key, 'NX', now, image) == 0 then
-    local how = get_asked(asked_key, image)
-    if not (how.since > 0 or (image == '*' and how.handed > 0)) then return end
-    redis.call('HDEL', asked_key, image)
-    redis.call('ZADD', wanted_key, now, image)
-  end
-  if trace ~= '' then put_asked(asked_key, image, {since = 0, takes = 0, handed = 0, trace = trace}) end
-end
-
--- A list only where it was handed over, and not wanted again since. Whether it was wanted.
-local function unwant(image)
-  if image == '*' and get_asked(asked_key, image).handed == 0 then return false end
-  if redis.call('ZREM', wanted_key, image) == 0 then return false end
-  redis.call('HDEL', asked_key, image)
-  return true
-end
-
 local function let_live(key)
   if tonumber(album_life) > 0 then
-    redis.call('EXPIRE', key, album_life)
-  else
-    redis.call('PERSIST', key)  -- the setting may have been another before
+    return redis.call('EXPIRE', key, album_life)
   end
+  return redis.call('PERSIST', key)  -- the setting may have been another before
 end
 
 -- Whether there is anything in a list.
@@ -95,47 +70,73 @@ local function any(list)
   return list.to >= list.from
 end
 
--- How many wants the pet has, where insights are fetched; and a look at what will be written is of the right type.
-local function count_wants()
-  if insights_from == 0 then return 0 end
-  local count = redis.call('ZCARD', wanted_key)
-  if count > 0 or any(new_wants) then
-    redis.call('HLEN', asked_key)
-    redis.call('ZCARD', wants_key)
-  end
-  if any(untold) then
-    redis.call('HLEN', untold_key)
-    redis.call('ZCARD', tellings_key)
-  end
-  return count
-end
+-- What is done of insights, made only where they are fetched: each call makes all functions anew.
+local count_wants, write_wants, write_untold
+local insights_from = tonumber(insights_at)
+if insights_from > 0 then
+  local wanted_key, asked_key, untold_key, wants_key, tellings_key = unpack(KEYS, insights_from, insights_from + 4)
 
--- Of a pet that had so many wants; how many it has then.
-local function write_wants(count)
-  local changed = any(new_wants)
-  if count > 0 then
-    for i = old_wants.from, old_wants.to do changed = unwant(ARGV[i]) or changed end
-  end
-  if not changed then return count end
-  local now = now_ms()
-  for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
-  requeue(wants_key, pet_id, wanted_key)
-  let_live(wanted_key)
-  let_live(asked_key)
-  return redis.call('ZCARD', wanted_key)
-end
-
-local function write_untold()
-  if not any(untold) then return end
-  for i = untold.from, untold.to, 2 do
-    if ARGV[i + 1] == '' then
-      redis.call('HDEL', untold_key, ARGV[i])
-    else
-      redis.call('HSET', untold_key, ARGV[i], ARGV[i + 1])
+  -- What is wanted already, and waits as it was asked for in vain, is asked for at once: whoever names it again may know
+  -- that it is there now. So is a list that is on its way.
+  local function want(image, now)
+    if redis.call('ZADD', wanted_key, 'NX', now, image) == 0 then
+      local how = get_asked(asked_key, image)
+      if not (how.since > 0 or (image == '*' and how.handed > 0)) then return end
+      redis.call('HDEL', asked_key, image)
+      redis.call('ZADD', wanted_key, now, image)
     end
+    if trace ~= '' then put_asked(asked_key, image, {since = 0, takes = 0, handed = 0, trace = trace}) end
   end
-  redis.call('ZADD', tellings_key, 'NX', now_ms(), pet_id)
-  let_live(untold_key)
+
+  -- A list only where it was handed over, and not wanted again since. Whether it was wanted.
+  local function unwant(image)
+    if image == '*' and get_asked(asked_key, image).handed == 0 then return false end
+    if redis.call('ZREM', wanted_key, image) == 0 then return false end
+    redis.call('HDEL', asked_key, image)
+    return true
+  end
+
+  -- How many wants the pet has; and a look at what will be written is of the right type.
+  function count_wants()
+    local count = redis.call('ZCARD', wanted_key)
+    if count > 0 or any(new_wants) then
+      redis.call('HLEN', asked_key)
+      redis.call('ZCARD', wants_key)
+    end
+    if any(untold) then
+      redis.call('HLEN', untold_key)
+      redis.call('ZCARD', tellings_key)
+    end
+    return count
+  end
+
+  -- Of a pet that had so many wants; how many it has then.
+  function write_wants(count)
+    local changed = any(new_wants)
+    if count > 0 then
+      for i = old_wants.from, old_wants.to do changed = unwant(ARGV[i]) or changed end
+    end
+    if not changed then return count end
+    local now = now_ms()
+    for i = new_wants.from, new_wants.to do want(ARGV[i], now) end
+    requeue(wants_key, pet_id, wanted_key)
+    let_live(wanted_key)
+    let_live(asked_key)
+    return redis.call('ZCARD', wanted_key)
+  end
+
+  function write_untold()
+    if not any(untold) then return end
+    for i = untold.from, untold.to, 2 do
+      if ARGV[i + 1] == '' then
+        redis.call('HDEL', untold_key, ARGV[i])
+      else
+        redis.call('HSET', untold_key, ARGV[i], ARGV[i + 1])
+      end
+    end
+    redis.call('ZADD', tellings_key, 'NX', now_ms(), pet_id)
+    let_live(untold_key)
+  end
 end
 
 local ours, lost = {'lost'}, {}
@@ -155,9 +156,9 @@ for i = used_profiles.from, used_profiles.to, 2 do
 end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
-if offers.to >= offers.from then redis.call('HLEN', profiles) end
-if new_view ~= '' and is_no_text(view) then return redis.error_reply(WRONG_TYPE) end
-local count = count_wants()
+if any(offers) then redis.call('HLEN', profiles) end
+if new_view ~= '' and is_no_text(type_of(view)) then return redis.error_reply(WRONG_TYPE) end
+local count = count_wants and count_wants() or 0
 -- Of a commit that leaves the album as it is the feed is not told.
 local feed, feed_index, feed_length, known, life
 if any(fed) and new_token ~= '' then
@@ -171,11 +172,12 @@ if new_token ~= '' then
   write('HDEL', images, old_rows)
   write('HSET', album, fields)
   write('HDEL', album, old_fields)
-  redis.call('HSET', album, 'token', new_token)
-  let_live(album)
-  let_live(images)
-  count = write_wants(count)
-  write_untold()
+  -- Both always live alike.
+  if let_live(album) == 1 then let_live(images) end
+  if count_wants then
+    count = write_wants(count)
+    write_untold()
+  end
 end
 if rest_of_view ~= '' then new_view = new_view .. count .. rest_of_view end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end

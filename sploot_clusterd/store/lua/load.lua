@@ -7,7 +7,8 @@ local album, images, view, erased = unpack(KEYS, 1, 4)
 local pet_id, token = unpack(ARGV, 1, 2)
 local wanted = lists_after(2, 1)
 
-if is_no_text(view) then return redis.error_reply(WRONG_TYPE) end
+local kind = type_of(view)
+if is_no_text(kind) then return redis.error_reply(WRONG_TYPE) end
 
 local stored, fields, rows = redis.call('HGET', album, 'token') or '', '', {}
 if stored ~= token then fields = redis.call('HGETALL', album) end
@@ -17,4 +18,4 @@ if stored ~= '' then
     for i = 1, #page do rows[from - wanted.from + i] = page[i] end
   end
 end
-return {stored, fields, redis.call('EXISTS', view), redis.call('HGET', erased, pet_id) or '', rows}
+return {stored, fields, kind == 'none' and 0 or 1, redis.call('HGET', erased, pet_id) or '', rows}
