@@ -14,7 +14,7 @@ import pytest
 from sploot_clusterd import __version__
 from tests.packages.conftest import ROOT, run
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 PACKAGE = "sploot_clusterd"
 INFO = f"{PACKAGE}-{__version__}.dist-info"

@@ -23,7 +23,7 @@ from tests.packages.conftest import run
 from tests.support.nodes import free_port
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 TOKEN = "a-token-of-more-than-16-bytes"
@@ -69,7 +69,7 @@ def buildah() -> Iterator[list[str]]:
 def base(buildah: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """Debian with Python under the name that the Dockerfile asks for, from the mirrors that apt is set to here."""
     directory = tmp_path_factory.mktemp("base")
-    packages = "--include=passwd,python3,python3-venv"
+    packages = "--include=libstdc++6,passwd,python3,python3-venv"  # with apt, the base has the first two as well
     run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", packages, "bookworm", directory / "base.tar"])
     (directory / "Dockerfile").write_text(_BASE_FILE)
     run([*buildah, "build", "--isolation", "chroot", "--tag", BASE, directory])

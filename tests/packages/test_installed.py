@@ -15,7 +15,7 @@ from sploot_clusterd import __version__
 from tests.packages.conftest import install, run
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 TOKEN = "a-token-of-more-than-16-bytes"
 

@@ -8,6 +8,7 @@ misses its watchdog.
 """
 
 import contextlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from tests.packages.conftest import ROOT, run
 from tests.support.nodes import free_port
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 UNITS = ("clusterd.service", "clusterd@.service")
 
@@ -34,6 +35,8 @@ def machine(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("machine")
     (root / "opt").mkdir()
     run(["cp", "--archive", "--link", bare, root / "opt/sploot-clusterd"])
+    (root / "bin").mkdir()
+    shutil.copy("/bin/kill", root / "bin/kill")  # by which the unit reloads
     units = root / "etc/systemd/system"
     units.mkdir(parents=True)
     for name in UNITS:
