@@ -14,8 +14,7 @@ import yaml
 
 from sploot_clusterd import __version__, config
 from sploot_clusterd.errors import ConfigError
-
-TOKEN = {"INTERNAL_TOKEN": "a-token-of-more-than-16-bytes"}
+from tests.deploy.dockerfile import TOKEN, environment, of
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +25,6 @@ def compose(root):
 @pytest.fixture(scope="module")
 def project(root):
     return tomllib.loads((root / "pyproject.toml").read_text())["project"]
-
-
-def of(stage, instruction):
-    return [arguments for name, arguments in stage if name == instruction]
-
-
-def environment(stage):
-    return dict(pair.split("=", 1) for line in of(stage, "ENV") for pair in shlex.split(line))
 
 
 def settings_of(image, tmp_path, **more):

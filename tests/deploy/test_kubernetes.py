@@ -9,7 +9,7 @@ import yaml
 from sploot_clusterd import config
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
-from tests.deploy.test_container import TOKEN, environment, of
+from tests.deploy.dockerfile import TOKEN, environment, of
 
 HTTP, METRICS = Settings().http.port, Settings().metrics.port
 

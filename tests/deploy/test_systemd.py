@@ -8,15 +8,9 @@ import pytest
 
 from sploot_clusterd import config
 from sploot_clusterd.errors import ConfigError
+from tests.deploy.units import UNITS, directives, environment, only, values
 
-UNITS = ("clusterd.service", "clusterd@.service")
 EXECUTABLE = "/opt/sploot-clusterd/bin/clusterd"
-
-
-def directives(text):
-    """(key, value) of every line that is one, in order."""
-    lines = (line for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return [tuple(line.split("=", 1)) for line in lines]
 
 
 @pytest.fixture(params=UNITS)
@@ -24,25 +18,8 @@ def unit(request, root):
     return directives((root / "systemd" / request.param).read_text())
 
 
-def values(unit, key):
-    return [value for name, value in unit if name == key]
-
-
-def only(unit, key):
-    [value] = values(unit, key)
-    return value
-
-
 def seconds(text):
     return float(text.removesuffix("s"))
-
-
-def environment(unit, credentials, instance="0"):
-    """What the daemon's environment would be, with systemd's specifiers filled in."""
-    assignments = (
-        value.replace("%d", str(credentials)).replace("%i", instance) for value in values(unit, "Environment")
-    )
-    return dict(assignment.split("=", 1) for assignment in assignments)
 
 
 @pytest.fixture

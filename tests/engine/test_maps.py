@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine.maps import maps, principal
 from sploot_clusterd.model import cluster_number
+from tests.engine.gathering import gathered, pet_of
 from tests.engine.pet import Pet, direction, insight, job
-from tests.engine.test_members import gathered, pet_of
 
 
 def test_points_are_the_cells_with_all_their_images_and_looks_lie_apart():

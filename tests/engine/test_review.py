@@ -5,7 +5,7 @@ from sploot_clusterd.engine.review import review, summed
 from sploot_clusterd.model import Hide
 from tests.engine.corrected import FIRST, corrected
 from tests.engine.pet import Pet, job, photos
-from tests.engine.test_questions import album
+from tests.engine.three_looks import album
 
 
 def pet(*groups: int, model: str = "m@1") -> Pet:

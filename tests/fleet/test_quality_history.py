@@ -6,7 +6,8 @@ from sploot_clusterd.fleet.quality import QualityHistory
 from sploot_clusterd.health import Health
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.quality import Totals
-from tests.fleet.test_fleet_history import beat as told
+from sploot_clusterd.troubles import Troubles
+from tests.fleet.beats import beat as told
 
 
 def done(at: float, process: str = "a-0", since: float = 0.0, **totals: object) -> Beat:
@@ -19,7 +20,7 @@ def test_a_process_tells_what_its_metrics_say():
     metrics.corrections.labels("rename").inc(2)
     metrics.silhouette.observe_each([0.5, 0.25])
     metrics.unclustered_share.observe(0.1)
-    quality = beat(Name("a-0", "1", 5.0, 1), 9.0, metrics, Health(60.0)).quality
+    quality = beat(Name("a-0", "1", 5.0, 1), 9.0, metrics, Health(60.0), Troubles()).quality
     assert quality == Totals(
         merges=3, corrections={"rename": 2}, silhouettes=0.75, silhouette_count=2, unclustered_shares=0.1,
         unclustered_count=1,

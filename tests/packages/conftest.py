@@ -1,15 +1,14 @@
 """The packages, built once for the run from a copy of the checkout, as a release would build them."""
 
 import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.packages.building import ROOT, install, run
+
 _NOT_KEPT = (".git", ".venv", ".lowest", ".ci", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -18,18 +17,6 @@ class Packages(NamedTuple):
 
     wheel: Path
     sdist: Path
-
-
-def run(command: Sequence[str | Path], **options: object) -> str:
-    """What a command printed; fails with all that it said."""
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stdout[-4000:]}"
-    return done.stdout
-
-
-def install(tree: Path, wheelhouse: Path, *what: str) -> None:
-    """Into a virtual environment, with nothing but what was fetched."""
-    run([tree / "bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheelhouse, *what])
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd import __version__
-from tests.packages.conftest import ROOT, run
+from tests.packages.building import ROOT, run
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 

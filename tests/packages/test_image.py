@@ -19,7 +19,7 @@ import pytest
 
 from sploot_clusterd import __version__
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.packages.conftest import run
+from tests.packages.building import run
 from tests.support.nodes import free_port
 from tests.support.waiting import wait_until
 

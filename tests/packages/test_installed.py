@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from sploot_clusterd import __version__
-from tests.packages.conftest import install, run
+from tests.packages.building import install, run
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]

@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.packages.conftest import ROOT
+from tests.packages.building import ROOT
 
 pytestmark = pytest.mark.system
 

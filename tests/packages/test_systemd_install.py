@@ -19,14 +19,12 @@ from pathlib import Path
 import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
-from tests.deploy.test_systemd import directives, environment, only
-from tests.packages.conftest import ROOT, run
+from tests.deploy.units import UNITS, directives, environment, only
+from tests.packages.building import ROOT, run
 from tests.support.nodes import free_port
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
-
-UNITS = ("clusterd.service", "clusterd@.service")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Store, letter_search
-from tests.store.test_letters import put
+from tests.store.dead_letters import put
 from tests.support import stores
 
 EVERY = LetterFilter()

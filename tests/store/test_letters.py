@@ -9,19 +9,13 @@ from sploot_clusterd.errors import StoreRefusesError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.store import Letters, LetterSummary, Stream, ViewStore
 from sploot_clusterd.store.gateway import Gateway
+from tests.store.dead_letters import put
 from tests.support.producer import Producer
 
 
 @pytest.fixture
 def letters(gateway: Gateway) -> Letters:
     return Letters(gateway, most_jobs=3)
-
-
-async def put(redis: Redis, keys: Keys, key: str = "*", **fields: object) -> EntryId:
-    """A dead letter; None leaves a field out."""
-    given = {"payload": b"{}", "reason": "invalid", "first_id": "1-1", "pet_id": "pet", "job_id": "job"} | fields
-    added = await redis.xadd(keys.dead_letters, {n: v for n, v in given.items() if v is not None}, key)
-    return EntryId.parse(added.decode())
 
 
 async def found(letters: Letters, since_ms: int | None = None, until_ms: int | None = None) -> list[LetterSummary]:

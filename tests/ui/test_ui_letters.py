@@ -9,9 +9,8 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.browsing import PICTURES, LogIn
+from tests.ui.browsing import PHONE, PICTURES, WIDE, LogIn, sound, tab_to
 from tests.ui.pets import job_of, rex
-from tests.ui.test_ui_screens import PHONE, WIDE, sound, tab_to
 
 STREAM, LETTERS = "streams:media.cluster", "streams:media.cluster.deadletter"
 ENTRIES = (

@@ -8,9 +8,8 @@ from playwright.async_api import Page, Route, expect
 
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.browsing import PICTURES, LogIn
+from tests.ui.browsing import PHONE, PICTURES, WIDE, LogIn, sound
 from tests.ui.pets import job_of, rex
-from tests.ui.test_ui_screens import PHONE, WIDE, sound
 
 VERSION = "<b>כלב</b>@1"
 

@@ -3,16 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.browsing import PICTURES, Keep, LogIn
+from tests.ui.browsing import PHONE, PICTURES, WIDE, Keep, LogIn, sound, tab_to
 from tests.ui.pets import job_of, rex
-
-PHONE, WIDE = {"width": 390, "height": 780}, {"width": 1280, "height": 800}
 
 
 async def found(page: Page) -> None:
@@ -71,13 +68,6 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
 }
 KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light", "map-wide-light"}
 """Which docs/pictures shows in its pages; docs/pictures/screens has all, small, to be looked at."""
-
-
-async def sound(page: Page) -> None:
-    """Nothing is wider than the window, and axe has nothing to say."""
-    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    results = await Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -230,15 +220,6 @@ async def test_all_is_done_by_keys_alone(log_in: LogIn, api: Api):
     view = await api.view("rex")
     assert view
     assert len(view["clusters"]) == 4
-
-
-async def tab_to(page: Page, name: str) -> None:
-    spoken = "(document.activeElement.ariaLabel ?? document.activeElement.textContent)"
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await page.evaluate(spoken) == name:
-            return
-    pytest.fail(f"no way to {name} by Tab")
 
 
 async def test_it_is_small_and_comes_from_here_alone(log_in: LogIn, context: BrowserContext, fleet: Fleet):
