@@ -28,10 +28,6 @@ def facts(album):
     return words, album.anchors, album.apart, album.hidden, album.veiled
 
 
-def live(pet):
-    return {name for name, raw in pet.rows().items() if decode_row(raw).exists}
-
-
 def groups(pet):
     return sorted(sorted(names) for names in clusters(pet).values())
 
@@ -73,7 +69,8 @@ def test_what_was_said_then_can_be_taken_back_as_it_could_be_then(history, since
     pet.apply(job(LATER, *since["images"], removed=since["removed"], model_version=since["model_version"]))
     for word in pet.album.words[::2]:
         pet.apply(job(LATER + 1 + word.number, corrections=[Undo(word.job_id)]))
-    came = {image.image_id for image in since["images"]} - live(twin)
+    had = {image_id for image_id, raw in twin.rows().items() if decode_row(raw).vectors is not None}
+    came = {image.image_id for image in since["images"]} - had
 
     applied(pet, back(LATER + 90, name))
     known = [word.job_id for word in pet.album.words]
