@@ -45,8 +45,8 @@ async def some(fleet: Fleet) -> None:
     await sets_aside(fleet, *ENTRIES, '{"pet_id": "pet_1", "payload": {bad')
 
 
-async def told(page: Page, text: str) -> None:
-    await expect(page.locator(".toast", has_text=text)).to_be_visible()
+async def told(page: Page, text: str, timeout: float = 10_000) -> None:
+    await expect(page.locator(".toast", has_text=text)).to_be_visible(timeout=timeout)
 
 
 async def choose(page: Page, **filters: str) -> None:
@@ -242,7 +242,7 @@ async def test_ten_thousand_come_a_page_at_a_time_and_go_in_batches(log_in: LogI
     await page.get_by_role("button", name="Drop 10,000 …").click()
     await page.get_by_role("dialog").get_by_role("button", name="Drop 10,000", exact=True).click()
     await expect(page.get_by_role("progressbar")).to_be_visible()
-    await told(page, "10,000 letters are dropped.")
+    await told(page, "10,000 letters are dropped.", timeout=60_000)
     assert await fleet.redis.xlen(LETTERS) == 0
 
 
