@@ -1,5 +1,6 @@
 """Real daemons and a collector: one trace from POST to the last commit, through a kill -9, a retry and a fetch."""
 
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -43,20 +44,33 @@ async def test_one_trace_goes_from_post_to_commit(collector: Collector):
                 async with fleet.http.post(front.url + JOBS, json=job, headers={"tracestate": "a=b"}) as answer:
                     assert answer.status == 202
                 await eventually(lambda: not all(daemon.alive() for daemon in runners), what="a kill -9", timeout=30)
-                images = len(service.pets["pet-0"])
                 await eventually(
-                    lambda: sum(service.asked.values()) >= images, what="all images to be asked for", timeout=30
+                    lambda: _is_fetched(fleet, len(service.pets["pet-0"])), what="all insights to be there", timeout=30
                 )
                 await fleet.settled()
-                assert front.stop() == 0
-                for daemon in runners:
-                    if daemon.alive():
-                        assert daemon.stop() == 0
+                await eventually(lambda: _all_told(collector), what="all spans to arrive", timeout=30)
             finally:
                 await fleet.close()
     _is_whole(collector)
     trace_id = collector.spans[0].trace_id
     assert {each.split("-")[1] for each in service.traceparents} == {trace_id}
+
+
+async def _is_fetched(fleet: Fleet, images: int) -> bool:
+    """Whether the view has so many images, and nothing is out."""
+    raw = await fleet.redis.get(fleet.layout.plain.view("pet-0"))
+    metrics = json.loads(raw)["metrics"] if raw else {}
+    return (metrics.get("num_images"), metrics.get("insights_wanted")) == (images, 0)
+
+
+def _all_told(collector: Collector) -> bool:
+    """Whether each span's parent has arrived, and the stages of the last run, which are told after it."""
+    runs = {run.span_id for run in collector.named("process") if run.attributes["clusterd.outcome"] == "success"}
+    return (
+        bool(runs)
+        and connected(collector.spans)
+        and runs == {span.parent_id for span in collector.named("commit")} & runs
+    )
 
 
 def _is_whole(collector: Collector) -> None:
@@ -73,10 +87,9 @@ def _is_whole(collector: Collector) -> None:
     assert applied.links == [(failed.trace_id, failed.span_id)]
     below = {span.name for span in collector.spans if span.parent_id == applied.span_id}
     assert {"load", "compute", "commit", "fetch insights"} <= below
-    fetches = {span.span_id for span in collector.named("fetch")}
-    assert fetched
-    assert {run.parent_id for run in fetched} <= fetches
-    assert {span.parent_id for span in collector.named("GET")} <= fetches
+    names = {span.span_id: span.name for span in collector.spans}
+    assert {names[run.parent_id] for run in fetched} == {"fetch insights"}
+    assert {names[span.parent_id] for span in collector.named("GET")} == {"fetch insights"}
     assert all(_whole_ids(span) for span in collector.spans)
 
 
