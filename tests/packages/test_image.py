@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 TOKEN = "a-token-of-more-than-16-bytes"
+_MIRRORS = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+"""Where apt is told of them: the first that is there."""
 _BASE_FILE = """FROM scratch
 ADD base.tar /
 RUN ln -s python3 /usr/bin/python
@@ -70,7 +72,8 @@ def base(buildah: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """Debian with Python under the name that the Dockerfile asks for, from the mirrors that apt is set to here."""
     directory = tmp_path_factory.mktemp("base")
     packages = "--include=libstdc++6,passwd,python3,python3-venv"  # with apt, the base has the first two as well
-    run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", packages, "bookworm", directory / "base.tar"])
+    make = ["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", packages, "bookworm"]
+    run([*make, directory / "base.tar", *[file for file in _MIRRORS if file.exists()][:1]])
     (directory / "Dockerfile").write_text(_BASE_FILE)
     run([*buildah, "build", "--isolation", "chroot", "--tag", BASE, directory])
     (directory / "base.tar").unlink()
