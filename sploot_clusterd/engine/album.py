@@ -245,7 +245,7 @@ class Album:
 
     @property
     def num_vector_images(self) -> int:
-        return sum(cluster.size for cluster in self.clusters.values()) + len(self.hidden)
+        return sum([cluster.size for cluster in self.clusters.values()]) + len(self.hidden)
 
     @property
     def num_hidden(self) -> int:
@@ -255,7 +255,7 @@ class Album:
 
     @property
     def num_provisional(self) -> int:
-        return sum(len(chunk.images) for chunk in self.chunks)
+        return sum([len(chunk.images) for chunk in self.chunks])
 
 
 def new_album(pet_id: str) -> Album:
