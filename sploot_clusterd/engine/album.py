@@ -247,12 +247,12 @@ class Album:
     def num_vector_images(self) -> int:
         """Hidden ones among them."""
         away = sum([place.turn is None for place in self.hidden.values()])
-        return sum(cluster.size for cluster in self.clusters.values()) + away
+        return sum([cluster.size for cluster in self.clusters.values()]) + away
 
     @property
     def num_images(self) -> int:
         """All of the pet."""
-        return sum(cluster.size for cluster in self.clusters.values()) + len(self.hidden) + self.num_provisional
+        return sum([cluster.size for cluster in self.clusters.values()]) + len(self.hidden) + self.num_provisional
 
     @property
     def num_hidden(self) -> int:
@@ -263,7 +263,7 @@ class Album:
     @property
     def num_provisional(self) -> int:
         """Without vectors, and not hidden."""
-        return sum(len(chunk.images) for chunk in self.chunks)
+        return sum([len(chunk.images) for chunk in self.chunks])
 
 
 def new_album(pet_id: str) -> Album:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params
+from sploot_clusterd.engine.listings import Chunk, Listing
 from sploot_clusterd.engine.provisional import match_coverage, shares, split
 from tests.engine.pet import Pet, direction, insight, job
 
@@ -248,3 +249,11 @@ def test_a_list_that_was_stored_without_turns_keeps_its_order():
     pet.apply(seed_job(2, image_ids=["0", "a"]))
 
     assert order(pet) == ["b", "a", "0"]
+
+
+@given(st.lists(st.none() | st.floats(0.0, 1.0)))
+def test_a_chunk_that_grew_image_by_image_is_one_made_of_all(qualities: list[float | None]):
+    grown, images = Chunk(1, {}), {f"img-{n}": Listing(quality) for n, quality in enumerate(qualities)}
+    for image_id, listing in images.items():
+        grown = grown.extended(image_id, listing)
+    assert grown == Chunk.of(1, images)

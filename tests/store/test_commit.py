@@ -234,6 +234,15 @@ async def test_an_album_that_was_to_expire_no_longer_does_when_the_setting_is_go
     assert [await redis.ttl(key) for key in ("ns:album:pet", "ns:images:pet")] == [-1, -1]
 
 
+async def test_rows_that_are_left_of_an_album_that_has_gone_live_as_long_as_the_new_one(
+    albums: AlbumStore, entry: bytes, redis: Redis
+):
+    await redis.hset("ns:images:pet", "left", "row")
+    await redis.expire("ns:images:pet", 1000)
+    await albums.commit("me", [commit([entry])])
+    assert await redis.ttl("ns:images:pet") == -1
+
+
 async def test_a_server_that_is_busy_is_unavailable_and_no_bug(albums: AlbumStore, redis: Redis):
     await redis.config_set("busy-reply-threshold", 20)
     slow = asyncio.create_task(redis.eval("while true do end", 0))

@@ -43,6 +43,14 @@ def test_a_scripts_header_names_all_that_it_takes(script: Script):
     assert [name for name in (*script.arguments, *script.lists) if name not in named[1]] == []
 
 
+@pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
+def test_before_a_script_are_only_those_shared_locals_that_it_uses(script: Script):
+    before = script.text.removesuffix(own(script))
+    names = re.findall(r"^local (?:function )?(\w+)", before, re.MULTILINE)
+    assert [name for name in names if len(re.findall(rf"\b{name}\b", script.text)) < 2] == []
+    assert {"lists_after"} & {*names} == ({"lists_after"} if script.lists else set())
+
+
 GOOD: Mapping[str, Any] = {"group": "g", "consumer": "c", "jobs_life": 0, "retries": [b"1-1", 1, 1000]}
 
 

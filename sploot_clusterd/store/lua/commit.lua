@@ -172,8 +172,8 @@ if new_token ~= '' then
   write('HDEL', images, old_rows)
   write('HSET', album, fields)
   write('HDEL', album, old_fields)
-  -- Both always live alike.
-  if let_live(album) == 1 then let_live(images) end
+  -- Both live alike, except where images are left of an album that has gone.
+  if let_live(album) == 1 or token == '' then let_live(images) end
   if count_wants then
     count = write_wants(count)
     write_untold()
