@@ -140,8 +140,8 @@ class Rebuild:
         self._keep_cursor(page[-1].pet_id)
 
     def _erased_since(self, rows: Sequence[Row[Any]]) -> list[str]:
-        """Pets of these that were erased since they were read, and forgotten so soon that Redis did not say so when they
-        were put back.
+        """Pets of these that were erased since they were read, and forgotten so soon that Redis did not say so when
+        they were put back.
         """
         before = {row.pet_id: row.erased_ms for row in rows}
         columns = erased_pets.c.pet_id, erased_pets.c.erased_ms

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, exc, insert, select, update
 
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.history import statements
@@ -48,9 +48,13 @@ def move_place(connection: Connection, partition: int, place: Place, to: Place, 
     at = feed_places.c.partition == partition, feed_places.c.event_id == place.event_id
     if connection.execute(update(feed_places).where(*at).values(values)).rowcount:
         return
+    overtaken = OvertakenError(f"partition {partition} is written beyond {place.event_id or 'its beginning'}")
     if place_of(connection, partition) != Place() or place != Place():
-        raise OvertakenError(f"partition {partition} is written beyond {place.event_id or 'its beginning'}")
-    connection.execute(insert(feed_places), [{"partition": partition, **values}])
+        raise overtaken
+    try:
+        connection.execute(insert(feed_places), [{"partition": partition, **values}])
+    except exc.IntegrityError:  # whoever was first had not committed a moment ago
+        raise overtaken from None
 
 
 class Batch:

@@ -177,6 +177,19 @@ async def test_of_a_pet_without_an_album_the_last_view_that_history_has_is_given
     assert asked == ["lost", "lost", "nobody"]
 
 
+async def test_a_thousand_readers_of_one_lost_pet_ask_history_once(expiring: Expiring):
+    asked = list[str]()
+
+    async def kept(pet_id: str) -> bytes | None:
+        asked.append(pet_id)
+        await asyncio.sleep(0)
+        return b"the last one"
+
+    asking = reviver(expiring.side, kept=kept)
+    assert {*await asyncio.gather(*(asking.revive("lost") for _ in range(1000)))} == {b"the last one"}
+    assert asked == ["lost"]
+
+
 @pytest.mark.parametrize(("error", "told"), [(HistoryUnavailableError(), None), (LookupsExceededError(), "raised")])
 async def test_a_history_that_is_away_hides_no_404_and_one_that_is_asked_too_much_says_so(expiring, error, told):
     async def kept(_pet_id: str) -> bytes | None:

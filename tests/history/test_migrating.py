@@ -113,8 +113,8 @@ def test_a_password_that_has_to_be_escaped(postgres):
         assert "p@" not in str(refused.value)
 
 
-def four_at_once(url: str, *command: str) -> str:
-    """What four processes say that are started together, and all end well."""
+def at_once(count: int, url: str, *command: str) -> str:
+    """What so many processes say that are started together, and all end well."""
     running = [
         subprocess.Popen(
             [sys.executable, *command],
@@ -122,17 +122,57 @@ def four_at_once(url: str, *command: str) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        for _ in range(4)
+        for _ in range(count)
     ]
-    told = [process.communicate(timeout=60)[0].decode() for process in running]
-    assert [process.returncode for process in running] == [0] * 4, told
+    try:
+        told = [process.communicate(timeout=200)[0].decode() for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [0] * count, told
     return "".join(told)
 
 
 @pytest.mark.database
 def test_four_processes_at_once(empty):
-    assert "from nothing" in four_at_once(empty, "-m", "sploot_clusterd", "history", "migrate")
+    assert "from nothing" in at_once(4, empty, "-m", "sploot_clusterd", "history", "migrate")
     assert tables(empty) >= metadata.tables.keys()
+
+
+CLAIMS = """
+import os
+from msgspec import Raw
+from sploot_clusterd.changes import Event
+from sploot_clusterd.config import HistorySettings, SecretUrl
+from sploot_clusterd.errors import HistoryInUseError
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.ledger import Ledger
+from sploot_clusterd.history.migrating import migrate
+from sploot_clusterd.history.told import Place
+from sploot_clusterd.history.writing import OvertakenError
+settings = HistorySettings(url=SecretUrl(os.environ["DATABASE_URL"]))
+migrate(settings)
+database = Database.open(settings)
+change = Raw(b'{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}')
+try:
+    Ledger(database, 0).write(Place(), [Event("1-5", 1, "", "", "changed", "pet", "a", "", "a.1", change)])
+    print("claimed")
+except (OvertakenError, HistoryInUseError):
+    print("late")
+"""
+
+
+@pytest.mark.database
+@pytest.mark.timeout(300)  # each needs seconds of CPU until it has begun
+def test_of_twenty_processes_that_migrate_and_begin_at_once_one_writes(empty):
+    """A SQLite file's other processes only read."""
+    told = at_once(20, empty, "-c", CLAIMS).split()
+    assert sorted(told) == ["claimed", *["late"] * 19]
+    database = Database.open(settings_of(empty))
+    with database.read() as connection:
+        assert reading.latest(connection, "pet").version == 1
+        assert len(reading.versions(connection, "pet", None, None, 9).versions) == 1
+    database.close()
 
 
 NEXT = """
@@ -164,7 +204,7 @@ def test_four_processes_at_once_from_an_older_version_whose_daemons_go_on(empty,
     scripts = tmp_path / "scripts"
     shutil.copytree(Path(migrations.__file__).parent, scripts)
     (scripts / "versions/r0002_next.py").write_text(NEXT)
-    assert "from 0001" in four_at_once(empty, "-c", MIGRATES, str(scripts))
+    assert "from 0001" in at_once(4, empty, "-c", MIGRATES, str(scripts))
     assert "once" in tables(empty)
     database.require_schema()
     with database.write() as connection:

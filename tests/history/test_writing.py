@@ -2,10 +2,13 @@
 
 import dataclasses
 import random
+import threading
 
 import pytest
+from sqlalchemy import text
 
 from sploot_clusterd.changes import DeadJob
+from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import OF_A_PET, cluster_jobs, cluster_members, erased_pets, pet_clusters
 from sploot_clusterd.history.told import Place, Told
@@ -193,6 +196,31 @@ def test_who_writes_from_an_old_place_is_told_and_writes_nothing(database: Datab
         with pytest.raises(OvertakenError), database.write() as connection:
             move_place(connection, 0, old, Place("9-9", 9), NOW_MS)
     assert place(database) == teller.events[-1].place
+
+
+def test_of_two_that_begin_at_once_the_later_one_is_told(pg_database: Database, pg_history: HistorySettings):
+    """Each finds no place, and the other one is not committed yet."""
+    other, outcomes, to = Database.open(pg_history), list[BaseException | None](), Place("1-5", 1)
+
+    def begin() -> None:
+        try:
+            with other.write() as connection:
+                move_place(connection, 0, Place(), to, 5)
+        except OvertakenError as error:
+            outcomes.append(error)
+
+    with pg_database.write() as connection:
+        move_place(connection, 0, Place(), to, 5)
+        thread = threading.Thread(target=begin)
+        thread.start()
+        waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT%'")
+        while thread.is_alive():
+            with pg_database.read() as looking:
+                if looking.scalar(waits):
+                    break
+    thread.join()
+    other.close()
+    assert [str(each) for each in outcomes] == ["partition 0 is written beyond its beginning"]
 
 
 def test_many_pets_and_a_large_change_fit_a_batch(database: Database):
