@@ -62,11 +62,10 @@ def _scope(operation: Schema) -> str | None:
 def _parameters(parameters: list[Schema]) -> Iterator[str]:
     if not parameters:
         return
-    yield "| parameter | in | type | required | meaning |\n|---|---|---|---|---|"
+    yield "| parameter | in | type | required |\n|---|---|---|---|"
     for one in parameters:
-        schema = one["schema"]
         required = "yes" if one.get("required") else "no"
-        yield _row(f"`{one['name']}`", one["in"], _type(schema), required, schema.get("description", ""))
+        yield _row(f"`{one['name']}`", one["in"], _type(one["schema"]), required)
     yield ""
 
 
