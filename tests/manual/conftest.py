@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manual.__main__ import build
+from docs.site.__main__ import build
 
 HERE = Path(__file__).parent
 

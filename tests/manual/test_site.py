@@ -8,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from manual.__main__ import SETTINGS
-from manual.contract import http_page
-from manual.diagrams import with_pictures
-from manual.formulas import IN_TEXT
-from manual.sources import Sources
-from manual.stage import LIFTED, section
+from docs.site.__main__ import SETTINGS
+from docs.site.contract import http_page
+from docs.site.diagrams import with_pictures
+from docs.site.formulas import IN_TEXT
+from docs.site.sources import Sources
+from docs.site.stage import LIFTED, section
 from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.web.openapi import Document
 from sploot_clusterd.web.routes import ROUTES

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 PACKAGE = "sploot_clusterd"
 INFO = f"{PACKAGE}-{__version__}.dist-info"
-IN_THE_WHEEL = {f"{INFO}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt")}
+IN_THE_WHEEL = {f"{INFO}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")}
 
 
 @pytest.fixture(scope="module")

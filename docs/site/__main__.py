@@ -1,4 +1,4 @@
-"""`python -m manual` builds the site in build/manual/site, warnings being errors; `--serve` shows it meanwhile."""
+"""`python -m docs.site` builds the site in build/manual/site, warnings being errors; `--serve` shows it meanwhile."""
 
 import argparse
 import importlib.util
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from manual.stage import ROOT, stage
+from docs.site.stage import ROOT, stage
 
 SETTINGS = Path(__file__).with_name("zensical.toml")
 NEEDED = ("zensical", "latex2mathml", "mermaidx")
@@ -40,7 +40,7 @@ def _generate(directory: Path, command: str, *options: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m manual", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__)
     parser.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="ADDRESS", help="show it at ADDRESS")
     arguments = parser.parse_args()
     if missing := [name for name in NEEDED if not importlib.util.find_spec(name)]:

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from manual.contract import http_page
-from manual.diagrams import with_pictures
-from manual.sources import Sources
+from docs.site.contract import http_page
+from docs.site.diagrams import with_pictures
+from docs.site.sources import Sources
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FRONT = ROOT / "README.md"
 CARRIED = [Path(__file__).with_name(name) for name in ("extra.css", "iframe-worker.js")]

@@ -1,1 +1,0 @@
-"""The manual as a site: `python -m manual` builds it from README.md, docs/ and the code; nothing here is installed."""
