@@ -1,4 +1,4 @@
-"""Bytes as the database keeps them: a byte that names the format, then themselves or zlib's, whichever is shorter."""
+"""Bytes as the database keeps them: a byte that names the format, then themselves, or zlib's where that saves much."""
 
 import zlib
 from typing import Final
