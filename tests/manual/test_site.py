@@ -75,7 +75,7 @@ def test_nothing_is_fetched_from_elsewhere(pages: dict[Path, Page], site: Path):
 
 def test_links_that_leave_the_site_are_known(pages: dict[Path, Page]):
     hosts = {urlsplit(link).netloc for page in pages.values() for link in page.links if "://" in link}
-    assert hosts <= {"zensical.org", "redis.io", "127.0.0.1:9007"}
+    assert hosts <= {"github.com", "opentelemetry.io", "redis.io", "zensical.org", "127.0.0.1:9007"}
 
 
 def test_formulas_are_typeset(site: Path, pages: dict[Path, Page]):
