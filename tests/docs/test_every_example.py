@@ -48,6 +48,7 @@ OUTPUT = {
         "proxy_set_header X-Forwarded-Groups $groups;",
         "rediss://redis.internal:6379/0?ssl_certfile=/etc/clusterd/cert.pem&ssl_keyfile=/etc/clusterd/key.pem",
     ],
+    "tracing.md": ["POST /internal/cluster-jobs                server     0.000  2 ms"],
     "rehearsal.md": ["28500 jobs in 600.3 s (47 a second): 28500 accepted, 0 not"],
 }
 """Blocks of plain text that nothing can run: what was printed once, on data that is not here, and lines of other
@@ -57,6 +58,8 @@ NOT_RUN = {
     "docker": "there is no Docker here; the Dockerfile and the compose file are read by tests/deploy",
     "pip": "it would change this environment; .ci/run installs the package the same way",
     "venv": "the same",
+    "build": "tests/packages builds wheel and sdist by it",
+    "kubectl": "there is no cluster here; the objects are held against Kubernetes' schemas by tests/packages",
     "openssl": "not this project's",
     "install": "it would write to /etc",
 }
