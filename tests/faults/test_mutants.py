@@ -33,8 +33,8 @@ MUTANTS = {
         ),
         "is said as [[]] and was taken back",
     ),
-    "what is hidden is forgotten when all is grouped anew": (
-        ("engine/jobs.py", "            recluster(draft)", "            draft.hidden.clear(), recluster(draft)"),
+    "what is hidden is forgotten with the next job": (
+        ("engine/jobs.py", "draft.begin_job()", "draft.begin_job(), draft.hidden.clear()"),
         "never",
     ),
     "that a hero was chosen is not written down": (
