@@ -4,10 +4,9 @@ An album is a value: `apply` makes a new one, which shares with the old one what
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from sploot_clusterd.engine.fragment import Fragment
 from sploot_clusterd.engine.heirs import Heirs
@@ -130,8 +129,7 @@ class Counters(Struct, array_like=True, frozen=True, gc=False):
     """Not given out: removed images that are remembered, as far as it was counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """The images of one model version: only these can be compared. Arrays are never written to."""
 
     number: int
@@ -178,8 +176,7 @@ class Corrected(NamedTuple):
     places: Mapping[str, Stamp] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
+class Album(Struct, frozen=True):
     """See the module. `fragments` holds the clusters that are rendered already, as `serving` says; it is not state."""
 
     pet_id: str

@@ -1,7 +1,7 @@
 """Jobs into an album: the engine's one way to change anything."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec import structs
@@ -124,7 +124,7 @@ def _wants(draft: Draft, jobs: Sequence[Job]) -> tuple[list[str], list[str]]:
 
 def _as_it_was(album: Album, updated: Album, params: Params) -> Album:
     """What jobs that said nothing made of the album, under its old version, unless other settings changed its view."""
-    same = replace(updated, version=album.version, updated_ms=album.updated_ms)
+    same = structs.replace(updated, version=album.version, updated_ms=album.updated_ms)
     return same if render(same, params) == render(album, params) else updated
 
 

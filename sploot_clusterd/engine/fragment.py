@@ -19,7 +19,7 @@ class Face(NamedTuple):
     images: Sequence[str]
 
 
-class Fragment(NamedTuple):
+class Fragment(Struct, frozen=True, gc=False):
     """`face` is at hand where it was asked for when the JSON was made."""
 
     label: str

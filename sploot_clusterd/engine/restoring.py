@@ -7,7 +7,6 @@ remembered, so that none takes effect a second time; of corrections none that wa
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -93,7 +92,7 @@ def _read(pet_id: str, wanted: Restore, snapshots: Snapshots) -> tuple[Album, di
 def _base(draft: Draft, then: Album, at: EntryId) -> Album:
     """The album of then, but for what is never given twice, and what is not to be forgotten."""
     pairs = zip(structs.astuple(draft.counters), structs.astuple(then.counters), strict=True)
-    return replace(
+    return structs.replace(
         then,
         version=max(draft.version, then.version),
         newest=max(draft.newest, then.newest),

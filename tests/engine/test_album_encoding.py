@@ -1,9 +1,8 @@
 """An album is read back as it was written, or refused: never half understood."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec import structs
 
 from sploot_clusterd.engine import Params, apply, decode_album, render
 from sploot_clusterd.engine.album import Cell, Cluster, Member
@@ -167,12 +166,12 @@ def test_once_a_cluster_is_small_or_gone_it_is_not_stored_any_more(gone):
 def test_all_is_rendered_anew_under_other_settings():
     pet = large()
     pet.params = Params(max_cluster_size=1)
-    assert render(pet.reload(), pet.params) == render(replace(pet.album, fragments={}), pet.params)
+    assert render(pet.reload(), pet.params) == render(structs.replace(pet.album, fragments={}), pet.params)
 
     pet.apply(job(2, image_ids=["bare"]))
 
     assert rendered(pet.fields) == [b"f0", b"f1"]
-    assert render(pet.album, pet.params) == render(replace(pet.reload(), fragments={}), pet.params)
+    assert render(pet.album, pet.params) == render(structs.replace(pet.reload(), fragments={}), pet.params)
 
 
 @pytest.mark.parametrize("change", [head_with(11, 0), head_with(11, RENDERING + 1), head_with(10, None)])

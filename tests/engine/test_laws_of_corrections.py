@@ -1,10 +1,9 @@
 """What holds of corrected albums whatever comes later: a model of what users said, held against the engine."""
 
-from dataclasses import fields
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from sploot_clusterd.engine import JobStatus, apply, decode_album
 from sploot_clusterd.entry_ids import EntryId
@@ -66,7 +65,7 @@ def test_ids_are_never_given_twice_and_those_of_clusters_lead_to_clusters(histor
 def test_a_corrected_album_is_read_back_as_it_was(history, params):
     def check(pet, said):
         held, read = pet.album, decode_album("pet_123", pet.tables())
-        for name in (each.name for each in fields(held)):
+        for name in (each.name for each in structs.fields(held)):
             if name not in {"spaces", "fragments"}:
                 assert getattr(read, name) == getattr(held, name), name
         for number, space in held.spaces.items():

@@ -1,11 +1,12 @@
 """What holds of albums that went back to what they were, whatever happened since."""
 
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from sploot_clusterd.engine import JobStatus, decode_album
 from sploot_clusterd.engine.rows import decode_row
@@ -83,7 +84,7 @@ def test_it_is_read_back_as_it_was_and_numbers_lead_to_what_is_there(history, pa
     went_back(pet, then)
 
     held, read = pet.album, decode_album("pet_123", pet.tables())
-    for name in (each.name for each in fields(held)):
+    for name in (each.name for each in structs.fields(held)):
         if name not in {"spaces", "fragments"}:
             assert getattr(read, name) == getattr(held, name), name
     for number, space in held.spaces.items():
