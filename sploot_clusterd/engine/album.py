@@ -175,6 +175,10 @@ class Corrected(NamedTuple):
     forgotten: Stamp = (0, 0)
     places: Mapping[str, Stamp] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to say."""
+        return len(self.places) > 0 or self.forgotten != (0, 0)
+
 
 class Album(Struct, frozen=True):
     """See the module. `fragments` holds the clusters that are rendered already, as `serving` says; it is not state."""
@@ -214,8 +218,12 @@ class Album(Struct, frozen=True):
     @property
     def shown_clusters(self) -> int:
         """Clusters in the view, provisional ones among them."""
-        shown = sum(map(self.is_seen, self.clusters.values()))
-        return shown + sum(cluster.last > cluster.first for cluster in self.provisional)
+        return len(self.seen_clusters()) + sum(cluster.last > cluster.first for cluster in self.provisional)
+
+    def seen_clusters(self) -> list[Cluster]:
+        """Those with vectors that readers see."""
+        veiled = self.veiled
+        return [each for each in self.clusters.values() if each.hero is not None and each.anchor not in veiled]
 
     def is_seen(self, cluster: Cluster) -> bool:
         """Whether readers see it."""
@@ -254,8 +262,9 @@ class Album(Struct, frozen=True):
     @property
     def num_hidden(self) -> int:
         """Images that users hid, by themselves or with their clusters."""
-        veiled = (cluster.size for cluster in self.clusters.values() if cluster.anchor in self.veiled)
-        return len(self.hidden) + (sum(veiled) if self.veiled else 0)
+        if not self.veiled:
+            return len(self.hidden)
+        return len(self.hidden) + sum([each.size for each in self.clusters.values() if each.anchor in self.veiled])
 
     @property
     def num_provisional(self) -> int:

@@ -1,12 +1,14 @@
 """What changed in an album as fields of its hash: see `records`. Only fields whose value changed are written."""
 
 from bisect import bisect_left
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from sploot_clusterd.engine.album import Album, Cell, Corrected
+from sploot_clusterd.engine.album import Album, Cell, Segment
 from sploot_clusterd.engine.heirs import Heirs
+from sploot_clusterd.engine.listings import Chunk
 from sploot_clusterd.engine.records import (
     ANCHORS,
     APART,
@@ -29,7 +31,7 @@ from sploot_clusterd.engine.statistics import Floats
 from sploot_clusterd.engine.sums import pack, whole
 
 _encode = msgspec.msgpack.Encoder().encode
-_UNCORRECTED: Final = Corrected()
+_Part = TypeVar("_Part", Segment, Chunk)
 
 
 def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -45,18 +47,16 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     stored, fragments = _large(old), _large(new)
     writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
     deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
-    for prefix, before, after, of_part in (
-        (b"j", old.segments, new.segments, 1),
-        (b"d", old.segments, new.segments, 2),
-        (b"p", old.chunks, new.chunks, 1),
-    ):
-        if before is after:
-            continue
-        held = {part.number: part for part in before}
-        for part in after:
-            if held.pop(part.number, None) is not part:
-                writes[prefix + b"%d" % part.number] = _encode(part[of_part])
-        deletes += [prefix + b"%d" % number for number in held]
+    segments, gone = _changed(old.segments, new.segments)
+    for segment in segments:
+        writes[b"j%d" % segment.number] = _encode(segment.jobs)
+        writes[b"d%d" % segment.number] = _encode(segment.digests)
+    for number in gone:
+        deletes += (b"j%d" % number, b"d%d" % number)
+    chunks, gone = _changed(old.chunks, new.chunks)
+    for chunk in chunks:
+        writes[b"p%d" % chunk.number] = _encode(chunk.images)
+    deletes += [b"p%d" % number for number in gone]
     if old.words is not new.words:
         said = {word.number: word for word in old.words}
         writes |= {WORD % word.number: _encode(word) for word in new.words if said.pop(word.number, None) is not word}
@@ -67,7 +67,7 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         (APART, old.apart, new.apart),
         (HIDDEN, old.hidden, new.hidden),
         (SUCCESSORS, old.successors, new.successors),
-        (CORRECTED, _said(old.corrected), _said(new.corrected)),
+        (CORRECTED, old.corrected, new.corrected),
     ):
         if now is was or now == was:
             continue
@@ -78,8 +78,12 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
     return writes, sorted(deletes)
 
 
-def _said(corrected: Corrected) -> Corrected | None:
-    return None if corrected == _UNCORRECTED else corrected
+def _changed(before: Sequence[_Part], after: Sequence[_Part]) -> tuple[list[_Part], Collection[int]]:
+    """The parts that are new or others than before, and the numbers of those that are gone."""
+    if before is after:
+        return [], ()
+    held = {part.number: part for part in before}
+    return [part for part in after if held.pop(part.number, None) is not part], held.keys()
 
 
 def _large(album: Album) -> dict[int, bytes]:

@@ -89,10 +89,10 @@ def what_is_missing(draft: Draft, job: Job) -> Job:
 def _check_room(draft: Draft, job: Job) -> None:
     """Raises BadJobError if the album would hold too many images without vectors: all are gone through by each job."""
     listed = sum([len(chunk.images) for chunk in draft.chunks])
-    listed += sum([place.turn is not None for place in draft.hidden.values()])
     most = draft.params.most_announced
-    if listed + len(job.image_ids) + len(job.images) <= most:
+    if listed + len(draft.hidden) + len(job.image_ids) + len(job.images) <= most:
         return
+    listed += sum([place.turn is not None for place in draft.hidden.values()])
     bare = {*job.image_ids, *(each.image_id for each in job.images)} - {e.image_id for e in job.images if e.vectors}
     new = sum(not draft.row(image_id).exists for image_id in bare.difference(job.removed))
     if new and (total := new + listed) > most:

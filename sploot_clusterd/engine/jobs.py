@@ -160,8 +160,8 @@ def _bring_up_to_date(draft: Draft, shown: Shown) -> None:
         refill(draft)
         refresh(draft)
         relabel(draft)
+        kept = {place.space for place in draft.hidden.values()}
+        for number in [number for number, block in draft.blocks.items() if not block.ids and number not in kept]:
+            del draft.blocks[number]
     if draft.provisional_changed:
         regroup(draft)
-    kept = {place.space for place in draft.hidden.values()}
-    for number in [number for number, block in draft.blocks.items() if not block.ids and number not in kept]:
-        del draft.blocks[number]

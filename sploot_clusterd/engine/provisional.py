@@ -52,8 +52,9 @@ def first_turn(row: Row, held: Turn | None, place: Turn | None) -> Turn:
 def _insert(draft: Draft, image_id: str, listing: Listing) -> None:
     """Mostly at the end. A chunk that takes in latecomers may grow, for chunks are in the order of their numbers."""
     item = image_id, listing
+    place = _place(item)
     at = len(draft.chunks)
-    while at and _place(item) < _place(next(reversed(draft.chunks[at - 1].images.items()))):
+    while at and place < _place(next(reversed(draft.chunks[at - 1].images.items()))):
         at -= 1
     if at == len(draft.chunks):
         if not draft.chunks or len(draft.chunks[-1].images) >= _PER_CHUNK:
@@ -91,7 +92,7 @@ def regroup(draft: Draft) -> None:
     """Cuts the list anew. A cluster keeps its number as long as the newest labels hold its label."""
     labels: tuple[str | None, ...] = draft.job.labels or (None,)
     known = {cluster.label: cluster for cluster in draft.provisional}
-    total = sum(len(chunk.images) for chunk in draft.chunks)
+    total = sum([len(chunk.images) for chunk in draft.chunks])
     sizes = split(total, shares(draft.job.labels, draft.job.coverage)) if draft.job.labels else [total]
     clusters: list[ProvisionalCluster] = []
     first = 0
@@ -129,8 +130,10 @@ def _parts(chunks: Sequence[Chunk], first: int, last: int) -> list[tuple[Chunk, 
     parts, at = [], 0
     for chunk in chunks:
         end = at + len(chunk.images)
-        if at < last and end > first:
+        if end > first:
             parts.append((chunk, max(first - at, 0), min(last, end) - at))
+            if end >= last:
+                break
         at = end
     return parts
 

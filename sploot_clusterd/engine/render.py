@@ -40,7 +40,6 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     Where the album is up to date by other settings, those count: one version has one view, and the next job that
     changes the album brings it up to date.
     """
-    shown = [cluster for cluster in album.clusters.values() if album.is_seen(cluster)]
     parts = parts_of(album, params)
     loose = unclustered(album, album.clusters.values())
     silhouette = album.silhouette
@@ -51,7 +50,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
             pet_id=album.pet_id,
             clusters=cast("list[view.Cluster]", [Raw(parts[number]) for number in sorted(parts)]),  # encoded already
             metrics=view.ViewMetrics(
-                coverage=album.job.coverage or _coverage(album, shown),
+                coverage=album.job.coverage or _coverage(album),
                 quality_score=_quality(album),
                 processed_at=stamp,
                 num_clusters=len(parts),
@@ -75,8 +74,8 @@ def parts_of(album: Album, params: Params, numbers: Container[int] | None = None
         params = params.serving_as(album.serving)
     ready = album.fragments if album.serving is not None else {}
     parts: dict[int, bytes] = {}
-    for cluster in album.clusters.values():
-        if album.is_seen(cluster) and (numbers is None or cluster.number in numbers):
+    for cluster in album.seen_clusters():
+        if numbers is None or cluster.number in numbers:
             number = _number(cluster)
             held = ready.get(number)
             parts[number] = held.raw if held else _encode(cluster_view(album.pet_id, cluster, album.cells, params))
@@ -170,10 +169,10 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
     return [member.image_id for member in members]
 
 
-def _coverage(album: Album, shown: Sequence[Cluster]) -> dict[str, float]:
+def _coverage(album: Album) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
     sizes: dict[str, int] = {}
-    for cluster in sorted(shown, key=attrgetter("key")):
+    for cluster in sorted(album.seen_clusters(), key=attrgetter("key")):
         label = label_of(cluster)
         sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:
