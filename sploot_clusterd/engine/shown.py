@@ -4,7 +4,7 @@ A job may group clusters anew several times. Each time ids go on from the cluste
 reader saw. So at the end of the job they are held against those from before it.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from msgspec import structs
 
@@ -31,7 +31,7 @@ class Shown:
     def overlap(self, draft: Draft) -> dict[tuple[int, int], int]:
         """How many images each cluster with a number has in common with each that is there now, by both keys."""
         found: dict[tuple[int, int], int] = defaultdict(int)
-        moved = Counter[int]()
+        moved: dict[int, int] = defaultdict(int)
         for image_id, row in draft.rows.items():
             before = self._row(draft, image_id)
             held, now = before.placed, row.placed
@@ -44,7 +44,7 @@ class Shown:
             if now is not None:
                 found[self._home[cell_id], draft.home[draft.living(now.cell)]] += 1
         for cell_id, key in self._home.items():
-            if count := self._cells[cell_id].count - moved[cell_id]:
+            if count := self._cells[cell_id].count - moved.get(cell_id, 0):
                 found[key, draft.home[draft.living(cell_id)]] += count
         return {pair: count for pair, count in found.items() if self.clusters[pair[0]].number is not None}
 
