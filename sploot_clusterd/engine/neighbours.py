@@ -20,8 +20,9 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     """
     count = len(weights)
     lengths = _lengths(sums)
-    there = lengths > _LEAST * weights[:, None]  # of what is nearly nothing the direction is but rounding
-    units = np.where(there, sums / np.maximum(lengths, TINY), np.float32(0.0))
+    nothing = lengths[:, 0] <= _LEAST * weights  # nearly: its direction is but rounding
+    units = sums / np.maximum(lengths, TINY)
+    units[nothing] = 0.0
     likeness = units @ units.T
     itself = likeness.ravel()[:: count + 1]
     itself[:] = -np.inf
@@ -33,9 +34,10 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     likeness *= likeness
     likeness *= np.minimum(weights, 1.0).astype(np.float32)
     itself[:] = np.maximum(weights, 1.0)
-    found = likeness @ units
+    found: Floats = np.asarray(likeness @ units, dtype=np.float32)
     found *= lengths / np.maximum(_lengths(found), TINY)
-    return np.where(there, found, sums)
+    found[nothing] = sums[nothing]
+    return found
 
 
 def _lengths(rows: Floats) -> Floats:
