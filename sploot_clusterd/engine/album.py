@@ -246,7 +246,7 @@ class Album(Struct, frozen=True):
 
     def _parted(self, space: int) -> bool:
         """Whether two clusters of the space are shown."""
-        return len([cluster for cluster in self.clusters.values() if cluster.shown and cluster.space == space]) > 1
+        return len([each for each in self.clusters.values() if each.hero is not None and each.space == space]) > 1
 
     @property
     def num_vector_images(self) -> int:

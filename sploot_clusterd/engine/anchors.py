@@ -89,6 +89,8 @@ def reroot(draft: Draft) -> None:
 
 def anchor_of(draft: Draft, cell_ids: Iterable[int]) -> int | None:
     """The anchor of those of the cells that have one: in a cluster it is one and the same."""
+    if not draft.anchors:
+        return None
     roots = (draft.root(draft.cells[cell_id].anchor) for cell_id in cell_ids)
     return next((root for root in roots if root is not None), None)
 

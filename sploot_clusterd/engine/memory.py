@@ -52,7 +52,7 @@ def digest(job: Job) -> int:
     It only tells mistakes: a cryptographic hash costs more, and lets go of the interpreter's lock for a vector.
     """
     images = [
-        (image.image_id, sorted((kind, vector.tobytes()) for kind, vector in image.vectors.items()), *image[2:])
+        (image.image_id, sorted([(kind, vector.tobytes()) for kind, vector in image.vectors.items()]), *image[2:])
         for image in job.images
     ]
     pet_said = (job.labels, sorted(job.coverage.items()), job.quality_score, job.model_version)

@@ -45,7 +45,7 @@ class Shown:
                 found[self._home[cell_id], draft.home[draft.living(now.cell)]] += 1
         for cell_id, key in self._home.items():
             if count := self._cells[cell_id].count - moved.get(cell_id, 0):
-                found[key, draft.home[draft.living(cell_id)]] += count
+                found[key, draft.home[cell_id if cell_id in draft.cells else draft.living(cell_id)]] += count
         return {pair: count for pair, count in found.items() if self.clusters[pair[0]].number is not None}
 
     def _row(self, draft: Draft, image_id: str) -> Row:
@@ -69,13 +69,15 @@ def keep_ids(draft: Draft, shown: Shown) -> bool:
     changed = False
     for key, before in sorted(inherit(overlap).items()):
         old, heir = shown.clusters[before], draft.clusters[key]
-        bearer = _bearer(draft, old.number)
-        if heir.number not in known and heir.anchor is None and (bearer is None or _is_free(bearer)):
+        if heir.number in known or heir.anchor is not None:
+            continue
+        bearer = _bearer(draft, old)
+        if bearer is None or _is_free(bearer):
             _give_back(draft, shown, old, heir, bearer)
             changed = True
     for before, key in sorted(largest_parts(overlap).items()):
         old = shown.clusters[before]
-        bearer = _bearer(draft, old.number)
+        bearer = _bearer(draft, old)
         if bearer is None or bearer.key == key or overlap.get((before, bearer.key)):
             continue
         if _is_free(bearer):
@@ -149,5 +151,9 @@ def _is_free(bearer: Cluster) -> bool:
     return bearer.anchor is None and len(bearer.cells) > 0
 
 
-def _bearer(draft: Draft, number: int | None) -> Cluster | None:
-    return next((cluster for cluster in draft.clusters.values() if cluster.number == number), None)
+def _bearer(draft: Draft, old: Cluster) -> Cluster | None:
+    """The cluster that has its number now: mostly what it became itself."""
+    same = draft.clusters.get(old.key)
+    if same is not None and same.number == old.number:
+        return same
+    return next((cluster for cluster in draft.clusters.values() if cluster.number == old.number), None)
