@@ -1,1 +1,1 @@
-"""The manual as a site, built by `python -m docs.site` from README.md, docs/ and the code; nothing here is installed."""
+"""The manual as a site, which `python -m docs.site` builds from README.md, docs/ and the code. It is not installed."""
