@@ -71,6 +71,6 @@ async def stats_of(gateway: Gateway, layout: Layout, group: str) -> list[Stats |
     """Each partition's figures, in one round trip, and of one whose server does not give them why. Raises
     StoreUnavailableError where none does.
     """
-    calls = [Call({"group": group}, keys=keys) for keys in layout.partitions]
+    calls = [Call({"group": group}, keys=keys, more_keys=(keys.erasing,)) for keys in layout.partitions]
     replies = await gateway.run_each(scripts.STATS, calls)
     return [reply if isinstance(reply, StoreUnavailableError) else Stats(*reply) for reply in replies]

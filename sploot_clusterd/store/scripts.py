@@ -175,4 +175,4 @@ FORGET_CONSUMER: Final = Script("forget_consumer", "upkeep", "stream", "group co
 AGREE: Final = Script("agree", "upkeep", "", "member document lives:int")
 INSPECT: Final = Script("inspect", "upkeep", "", "", writes=False, repeatable=True)
 REMAKE_STREAM: Final = Script("remake_stream", "upkeep", "stream", "")
-STATS: Final = Script("stats", "upkeep", "stream erasing", "group", writes=False)
+STATS: Final = Script("stats", "upkeep", "stream", "group", writes=False)

@@ -1,10 +1,11 @@
--- A partition's figures, without sending any payload. Writes nothing.
--- KEYS  stream, erasing
+-- A stream's figures, without sending any payload. Writes nothing.
+-- KEYS  stream; erasing, if it is a partition's
 -- ARGV  group
 -- Reply {unsettled entries, pending entries (-1: no group), idle ms of the oldest pending entry, age in ms of the
 --        oldest unsettled entry, erased pets that history is still to forget}
-local stream, erasing = unpack(KEYS, 1, 2)
+local stream = unpack(KEYS, 1, 1)
 local group = unpack(ARGV, 1, 1)
+local erasing = KEYS[2]
 
 local length, now = redis.call('XLEN', stream), now_ms()
 local age = 0
@@ -12,7 +13,7 @@ if length > 0 then
   local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
   age = math.max(0, now - tonumber(string.match(first, '^%d+')))
 end
-local forgets = redis.pcall('HLEN', erasing)
+local forgets = erasing and redis.pcall('HLEN', erasing)
 forgets = type(forgets) == 'number' and forgets or 0  -- of another type: who looks at the keys tells of it
 local summary = redis.pcall('XPENDING', stream, group)
 if summary.err then
