@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import cast
 
 import msgspec
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from sploot_clusterd.fleet import watcher as module
 from sploot_clusterd.fleet.watcher import FleetWatcher, Told
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import FleetBeats
 from tests.fleet.beats import beat
 
 
@@ -31,7 +29,7 @@ class Beats:
 async def test_each_span_gets_its_own_points_once(monkeypatch: pytest.MonkeyPatch):
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: clock.now))
-    watcher = FleetWatcher(cast("FleetBeats", Beats(clock)), Metrics(), asyncio.Event())
+    watcher = FleetWatcher(Beats(clock), Metrics(), asyncio.Event())  # type: ignore[arg-type]
 
     async def look() -> None:
         await watcher.look()
