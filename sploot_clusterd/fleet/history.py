@@ -12,6 +12,7 @@ from sploot_clusterd.troubles import Trouble
 Span = Literal["15m", "1h", "8h"]
 _RINGS: Final[Mapping[Span, tuple[float, int]]] = {"15m": (5.0, 180), "1h": (20.0, 180), "8h": (60.0, 480)}
 """Seconds between points, and how many are kept."""
+SPANS: Final[tuple[Span, ...]] = tuple(_RINGS)
 _MOST_MARKS: Final = 50
 
 

@@ -11,7 +11,7 @@ import msgspec
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.fleet.beat import Beat, decode
 from sploot_clusterd.fleet.heartbeat import EVERY_S
-from sploot_clusterd.fleet.history import History, Mark, Point, Process, Span
+from sploot_clusterd.fleet.history import SPANS, History, Mark, Point, Process, Span
 from sploot_clusterd.fleet.quality import QualityHistory
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import FleetBeats
@@ -28,7 +28,8 @@ class Told(msgspec.Struct):
     whole: bool
     """Whether `points` are all there are; else those that are new."""
     processes: list[Process]
-    points: list[Point]
+    points: dict[Span, list[Point]]
+    """Of each span, so that one stream is enough for whoever chooses among them."""
     marks: list[Mark]
     """As with the points."""
 
@@ -53,16 +54,17 @@ class FleetWatcher:
             await pause(self._stopping, EVERY_S)
         self._looked.set()
 
-    async def follow(self, span: Span) -> AsyncIterator[Told]:
-        """What is known of the span, then what each look adds, until the daemon stops."""
-        newest = marked = 0.0
+    async def follow(self) -> AsyncIterator[Told]:
+        """What is known, then what each look adds, until the daemon stops."""
+        newest: dict[Span, float] = dict.fromkeys(SPANS, 0.0)
+        whole, marked = True, 0.0
         while not self._stopping.is_set():
             looked = self._looked
-            points = [each for each in self._history.points(span) if each.at > newest]
-            marks = [each for each in self._history.marks if not newest or each.seen_at > marked]
-            yield Told(time.time(), not newest, self._history.processes, points, marks)
-            marked = marks[-1].seen_at if marks else marked
-            newest = points[-1].at if points else newest
+            points = {span: [each for each in self._history.points(span) if each.at > newest[span]] for span in SPANS}
+            marks = [each for each in self._history.marks if whole or each.seen_at > marked]
+            yield Told(time.time(), whole, self._history.processes, points, marks)
+            whole, marked = False, marks[-1].seen_at if marks else marked
+            newest |= {span: added[-1].at for span, added in points.items() if added}
             await looked.wait()
 
     async def look(self) -> None:

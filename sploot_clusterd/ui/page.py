@@ -7,11 +7,9 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
-from msgspec import Struct
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
-from sploot_clusterd.fleet.history import Span
 from sploot_clusterd.ui.sessions import LIFE_S, BrowserSessions
 from sploot_clusterd.web.answers import EventStream, RefusedError, Response, answer
 from sploot_clusterd.web.auth import NOBODY, TOKEN_HEADER, Caller, Tokens
@@ -30,14 +28,8 @@ _SHELL: Final = "index.html"
 class Fleet(Protocol):
     """Who knows the fleet."""
 
-    def follow(self, span: Span) -> AsyncIterator[object]:
-        """Its processes, and what they did in the span; then what is new, until the daemon stops."""
-
-
-class Watched(Struct):
-    """The query."""
-
-    span: Span = "15m"
+    def follow(self) -> AsyncIterator[object]:
+        """Its processes, and what they did; then what is new, until the daemon stops."""
 
 
 class Page:
@@ -79,9 +71,9 @@ class Page:
             return answer(self._told(caller, by_proxy=True))
         return answer(self._told(self.sessions.caller(request) or NOBODY))
 
-    async def fleet(self, request: web.BaseRequest, asked: Watched) -> Response:
+    async def fleet(self, request: web.BaseRequest) -> Response:
         """What the page draws of the pipeline, as server-sent events."""
-        return EventStream(self._while_let_in(request, self._fleet.follow(asked.span)))
+        return EventStream(self._while_let_in(request, self._fleet.follow()))
 
     async def _while_let_in(self, request: web.BaseRequest, events: AsyncIterator[object]) -> AsyncIterator[object]:
         """Until the caller's token is rotated away, or is good for less."""
@@ -154,7 +146,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("GET", "/ui/", None, Page.shell, "The page.", _FILE),
     Route("GET", "/ui/{asset}", None, Page.file, "A file of the page.", _FILE),
     Route("GET", "/session", None, Page.session, "Who asks.", {200: Answer("Their scopes.")}),
-    Route("GET", "/internal/fleet", "operate", Page.fleet, "The fleet.", {200: Answer("As it told.")}, query=Watched),
+    Route("GET", "/internal/fleet", "operate", Page.fleet, "The fleet.", {200: Answer("As it told.")}),
     Route("POST", "/session", None, Page.log_in, "Open a session.", {200: Answer("It is open."), **_OF_PAGE}),
     Route("DELETE", "/session", None, Page.log_out, "Close the session.", {200: Answer("It is closed."), **_OF_PAGE}),
 )

@@ -83,14 +83,14 @@ async def _follow(fleet: Fleet, answered: asyncio.Semaphore, closing: asyncio.Ev
 
 
 async def _watch(fleet: Fleet, answered: asyncio.Semaphore, closing: asyncio.Event) -> None:
-    first = True
+    known: dict[str, str] = {}
     while not closing.is_set():
-        async with fleet.http.get(fleet.daemons[0].url + _VIEW) as answer:
-            assert answer.status == 200
+        async with fleet.http.get(fleet.daemons[0].url + _VIEW, headers=known) as answer:
+            assert answer.status in (200, 304)
             await answer.read()
-        if first:
+        if not known:
             answered.release()
-            first = False
+        known = {"If-None-Match": answer.headers["ETag"]}
         try:
             await asyncio.wait_for(closing.wait(), _EVERY_S)
         except TimeoutError:

@@ -19,7 +19,7 @@ KEY = "ns:fleet"
 
 async def processes(watcher: FleetWatcher) -> list[Process]:
     """What somebody who begins to follow is told."""
-    told = await anext(watcher.follow("15m"))
+    told = await anext(watcher.follow())
     assert told.whole
     return told.processes
 
@@ -32,7 +32,7 @@ async def test_who_follows_is_told_of_each_look_until_the_end(redis: Redis, redi
 
         async def follow() -> None:
             nonlocal told
-            async for each in watcher.follow("15m"):
+            async for each in watcher.follow():
                 told += [each.whole]
 
         following = [asyncio.create_task(follow()) for _ in range(2)]
@@ -98,4 +98,4 @@ async def test_another_type_under_the_key_ends_nothing(redis: Redis, redis_url: 
         await asyncio.sleep(0.1)
         stopping.set()
         await asyncio.gather(heart, looks)
-        assert [each async for each in watcher.follow("8h")] == []
+        assert [each async for each in watcher.follow()] == []

@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.support.api import Api
-from tests.ui.browsing import LogIn
+from tests.ui.browsing import LogIn, sound
 
 FIRST, SECOND = "rex-cluster-0", "rex-cluster-1"
 
@@ -110,6 +110,31 @@ async def test_what_is_hidden_is_gone_and_comes_back_from_its_drawer(log_in: Log
     await expect(page.locator("details[open]")).to_contain_text("At the beach · 19 photos")
     await page.get_by_role("button", name="Show again").click()
     await expect(card(page, SECOND)).to_have_count(1)
+
+
+async def test_photos_without_vectors_can_be_hidden_and_nothing_else(log_in: LogIn, api: Api):
+    await api.submit({"pet_id": "new", "payload": {"image_ids": ["a", "b", "c"], "labels": ["Soon"]}})
+    await api.seen("new")
+    page = await log_in("#/pet/new")
+    await page.get_by_role("link", name="Open Soon").click()
+    await take(page, 2)
+    actions = page.locator(".actions").get_by_role("button")
+    await expect(actions).to_have_text(["Hide 2", "Clear"])
+    await sound(page)
+    await page.get_by_role("button", name="Hide 2").click()
+    await told(page, "Hidden.")
+    await expect(page.locator(".cells .cell")).to_have_count(1)
+    view = await api.view("new")
+    assert view
+    (left,) = [each["image_id"] for cluster in view["clusters"] for each in cluster["members"]]
+    await expect(page.locator(".cells .cell")).to_have_attribute("title", left)
+    await page.get_by_role("link", name="← All clusters").click()
+    await page.locator("summary", has_text="Hidden").click()
+    hidden = page.locator("details[open] li")
+    await expect(hidden.locator("bdi")).to_have_text([each for each in "abc" if each != left])
+    await hidden.first.get_by_role("button", name="Show again").click()
+    await told(page, "Shown again.")
+    await expect(card(page, "new-cluster-0")).to_contain_text("2 photos")
 
 
 async def test_what_was_said_is_listed_and_taken_back_by_the_list_and_by_a_key(log_in: LogIn, api: Api):

@@ -26,17 +26,17 @@ def broken(pet: str = "milo") -> dict:
 
 
 async def sets_aside(fleet: Fleet, *jobs: Mapping[str, object] | str) -> None:
-    """By the daemon itself, as it meets these entries."""
+    """By the daemon itself, as it meets these entries: one after the other, so that their order is known."""
     before = await fleet.redis.xlen(LETTERS)
-    for each in jobs:
+    for n, each in enumerate(jobs, before + 1):
         await fleet.redis.xadd(
             STREAM, {"payload": each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)}
         )
 
-    async def there() -> bool:
-        return await fleet.redis.xlen(LETTERS) == before + len(jobs)
+        async def there(total: int = n) -> bool:
+            return await fleet.redis.xlen(LETTERS) == total
 
-    await eventually(there, what="the letters")
+        await eventually(there, what="the letter")
 
 
 @pytest.fixture

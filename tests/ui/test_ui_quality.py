@@ -96,6 +96,11 @@ async def test_it_is_for_everybody(log_in: LogIn, api: Api, theme: str, keep_pic
     if theme == "dark":
         await api.submit(job_of("p" * 128, rex()))
         await api.seen("p" * 128)
+
+    async def is_watched() -> bool:
+        return (await api.ask("GET", "/internal/quality"))[1]["fleet"]["since"] is not None  # type: ignore[index]
+
+    await eventually(is_watched, what="the first heartbeat to be seen", timeout=20)
     page = await log_in()
     await page.route("**/internal/quality", with_more)
     await page.get_by_role("link", name="Quality").click()

@@ -74,9 +74,9 @@ GUARDED = [(route.method, path_of(route)) for route in ROUTES if route.guarded]
 class FakeFleet:
     """One that has three things to tell."""
 
-    async def follow(self, span: str) -> AsyncIterator[object]:
+    async def follow(self) -> AsyncIterator[object]:
         for n in range(3):
-            yield {"n": n, "span": span}
+            yield {"n": n}
             await self.at_event()
 
     async def at_event(self) -> None:

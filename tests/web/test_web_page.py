@@ -169,7 +169,7 @@ async def test_a_session_is_worth_what_its_token_is_worth_now(paged: Service):
 async def streamed(service: Service, **headers: str) -> tuple[str, list[object]]:
     """Head and events of the fleet's stream, which ends with its connection."""
     reader, writer = await service.connect()
-    writer.write(raw("GET", "/internal/fleet?span=8h", **headers))
+    writer.write(raw("GET", "/internal/fleet", **headers))
     head, _, events = (await closed(reader)).decode().partition("\r\n\r\n")
     return head, [json.loads(each.removeprefix("data: ")) for each in events.split("\n\n") if each]
 
@@ -179,10 +179,9 @@ async def test_the_fleet_is_told_to_who_may_operate_event_by_event(paged: Servic
     assert head.startswith("HTTP/1.1 200 OK\r\n")
     assert "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n" in head
     assert "Content-Length" not in head
-    assert events == [{"n": n, "span": "8h"} for n in range(3)]
+    assert events == [{"n": n} for n in range(3)]
     refused = await paged.send(raw("GET", "/internal/fleet", X_Internal_Token=token_for("read")))
     assert json.loads(refused.body) == {"detail": "missing scope: operate"}
-    assert (await paged.send(raw("GET", "/internal/fleet?span=1d"))).status == 422
     assert (await paged.send(raw("HEAD", "/internal/fleet"))).body == b""
 
 

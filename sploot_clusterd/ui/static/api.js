@@ -1,7 +1,8 @@
 // What the page asks of the daemon: relative to where it was served, whatever path a proxy shows it under.
 
-const BASE = new URL("../", import.meta.url);
+export const BASE = new URL("../", import.meta.url);
 const PAGE = { "X-Clusterd-Page": "1" };
+const tags = new WeakMap(); // what was read -> the ETag that it came with
 
 export class Refused extends Error {
   constructor(status, detail) {
@@ -10,18 +11,21 @@ export class Refused extends Error {
   }
 }
 
-// JSON of an answer. Throws Refused; where the session has ended the page is told as well.
-export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
+// JSON of an answer; null where it is still what `known` was read as. Throws Refused; where the session has ended the page is told as well.
+export async function ask(path, { method = "GET", body, headers = {}, known, signal } = {}) {
   const sent = { method, signal, cache: "no-store", headers: { ...PAGE, ...headers } };
   if (body !== undefined) {
     sent.body = JSON.stringify(body);
     sent.headers["Content-Type"] = "application/json";
   }
+  if (tags.has(known)) sent.headers["If-None-Match"] = tags.get(known);
   const broken = (error) => {
     throw error.name === "AbortError" ? error : new Refused(0, error.message);
   };
   const answer = await fetch(new URL(path, BASE), sent).catch(broken);
+  if (answer.status === 304) return null;
   const read = await answer.json().catch(answer.ok ? broken : () => ({}));
+  if (answer.ok && answer.headers.has("ETag")) tags.set(read, answer.headers.get("ETag"));
   if (answer.ok) return read;
   if (answer.status === 401 && path !== "session") document.dispatchEvent(new Event("session-ended"));
   throw new Refused(answer.status, read.detail ?? answer.statusText);
@@ -36,7 +40,7 @@ export const session = {
 const id = encodeURIComponent;
 const pet = (petId) => `internal/pets/${id(petId)}`;
 
-export const view = (petId, signal) => ask(`${pet(petId)}/clusters`, { signal });
+export const view = (petId, signal, known) => ask(`${pet(petId)}/clusters`, { signal, known });
 export const jobs = (petId, signal) => ask(`${pet(petId)}/jobs?limit=20`, { signal });
 export const job = (petId, jobId) => ask(`${pet(petId)}/jobs/${id(jobId)}`);
 export const suggestions = (petId, limit, signal) => ask(`${pet(petId)}/suggestions?limit=${limit}`, { signal });
@@ -46,26 +50,6 @@ export const maps = (petId, signal) => ask(`${pet(petId)}/map`, { signal });
 export const why = (petId, imageId, signal) => ask(`${pet(petId)}/images/${id(imageId)}/why`, { signal });
 export const quality = (signal) => ask("internal/quality", { signal });
 export const find = (name, after, signal) => ask(`internal/find?q=${id(name)}&after=${id(after)}`, { signal });
-
-// What the fleet does, as it comes, while this page is in sight: `told` gets each piece, `silent` whether none comes.
-export function follow(span, signal, told, silent) {
-  let stream = null;
-  const close = () => stream?.close();
-  const open = () => {
-    close();
-    if (document.hidden || signal.aborted) return;
-    stream = new EventSource(new URL(`internal/fleet?span=${span}`, BASE));
-    stream.onmessage = (event) => (silent(false), told(JSON.parse(event.data)));
-    stream.onerror = () => {
-      silent(true);
-      document.dispatchEvent(new Event("session-ended")); // which may be why
-      if (stream.readyState === EventSource.CLOSED) setTimeout(open, 3000); // the others the browser tries itself
-    };
-  };
-  document.addEventListener("visibilitychange", open, { signal });
-  signal.addEventListener("abort", close);
-  open();
-}
 
 export const pause = (reason, until) => ask("internal/pause", { method: "POST", body: { reason, until } });
 export const resume = () => ask("internal/resume", { method: "POST" });

@@ -1,6 +1,6 @@
 // The page's frame: who is logged in, and which screen an address shows.
 
-import { session } from "./api.js";
+import { BASE, session } from "./api.js";
 import { button, el, toast } from "./dom.js";
 import { photosFrom } from "./photos.js";
 import { T } from "./texts.js";
@@ -29,6 +29,7 @@ const main = document.getElementById("main");
 const top = document.getElementById("top");
 let who = { scopes: [] };
 let leaving = new AbortController();
+const others = new BroadcastChannel(`clusterd-session ${BASE}`); // the browser's other tabs, which have the same session
 
 async function show() {
   leaving.abort();
@@ -43,7 +44,7 @@ async function show() {
   if (!found) return main.replaceChildren(el("p", {}, T.notFound));
   const [match, screen, scope = "read"] = found;
   if (!who.scopes.includes(scope)) return main.replaceChildren(el("p", {}, T.missingScope(scope)));
-  const context = { may: (scope) => who.scopes.includes(scope), signal: leaving.signal, again: show };
+  const context = { may: (scope) => who.scopes.includes(scope), login: who.name, signal: leaving.signal, again: show };
   const { signal } = leaving;
   try {
     await screen(main, context, ...match.slice(1).map(decodeURIComponent));
@@ -77,9 +78,11 @@ async function entered() {
 
 async function leave() {
   who = await session.close();
+  others.postMessage("closed");
   await show();
 }
 
+others.onmessage = () => who.scopes.length && document.dispatchEvent(new Event("session-ended"));
 document.addEventListener("session-ended", async () => {
   await enter();
   if (who.scopes.length) return;

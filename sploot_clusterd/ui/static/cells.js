@@ -24,7 +24,7 @@ export class Cells {
 
   // `changed` is called when what is taken changes; without it nothing may be taken, and a click calls `opened`, where
   // that is given. `words` tells of an image what users said of it; `dragging` is
-  // called with whether photos are being dragged.
+  // called with whether photos are being dragged; without it they cannot be.
   constructor(cluster, { changed, opened, words, dragging, signal }) {
     this.#cluster = cluster;
     this.#changed = changed;
@@ -110,7 +110,7 @@ export class Cells {
     const cell = el("button", { type: "button", class: "cell", title: each.image_id, "aria-pressed": String(this.#taken.has(each.image_id)) }, inner);
     cell.addEventListener("click", (event) => this.#toggle(place, event.shiftKey));
     const shown = el("li", { "data-name": each.image_id }, cell);
-    draggable(shown, () => this.#drag(each.image_id), () => this.#dragging(true), () => this.#dragging(false));
+    if (this.#dragging) draggable(shown, () => this.#drag(each.image_id), () => this.#dragging(true), () => this.#dragging(false));
     return shown;
   }
 

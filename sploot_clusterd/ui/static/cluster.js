@@ -23,12 +23,12 @@ export async function showCluster(main, context, petId, clusterId) {
   document.title = `${nameOf(cluster)} · ${petId}`;
   const actions = el("div", { class: "actions", hidden: true, role: "region", "aria-live": "polite" });
   const status = el("span", { class: "quiet", role: "status" });
-  const may = context.may("correct") && !cluster.provisional;
+  const may = context.may("correct");
   const cells = new Cells(cluster, {
     changed: may ? () => (fillActions(actions, context, seen, cluster, cells), map.refresh()) : null,
     opened: cluster.provisional ? null : (imageId) => showWhy(seen, imageId, context.signal),
     words: wordsOf(told.said),
-    dragging: (on) => drop.replaceChildren(...(on ? targets(context, seen, cluster) : [])),
+    dragging: cluster.provisional ? null : (on) => drop.replaceChildren(...(on ? targets(context, seen, cluster) : [])),
     signal: context.signal,
   });
   const map = mapDrawer(petId, cluster, cells, context.signal);
@@ -42,11 +42,14 @@ export async function showCluster(main, context, petId, clusterId) {
   const bar = el("div", { class: "row" }, ...(clusterId === UNCLUSTERED ? [] : orderBy(load)), status);
   if (may) bar.append(button(T.cluster.all, () => cells.take(true)), el("span", { class: "quiet" }, T.cluster.pick));
   else if (!cluster.provisional) bar.append(el("span", { class: "quiet" }, T.cluster.look));
-  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, may && clusterId !== UNCLUSTERED ? map.shown : "", cells.list, actions, drop);
+  main.replaceChildren(el("p", {}, back), ...heading(context, seen, cluster, may), changed, bar, may && isReal(cluster) ? map.shown : "", cells.list, actions, drop);
   watch(seen, context.signal, (version) => changed.replaceChildren(T.pet.changed(version), " ", button(T.pet.show, context.again)));
   undoByKey(context, seen);
   await load();
 }
+
+// Whether it is a cluster of photos that have vectors: of others photos can be hidden, and little else.
+const isReal = (cluster) => cluster.id !== UNCLUSTERED && !cluster.provisional;
 
 // Where photos that are dragged may go, while they are.
 function targets(context, seen, cluster) {
@@ -89,7 +92,7 @@ function orderBy(load) {
 function heading(context, seen, cluster, may) {
   const title = el("h1", {}, el("bdi", {}, nameOf(cluster)));
   const about = el("p", { class: "quiet" }, `${T.photos(cluster.size)} · `, el("code", {}, cluster.id));
-  if (!may || cluster.id === UNCLUSTERED) return [title, about];
+  if (!may || !isReal(cluster)) return [title, about];
   const name = el("input", { id: "name", value: cluster.label, maxlength: 128, required: true });
   const go = el("button", { type: "submit" }, T.cluster.rename);
   const form = el("form", { class: "row" }, el("label", { for: "name" }, T.cluster.name), name, go);
@@ -133,13 +136,13 @@ function fillActions(actions, context, seen, cluster, cells) {
   const hide = () => [{ op: "hide", image_ids: taken }];
   actions.hidden = n === 0;
   actions.replaceChildren(el("span", {}, T.cluster.selected(n, cluster.size)));
-  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken, seen.pet_id)), { class: "primary" }));
-  if (seen.clusters.some((each) => each.id !== cluster.id && !each.provisional)) {
+  if (isReal(cluster)) actions.append(button(T.change.split(n, cluster.size), act(() => askSplit(cluster, taken, seen.pet_id)), { class: "primary" }));
+  if (!cluster.provisional && seen.clusters.some((each) => each.id !== cluster.id && !each.provisional)) {
     actions.append(button(T.change.move(n), act(() => askMove(cluster, taken, seen.clusters, seen.pet_id))));
   }
-  if (cluster.id !== UNCLUSTERED) actions.append(button(T.change.stay(n), act(stay)), button(T.change.notHere(n), act(notHere)));
+  if (isReal(cluster)) actions.append(button(T.change.stay(n), act(stay)), button(T.change.notHere(n), act(notHere)));
   actions.append(button(T.change.hide(n), act(hide)));
-  if (n === 1 && cluster.id !== UNCLUSTERED) actions.append(button(T.change.hero, act(hero)));
-  if (n === 1) actions.append(button(T.why.ask, () => showWhy(seen, taken[0], context.signal)));
+  if (n === 1 && isReal(cluster)) actions.append(button(T.change.hero, act(hero)));
+  if (n === 1 && !cluster.provisional) actions.append(button(T.why.ask, () => showWhy(seen, taken[0], context.signal)));
   actions.append(button(T.cluster.clear, () => cells.take(false)));
 }

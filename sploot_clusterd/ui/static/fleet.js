@@ -1,12 +1,12 @@
 // The pipeline: what the fleet does, process by process and over the last minutes, and its pause.
 
-import { follow, pause, resume } from "./api.js";
+import { pause, resume } from "./api.js";
 import { chart } from "./chart.js";
 import { busy, button, dialog, el, toast } from "./dom.js";
+import { SPANS, follow } from "./stream.js";
 import { T } from "./texts.js";
 import { local } from "./times.js";
 
-const SPANS = { "15m": 15 * 60, "1h": 3600, "8h": 8 * 3600 };
 const CHARTS = [
   ["jobs", [["in_s", "two"], ["done_s", "one"]], 1],
   ["failed", [["failed_s", "two"], ["dead_s", "bad"]], 1],
@@ -31,20 +31,19 @@ export async function showFleet(main, context) {
   const why = el("ul", { class: "found" });
   const failing = el("section", { hidden: true }, el("h2", {}, T.fleet.failing), why);
   const marked = el("ul", { class: "plain" });
-  let points = [];
-  let marks = [];
+  let known = null;
   const draw = (told) => {
-    const from = told.at - SPANS[span];
-    points = [...(told.whole ? [] : points), ...told.points].filter((each) => each.at > from);
-    marks = [...(told.whole ? [] : marks), ...told.marks].filter((each) => each.at > from);
-    showCharts(charts, { at: told.at, points, marks });
+    known = told;
+    const lately = (each) => each.at > told.at - SPANS[span];
+    const marks = told.marks.filter(lately);
+    showCharts(charts, { at: told.at, points: told.points[span].filter(lately), marks });
     marked.replaceChildren(...marks.map((each) => el("li", {}, inWords(each))));
     showTroubles(failing, why, told.processes);
     rows.replaceChildren(...told.processes.map(processRow));
     sayPause(word, told);
   };
   const choice = Object.keys(SPANS).map((value) => el("option", { value, selected: value === span }, T.fleet.spans[value]));
-  const by = el("select", { id: "span", on: { change: () => ((span = by.value), start()) } }, choice);
+  const by = el("select", { id: "span", on: { change: () => ((span = by.value), known && draw(known)) } }, choice);
   const head = T.fleet.columns.map((title, n) => el("th", { scope: "col", class: n > 3 ? "figure" : null }, toRunbook(title, T.fleet.columnRunbooks[n])));
   const table = el("table", {}, el("caption", { class: "quiet" }, T.fleet.processes), el("thead", {}, el("tr", {}, head)), rows);
   const paused = button(T.fleet.pause, askPause, { class: "danger" });
@@ -57,13 +56,7 @@ export async function showFleet(main, context) {
     failing,
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": T.fleet.processes }, table),
   );
-  let other = new AbortController(); // of the span that is not wanted any more
-  const start = () => {
-    other.abort();
-    other = new AbortController();
-    follow(span, AbortSignal.any([context.signal, other.signal]), draw, (silent) => (stopped.hidden = !silent));
-  };
-  start();
+  follow(context.login, context.signal, draw, (silent) => (stopped.hidden = !silent));
 }
 
 // A text that leads to what to do about it, where it is known where that can be read.

@@ -97,7 +97,7 @@ export const T = {
     select: (label) => `Select ${label}`,
     unnamed: "Without a name",
     provisional: "A guess",
-    provisionalWhy: "Its photos have no vectors yet. It cannot be corrected.",
+    provisionalWhy: "Its photos have no vectors yet: until then they can be hidden, and nothing else.",
     corrected: "Corrected",
     correctedWhy: "A user has corrected this cluster: it stays as it was said.",
     unclustered: "In no cluster",

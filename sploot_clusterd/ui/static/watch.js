@@ -5,13 +5,14 @@ import { view } from "./api.js";
 const EVERY_MS = 5000;
 
 export function watch(seen, signal, changed) {
-  let known = seen.version;
+  let known = seen;
   const timer = setInterval(async () => {
     if (document.hidden) return;
-    const now = await view(seen.pet_id, signal).catch(() => null);
-    if (now === null || now.version === known) return;
-    known = now.version;
-    changed(known);
+    const now = await view(seen.pet_id, signal, known).catch(() => null);
+    if (now === null) return; // the same still, or nobody knows
+    const isNew = now.version !== known.version;
+    known = now;
+    if (isNew) changed(now.version);
   }, EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
