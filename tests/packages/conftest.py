@@ -39,7 +39,7 @@ def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> 
     """Wheels of all that the packages need, for the Python of the image, which need not be this one; fetched once."""
     house = tmp_path_factory.mktemp("wheels")
     fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version=3.11"]
-    run([*fetch, "--dest", house, "hatchling>=1.27,<2", f"{packages.wheel}[embedded,history]"])
+    run([*fetch, "--dest", house, "hatchling>=1.27,<2", f"{packages.wheel}[embedded,history,otel]"])
     return house
 
 
