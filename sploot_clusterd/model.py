@@ -224,7 +224,8 @@ FetchedKind = Literal["answers", "part_of_list", "list"]
 class RestoreRequest(Struct, frozen=True, gc=False):
     """The body of POST /internal/pets/{pet_id}/restore."""
 
-    version: Annotated[int, Meta(ge=1, le=2**53)]
+    version: Annotated[float, Meta(ge=1, le=2**53, multiple_of=1)]
+    """Whole, also where it is written as 7.0: JSON has one type of numbers."""
     job_id: Id | None = None
 
 

@@ -38,16 +38,17 @@ class Restoring:
         if self._past is None:
             raise RefusedError(501, OFF)
         # The place first: whatever erases the pet from now on takes it away, or has deleted what would be read.
+        version = int(wanted.version)
         name = await self._store.reserve_snapshot(pet_id)
         if name is None:
             raise RefusedError(404, "the pet was erased")
-        found = await self._past.album(pet_id, wanted.version)
-        if found is None or found.version != wanted.version:
+        found = await self._past.album(pet_id, version)
+        if found is None or found.version != version:
             nearest = f": the last one before it is of version {found.version}" if found else ""
-            raise RefusedError(404, f"history has no album of version {wanted.version} of this pet{nearest}")
+            raise RefusedError(404, f"history has no album of version {version} of this pet{nearest}")
         if not await self._store.keep_snapshot(pet_id, name, found.snapshot):
             raise RefusedError(404, "the pet was erased meanwhile")
-        job_id, restore = wanted.job_id or uuid.uuid4().hex, Restore(wanted.version, name)
+        job_id, restore = wanted.job_id or uuid.uuid4().hex, Restore(version, name)
         sending = Sending.of(request)
         context = sending.carried(pet_id) if sending else None
         envelope = wire.encode_restore(pet_id, job_id, restore, datetime.now(UTC), context=context)

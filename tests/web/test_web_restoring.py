@@ -26,6 +26,16 @@ async def test_without_an_id_the_job_gets_one(service):
     assert len({json.loads(job)["job_id"] for job in service.store.jobs}) == 2
 
 
+async def test_a_whole_number_may_be_written_with_a_point_and_no_other_is_taken(service):
+    assert (await service.send(raw("POST", PATH, b'{"version": 3.0}'))).status == 202
+    assert json.loads(service.store.jobs[0])["restore"]["version"] == 3
+    reply = await service.send(raw("POST", PATH, b'{"version": 3.5}'))
+    assert (reply.status, json.loads(reply.body)["detail"]) == (
+        422,
+        "version: expected `float` that's a multiple of 1.0",
+    )
+
+
 async def test_of_a_version_without_an_album_the_nearest_is_named(service):
     reply = await service.send(raw("POST", PATH, b'{"version": 9}'))
     assert (reply.status, service.store.jobs) == (404, [])
