@@ -29,6 +29,7 @@ _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "pattern": lambda pattern, value: re.search(pattern, value) is not None and not value.endswith("\n"),
     "minimum": lambda least, value: value >= least,
     "maximum": lambda most, value: value <= most,
+    "multipleOf": lambda of, value: value % of == 0,
     "minItems": lambda least, value: len(value) >= least,
     "maxItems": lambda most, value: len(value) <= most,
     "maxProperties": lambda most, value: len(value) <= most,
