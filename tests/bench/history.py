@@ -6,8 +6,8 @@ import asyncio
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,25 +39,43 @@ class _Beside(NamedTuple):
 
 
 def history(size: Size) -> list[Figure]:
-    figures = []
-    off = [asyncio.run(_drained(size, {})) for _ in range(size.repeats)]
+    """Without it and with it in turns, as a machine's speed changes while this runs."""
+    off, reads = [], []
+    kinds = [_Kept("SQLite", _sqlite), _Kept("PostgreSQL", _postgres)]
+    for _ in range(size.repeats):
+        off.append(asyncio.run(_drained(size, {})))
+        for kept in kinds:
+            with kept.database() as url:
+                kept.on.append(asyncio.run(_drained(size, {"DATABASE_URL": url})))
+    half = min(rate for rate, _ in off) / 2
+    for _ in range(size.repeats):
+        reads.append(asyncio.run(_beside(size, {}, half)).read_ms)
+        for kept in kinds:
+            with kept.database() as url:
+                kept.beside.append(asyncio.run(_beside(size, {"DATABASE_URL": url}, half)))
     rates, cpus = [rate for rate, _ in off], [cpu for _, cpu in off]
-    half = min(rates) / 2
-    reads = [asyncio.run(_beside(size, {}, half)).read_ms for _ in range(size.repeats)]
-    for name, kept in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
-        on, beside = [], []
-        for _ in range(size.repeats):
-            with kept() as url:
-                on.append(asyncio.run(_drained(size, {"DATABASE_URL": url})))
-            with kept() as url:
-                beside.append(asyncio.run(_beside(size, {"DATABASE_URL": url}, half)))
-        figures += [
-            Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", [rate for rate, _ in on], rates),
-            Figure(f"CPU of a job, history in {name}", "us", [cpu for _, cpu in on], cpus),
-            Figure(f"history in {name} behind at half that rate, at most", "s", [each.lag for each in beside]),
-            Figure(f"GET at that rate, history in {name}, p99", "ms", [each.read_ms for each in beside], reads),
+    return [figure for kept in kinds for figure in kept.figures(rates, cpus, reads)]
+
+
+class _Kept:
+    """What was measured with one kind of database."""
+
+    def __init__(self, name: str, database: Callable[[], AbstractContextManager[str]]) -> None:
+        """`database` gives the URL of an empty one."""
+        self.database = database
+        self.on: list[tuple[float, float]] = []
+        self.beside: list[_Beside] = []
+        self._name = name
+
+    def figures(self, rates: list[float], cpus: list[float], reads: list[float]) -> list[Figure]:
+        """Beside what was measured without history."""
+        name = self._name
+        return [
+            Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", [rate for rate, _ in self.on], rates),
+            Figure(f"CPU of a job, history in {name}", "us", [cpu for _, cpu in self.on], cpus),
+            Figure(f"history in {name} behind at half that rate, at most", "s", [each.lag for each in self.beside]),
+            Figure(f"GET at that rate, history in {name}, p99", "ms", [each.read_ms for each in self.beside], reads),
         ]
-    return figures
 
 
 async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
