@@ -52,6 +52,14 @@ async def running(page: Page) -> None:
     await expect(page.get_by_role("row")).to_have_count(2, timeout=20_000)
 
 
+async def set_aside(page: Page) -> None:
+    await expect(page.locator("[data-letter]")).to_have_count(1)
+
+
+async def looked_at(page: Page) -> None:
+    await expect(page.get_by_role("status").first).to_contain_text("The one album that there is.")
+
+
 async def asked(page: Page) -> None:
     await page.locator(".cell.out").first.click()
 
@@ -65,6 +73,8 @@ SCREENS: Mapping[str, tuple[str, Callable[[Page], Awaitable[None]]]] = {
     "why": ("#/pet/rex/rex-cluster-0", why),
     "pipeline": ("#/fleet", running),
     "questions": ("#/pet/rex/questions", asked),
+    "letters": ("#/letters", set_aside),
+    "quality": ("#/quality", looked_at),
 }
 KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light", "map-wide-light"}
 """Which docs/pictures shows in its pages; docs/pictures/screens has all, small, to be looked at."""
@@ -75,6 +85,7 @@ KEPT = {"pet-wide-light", "cluster-wide-dark", "questions-phone-light", "map-wid
 async def test_every_screen_is_for_everybody(
     log_in: LogIn, fleet: Fleet, theme: str, size: str, *, keep_pictures: bool, keep: Keep
 ):
+    await fleet.redis.xadd("streams:media.cluster", {"payload": '{"pet_id": "rex", "payload": {bad'})
     page = await log_in()
     await expect(page.get_by_role("searchbox")).to_be_visible()
     await page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
@@ -90,6 +101,8 @@ async def test_every_screen_is_for_everybody(
             await keep(page, f"{name}-{size}-{theme}")
     await page.get_by_role("button", name="Log out").click()
     await sound(page)
+    if (size, theme) != ("phone", "dark"):
+        await keep(page, f"login-{size}-{theme}")
 
 
 async def test_odd_contents_are_text_and_fit(log_in: LogIn, api: Api, keep: Keep):

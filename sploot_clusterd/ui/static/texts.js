@@ -267,7 +267,7 @@ export const T = {
 
   quality: {
     title: "Quality",
-    sample: (n, complete) => (complete ? `All ${many(n, "album", "albums")} that there are.` : `A sample of ${many(n, "album", "albums")}; a minute later it is others.`),
+    sample: (n, complete) => (complete ? (n === 1 ? "The one album that there is." : `All ${n} albums that there are.`) : `A sample of ${many(n, "album", "albums")}; a minute later it is others.`),
     at: "Looked at",
     again: "Look again",
     none: "No album has vectors yet: there is nothing to say.",
