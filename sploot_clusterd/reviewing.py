@@ -16,7 +16,7 @@ from sploot_clusterd.engine import Params, decode_album, decode_profile
 from sploot_clusterd.engine.review import Reviewed, review, summed
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.quality import Encoder, FleetFigures, Quality, Sample
-from sploot_clusterd.store import State, Store, Wanted
+from sploot_clusterd.store import State, Store
 
 MOST_ALBUMS: Final = 100
 """Of one look, which are loaded one after the other."""
@@ -96,11 +96,9 @@ class Reviewer:
 
     async def _review(self, pet_id: str) -> Reviewed | None:
         """In a thread. None if the pet has no album. Raises BadStateError."""
-        (loaded,) = await self._store.of(pet_id).albums.load([Wanted(pet_id, b"", ())])
-        if isinstance(loaded, BadStateError):
-            raise loaded
-        fields = loaded.fields
-        if not fields:
+        loaded = await self._store.of(pet_id).albums.load_one(pet_id)
+        fields = loaded.fields if loaded else None
+        if fields is None:
             return None
         return await asyncio.to_thread(lambda: review(decode_album(pet_id, fields), self._params))
 

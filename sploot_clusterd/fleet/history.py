@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sploot_clusterd.fleet.beat import Beat
 from sploot_clusterd.troubles import Trouble
@@ -151,8 +151,8 @@ class History:
         self._beats, self._looked_at = {each.process: each for each in beats}, now
         self.processes = processes
         if beats:
-            newest = max(beats, key=lambda each: each.at)
-            newest.wants = max(each.wants for each in beats)
+            wants = max(each.wants for each in beats)
+            newest = structs.replace(max(beats, key=lambda each: each.at), wants=wants)
             for ring in self._rings.values():
                 ring.add(total, newest, now, self._latency_bounds)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "docs/pictures"
 Keep = Callable[[Page, str], Awaitable[None]]
@@ -29,3 +29,13 @@ async def tab_to(page: Page, name: str) -> None:
         if await page.evaluate(spoken) == name:
             return
     pytest.fail(f"no way to {name} by Tab")
+
+
+def card(page: Page, cluster: str) -> Locator:
+    """A cluster on its pet's screen."""
+    return page.locator(f'[data-cluster="{cluster}"]')
+
+
+async def told(page: Page, text: str, timeout: float = 10_000) -> None:
+    """Waits, in ms, for what the page says in passing."""
+    await expect(page.locator(".toast", has_text=text)).to_be_visible(timeout=timeout)

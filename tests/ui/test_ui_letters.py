@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
-from tests.ui.browsing import PHONE, PICTURES, WIDE, LogIn, sound, tab_to
+from tests.ui.browsing import PHONE, PICTURES, WIDE, LogIn, sound, tab_to, told
 from tests.ui.pets import job_of, rex
 
 STREAM, LETTERS = "streams:media.cluster", "streams:media.cluster.deadletter"
@@ -42,10 +42,6 @@ async def sets_aside(fleet: Fleet, *jobs: Mapping[str, object] | str) -> None:
 @pytest.fixture
 async def some(fleet: Fleet) -> None:
     await sets_aside(fleet, *ENTRIES, '{"pet_id": "pet_1", "payload": {bad')
-
-
-async def told(page: Page, text: str, timeout: float = 10_000) -> None:
-    await expect(page.locator(".toast", has_text=text)).to_be_visible(timeout=timeout)
 
 
 async def choose(page: Page, **filters: str) -> None:

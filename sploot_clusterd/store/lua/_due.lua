@@ -15,7 +15,9 @@ end
 local function get_asked(asked_key, image)
   local text = redis.call('HGET', asked_key, image) or ''
   local since, takes, handed, trace = string.match(text, '^(%d+) (%d+) (%d+) ?(.*)$')
-  return {since = tonumber(since or 0), takes = tonumber(takes or 0), handed = tonumber(handed or 0), trace = trace or ''}
+  return {
+    since = tonumber(since or 0), takes = tonumber(takes or 0), handed = tonumber(handed or 0), trace = trace or '',
+  }
 end
 
 local function put_asked(asked_key, image, r)

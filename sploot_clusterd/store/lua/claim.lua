@@ -3,9 +3,9 @@
 -- KEYS  stream, attempts
 -- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
 --       entries to take; lives: '1' if these were delivered to this very process, and not to one before it of its name
--- Reply {next cursor or '' at the end, {id, delivery, real failures, fields, which delivery of it this is}...}; a delivery is 'run', 'alone' (it was
---       delivered twice or more without an outcome: it is to be run by itself) or 'gone' (its payload was deleted).
---       What waits for its due time is left.
+-- Reply {next cursor or '' at the end, {id, delivery, real failures, fields, which delivery of it this is}...}; a
+--       delivery is 'run', 'alone' (it was delivered twice or more without an outcome: it is to be run by itself) or
+--       'gone' (its payload was deleted). What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
 local group, consumer, kind, abandoned, cursor, most, lives = unpack(ARGV, 1, 7)
 local now = now_ms()

@@ -50,7 +50,8 @@ for i = handed.from, handed.to do
 end
 for i = missing.from, missing.to, 2 do
   local how = get_asked(asked, ARGV[i])
-  due_after(tonumber(ARGV[i + 1]), ARGV[i], {since = how.since > 0 and how.since or now, takes = 0, handed = how.handed, trace = how.trace})
+  local since = how.since > 0 and how.since or now
+  due_after(tonumber(ARGV[i + 1]), ARGV[i], {since = since, takes = 0, handed = how.handed, trace = how.trace})
 end
 for i = later.from, later.to, 2 do
   local how = get_asked(asked, ARGV[i])

@@ -2,7 +2,8 @@
 -- KEYS  wanted, asked, wants
 -- ARGV  pet_id; most: images to take; lease_ms
 -- Reply {lease: by which they are known to be ours; {image, ms since it was asked for in vain first (-1: it was not), how
---       often it was taken before without an outcome, how often a job was handed over that was not applied, its trace or ''}...}
+--       often it was taken before without an outcome, how often a job was handed over that was not applied, its trace
+--       or ''}...}
 local wanted, asked, wants = unpack(KEYS, 1, 3)
 local pet_id, most, lease_ms = unpack(ARGV, 1, 3)
 
