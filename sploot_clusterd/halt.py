@@ -1,7 +1,7 @@
 """Whether the fleet takes no jobs, as somebody who runs it said: told to probes, gauges and whoever takes jobs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sploot_clusterd.health import Health
@@ -18,17 +18,17 @@ class Halt:
         self._gauge = metrics.paused
         self._clock = clock
         self._until = 0.0
-        self.at_begin: Callable[[], None] = lambda: None
-        """Called when it begins: reads that are blocked would take what comes in."""
+        self.at_begin: Callable[[], Awaitable[None]] = _nothing
+        """What has to be over before anybody is told that it began: reads that are blocked would take what comes in."""
 
-    def hold(self, text: str, seconds: float) -> None:
+    async def hold(self, text: str, seconds: float) -> None:
         """No jobs are to be taken for so long, as `text` says."""
         begins = not self.seconds_left()
         self._until = self._clock() + seconds
+        if begins:
+            await self.at_begin()
         self._health.set_warning(_NAME, text)
         self._gauge.set(1)
-        if begins:
-            self.at_begin()
 
     def release(self) -> None:
         self._until = 0.0
@@ -44,3 +44,7 @@ class Halt:
             self.release()
             return 0.0
         return left
+
+
+async def _nothing() -> None:
+    """Of a process that takes no jobs."""

@@ -165,7 +165,7 @@ class StreamMonitor:
         if paused is None:
             self._halt.release()
         else:
-            self._halt.hold(f"paused until {paused.until}: {paused.reason}", paused.seconds_left)
+            await self._halt.hold(f"paused until {paused.until}: {paused.reason}", paused.seconds_left)
 
     def _report_key_faults(self, key_faults: Sequence[KeyFault]) -> None:
         faults = {f"key {fault.key}": fault.text for fault in key_faults}

@@ -124,10 +124,11 @@ class Consumer:
         if not lanes:
             await pause(self._stopping, _NOTHING_TO_READ)
             return
-        for lane in lanes:
-            if lane not in self._taken_up:
+        if new := [lane for lane in lanes if lane not in self._taken_up]:
+            for lane in new:
                 await self._take_up(lane)
-        await self._read(reader, [lane for lane in lanes if lane.is_open])
+            return  # what was asked above may be otherwise by now
+        await self._read(reader, lanes)
 
     async def _take_up(self, lane: Lane) -> None:
         """First what is ours already: read before a crash, or with a reply that got lost on the way."""
@@ -138,8 +139,6 @@ class Consumer:
 
     async def _read(self, reader: Reader, lanes: Sequence[Lane]) -> None:
         """One read of all of them, and what was read to its outcomes, partitions side by side."""
-        if not lanes:
-            return
         clock = asyncio.get_running_loop().time
         with ExitStack() as unread, ExitStack() as in_use:
             for lane in lanes:

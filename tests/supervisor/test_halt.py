@@ -18,30 +18,36 @@ def paused(metrics: Metrics) -> float | None:
     return metrics.registry.get_sample_value("media_cluster_paused")
 
 
-def test_it_holds_until_its_end_and_tells_of_its_beginning_once(clock: Clock):
+async def test_it_holds_until_its_end_and_tells_of_its_beginning_once(clock: Clock):
     health, metrics = Health(10.0, clock), Metrics()
     halt = Halt(health, metrics, clock)
     begun = []
-    halt.at_begin = lambda: begun.append(clock.now)
+
+    async def reads_end() -> None:
+        assert halt.seconds_left() > 0, "a read that ends would begin anew"
+        assert health.warnings() == [], "told before it is true"
+        begun.append(clock.now)
+
+    halt.at_begin = reads_end
     brake = Brake(health, 10, clock, halt.seconds_left)
     assert (halt.seconds_left(), brake.seconds_left(), paused(metrics)) == (0.0, 0.0, 0.0)
 
-    halt.hold("paused until noon: a deploy", 5.0)
+    await halt.hold("paused until noon: a deploy", 5.0)
     clock.now += 1.0
-    halt.hold("paused until noon: a deploy", 4.0)
+    await halt.hold("paused until noon: a deploy", 4.0)
 
     assert (halt.seconds_left(), brake.seconds_left(), paused(metrics)) == (4.0, 4.0, 1.0)
     assert len(begun) == 1
     assert (health.warnings(), health.reasons()) == (["paused until noon: a deploy"], [])
     clock.now += 4.0
     assert (brake.seconds_left(), health.warnings(), paused(metrics)) == (0.0, [], 0.0)
-    halt.hold("again", 5.0)
+    await halt.hold("again", 5.0)
     assert len(begun) == 2
     halt.release()
     assert (brake.seconds_left(), health.warnings(), paused(metrics)) == (0.0, [], 0.0)
 
 
-def test_of_the_brakes_pause_and_the_fleets_the_longer_one_counts(clock: Clock):
+async def test_of_the_brakes_pause_and_the_fleets_the_longer_one_counts(clock: Clock):
     health = Health(10.0, clock)
     halt = Halt(health, Metrics(), clock)
     brake = Brake(health, 10, clock, halt.seconds_left)
@@ -49,7 +55,7 @@ def test_of_the_brakes_pause_and_the_fleets_the_longer_one_counts(clock: Clock):
         brake.bad(f"pet-{n}")
     own = brake.seconds_left()
     assert own > 0
-    halt.hold("paused", own + 1)
+    await halt.hold("paused", own + 1)
     assert brake.seconds_left() == own + 1
-    halt.hold("paused", own / 2)
+    await halt.hold("paused", own / 2)
     assert brake.seconds_left() == own
