@@ -11,13 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Tracer, context_of
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Tracer, Value, context_of
 from sploot_clusterd.store import Entry
 
 if TYPE_CHECKING:
     from sploot_clusterd.entry_ids import EntryId
 
 _STAGES: Final = {name: Sort(name, Kind.INTERNAL) for name in ("load", "compute", "commit")}
+_UNDER_WAY: Final = Sort("", Kind.CONSUMER)
 _FAILED: Final = frozenset({"retry", "dead_letter"})
 
 
@@ -26,7 +27,6 @@ class Runs:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._sort = _sort(tracer.destination, tracer.group)
         self._spans: dict[EntryId, Span] = {}
 
     def begin(self, jobs: JobsByPet, began: float) -> None:
@@ -57,56 +57,44 @@ class Runs:
         """`error` is a word for what went wrong."""
         span = self._spans.get(entry.id)
         if span and not span.ended:
-            span.attributes["clusterd.outcome"] = outcome
-            if outcome in _FAILED:
-                span.error = error
+            failed = error if outcome in _FAILED else ""
+            span.sort = _ended(self._tracer, entry.attempts + 1, entry.delivery, outcome, failed)
             span.end()
 
     def _span(self, delivery: Delivery, began: float) -> Span:
         entry, job = delivery
-        tracer = self._tracer
+        tracer, key = self._tracer, entry.key
         parent = context_of(*job.carried) if job.carried else None
-        if parent is None:  # nobody began a trace: all runs of the job are to have the same
+        if parent is not None:
+            trace_id, parent_id, sampled, state = parent
+        else:  # nobody began a trace: all runs of the job are to have the same
             told = f"{job.pet_id}\0{job.job_id}\0{job.sequence}".encode()
-            trace_id = blake2b(told, digest_size=16).digest()
-            first = b"" if entry.delivery == 1 else _span_id(trace_id, entry.key, 1)
-            parent = Context(trace_id, first, tracer.samples(trace_id))
-        trace_id, parent_id, sampled, state = parent
-        context = Context(trace_id, _span_id(trace_id, entry.key, entry.delivery), sampled, state)
-        span = Span(
-            tracer,
-            self._sort,
-            context=context,
-            parent_id=parent_id,
-            began=began,
-        )
-        if context.sampled:
-            self._describe(span, delivery)
+            trace_id, state = blake2b(told, digest_size=16).digest(), ""
+            parent_id = b"" if entry.delivery == 1 else _span_id(trace_id, key, 1)
+            sampled = tracer.samples_all or tracer.samples(trace_id)
+        context = Context(trace_id, _span_id(trace_id, key, entry.delivery), sampled, state)
+        span = Span(tracer, _UNDER_WAY, context=context, parent_id=parent_id, began=began)
+        if sampled:
+            span.attributes = {"messaging.message.id": key.decode(), PET: tracer.pet(job.pet_id)}
+            if entry.delivery > 1:
+                span.links = [context._replace(span_id=_span_id(trace_id, key, entry.delivery - 1))]
         return span
 
-    def _describe(self, span: Span, delivery: Delivery) -> None:
-        (entry, job), tracer = delivery, self._tracer
-        span.attributes = {
-            "messaging.message.id": entry.key.decode(),
-            PET: tracer.pet(job.pet_id),
-            "clusterd.attempt": entry.attempts + 1,
-            "clusterd.delivery": entry.delivery,
-        }
-        if entry.delivery > 1:
-            before = _span_id(span.context.trace_id, entry.key, entry.delivery - 1)
-            span.links = [span.context._replace(span_id=before)]
 
-
-@lru_cache
-def _sort(destination: str, group: str) -> Sort:
-    attributes = {
+@lru_cache(maxsize=256)
+def _ended(tracer: Tracer, attempt: int, delivery: int, outcome: str, error: str) -> Sort:
+    destination, group = tracer.destination, tracer.group
+    attributes: dict[str, Value] = {
         "messaging.system": "redis",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.destination.name": destination,
         "messaging.consumer.group.name": group,
+        "clusterd.attempt": attempt,
+        "clusterd.delivery": delivery,
+        "clusterd.outcome": outcome,
     }
-    return Sort(f"process {destination}", Kind.CONSUMER, attributes)
+    return Sort(f"process {destination}", Kind.CONSUMER, attributes, error)
 
 
 def _span_id(trace_id: bytes, entry: bytes, delivery: int) -> bytes:

@@ -4,10 +4,12 @@ In Protocol Buffers a message is its fields one after the other. So what spans h
 protocol's own classes, and put behind what is each one's own: ids and times, whose places and lengths never change.
 """
 
+import random
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -17,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, St
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Visit, new_span_id, new_trace_id
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Visit
 
 _SCOPE: Final = "sploot_clusterd"
 _SAMPLED: Final = 1
@@ -37,14 +39,17 @@ def _tag(number: int, wire_type: int) -> int:
 
 
 _FIXED64, _BYTES = 1, 2
-_IDS: Final = b"%c\x10%%b%c\x08%%b" % (
-    _tag(Message.TRACE_ID_FIELD_NUMBER, _BYTES),
-    _tag(Message.SPAN_ID_FIELD_NUMBER, _BYTES),
-)
-_PARENT: Final = b"%c\x08%%b" % _tag(Message.PARENT_SPAN_ID_FIELD_NUMBER, _BYTES)
+_TRACE_ID: Final = bytes((_tag(Message.TRACE_ID_FIELD_NUMBER, _BYTES), 16))
+_SPAN_ID: Final = bytes((_tag(Message.SPAN_ID_FIELD_NUMBER, _BYTES), 8))
+_PARENT_ID: Final = bytes((_tag(Message.PARENT_SPAN_ID_FIELD_NUMBER, _BYTES), 8))
 _BEGAN: Final = _tag(Message.START_TIME_UNIX_NANO_FIELD_NUMBER, _FIXED64)
 _ENDED: Final = _tag(Message.END_TIME_UNIX_NANO_FIELD_NUMBER, _FIXED64)
 _times: Final = struct.Struct("<BQBQ").pack
+_IDS_BYTES: Final = len(_TRACE_ID) + 16 + len(_SPAN_ID) + 8
+_PARENT_BYTES: Final = len(_PARENT_ID) + 8
+_TIMES_BYTES: Final = struct.calcsize("<BQBQ")
+_SHORT: Final = 0x7F
+"""The most that a length of one byte can say."""
 
 
 class Request:
@@ -52,87 +57,94 @@ class Request:
 
     def __init__(self, resource: Mapping[str, object]) -> None:
         """`resource` is what all spans of this process have in common."""
+        self.size = 0
         self._resource = resource
         self._spans: list[bytes] = []
+        """As fields of a ScopeSpans, those of a stage together."""
         # Spans are measured by a clock that is never set; when it began is asked again for each request.
         self._epoch_ns = time.time_ns() - time.perf_counter_ns()
 
-    @property
-    def size(self) -> int:
-        return len(self._spans)
-
-    def add(self, ended: Span | Stage | Visit) -> None:
-        if isinstance(ended, Span):
-            self._add_span(ended)
-        elif isinstance(ended, Visit):
-            self._add_visit(ended)
+    def add(self, ended: Span | Stage | Visit) -> int:
+        """How many spans it was. What fails leaves nothing behind."""
+        if isinstance(ended, Stage):
+            self._spans.append(self._stage(ended))
+            added = len(ended.parents)
         else:
-            self._add_stage(ended)
+            self._spans.append(self._visit(ended) if isinstance(ended, Visit) else self._span(ended))
+            added = 1
+        self.size += added
+        return added
 
     def encoded(self) -> bytes:
         """An ExportTraceServiceRequest."""
-        scope = ScopeSpans(scope=InstrumentationScope(name=_SCOPE, version=__version__))
-        of_scope = [scope.SerializeToString(), *(_field(ScopeSpans.SPANS_FIELD_NUMBER, span) for span in self._spans)]
+        scope = ScopeSpans(scope=InstrumentationScope(name=_SCOPE, version=__version__)).SerializeToString()
         attributes = [_key_value(key, value) for key, value in self._resource.items()]
         resource = ResourceSpans(resource=Resource(attributes=attributes)).SerializeToString()
-        of_resource = resource + _field(ResourceSpans.SCOPE_SPANS_FIELD_NUMBER, b"".join(of_scope))
-        return _field(ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER, of_resource)
+        of_scope = b"".join((scope, *self._spans))
+        of_resource = resource + _head(ResourceSpans.SCOPE_SPANS_FIELD_NUMBER, len(of_scope)) + of_scope
+        return _head(ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER, len(of_resource)) + of_resource
 
-    def _add_span(self, span: Span) -> None:
+    def _span(self, span: Span) -> bytes:
         context = span.context
-        parts = [
-            _IDS % (context.trace_id, context.span_id),
-            _PARENT % span.parent_id if span.parent_id else b"",
-            self._times(span.began, span.ended),
-            _of_sort(span.sort),
-            *_attributes(span.attributes.items()),
-        ]
+        rest = [_PARENT_ID, span.parent_id] if span.parent_id else []
+        rest += self._times(span.began, span.ended), _of_sort(span.sort)
+        rest += [_attribute(key, value) for key, value in span.attributes.items()]
         if context.state or span.links:
-            parts.append(_rare(context.state, span.links))
+            rest.append(_rare(context.state, span.links))
         if span.error and not span.sort.error:
-            parts.append(_failed(span.error))
-        self._spans.append(b"".join(parts))
+            rest.append(_failed(span.error))
+        return b"".join((_begun(sum(map(len, rest))), context.trace_id, _SPAN_ID, context.span_id, *rest))
 
-    def _add_visit(self, visit: Visit) -> None:
+    def _visit(self, visit: Visit) -> bytes:
         sort, began, ended, pet = visit
-        ids = _IDS % (new_trace_id(), new_span_id())
-        told = _attribute(PET, pet) if pet else b""
-        self._spans.append(ids + self._times(began, ended) + _of_sort(sort) + told)
+        begun, alike = _of_visits(sort, pet)
+        ids = random.randbytes(24)  # noqa: S311 - as a span's
+        return b"".join((begun, ids[:16], _SPAN_ID, ids[16:], self._times(began, ended), alike))
 
-    def _add_stage(self, stage: Stage) -> None:
-        """All but the ids is alike."""
-        alike = b"".join(
-            (
-                self._times(stage.began, stage.ended),
-                _of_sort(stage.sort),
-                *_attributes(stage.attributes.items()),
-            )
-        )
-        for parent in stage.parents:
-            ids, below = _IDS % (parent.trace_id, new_span_id()), _PARENT % parent.span_id
-            self._spans.append(ids + below + alike + (_rare(parent.state) if parent.state else b""))
+    def _stage(self, stage: Stage) -> bytes:
+        """All but the ids is alike, and most parents have no state: their spans are joined at once."""
+        told = [_attribute(key, value) for key, value in stage.attributes.items()]
+        alike = b"".join((self._times(stage.began, stage.ended), _of_sort(stage.sort), *told))
+        ids = random.randbytes(8 * len(stage.parents))  # noqa: S311 - as a span's
+        traces, parents, _, states = zip(*stage.parents, strict=True)
+        own = [ids[at : at + 8] for at in range(0, len(ids), 8)]
+        more = [_rare(state) for state in states] if any(states) else repeat(b"")
+        size = _PARENT_BYTES + len(alike)
+        begun = [_begun(size + len(each)) for each in more] if any(states) else repeat(_begun(size))
+        fields = begun, traces, repeat(_SPAN_ID), own, repeat(_PARENT_ID), parents, repeat(alike), more
+        return b"".join(chain.from_iterable(zip(*fields, strict=False)))
 
     def _times(self, began: float, ended: float) -> bytes:
         """Nanoseconds since the epoch, of times by `time.perf_counter`."""
         return _times(_BEGAN, self._epoch_ns + int(began * 1e9), _ENDED, self._epoch_ns + int(ended * 1e9))
 
 
-def _field(number: int, body: bytes) -> bytes:
-    """A message in a message."""
-    tag, left = _tag(number, _BYTES), len(body)
-    if 0x7F < left < 0x4000:  # noqa: PLR2004 - nearly all of them
-        return bytes((tag, left & 0x7F | 0x80, left >> 7)) + body
-    head = [tag]
-    while left > 0x7F:  # noqa: PLR2004 - seven bits a byte, and whether more follow
-        head.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes((*head, left)) + body
+def _begun(size: int) -> bytes:
+    """What comes before the trace's id, of a span in a ScopeSpans that has `size` bytes behind its ids."""
+    return _head(ScopeSpans.SPANS_FIELD_NUMBER, _IDS_BYTES + size) + _TRACE_ID
+
+
+@lru_cache(maxsize=1024)
+def _head(number: int, size: int) -> bytes:
+    """What begins a field that is a message, a text or bytes of this size."""
+    head = [_tag(number, _BYTES)]
+    while size > _SHORT:  # seven bits a byte, and whether more follow
+        head.append(size & _SHORT | _SHORT + 1)
+        size >>= 7
+    return bytes((*head, size))
+
+
+@lru_cache(maxsize=4096)
+def _of_visits(sort: Sort, pet: str) -> tuple[bytes, bytes]:
+    """What comes before the trace's id, and what behind the times."""
+    alike = _of_sort(sort) + (_attribute(PET, pet) if pet else b"")
+    return _begun(_TIMES_BYTES + len(alike)), alike
 
 
 @lru_cache(maxsize=1024)
 def _of_sort(sort: Sort) -> bytes:
     message: bytes = Message(name=sort.name, kind=_KINDS[sort.kind], flags=_SAMPLED).SerializeToString()
-    told = b"".join(_attributes(sort.attributes.items()))
+    told = b"".join(_attribute(key, value) for key, value in sort.attributes.items())
     return message + told + (_failed(sort.error) if sort.error else b"")
 
 
@@ -150,13 +162,25 @@ def _rare(state: str, links: Sequence[Context] = ()) -> bytes:
     return message
 
 
-def _attributes(pairs: Iterable[tuple[str, object]]) -> list[bytes]:
-    return [_attribute(key, value) for key, value in pairs]
+def _attribute(key: str, value: object) -> bytes:
+    """Texts are ids, as a rule, so most are new; other values are the same again and again."""
+    if not isinstance(value, str):
+        return _measured(key, value)
+    text = value.encode()
+    return _before_text(key, len(text)) + text
+
+
+@lru_cache(maxsize=1024)
+def _before_text(key: str, size: int) -> bytes:
+    """What begins the attribute of a text of so many bytes."""
+    name: bytes = KeyValue(key=key).SerializeToString()
+    value = _head(AnyValue.STRING_VALUE_FIELD_NUMBER, size)
+    begun = name + _head(KeyValue.VALUE_FIELD_NUMBER, len(value) + size) + value
+    return _head(Message.ATTRIBUTES_FIELD_NUMBER, len(begun) + size) + begun
 
 
 @lru_cache(maxsize=2048, typed=True)
-def _attribute(key: str, value: object) -> bytes:
-    """Most are the same again and again."""
+def _measured(key: str, value: object) -> bytes:
     message: bytes = Message(attributes=[_key_value(key, value)]).SerializeToString()
     return message
 

@@ -1,4 +1,6 @@
-"""Tracing that is on: what has ended is kept in a bounded queue, and sent by a task of its own.
+"""Tracing that is on: what has ended is encoded at once, kept in a bounded queue, and sent by a task of its own.
+
+To encode many together would be no cheaper, and those who ask meanwhile would wait.
 
 Nobody waits for it. What finds no room in the queue, or is not taken, is counted and forgotten.
 """
@@ -26,13 +28,11 @@ from sploot_clusterd.waiting import backoff
 log = logging.getLogger(__name__)
 
 _MOST_WAITING: Final = 16_384
-"""Spans; some 10 MB."""
+"""Spans, or a few more; some 4 MB."""
 _MOST_SENT: Final = 1024
-"""Spans of a request, or a few more."""
+"""Of a request, likewise."""
 _GATHER: Final = 0.5
 """Seconds from the first span until they are sent: many go in one request."""
-_ENCODED_AT_ONCE: Final = 32
-"""A tenth of a millisecond's work, after which others have their turn."""
 _PATIENCE: Final = 10.0
 """Seconds for which the same spans are offered again."""
 _FIRST_PAUSE: Final = 0.25
@@ -67,11 +67,11 @@ class Recorder(Tracer):
             }
         )
         self._collector = Collector(tracing.endpoint)
-        self._waiting = deque[Span | Stage | Visit]()
+        self._waiting = deque[Request]()
+        """The last one is not full."""
         self._size = 0
+        """How many spans wait."""
         self._some = asyncio.Event()
-        self._request: Request | None = None
-        """The one that is being put together."""
         self._in_hand: tuple[bytes, int] | None = None
         """A request that is not yet taken, and how many spans it has."""
         self._sent, self._lost, self._dropped = (
@@ -89,14 +89,22 @@ class Recorder(Tracer):
         return pet_id if self._pet_ids else _hash(pet_id)
 
     def record(self, ended: Span | Stage | Visit) -> None:
-        size = _spans_in(ended)
-        if self._size + size > _MOST_WAITING:
-            self._dropped.inc(size)
+        if self._size >= _MOST_WAITING:
+            self._dropped.inc(_spans_in(ended))
             return
-        self._waiting.append(ended)
-        self._size += size
+        try:
+            self._size += self._request().add(ended)
+        except Exception as error:  # noqa: BLE001 - whatever it is, whose span it is goes on
+            self._count_lost(_spans_in(ended), error)
+            return
         if not self._some.is_set():
             self._some.set()
+
+    def _request(self) -> Request:
+        """The one that has room."""
+        if not self._waiting or self._waiting[-1].size >= _MOST_SENT:
+            self._waiting.append(Request(self._resource.attributes))
+        return self._waiting[-1]
 
     async def run(self) -> None:
         """Until the daemon stops, whatever becomes of the collector."""
@@ -113,7 +121,7 @@ class Recorder(Tracer):
         """Offers what is left, once, and for no longer than a moment."""
         try:
             async with asyncio.timeout(_LAST_SECONDS):
-                while await self._take_some():
+                while self._take_some():
                     await self._offer()
         except (TimeoutError, CollectorAwayError):
             self._lose(CollectorAwayError("the daemon ends, and the collector does not answer"))
@@ -125,35 +133,21 @@ class Recorder(Tracer):
             await self._some.wait()
             await asyncio.sleep(_GATHER)
             try:
-                while await self._take_some():
+                while self._take_some():
                     await self._offer_again()
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing but these spans suffers
                 self._lose(error)
 
-    async def _take_some(self) -> bool:
-        """Whether there is a request in hand: one that was left, or of the oldest spans that wait."""
+    def _take_some(self) -> bool:
+        """Whether there is a request in hand: one that was left, or the oldest that waits."""
         if self._in_hand is None:
-            request = self._request = self._request or Request(self._resource.attributes)
-            while self._waiting and request.size < _MOST_SENT:
-                self._add_some(request)
-                await asyncio.sleep(0)
-            self._request = None
-            if not request.size:
+            if not self._size:
                 self._some.clear()
                 return False
+            request = self._waiting.popleft()
+            self._size -= request.size
             self._in_hand = request.encoded(), request.size
         return True
-
-    def _add_some(self, request: Request) -> None:
-        """Of those that wait, as many as take no long time."""
-        enough = request.size + _ENCODED_AT_ONCE
-        while self._waiting and request.size < enough:
-            ended = self._waiting.popleft()
-            self._size -= _spans_in(ended)
-            try:
-                request.add(ended)
-            except Exception as error:  # noqa: BLE001 - one that cannot be told takes no others with it
-                self._count_lost(_spans_in(ended), error)
 
     async def _offer_again(self) -> None:
         """Until it is taken, refused, or not worth it any more."""
@@ -185,9 +179,9 @@ class Recorder(Tracer):
 
     def _lose(self, error: Exception) -> None:
         """Of what is in hand."""
-        size = self._in_hand[1] if self._in_hand else self._request.size if self._request else 0
-        self._in_hand = self._request = None
-        self._count_lost(size, error)
+        if self._in_hand is not None:
+            size, self._in_hand = self._in_hand[1], None
+            self._count_lost(size, error)
 
     def _count_lost(self, size: int, error: Exception) -> None:
         self._lost.inc(size)

@@ -50,11 +50,14 @@ def a_submit() -> bytes:
     return asked("POST", JOBS, "Content-Type: application/json\r\n", a_job())
 
 
-def load(server: tuple[int, int], size: Size, request: bytes, status: int) -> Load:
-    """Loads the server of this process id and port. All answers have to have the status."""
+def load(server: tuple[int, int], size: Size, request: bytes, status: int, *, rate: int = 0) -> Load:
+    """Loads the server of this process id and port. All answers have to have the status. `rate` is requests a second,
+    0: as many as are answered.
+    """
     pid, port = server
     before = _cpu_seconds(pid)
-    command = [sys.executable, "-m", "tests.bench.client", str(port), str(size.connections), str(size.seconds)]
+    told = map(str, (port, size.connections, size.seconds, rate))
+    command = [sys.executable, "-m", "tests.bench.client", *told]
     ran = subprocess.run(command, input=request, stdout=subprocess.PIPE, cwd=_ROOT, check=True)
     spent = _cpu_seconds(pid) - before
     answer = msgspec.json.decode(ran.stdout)
