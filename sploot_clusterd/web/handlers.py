@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -75,9 +74,9 @@ class Handlers:
             job = wire.decode_request(body, self._limits)
         else:
             job = await self._beside_the_loop(wire.decode_request, body)
-        if job.corrects and not may(request, "correct"):
-            raise batch.corrections_refused()
         if job.corrects:
+            if not may(request, "correct"):
+                raise batch.corrections_refused()
             will_correct(request, (job.pet_id,))
         return await self._accept(request, job, body)
 
@@ -144,7 +143,7 @@ class Handlers:
         job_id = job.job_id or uuid.uuid4().hex
         sending = Sending.of(request, job.metadata)
         context = sending.carried(job.pet_id, job.metadata) if sending else None
-        envelope = wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor_of(request), context=context)
+        envelope = wire.encode_envelope(job, body, job_id, time.time(), actor_of(request), context=context)
         with sending or nullcontext():
             await self._store.submit(job.pet_id, envelope)
         return answer({"status": "accepted"}, 202)

@@ -1,8 +1,8 @@
 """Back to a former version of a pet's clusters: the album of then is kept for a job, and the job is submitted."""
 
+import time
 import uuid
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -51,7 +51,7 @@ class Restoring:
         job_id, restore = wanted.job_id or uuid.uuid4().hex, Restore(version, name)
         sending = Sending.of(request)
         context = sending.carried(pet_id) if sending else None
-        envelope = wire.encode_restore(pet_id, job_id, restore, datetime.now(UTC), context=context)
+        envelope = wire.encode_restore(pet_id, job_id, restore, time.time(), context=context)
         with sending or nullcontext():
             await self._store.submit(pet_id, envelope)
         return answer({"status": "accepted"}, 202)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
@@ -82,7 +82,7 @@ class Requests:
 
 
 def _connection(request: web.BaseRequest) -> "Connection":
-    return cast("Connection", request.protocol)
+    return request.protocol  # type: ignore[return-value]  # as the server makes them
 
 
 def span_of(request: web.BaseRequest) -> Span | None:
