@@ -1,6 +1,7 @@
 """Spans of requests and of what they submit, by OpenTelemetry's conventions for HTTP and messaging."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from time import perf_counter
 from types import TracebackType
@@ -138,6 +139,10 @@ class Sending:
         if kind is not None:
             span.error = kind.__name__
         span.end()
+
+
+UNTRACED: Final = nullcontext()
+"""In place of one, where requests are not traced."""
 
 
 @lru_cache
