@@ -254,7 +254,7 @@ class Layout:
 
     def number(self, pet_id: str) -> int:
         """The pet's partition."""
-        return 0 if self.is_one else self.placing.place(pet_id)
+        return self.placing.place(pet_id) if self.several else 0
 
     def of(self, pet_id: str) -> Keys:
         """The keys of the pet's partition."""

@@ -1,7 +1,7 @@
 """Answers as jobs: what the storage service said of a pet's images, as the main stream carries it."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from sploot_clusterd.insights.source import Fetched
@@ -38,7 +38,7 @@ def job_of_list(pet_id: str, job_id: str, image_ids: Collection[str], *, last: b
 
 def _encoded(pet_id: str, job_id: str, kind: FetchedKind, payload: JobPayload) -> bytes:
     return encode_fetched(
-        JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, kind, datetime.now(UTC), context=current_context()
+        JobRequest(pet_id, job_id, _REASON, payload=payload), job_id, kind, time.time(), context=current_context()
     )
 
 

@@ -38,10 +38,12 @@ class Coalescer(Generic[Q, A]):
         """The answer to one question. Raises what `ask` raised for its batch."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
-        self._start()
+        if len(self._waiting) == 1:
+            self._start()
         return await answer
 
     def _start(self) -> None:
+        """Where nothing waits yet, or something is left over: whoever comes later is taken along."""
         if self._waiting and len(self._running) < self._lanes:
             # The task begins on the loop's next turn, so that all callers of this turn share its first batch.
             task = asyncio.create_task(self._drain())
@@ -54,6 +56,7 @@ class Coalescer(Generic[Q, A]):
 
     async def _drain(self) -> None:
         while batch := self._next_batch():
+            self._start()
             try:
                 answers = await self._ask([question for question, _ in batch])
             except Exception as error:  # noqa: BLE001 - it belongs to those who asked

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -99,12 +99,12 @@ class ViewStore:
         """
         job = _Submit(pet_id, payload)
         try:
-            entry = await self._submits(job)
+            added = await self._submits(job)
         except PartitionMovedError:
             if not await self._is_placed_anew():
                 raise
-            entry = await self._submits(job)
-        if not entry:
+            added = await self._submits(job)
+        if not added:
             self._refused.inc()
             raise self._full(self._layout.number(pet_id))
 
@@ -138,7 +138,7 @@ class ViewStore:
         self._refused.inc(sum(isinstance(outcome, BacklogFullError) for outcome in outcomes))
         return outcomes
 
-    async def _answers(self, jobs: Sequence[_Submit]) -> Sequence[bytes | Exception]:
+    async def _answers(self, jobs: Sequence[_Submit]) -> Sequence[bool | Exception]:
         try:
             return await self._submit(jobs) if jobs else ()
         except StoreUnavailableError as error:
@@ -220,30 +220,29 @@ class ViewStore:
     def _new_reads(self) -> Coalescer[str, bytes | None]:
         return Coalescer(self._reads.views, most=_VIEWS_A_READ)
 
-    def _new_submits(self) -> Coalescer[_Submit, bytes]:
+    def _new_submits(self) -> Coalescer[_Submit, bool]:
         return Coalescer(self._submit, most=_JOBS_A_SUBMIT, weigh=_Submit.weight, heaviest=_BYTES_A_SUBMIT)
 
-    async def _submit(self, jobs: Sequence[_Submit]) -> Sequence[bytes | Exception]:
-        """Per job its entry's id, empty where its partition was full; or why that did not take it."""
+    async def _submit(self, jobs: Sequence[_Submit]) -> Sequence[bool | Exception]:
+        """Whether each was added: not where its partition was full. Or why that did not take it."""
         await self._know()
         partitions = [self._layout.number(pet_id) for pet_id, _ in jobs]
-        payloads: dict[int, list[bytes]] = {}
-        lists: dict[int, list[str]] = {}
-        for partition, (pet_id, payload) in zip(partitions, jobs, strict=True):
-            payloads.setdefault(partition, []).append(payload)
-            if self._jobs_life:
-                lists.setdefault(partition, []).append(self._layout.partitions[partition].jobs(pet_id))
-        values = {"most": self._maxlen, "jobs_life": self._jobs_life}
-        calls = [
-            Call({**values, "payloads": each}, lists.get(partition, ()), self._layout.partitions[partition])
-            for partition, each in payloads.items()
-        ]
+        together: dict[int, list[_Submit]] = {}
+        for partition, job in zip(partitions, jobs, strict=True):
+            together.setdefault(partition, []).append(job)
+        calls = [self._call(self._layout.partitions[partition], each) for partition, each in together.items()]
         replies = await self._gateway.run_each(scripts.SUBMIT, calls, patience=None)
-        ids = {
-            partition: repeat(reply) if isinstance(reply, Exception) else iter(reply)
-            for partition, reply in zip(payloads, replies, strict=True)
+        answers: dict[int, Iterator[bool | Exception]] = {
+            partition: repeat(reply) if isinstance(reply, Exception) else chain(repeat(True, reply), repeat(False))
+            for partition, reply in zip(together, replies, strict=True)
         }
-        return [next(ids[partition]) for partition in partitions]
+        return [next(answers[partition]) for partition in partitions]
+
+    def _call(self, keys: Keys, jobs: Sequence[_Submit]) -> Call:
+        """Adds jobs to a partition."""
+        lists = [keys.jobs(job.pet_id) for job in jobs] if self._jobs_life else ()
+        payloads = [job.payload for job in jobs]
+        return Call({"most": self._maxlen, "jobs_life": self._jobs_life, "payloads": payloads}, lists, keys)
 
     async def _know(self) -> None:
         """Nothing is sent by a number of partitions that is only set."""

@@ -29,6 +29,7 @@ TEXT: Final = "text/plain"
 NO_STORE: Final = "Cache-Control: no-store\r\n"
 """No cache on the way keeps what is told of a pet, also after it was erased; nor that there is nothing yet."""
 _JSON_FIELDS: Final = f"Content-Type: {JSON}\r\n{NO_STORE}"
+_ACCEPTED: Final = _encoder.encode({"status": "accepted"})
 _RETRY_AFTER_S: Final = "1"
 """Redis is back within a second or two, and a full backlog drains by thousands a second."""
 _NOT_MODIFIED: Final = 304
@@ -119,6 +120,11 @@ def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = 
     """`data` as JSON."""
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     return Response(status, _encoder.encode(data), _JSON_FIELDS + more)
+
+
+def accepted() -> Response:
+    """What is said of a job that Redis has."""
+    return Response(202, _ACCEPTED)
 
 
 def refusal_of(error: Exception) -> RefusedError | None:

@@ -1,8 +1,8 @@
 """Many jobs in one request: a line each, and a line each in the answer."""
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -74,7 +74,7 @@ def _decode_line(
         return Line(number, error=corrections_refused())
     job_id = job.job_id or uuid.uuid4().hex
     context = sending.carried(job.pet_id, job.metadata) if sending else None
-    envelope = wire.encode_envelope(job, text, job_id, datetime.now(UTC), actor, context=context)
+    envelope = wire.encode_envelope(job, text, job_id, time.time(), actor, context=context)
     return Line(number, job.pet_id, job_id, envelope, corrects=job.corrects)
 
 

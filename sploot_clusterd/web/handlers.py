@@ -4,8 +4,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -17,13 +15,13 @@ from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.model import JobPayload, JobRequest
 from sploot_clusterd.web import batch
-from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, answer
+from sploot_clusterd.web.answers import JSON, NDJSON, NO_STORE, RefusedError, Response, accepted, answer
 from sploot_clusterd.web.auditing import will_correct
 from sploot_clusterd.web.auth import actor_of, may
 from sploot_clusterd.web.backend import Backend, Expired, Looks
 from sploot_clusterd.web.bodies import read_body
 from sploot_clusterd.web.etags import Etags
-from sploot_clusterd.web.spans import Sending
+from sploot_clusterd.web.spans import UNTRACED, Sending
 
 T = TypeVar("T")
 
@@ -75,9 +73,9 @@ class Handlers:
             job = wire.decode_request(body, self._limits)
         else:
             job = await self._beside_the_loop(wire.decode_request, body)
-        if job.corrects and not may(request, "correct"):
-            raise batch.corrections_refused()
         if job.corrects:
+            if not may(request, "correct"):
+                raise batch.corrections_refused()
             will_correct(request, (job.pet_id,))
         return await self._accept(request, job, body)
 
@@ -89,7 +87,7 @@ class Handlers:
         decode = partial(batch.decode, actor=actor_of(request), may_correct=may(request, "correct"), sending=sending)
         lines = await self._beside_the_loop(decode, body)  # a thousand small jobs take as long as a large one
         will_correct(request, {line.pet_id for line in lines if line.corrects})
-        with sending or nullcontext():
+        with sending or UNTRACED:
             refusals = await self._store.submit_all([(line.pet_id, line.envelope) for line in lines if not line.error])
         return batch.answer_lines(lines, refusals)
 
@@ -144,10 +142,10 @@ class Handlers:
         job_id = job.job_id or uuid.uuid4().hex
         sending = Sending.of(request, job.metadata)
         context = sending.carried(job.pet_id, job.metadata) if sending else None
-        envelope = wire.encode_envelope(job, body, job_id, datetime.now(UTC), actor_of(request), context=context)
-        with sending or nullcontext():
+        envelope = wire.encode_envelope(job, body, job_id, time.time(), actor_of(request), context=context)
+        with sending or UNTRACED:
             await self._store.submit(job.pet_id, envelope)
-        return answer({"status": "accepted"}, 202)
+        return accepted()
 
     async def _beside_the_loop(self, decode: Callable[[bytes, LimitsSettings], T], body: bytes) -> T:
         """Decodes a large body in a thread, one at a time, so that readers wait half as long."""

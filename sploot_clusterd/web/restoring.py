@@ -1,8 +1,7 @@
 """Back to a former version of a pet's clusters: the album of then is kept for a job, and the job is submitted."""
 
+import time
 import uuid
-from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -11,10 +10,10 @@ from sploot_clusterd import wire
 from sploot_clusterd.config import HttpSettings, LimitsSettings
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.snapshot import Restore
-from sploot_clusterd.web.answers import RefusedError, Response, answer
+from sploot_clusterd.web.answers import RefusedError, Response, accepted
 from sploot_clusterd.web.backend import Backend, Past
 from sploot_clusterd.web.bodies import read_body
-from sploot_clusterd.web.spans import Sending
+from sploot_clusterd.web.spans import UNTRACED, Sending
 
 OFF: Final = "history is off: set history.url (DATABASE_URL) to a database"
 
@@ -51,7 +50,7 @@ class Restoring:
         job_id, restore = wanted.job_id or uuid.uuid4().hex, Restore(version, name)
         sending = Sending.of(request)
         context = sending.carried(pet_id) if sending else None
-        envelope = wire.encode_restore(pet_id, job_id, restore, datetime.now(UTC), context=context)
-        with sending or nullcontext():
+        envelope = wire.encode_restore(pet_id, job_id, restore, time.time(), context=context)
+        with sending or UNTRACED:
             await self._store.submit(pet_id, envelope)
-        return answer({"status": "accepted"}, 202)
+        return accepted()

@@ -1,10 +1,11 @@
 """Spans of requests and of what they submit, by OpenTelemetry's conventions for HTTP and messaging."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
@@ -82,7 +83,7 @@ class Requests:
 
 
 def _connection(request: web.BaseRequest) -> "Connection":
-    return cast("Connection", request.protocol)
+    return request.protocol  # type: ignore[return-value]  # as the server makes them
 
 
 def span_of(request: web.BaseRequest) -> Span | None:
@@ -138,6 +139,10 @@ class Sending:
         if kind is not None:
             span.error = kind.__name__
         span.end()
+
+
+UNTRACED: Final = nullcontext()
+"""In place of one, where requests are not traced."""
 
 
 @lru_cache

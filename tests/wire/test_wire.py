@@ -27,6 +27,7 @@ from tests.wire.corpus import CORPUS, Bad, image, packed, payload, request
 from tests.wire.entries import AT, LIMITS, entry, json_values
 
 MERGE = [Merge(["pet-cluster-0", "pet-cluster-1"])]
+_THEN = datetime(2025, 1, 2, tzinfo=UTC).timestamp()
 
 
 def ids(bad: Bad) -> str:
@@ -122,17 +123,27 @@ def test_the_three_forms_of_an_entry_are_one_job():
 
 def test_what_we_submit_is_what_we_read():
     body = request(payload={"image_ids": ["a"]})
-    written = encode_envelope(decode_request(body, LIMITS), body, "job-1", datetime(2025, 1, 2, tzinfo=UTC))
+    written = encode_envelope(decode_request(body, LIMITS), body, "job-1", _THEN)
     assert msgspec.json.decode(written)["enqueued_at"] == "2025-01-02T00:00:00.000Z"
     job = entry(payload=written)
     assert (job.pet_id, job.job_id, list(job.image_ids)) == ("pet", "job-1", ["a"])
+
+
+@given(st.integers(0, 4 * 10**9), st.lists(st.integers(0, 2000), min_size=1))
+def test_an_envelope_tells_when_it_was_made(second: int, after: list[int]):
+    body = request()
+    for ms in after:
+        now = second + (ms + 0.5) / 1000
+        written = encode_envelope(decode_request(body, LIMITS), body, "job-1", now)
+        expected = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        assert msgspec.json.decode(written)["enqueued_at"] == expected
 
 
 def test_the_corrections_we_submit_are_those_we_read():
     body = msgspec.json.encode({"corrections": MERGE, "unknown": 1})
     asked, dry_run = decode_corrections("pet", body, LIMITS)
     assert not dry_run
-    job = entry(payload=encode_envelope(asked, encode_request(asked), "job-1", datetime(2025, 1, 2, tzinfo=UTC)))
+    job = entry(payload=encode_envelope(asked, encode_request(asked), "job-1", _THEN))
     assert (job.pet_id, job.job_id, job.corrections) == ("pet", "job-1", MERGE)
 
 
