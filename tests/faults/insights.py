@@ -108,8 +108,8 @@ async def _fetched_once(
 
 
 async def _nothing_is_out(fleet: Fleet) -> bool:
-    out = await fleet.redis.zcard(f"{NAMESPACE}:wants") + await fleet.redis.xlen(STREAM)
-    return not out
+    """The stream is asked first: what its jobs want is wanted when they have left it, and until answers have."""
+    return not (await fleet.redis.xlen(STREAM) or await fleet.redis.zcard(f"{NAMESPACE}:wants"))
 
 
 async def daemon_killed(directory: Path, seed: int, size: Size) -> Outcome:
