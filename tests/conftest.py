@@ -10,11 +10,15 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the daemon does; read when numpy is imported
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from tests.support.cluster import Cluster
 from tests.support.neighbours import NEIGHBOUR
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _BY_EXTRAS = {
     "ui": {"browser": "playwright"},

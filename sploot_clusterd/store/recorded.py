@@ -71,9 +71,11 @@ class Recorded:
             if self._ours > 1:
                 raise
             return Placing(1)  # rights from before there were partitions
-        if found is None:
-            if self._ours > 1 and await self._is_begun_as_one():
+        if found is None and self._ours > 1 and await self._is_begun_as_one():
+            found = await self.placing()  # another one may have begun meanwhile, with several
+            if found is None:
                 raise StartError(self._text(1, "its stream has consumers", 1))
+        if found is None:
             return Placing(self._ours)
         fits = self._accepted or self._ours in (found.count, found.former, found.target)
         if not fits or (1 in (self._ours, found.count) and not _leaves_one(found)):

@@ -21,6 +21,7 @@ from sploot_clusterd.cli import main
 from sploot_clusterd.demo import command
 from sploot_clusterd.demo.pets import DIMENSION, sample_pets
 from tests.docs.pages import ROOT, only_block
+from tests.support.nodes import free_port
 from tests.support.waiting import eventually
 
 
@@ -158,7 +159,7 @@ async def test_it_ends_cleanly_at_any_time(short_path, after, number):
 
 
 def test_another_program_on_the_port_is_no_trouble():
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+    with closing(socket.create_server(("127.0.0.1", free_port()))) as taken:
         port = taken.getsockname()[1]
         assert command._free_port(port) != port
     assert command._free_port(port) == port

@@ -15,6 +15,7 @@ from sploot_clusterd import probe
 from sploot_clusterd.cli import main
 from sploot_clusterd.config import read
 from sploot_clusterd.errors import ConfigError
+from tests.support.nodes import free_port
 
 READY = (200, {"status": "ready", "reasons": [], "warnings": []})
 
@@ -42,11 +43,6 @@ def daemon(status: int, answer: object):
         yield server.server_port, asked
         server.shutdown()
         thread.join()
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_ready(monkeypatch, capsys):
@@ -79,7 +75,7 @@ def test_whatever_answers_there(answer, capsys):
 
 
 def test_nobody_there(monkeypatch, capsys):
-    port = unused_port()
+    port = free_port()
     monkeypatch.setenv("WORKER_METRICS_PORT", str(port))
     assert main(["--check"]) == 1
     assert capsys.readouterr().err == f"not ready: http://127.0.0.1:{port}/readyz: [Errno 111] Connection refused\n"

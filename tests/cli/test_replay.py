@@ -15,6 +15,7 @@ from sploot_clusterd.cli import main
 from sploot_clusterd.errors import ConfigError
 from sploot_clusterd.replay import posting
 from sploot_clusterd.replay.jobs import bodies
+from tests.support.nodes import free_port
 
 TOKEN = "a-token-of-some-length"
 
@@ -129,9 +130,9 @@ async def test_a_503_without_a_time_is_final(serve, tmp_path, headers):
     assert len(daemon.posted) == 1
 
 
-async def test_nobody_there(serve, tmp_path, monkeypatch, capsys, unused_tcp_port):
+async def test_nobody_there(serve, tmp_path, monkeypatch, capsys):
     await serve(Daemon())
-    monkeypatch.setenv("HTTP_PORT", str(unused_tcp_port))
+    monkeypatch.setenv("HTTP_PORT", str(free_port()))
     assert await run(write_jobs(tmp_path, 3)) == 1
     out = capsys.readouterr().out
     assert "0 accepted, 3 not" in out

@@ -191,11 +191,17 @@ async def test_a_daemon_reads_partitions_that_come_and_none_pauses(
                 return [await images(pet) for pet in PETS[:12]] == [7] * 12
 
             await eventually(all_applied, what="all jobs to be applied", timeout=20)
-            metrics = await (await http.get(f"{daemon.ops_url}/metrics")).text()
-            letters = [line for line in metrics.splitlines() if "_dead_letters_total{" in line]
+
+            async def metrics() -> str:
+                return await (await http.get(f"{daemon.ops_url}/metrics")).text()
+
+            async def is_measured() -> bool:
+                return 'partition_backlog_jobs{partition="3"}' in await metrics()
+
+            letters = [line for line in (await metrics()).splitlines() if "_dead_letters_total{" in line]
             assert letters
             assert all(line.endswith(" 0.0") for line in letters)
-            assert 'partition_backlog_jobs{partition="3"}' in metrics
+            await eventually(is_measured, what="a partition that came to have figures")
         assert daemon.stop() == 0
         assert "partition pauses" not in daemon.output()
     finally:

@@ -8,11 +8,17 @@ import psutil
 
 from tests.faults.fleet import TOKEN, Daemon, Fleet
 from tests.support.api import SEED, Api
+from tests.support.paused import taken
 from tests.support.waiting import eventually
 
 
 async def test_sigterm_drains_and_ends_with_zero(fleet: Fleet, api: Api):
     await api.submit(SEED)
+
+    async def in_hand() -> bool:
+        return bool(await taken(fleet)) or await fleet.is_empty()
+
+    await eventually(in_hand, what="the job to be read")
     began = time.monotonic()
     assert [daemon.stop() for daemon in fleet.daemons] == [0, 0]
     assert time.monotonic() - began < 10
@@ -124,6 +130,9 @@ async def test_starts_and_stops_leave_no_trace(directory: Path):
         for _ in range(4):
             await daemon.start()
             assert daemon.stop() == 0
+        await daemon.start()
+        await fleet.ready()
+        assert daemon.stop() == 0
         output = daemon.output()
         assert "Task was destroyed" not in output
         assert "never retrieved" not in output

@@ -1,7 +1,6 @@
 """Two daemons over four partitions: callers and producers notice nothing, and each partition has one reader."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -92,16 +91,15 @@ async def comes_and_goes(fleet: Fleet, api: Api):
     await shared(fleet, of_0=2, of_1=2)
     leaves, stays = fleet.daemons[1], api
     assert await asyncio.to_thread(leaves.stop) == 0
-    began = time.monotonic()
+    assert str(leaves.instance) not in await readers(fleet), "it has let go: nobody waits until its leases end"
     for n in range(20):
         await stays.submit(job(n))
-    await fleet.settled(timeout=5)
-    assert time.monotonic() - began < 3.0, "with room for a busy machine"
+    await fleet.settled()
     await shared(fleet, of_0=4)
     await leaves.start()
     await shared(fleet, of_0=2, of_1=2)
     leaves.kill()
     for n in range(20, 40):
         await stays.submit(job(n))
-    await fleet.settled(timeout=10)
+    await fleet.settled()
     await shared(fleet, of_0=4)

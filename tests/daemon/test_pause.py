@@ -2,15 +2,16 @@
 
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
-from tests.support.paused import in_seconds, warns
+from tests.support.paused import in_seconds, pauses_briefly, warns
 
 
 async def test_it_ends_by_itself(fleet: Fleet):
     api = Api(fleet, fleet.daemons[1])
-    await api.ask("POST", "/internal/pause", json={"reason": "a moment", "until": in_seconds(600)})
+    pause = {"reason": "a moment", "until": in_seconds(600)}
+    assert (await api.ask("POST", "/internal/pause", json=pause))[0] == 200
     await warns(fleet, wanted=True)
     await api.submit({"pet_id": "pet", "payload": {"image_ids": ["i"]}})
-    await api.ask("POST", "/internal/pause", json={"reason": "a moment", "until": in_seconds(1)})
+    await pauses_briefly(api)
     await api.seen("pet")
     assert not await fleet.redis.exists(fleet.layout.plain.paused)
     await warns(fleet, wanted=False)

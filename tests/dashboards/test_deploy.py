@@ -8,6 +8,7 @@ import pytest
 from sploot_clusterd.cli import main
 from sploot_clusterd.dashboards.model import UID, dashboard
 from tests.dashboards.grafana import TOKEN, Grafana
+from tests.support.nodes import free_port
 
 
 @pytest.fixture
@@ -85,8 +86,8 @@ async def test_a_url_that_leads_to_something_else(grafana, monkeypatch, capsys):
     assert "does GRAFANA_URL lead to Grafana" in capsys.readouterr().err
 
 
-async def test_nobody_there(monkeypatch, capsys, unused_tcp_port):
-    monkeypatch.setenv("GRAFANA_URL", f"http://127.0.0.1:{unused_tcp_port}")
+async def test_nobody_there(monkeypatch, capsys):
+    monkeypatch.setenv("GRAFANA_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("GRAFANA_API_TOKEN", TOKEN)
     assert await deploy() == 1
     assert "is it running, is GRAFANA_URL right?" in capsys.readouterr().err

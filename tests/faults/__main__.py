@@ -75,7 +75,7 @@ def _row(plan: Plan, size: Size, seeds: int, *, progress: str) -> Row:
             except AssertionError as error:  # what was to happen did not; the other experiments are run all the same
                 outcome = Outcome(Verdict(details=_last_words(Path(directory))), 0, [str(error)])
         row.add(outcome, time.monotonic() - began)
-        for text in (*outcome.breaches, *outcome.verdict.details):
+        for text in (*outcome.breaches, *outcome.too_slow(), *outcome.verdict.details):
             print(f"  seed {seed}: {text}", file=sys.stderr, flush=True)
     return row
 

@@ -118,7 +118,7 @@ def _judge(outcome: Outcome, neighbours: Neighbours, reasons: dict[str, int], le
     p50, p99, slowest = waits
     outcome.figures |= {"p50, s": p50, "p99, s": p99, "slowest, s": slowest}
     outcome.figures["GET p99, s"] = float(np.quantile(neighbours.reads, 0.99))
-    outcome.expect(p99 < _FAIR, f"others' p99 from 202 to view is {p99:.2f} s")
+    outcome.expect_soon("others' p99 from 202 to view", p99, _FAIR)
     outcome.expect(set(reasons) <= {letters}, f"reasons: {reasons}")
 
 

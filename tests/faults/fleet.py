@@ -72,9 +72,10 @@ class Daemon:
         began = self.launch()
 
         def listening() -> bool:
+            alive = self.alive()  # asked first: who has ended by then has logged all
             lines = [msgspec.json.decode(line) for line in _whole_lines(self._log.read_bytes()[began:])]
             if not any(line["message"] == "started" for line in lines):
-                assert self.alive(), f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
+                assert alive, f"the daemon ended at its start:\n{self._log.read_text()[-2000:]}"
                 return False
             self.ports = {line["server"]: line["port"] for line in lines if line["message"] == "listening"}
             return True
@@ -203,8 +204,9 @@ class Fleet:
         return time.monotonic() - began
 
     async def is_empty(self) -> bool:
-        streams = {keys.stream for keys in (self.layout.plain, *self.layout.partitions)}
-        return not any(await asyncio.gather(*map(self.redis.xlen, streams)))
+        """One stream after the other, in the order in which entries are moved on: none is overlooked on its way."""
+        streams = dict.fromkeys(keys.stream for keys in (self.layout.plain, *self.layout.partitions))
+        return not any([await self.redis.xlen(stream) for stream in streams])
 
     async def letters(self) -> list[dict[bytes, bytes]]:
         """Those of all partitions."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -39,24 +40,41 @@ class Size:
     """Seconds between two harms, where they do not depend on the load."""
 
 
+class Lasted(NamedTuple):
+    """What took so many seconds, and has to take less than `within`."""
+
+    what: str
+    seconds: float
+    within: float
+
+
 @dataclass
 class Outcome:
-    """What a run showed. `figures` are worst cases, named with their unit; it passed if `breaches` is empty."""
+    """What a run showed. `figures` are worst cases, named with their unit; a breach, or what is too slow, fails it."""
 
     verdict: Verdict
     harms: int
     breaches: list[str]
     figures: dict[str, float] = field(default_factory=dict)
+    lasted: list[Lasted] = field(default_factory=list)
 
     def expect(self, holds: bool, what: str) -> None:
         """One more rule."""
         if not holds:
             self.breaches.append(what)
 
+    def expect_soon(self, what: str, seconds: float, within: float) -> None:
+        """One more rule of time, which a machine that has other things to do cannot keep."""
+        self.lasted.append(Lasted(what, seconds, within))
+
     def recovers(self, slowest: float, within: float = SOON) -> None:
         """The rule of outages: `slowest` seconds after its end all works again."""
         self.figures["works again after, s"] = slowest
-        self.expect(slowest < within, f"works again only after {slowest:.2f} s")
+        self.expect_soon("until all works again", slowest, within)
+
+    def too_slow(self, room: float = 1.0) -> list[str]:
+        """What took longer than `room` times as long as it may."""
+        return [f"{what}: {seconds:.2f} s" for what, seconds, within in self.lasted if seconds >= room * within]
 
 
 Harm = Callable[[Fleet, int], Awaitable[None]]

@@ -15,6 +15,7 @@ from tests.faults.fleet import Fleet
 from tests.faults.harm import PETS, Harm, Outcome, Size, harmed, wait_for_harm
 from tests.faults.load import STREAM, Load
 from tests.insights.storage_service import TOKEN, Faults, StorageService
+from tests.support.nodes import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ class Service:
     """A storage service that can be killed: connections are reset, and its port is closed."""
 
     def __init__(self) -> None:
-        self.storage = StorageService()
+        self.storage = StorageService(port=free_port())
         self._vectors = np.random.default_rng(1)
 
     async def start(self) -> None:
-        """On the same port as before."""
+        """On the same port each time."""
         self._runner: web.AppRunner = await self.storage.start(self.storage.port)
 
     async def kill(self) -> None:
@@ -108,8 +109,8 @@ async def _fetched_once(
 
 
 async def _nothing_is_out(fleet: Fleet) -> bool:
-    out = await fleet.redis.zcard(f"{NAMESPACE}:wants") + await fleet.redis.xlen(STREAM)
-    return not out
+    """The stream is asked first: what its jobs want is wanted when they have left it, and until answers have."""
+    return not (await fleet.redis.xlen(STREAM) or await fleet.redis.zcard(f"{NAMESPACE}:wants"))
 
 
 async def daemon_killed(directory: Path, seed: int, size: Size) -> Outcome:

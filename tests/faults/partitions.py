@@ -71,7 +71,7 @@ async def taken_over(directory: Path, seed: int, size: Size) -> Outcome:
     async with Fleet(directory, env=env, partitions=_COUNT) as fleet:
         outcome = await applied_once(fleet, seed, size, kill_for_good)
     outcome.figures["others' after, s (reclaim time 2 s)"] = slowest
-    outcome.expect(slowest < 1.5 * _RECLAIM_MS / 1000, f"taken over after {slowest:.2f} s")
+    outcome.expect_soon("until it is taken over", slowest, 1.5 * _RECLAIM_MS / 1000)
     return outcome
 
 
@@ -102,7 +102,7 @@ async def joined(directory: Path, seed: int, size: Size) -> Outcome:
         counts = await verdict(fleet, load.ledger)
     outcome = Outcome(counts, size.harms, counts.breaches())
     outcome.figures["longest wait of a job, s"] = longest
-    outcome.expect(longest < 1.0, f"a job waited for {longest:.2f} s")
+    outcome.expect_soon("a job waited", longest, 1.0)
     return outcome
 
 

@@ -67,7 +67,7 @@ async def slow_clients(directory: Path, seed: int, size: Size) -> Outcome:
         "slow ones cut off": cut_off.total(),
     }
     outcome.expect(not load.ledger.refused and not any(load.ledger.unsure.values()), "a good client was refused")
-    outcome.expect(slow < _QUICK, f"p99 of good clients is {slow:.2f} s")
+    outcome.expect_soon("p99 of good clients", slow, _QUICK)
     outcome.expect(grown < _SPARE, f"memory grew by {grown / 2**20:.0f} MiB")
     return outcome
 

@@ -31,7 +31,7 @@ class Row:
 
     def add(self, outcome: Outcome, seconds: float) -> None:
         counts = outcome.verdict
-        self.passed &= not outcome.breaches
+        self.passed &= not outcome.breaches and not outcome.too_slow()
         self.runs += 1
         self.harms += outcome.harms
         self.once += counts.once

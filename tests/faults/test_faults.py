@@ -17,6 +17,8 @@ from tests.faults.plans import KILLS_AND_LOSSES, PLANS
 from tests.faults.table import Row, refreshed
 
 pytestmark = pytest.mark.timeout(180)
+_ROOM = 5.0
+"""How many times as long as in the large runs something may take: other tests run beside these."""
 _MARKS = {"faketime": pytest.mark.system, "cluster": pytest.mark.cluster}
 
 
@@ -43,6 +45,7 @@ def small_runs() -> Iterator[object]:
 async def test_the_rule_holds_under(directory: Path, experiment, size: Size):
     outcome: Outcome = await experiment(directory, 1, size)
     assert not outcome.breaches, outcome
+    assert not outcome.too_slow(_ROOM), outcome
     assert outcome.verdict.once + outcome.verdict.never > 0 or outcome.figures
 
 

@@ -50,7 +50,7 @@ def test_a_restore_that_is_killed_ten_times_comes_to_the_same(redis_url: str, tm
                 while redis.dbsize() < 3 * PETS * (kill + 1) // (KILLS + 1) and process.poll() is None:
                     time.sleep(0.001)
                 process.send_signal(signal.SIGKILL)
-                assert process.wait() == -signal.SIGKILL
+                assert process.wait() in {-signal.SIGKILL, 0}  # one may have been quicker than we
             reached.append(redis.dbsize())
         told = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 

@@ -165,10 +165,11 @@ def test_a_file_that_is_not_there_is_not_made_by_who_reads(tmp_path):
 
 
 def test_a_read_that_takes_too_long_is_interrupted(file, monkeypatch):
-    monkeypatch.setattr(sqlite, "_READ_SECONDS", 0.05)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    with pytest.raises(HistoryUnavailableError, match="interrupted"), file.read() as connection:
-        connection.execute(text(endless)).all()
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite, "_READ_SECONDS", 0.05)
+        with pytest.raises(HistoryUnavailableError, match="interrupted"), file.read() as connection:
+            connection.execute(text(endless)).all()
     assert jobs(file) == 0
 
 

@@ -208,7 +208,7 @@ async def test_the_learner_outlives_its_redis(new_side):
         server.start()
         await eventually(lambda: side.registry.current("v1"), what="the profile to be learned after all", timeout=30)
         side.stopping.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await task
 
 
@@ -218,7 +218,7 @@ async def test_a_state_that_cannot_be_read_is_logged_and_ends_nothing(side: Side
     await eventually(lambda: "profiles cannot be read" in caplog.text, what="the log line")
     assert "'rubbish' is not the state" in side.health.warnings()[0]
     side.stopping.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await task
 
 

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from tests.insights.storage_service import TOKEN
+from tests.support.nodes import free_port
 from tests.support.waiting import eventually
 
 _ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ class ServiceProcess:
         self._command = [sys.executable, "-m", "tests.insights.storage_service", "--pets", str(pets)]
         self._command += ["--albums", str(albums.absolute())] if albums else []
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = free_port()
         self.images = 0
 
     async def __aenter__(self) -> Self:
@@ -43,7 +44,7 @@ class ServiceProcess:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=_ROOT)
         await eventually(lambda: self._log.read_bytes()[began:].endswith(b"}\n"), what="the service", timeout=60)
         told = msgspec.json.decode(self._log.read_bytes()[began:].splitlines()[-1])
-        self._port, self.images = int(told["url"].rpartition(":")[2]), told["images"]
+        self.images = told["images"]
 
     def kill(self) -> None:
         if self._process is not None:

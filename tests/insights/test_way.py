@@ -3,7 +3,6 @@
 import asyncio
 import json
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -117,13 +116,11 @@ async def test_bare_ids_become_real_clusters_of_all_the_pets_images(begin: Begin
 
 
 async def test_the_view_is_there_at_once_and_says_what_is_out(begin: Begin):
-    world = await begin()
-    world.service.faults = Faults(seconds=1.0)
+    world = await begin(timeout_seconds=120)
+    world.service.faults = Faults(seconds=120)
     await world.submit("pet-0", image_ids=["pet-0_0", "pet-0_1"])
-    began = time.monotonic()
-    await eventually(lambda: world.view("pet-0"), what="a view")
+    await eventually(lambda: world.view("pet-0"), what="a view, though the service does not answer")
     view = await world.view("pet-0")
-    assert time.monotonic() - began < 0.9, "it waited for the service"
     assert view["metrics"]["insights_wanted"] == 3, "two images and the list"
     assert [cluster["provisional"] for cluster in view["clusters"]] == [True]
 
@@ -174,6 +171,7 @@ async def test_of_an_erased_pet_nothing_is_left_and_nothing_comes_back(begin: Be
     await world.erase("pet-0")
     world.service.faults = Faults()
     await world.whole("pet-1", len(world.service.pets["pet-1"]))
+    await world.fleet.settled()
     assert await world.mentions(b"pet-0") - {b"sploot.media.clusters:erased"} == set()
 
 

@@ -96,7 +96,7 @@ def told(tmp_path) -> dict:
 
 
 async def test_a_run_lasts_as_long_as_asked_for_with_new_ids_each_round(daemon, file, tmp_path, capsys):
-    assert await run("--duration", "0.5s", "--rate", "0", "--report", "r.json", file) == 0
+    assert await run("--duration", "2s", "--rate", "0", "--report", "r.json", file) == 0
     report = told(tmp_path)
     assert 20 < len(daemon.ids) == report["accepted"] == report["posted"]
     assert len(set(daemon.ids)) == len(daemon.ids)

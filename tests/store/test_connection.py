@@ -19,7 +19,8 @@ from tests.faults.proxy import Proxy
 from tests.support.stores import opened
 from tests.support.waiting import eventually
 
-_TIMEOUT = 0.3
+_TIMEOUT = 1.0
+"""Seconds: what is answered is answered in time also where the machine is busy."""
 
 
 def packed(*commands: tuple[str | float, ...]) -> tuple[bytes, int]:
@@ -93,9 +94,9 @@ async def test_what_is_no_redis_is_one_out_of_reach(reply: bytes):
 
 async def test_a_pipeline_may_take_longer_than_the_timeout_as_long_as_replies_come(redis_server: EmbeddedRedis):
     began = time.monotonic()
-    async with pooled(redis_server.socket, patience=1.0) as pool:
-        assert await pool.exchange(*packed(*[("BLPOP", "nothing", 0.5)] * 3)) == [None] * 3
-    assert time.monotonic() - began > 1.0
+    async with pooled(redis_server.socket, patience=2.0) as pool:
+        assert await pool.exchange(*packed(*[("BLPOP", "nothing", 0.2)] * 12)) == [None] * 12
+    assert time.monotonic() - began > 2.0
 
 
 async def test_a_pipeline_without_a_reply_ends_and_its_connection_is_not_used_again(
@@ -110,18 +111,19 @@ async def test_a_pipeline_without_a_reply_ends_and_its_connection_is_not_used_ag
         assert await pool.exchange(*packed(("ECHO", "after"))) == [b"after"]
 
 
-async def test_who_finds_no_free_connection_waits_for_one(redis_server: EmbeddedRedis, monkeypatch):
+async def test_who_finds_no_free_connection_waits_for_one(redis_server: EmbeddedRedis, redis: Redis, monkeypatch):
     url = f"unix://{redis_server.socket}"
     async with opened(url, pool_max_connections=2) as store:
         assert await asyncio.gather(*(ping(store.gateway) for _ in range(20))) == [b"PONG"] * 20
 
     monkeypatch.setattr(way, "POOL_WAIT", 0.05)
     async with opened(url, pool_max_connections=1) as store:
-        blocked = asyncio.create_task(store.gateway.command("upkeep", "BLPOP", "nothing", "0.5"))
+        blocked = asyncio.create_task(store.gateway.command("upkeep", "BLPOP", "later", "4"))
         await asyncio.sleep(0)
         with pytest.raises(StoreUnavailableError):
             await ping(store.gateway)
-        assert await blocked is None
+        await redis.rpush("later", "it")
+        assert await blocked == [b"later", b"it"]
         assert await ping(store.gateway) == b"PONG"
 
 
@@ -135,11 +137,12 @@ async def test_many_commands_are_answered_in_their_order_with_errors_in_place(po
 
 async def test_who_is_cancelled_leaves_no_replies_to_the_next_and_the_idle_ones_alone(pool: Pool, redis: Redis):
     ids = await asyncio.gather(*(pool.exchange(*packed(("CLIENT", "ID"))) for _ in range(3)))
-    asking = asyncio.create_task(pool.exchange(*packed(("BLPOP", "nothing", 0.1), ("ECHO", "late"))))
+    asking = asyncio.create_task(pool.exchange(*packed(("BLPOP", "later", 4), ("ECHO", "late"))))
     await asyncio.wait([asking], timeout=0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    await redis.rpush("later", "it")
 
     assert await pool.exchange(*packed(("ECHO", "mine"))) == [b"mine"]
     assert await pool.exchange(*packed(("CLIENT", "ID"))) in ids
@@ -176,8 +179,11 @@ async def test_after_the_end_nothing_opens_connections_again(pool: Pool, redis: 
     for late in (blocked, pool.exchange(*packed(("PING",)))):
         with pytest.raises(ConnectionError):
             await late
-    others = [client for client in await redis.client_list() if client["cmd"] in ("blpop", "ping")]
-    assert others == []
+
+    async def none_is_left() -> bool:
+        return not [client for client in await redis.client_list() if client["cmd"] in ("blpop", "ping")]
+
+    await eventually(none_is_left, what="redis to have seen them go")
 
 
 @pytest.mark.parametrize("end", [lambda writer: writer.close(), lambda writer: writer.transport.abort()])

@@ -14,6 +14,7 @@ from sploot_clusterd.entry_ids import EntryId, LetterId
 from sploot_clusterd.errors import BacklogFullError, StartError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Letter, Store
+from sploot_clusterd.store.recorded import Recorded
 from sploot_clusterd.store.scripts import LOAD
 from tests.support.stores import settings
 from tests.support.waiting import eventually
@@ -119,6 +120,27 @@ async def test_two_that_start_at_once_with_two_numbers_do_not_both(opens: Opens)
     await opens(1).look()
     with pytest.raises(StartError, match=r"partitions is 4 here and 1 at .* over one stream"):
         await opens(COUNT).look()
+
+
+async def test_two_that_start_at_once_with_one_number_both_do(opens: Opens, monkeypatch: pytest.MonkeyPatch):
+    """Nothing was written down when the one looked; the other one writes it, and begins to read, before it looks on."""
+    one, other = opens(COUNT), opens(COUNT)
+    is_begun_as_one = Recorded._is_begun_as_one
+
+    async def after_the_other(recorded: Recorded) -> bool:
+        monkeypatch.undo()
+        await other.look()
+        assert other.plain
+        await other.plain.open()
+        return await is_begun_as_one(recorded)
+
+    monkeypatch.setattr(Recorded, "_is_begun_as_one", after_the_other)
+    try:
+        await one.look()
+    finally:
+        assert other.plain
+        await other.plain.close()
+    assert one.layout.placing == other.layout.placing
 
 
 async def test_keys_of_two_partitions_in_one_call_are_refused(store: Store):

@@ -19,9 +19,7 @@ COUNT = 4
 @pytest.fixture
 async def stores(redis: Redis, redis_url: str) -> AsyncIterator[list[Store]]:
     given = settings(redis_url)
-    given = replace(
-        given, stream=replace(given.stream, partitions=COUNT, maxlen=400, retry_idle_ms=200, read_timeout_ms=50)
-    )
+    given = replace(given, stream=replace(given.stream, partitions=COUNT, maxlen=400, read_timeout_ms=50))
     async with AsyncExitStack() as stack:
         opened = [Store.open(given, Metrics()) for _ in range(2)]
         for store in opened:
@@ -48,6 +46,7 @@ async def test_who_is_not_heard_of_holds_nothing_and_is_no_member(tenures: list[
     one, other = tenures
     assert await one.beat() == [one.member]
     assert await other.beat() == sorted([one.member, other.member])
+    one.lease_ms = other.lease_ms = 50
     await one.hold({0})
 
     async def forgotten() -> bool:

@@ -174,7 +174,7 @@ async def test_a_connection_whose_other_end_fell_silent_is_given_up(listen: List
         reader = store.reader("me")
         await reader.open()
         listen.silence()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await store.partitions[0].stream.reconnect()
             await reader.close()
             await store.close()

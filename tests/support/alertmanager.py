@@ -1,6 +1,5 @@
 """A real Alertmanager (Debian's) with a port and a directory of its own, and those who hear of its alerts."""
 
-import socket
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from tests.support.nodes import free_port
 from tests.support.waiting import eventually
 
 
@@ -43,9 +43,7 @@ class Alertmanager:
     def __init__(self, directory: Path, settings: str) -> None:
         self._directory = directory
         (directory / "alertmanager.yml").write_text(settings)
-        with socket.socket() as asked:
-            asked.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{asked.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()

@@ -42,7 +42,7 @@ class Api:
         assert status in {200, 404}, body
         return body if status == 200 else None
 
-    async def seen(self, pet: str, *, version: int = 1, timeout: float = 10.0) -> dict:
+    async def seen(self, pet: str, *, version: int = 1, timeout: float = 30.0) -> dict:
         """The view, as soon as it has that version."""
         found: dict = {}
 
@@ -58,4 +58,4 @@ class Api:
 async def add(fleet: Fleet, fields: dict) -> None:
     """As a producer of its own adds an entry."""
     encoded = {k: v if isinstance(v, str) else msgspec.json.encode(v).decode() for k, v in fields.items()}
-    await asyncio.wait_for(fleet.redis.xadd("streams:media.cluster", encoded), 5)
+    await asyncio.wait_for(fleet.redis.xadd("streams:media.cluster", encoded), 30)

@@ -16,5 +16,5 @@ async def running(side: Side, *loops: object) -> AsyncIterator[None]:
         assert not any(task.done() for task in tasks)
     finally:
         side.stopping.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.gather(*tasks)

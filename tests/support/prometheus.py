@@ -1,7 +1,6 @@
 """A real Prometheus (Debian's) with a port and a directory of its own."""
 
 import json
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from tests.support.nodes import free_port
 from tests.support.waiting import wait_until
 
 
@@ -23,7 +23,7 @@ class Prometheus:
             "scrape_configs": [{"job_name": "clusterd", "static_configs": [{"targets": list(targets)}]}],
         }
         (directory / "prometheus.yml").write_text(json.dumps(config))
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self) -> Self:
         with (self._directory / "prometheus.log").open("wb") as log:
@@ -66,9 +66,3 @@ class Prometheus:
                 return response.status == 200
         except OSError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]

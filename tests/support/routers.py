@@ -102,7 +102,7 @@ class Routers:
 
 async def until(done: Callable[[], Awaitable[bool]], *routers: Router) -> None:
     """The routers work in turn."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await done():
             for router in routers:
                 await router.step()

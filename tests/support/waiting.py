@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
+
+_PATIENCE: Final = 30.0
+"""Seconds. Only a test that fails waits for so long, so there is room for a machine that is busy."""
 
 
-async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = 10.0) -> None:
+async def eventually(predicate: Callable[[], object], *, what: str, timeout: float = _PATIENCE) -> None:
     """Waits until `predicate` holds (it may be a coroutine function); fails naming `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -18,7 +22,7 @@ async def eventually(predicate: Callable[[], object], *, what: str, timeout: flo
         await asyncio.sleep(0.01)
 
 
-def wait_until(predicate: Callable[[], object], *, what: str, timeout: float = 20.0) -> None:
+def wait_until(predicate: Callable[[], object], *, what: str, timeout: float = _PATIENCE) -> None:
     """As `eventually`, for tests without a loop."""
     deadline = time.monotonic() + timeout
     while not predicate():

@@ -64,10 +64,11 @@ async def _is_fetched(fleet: Fleet, images: int) -> bool:
 
 
 def _all_told(collector: Collector) -> bool:
-    """Whether each span's parent has arrived, and the stages of the last run, which are told after it."""
+    """Whether each span's parent has arrived, a run of what was fetched, and what is told after it: its stages."""
+    fetches = {span.span_id for span in collector.named("fetch insights")}
     runs = {run.span_id for run in collector.named("process") if run.attributes["clusterd.outcome"] == "success"}
     return (
-        bool(runs)
+        any(run.parent_id in fetches for run in collector.named("process"))
         and connected(collector.spans)
         and runs == {span.parent_id for span in collector.named("commit")} & runs
     )
@@ -113,5 +114,5 @@ async def test_a_bad_collector_keeps_no_job_and_no_stop_waiting(collector: Colle
                     assert answer.status == 202
             await fleet.settled()
             began = time.monotonic()
-            assert daemon.stop() == 0
-            assert time.monotonic() - began < 5.0, "a second, and what a busy machine takes to end a process"
+            assert daemon.stop() == 0, "nothing had to be cut off"
+            assert time.monotonic() - began < 10.0, "a second, and what a busy machine takes to end a process"

@@ -1,6 +1,7 @@
 """The pipeline's screen: live figures under load, pause and resume."""
 
 import asyncio
+import itertools
 import json
 import re
 import time
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 from tests.docs.pages import anchors
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
+from tests.support.paused import warns
 from tests.ui.browsing import PICTURES, LogIn
 from tests.ui.pets import job_of, rex
 
@@ -25,7 +27,7 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
     jobs = page.locator("figure", has_text="Jobs a second")
 
     async def load() -> None:
-        for n in range(4000):
+        for n in itertools.count():
             await api.submit(job_of(f"pet_{n % 50}", rex((2,))[:1]))
 
     loading = asyncio.create_task(load())
@@ -46,6 +48,7 @@ async def test_the_fleet_is_seen_at_work_and_paused_and_resumed(
     await page.get_by_label("Why, for the others").fill("a trial")
     await page.get_by_role("button", name="Pause", exact=True).click()
     await expect(page.get_by_text("The fleet is paused until")).to_contain_text("a trial", timeout=20_000)
+    await warns(fleet, wanted=True)  # each of them: the page tells of the first
     await api.submit(job_of("late", rex((2,))))
     await expect(page.locator("figure", has_text="Jobs that wait").locator("b")).not_to_have_text("0", timeout=20_000)
     assert await api.view("late") is None
@@ -81,7 +84,7 @@ async def test_a_stream_holds_up_no_stop(fleet: Fleet):
         assert (await stream.content.readline()).startswith(b'data: {"at":')
         began = time.monotonic()
         assert await asyncio.to_thread(fleet.daemons[0].stop) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10, "what requests are given to end in"
         await stream.content.read()
 
 

@@ -1,10 +1,11 @@
 """Dead letters on the page: by filter, one with its fault, put right and put back to its effect, dropped."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
@@ -231,8 +232,16 @@ async def test_ten_thousand_come_a_page_at_a_time_and_go_in_batches(log_in: LogI
     await expect(page.locator("[data-letter]")).to_have_count(200)
     await expect(page.locator("[data-letter] summary").nth(100)).to_be_focused()
     await page.get_by_role("button", name="Drop 10,000 …").click()
+    seen = asyncio.Event()
+
+    async def once_it_is_seen(route: Route) -> None:
+        await seen.wait()
+        await route.continue_()
+
+    await page.route("**/internal/dead-letters/drop", once_it_is_seen)
     await page.get_by_role("dialog").get_by_role("button", name="Drop 10,000", exact=True).click()
     await expect(page.get_by_role("progressbar")).to_be_visible()
+    seen.set()
     await told(page, "10,000 letters are dropped.", timeout=60_000)
     assert await fleet.redis.xlen(LETTERS) == 0
 

@@ -1,7 +1,6 @@
 """The page behind Debian's nginx, below a path that it strips and below one that it leaves in."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.faults.fleet import TOKEN, Fleet
+from tests.support.nodes import free_port
 from tests.support.waiting import eventually
 
 CONFIG = """
@@ -31,8 +31,7 @@ http {{
 @pytest.fixture
 async def proxy(fleet: Fleet, tmp_path: Path) -> AsyncIterator[str]:
     """Where it listens."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port = bound.getsockname()[1]
+    port = free_port()
     config = tmp_path / "nginx.conf"
     config.write_text(CONFIG.format(directory=tmp_path, port=port, url=fleet.daemons[0].url))
     errors = tmp_path / "error.log"

@@ -132,7 +132,7 @@ class Service:
         return self.metrics.registry.get_sample_value(f"media_cluster_{name}", labels) or 0.0
 
 
-async def closed(reader: asyncio.StreamReader, seconds: float = 5.0) -> bytes:
+async def closed(reader: asyncio.StreamReader, seconds: float = 30.0) -> bytes:
     """What still comes until the server ends the connection."""
     try:
         return await asyncio.wait_for(reader.read(), seconds)
@@ -141,7 +141,7 @@ async def closed(reader: asyncio.StreamReader, seconds: float = 5.0) -> bytes:
 
 
 async def read_reply(reader: asyncio.StreamReader) -> Reply:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
