@@ -11,6 +11,7 @@ from sploot_clusterd.partitioning import Placing
 from sploot_clusterd.store import Commit, Store, Wanted
 from tests.support.deaths import DiedError
 from tests.support.moves import PETS, Opens, begun, move
+from tests.support.waiting import eventually
 
 
 async def in_motion(opens: Opens, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, str]:
@@ -87,20 +88,30 @@ async def test_only_the_numbers_before_and_after_are_a_start(opens: Opens, redis
 
 async def test_two_moves_at_once_are_one(opens: Opens, redis: Redis, monkeypatch: pytest.MonkeyPatch):
     store, _ = await begun(opens, redis, 2)
+    mover = store.layout.several[0].mover
     monkeypatch.setattr("sploot_clusterd.store.move._RENEW_EVERY", 0.02)
-    monkeypatch.setattr("sploot_clusterd.store.move._LEASE_MS", 700)
+    monkeypatch.setattr("sploot_clusterd.store.move._LEASE_MS", 60_000)
     one, other = (opens(2).move(Placing(2, target=4)) for _ in range(2))
     await one.take()
+    await redis.pexpire(mover, 30_000)
     keeping = asyncio.create_task(one.keep())
-    with pytest.raises(ClusterdError, match=r"being moved at .* already"):
-        await other.take()
-    await redis.delete(store.layout.several[0].mover)  # as time does, where a process is stopped for long
-    monkeypatch.setattr("sploot_clusterd.store.move._LEASE_MS", 10_000)
+
+    async def is_kept() -> bool:
+        return await redis.pttl(mover) > 30_000
+
+    await eventually(is_kept, what="the lease to be renewed")
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    with monkeypatch.context() as patched:
+        patched.setattr("sploot_clusterd.store.move._LEASE_MS", 100)  # it waits for as long
+        with pytest.raises(ClusterdError, match=r"being moved at .* already"):
+            await other.take()
+    await redis.delete(mover)  # as time does, where a process is stopped for long
     await other.take()
     with pytest.raises(ClusterdError, match=r"being moved at .* now: this one was too slow"):
-        await keeping
+        await one.keep()
     await other.let_go()
-    assert not await redis.exists(store.layout.several[0].mover)
+    assert not await redis.exists(mover)
 
 
 async def test_who_was_too_slow_writes_nothing_down_any_more(opens: Opens, redis: Redis):

@@ -80,13 +80,14 @@ async def test_a_vanished_group_is_made_again_and_nothing_after_it_is_missed(
 
 @pytest.mark.parametrize("name", ["me", "a=b"])
 async def test_a_name_in_use_by_another_process_is_refused(new_reader, redis: Redis, monkeypatch, name: str):
-    monkeypatch.setattr(naming, "_PATIENCE", 0.1)
     first = new_reader(name)
     await first.open()
     monkeypatch.setattr(naming, "_PROCESS", "another")
     second = new_reader(name)
-    with pytest.raises(ConsumerNameTakenError, match=rf"consumes as {name}: give .*CLUSTERD_INSTANCE"):
-        await second.open()
+    with monkeypatch.context() as patched:
+        patched.setattr(naming, "_PATIENCE", 0.1)
+        with pytest.raises(ConsumerNameTakenError, match=rf"consumes as {name}: give .*CLUSTERD_INSTANCE"):
+            await second.open()
     other_name = new_reader("someone-else")
     await other_name.open()
     await first.close()

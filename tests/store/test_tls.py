@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from sploot_clusterd.errors import StoreUnavailableError
+from sploot_clusterd.store import sentinel
 from tests.docs.pages import ROOT, only_block
 from tests.faults.fleet import TOKEN, Daemon
 from tests.support.stores import opened
@@ -111,7 +112,11 @@ async def test_a_certificate_of_the_named_ca_for_the_named_host_is_trusted(liste
     await ping(f"rediss://localhost:{port}?ssl_ca_certs={ca_file}")
 
 
-async def test_sentinels_and_what_they_name_are_asked_by_it(listen: Listen, context, ca_file: str):
+async def test_sentinels_and_what_they_name_are_asked_by_it(
+    listen: Listen, context, ca_file: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("_PATIENCE", "_ROLE_PATIENCE"):
+        monkeypatch.setattr(sentinel, name, 30.0)  # that of a busy machine
     async with Teller(await listen(context), host="localhost", context=context) as teller:
         await ping(f"rediss+sentinel://localhost:{teller.port}/mymaster", ssl_ca_certs=ca_file)
         told = await refusal(f"rediss+sentinel://localhost:{teller.port}/mymaster")

@@ -15,7 +15,7 @@ from tests.support.nodes import Node
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of a busy machine."""
     for name in ("_PATIENCE", "_ROLE_PATIENCE"):
-        monkeypatch.setattr(module, name, 5.0)
+        monkeypatch.setattr(module, name, 30.0)
 
 
 @pytest.fixture(scope="module")
