@@ -1,6 +1,7 @@
 """Which partition a pet belongs to, and the hash tags that give each partition a slot of its own."""
 
 import binascii
+import functools
 import math
 import zlib
 from dataclasses import astuple, dataclass
@@ -124,5 +125,11 @@ def slot_of(key: str) -> int:
     """The key's slot in a Redis Cluster: CRC-16 (XMODEM) of its first text in braces, or else of all of it."""
     begin = key.find("{")
     end = key.find("}", begin + 1)
-    hashed = key[begin + 1 : end] if begin >= 0 and end > begin + 1 else key
-    return binascii.crc_hqx(hashed.encode(), 0) % SLOTS
+    if begin >= 0 and end > begin + 1:
+        return _slot_of_tag(key[begin + 1 : end])
+    return binascii.crc_hqx(key.encode(), 0) % SLOTS
+
+
+@functools.lru_cache(maxsize=MOST_PARTITIONS)
+def _slot_of_tag(text: str) -> int:
+    return binascii.crc_hqx(text.encode(), 0) % SLOTS

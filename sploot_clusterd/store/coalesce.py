@@ -91,9 +91,9 @@ class CoalescerEach(Generic[Q, A]):
         self._place = place
         self._each: dict[str, Coalescer[Q, A]] = {}
 
-    async def __call__(self, question: Q) -> A:
-        """Raises as a Coalescer."""
+    def __call__(self, question: Q) -> Awaitable[A]:
+        """As a Coalescer."""
         place = self._place(question)
         if place not in self._each:
             self._each[place] = self._new()
-        return await self._each[place](question)
+        return self._each[place](question)

@@ -13,8 +13,8 @@ _FIRST_LAYOUT: Final = b"1"
 
 
 class PetReads:
-    """With one partition these are plain reads. Else each asks for the number of the partition's layout, too: what is
-    missing is looked for elsewhere where that is not the one that we go by.
+    """With one partition these are plain reads. Else who finds nothing asks for the number of the partition's layout,
+    too, and looks elsewhere where that is not the one that we go by.
     """
 
     def __init__(self, gateway: Gateway, layout: Layout, follow: Callable[[], Awaitable[None]]) -> None:
@@ -29,20 +29,12 @@ class PetReads:
         """
         if self._layout.is_one:
             return list(await self._gateway.read("view", "MGET", *map(self._gateway.keys.view, pet_ids)))
-        keys = [self._layout.several[self._layout.number(pet_id)] for pet_id in pet_ids]
-        commands = [
-            (each, ("MGET", each.view(pet_id), each.layout)) for each, pet_id in zip(keys, pet_ids, strict=True)
-        ]
-        expected = [each.goes_by.encode() for each in keys]
-        replies = await self._gateway.read_each("view", commands)
-        views: list[bytes | Exception | None] = []
-        for pet_id, goes_by, reply in zip(pet_ids, expected, replies, strict=True):
-            if isinstance(reply, Exception):
-                views.append(reply)
-                continue
-            stored, number = reply
-            is_there = stored is not None or (number or _FIRST_LAYOUT) == goes_by
-            views.append(stored if is_there else await self._moved_view(pet_id))
+        views = await self._found(pet_ids)
+        missing = [n for n, view in enumerate(views) if view is None]
+        if missing:
+            looked_for = await self._looked_for([pet_ids[n] for n in missing])
+            for n, view in zip(missing, looked_for, strict=True):
+                views[n] = view
         return views
 
     async def has_album(self, pet_id: str) -> bool:
@@ -81,6 +73,40 @@ class PetReads:
             if isinstance(reply, Exception):
                 raise reply
         return replies
+
+    async def _found(self, pet_ids: Sequence[str]) -> list[bytes | Exception | None]:
+        """What is there by the layout that we go by: who finds a view needs no number of another one."""
+        keys = [self._layout.several[self._layout.number(pet_id)] for pet_id in pet_ids]
+        names = [each.view(pet_id) for each, pet_id in zip(keys, pet_ids, strict=True)]
+        if self._gateway.is_one_server:
+            return list(await self._gateway.read("view", "MGET", *names))
+        # One key a command: of several, of which some have moved to another node already, a cluster answers none.
+        commands = [(each, ("MGET", name)) for each, name in zip(keys, names, strict=True)]
+        replies = await self._gateway.read_each("view", commands)
+        return [reply if isinstance(reply, Exception) else reply[0] for reply in replies]
+
+    async def _looked_for(self, pet_ids: Sequence[str]) -> Sequence[bytes | Exception | None]:
+        """Of pets without a view where we looked: asked again with the number of the layout there, by one command each,
+        for what is told apart may be of before and after a move.
+        """
+        keys = [self._layout.several[self._layout.number(pet_id)] for pet_id in pet_ids]
+        expected = [each.goes_by.encode() for each in keys]
+        commands = [
+            (each, ("MGET", each.view(pet_id), each.layout)) for each, pet_id in zip(keys, pet_ids, strict=True)
+        ]
+        try:
+            replies = await self._gateway.read_each("view", commands)
+        except ClusterdError as error:  # of these alone: the others' are found
+            return [error] * len(pet_ids)
+        views: list[bytes | Exception | None] = []
+        for pet_id, goes_by, reply in zip(pet_ids, expected, replies, strict=True):
+            if isinstance(reply, Exception):
+                views.append(reply)
+                continue
+            stored, number = reply
+            is_there = stored is not None or (number or _FIRST_LAYOUT) == goes_by
+            views.append(stored if is_there else await self._moved_view(pet_id))
+        return views
 
     async def _moved_view(self, pet_id: str) -> bytes | Exception | None:
         """Of a pet that is in motion, or was: it is put into its new place before it is taken from the old one."""

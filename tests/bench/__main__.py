@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", choices=MEASURES, help="one group of figures")
+    parser.add_argument("--only", action="append", choices=MEASURES, help="one group of figures; repeatable")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes every repeat to FILE")
     parser.add_argument("--table", type=Path, metavar="FILE", help="refreshes the tables of what was run in that page")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="draws what a job costs into DIR (needs matplotlib)")
@@ -96,9 +96,9 @@ def main(arguments: list[str] | None = None, size: Size | None = None) -> int:
     return 0
 
 
-def _measured(only: str | None, size: Size) -> Iterator[tuple[str, Sequence[Figure]]]:
+def _measured(only: Sequence[str] | None, size: Size) -> Iterator[tuple[str, Sequence[Figure]]]:
     for name, measure in MEASURES.items():
-        if only in {None, name}:
+        if only is None or name in only:
             print(f"measuring: {name}", end="\r", file=sys.stderr, flush=True)
             yield name, measure(size)
 

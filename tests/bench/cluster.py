@@ -13,6 +13,7 @@ from sploot_clusterd.store.address import address_of
 from sploot_clusterd.store.connection import Connection
 from sploot_clusterd.store.gateway import Call
 from tests.bench.figure import Figure, Size
+from tests.bench.primaries import primaries
 from tests.cluster.contract import opened
 from tests.support.cluster import Cluster
 from tests.support.nodes import Node
@@ -25,10 +26,10 @@ _SHARE: Final = 20
 
 
 def cluster(size: Size) -> list[Figure]:
-    return asyncio.run(_cluster(size))
+    return [*asyncio.run(_way(size)), *asyncio.run(primaries(size))]
 
 
-async def _cluster(size: Size) -> list[Figure]:
+async def _way(size: Size) -> list[Figure]:
     ours, plain, apart, together = list[float](), list[float](), list[float](), list[float]()
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         node = Node(Path(path) / "one")

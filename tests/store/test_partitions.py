@@ -1,5 +1,6 @@
 """Several partitions over the real server: each has its own of everything, and together they are as one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -91,6 +92,15 @@ async def test_views_of_all_partitions_are_read_together(store: Store, redis: Re
         assert msgspec.json.decode(view)["pet_id"] == pet
     assert await store.views.invalidate(PETS[0])
     assert await store.views.view(PETS[0]) is None
+
+
+async def test_who_reads_pets_of_all_partitions_on_one_server_asks_once(store: Store, redis: Redis):
+    for pet in PETS:
+        await redis.set(store.layout.of(pet).view(pet), b'{"pet_id":"%s","clusters":[]}' % pet.encode())
+    await redis.config_resetstat()
+    views = await asyncio.gather(*map(store.views.view, PETS))
+    assert None not in views
+    assert (await redis.info("commandstats"))["cmdstat_mget"]["calls"] == 1
 
 
 async def test_another_number_of_partitions_is_no_start(opens: Opens, redis: Redis):

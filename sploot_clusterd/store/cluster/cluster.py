@@ -64,7 +64,8 @@ class Cluster:
         self._topology.suspect()
 
     def place(self, key: str) -> str:
-        return str(self._owner(key))
+        slot_map = self._topology.known
+        return str(slot_map.owner(slot_of(key)) if slot_map else None)
 
     async def servers(self, *, primaries: bool = False) -> list[str]:
         slot_map = await self._topology.current()
@@ -99,10 +100,6 @@ class Cluster:
             self._topology.move(found.slot, self._topology.place(found.place))
         self._topology.suspect()
         return paused(error) or of_reply(error)
-
-    def _owner(self, key: str) -> Place | None:
-        slot_map = self._topology.known
-        return slot_map.owner(slot_of(key)) if slot_map else None
 
 
 def _address_pair(text: str) -> tuple[Place, Place]:

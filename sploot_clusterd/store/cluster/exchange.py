@@ -63,15 +63,15 @@ class Exchange:
 
     def _homes(self, these: Iterable[int], slot_map: SlotMap) -> dict[Route, list[int]]:
         """Where calls go by the map. One whose slot nobody serves goes nowhere."""
-        routes: dict[Route, list[int]] = {}
+        homes: dict[Place, list[int]] = {}
         for n in these:
             slot = slot_of(self._requests[n][0])
             if place := slot_map.owner(slot):
-                routes.setdefault(Route(place), []).append(n)
+                homes.setdefault(place, []).append(n)
             else:
                 self._topology.suspect()
                 self.replies[n] = unserved(slot)
-        return routes
+        return {Route(place): calls for place, calls in homes.items()}
 
     async def _send_all(self, routes: Mapping[Route, Sequence[int]]) -> None:
         if len(routes) == 1:
