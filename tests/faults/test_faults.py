@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults import kills, order
 from tests.faults.broken import broken
+from tests.faults.checker import Verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import Outcome, Size
 from tests.faults.plans import KILLS_AND_LOSSES, PLANS
@@ -114,6 +115,13 @@ async def test_jobs_are_seen_to_be_applied_after_later_ones_if_nobody_waits(dire
     code = broken(directory, [_WAITS_FOR_NOBODY])
     outcome = await order.inversions(directory, 1, Size(jobs=1500, rate=600, harms=1), code)
     assert outcome.figures["applied after a later one"] > 0
+
+
+def test_what_is_too_slow_fails_a_large_run_and_has_room_in_a_small_one():
+    outcome, row = Outcome(Verdict(), 0, []), Row("a")
+    outcome.recovers(3.0, within=2.0)
+    row.add(outcome, 1.0)
+    assert (row.passed, outcome.too_slow(), outcome.too_slow(_ROOM)) == (False, ["until all works again: 3.00 s"], [])
 
 
 def test_the_table_takes_the_rows_of_what_was_run_and_keeps_the_others():

@@ -36,6 +36,6 @@ def card(page: Page, cluster: str) -> Locator:
     return page.locator(f'[data-cluster="{cluster}"]')
 
 
-async def told(page: Page, text: str, timeout: float = 10_000) -> None:
+async def told(page: Page, text: str, timeout: float = 30_000) -> None:
     """Waits, in ms, for what the page says in passing."""
     await expect(page.locator(".toast", has_text=text)).to_be_visible(timeout=timeout)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.api import Api
@@ -15,12 +15,16 @@ from tests.ui.browsing import PICTURES, Keep, LogIn
 from tests.ui.pets import job_of, rex
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 30_000
+"""For a machine that is busy: only what fails waits for so long."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 GRANTS = """[
 {"name": "gallery", "scopes": ["read"], "token": "a-token-that-reads"},
 {"name": "desk", "scopes": ["read", "correct"], "token": "a-token-that-corrects"},
 {"name": "feeder", "scopes": ["submit"], "token": "a-token-that-submits"}]"""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(
         viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="Europe/Berlin"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     await context.close()
 
