@@ -219,6 +219,24 @@ async def test_heavy_questions_are_cut_into_several_batches():
     assert sizes == [2, 1, 1, 1]
 
 
+async def test_what_one_batch_leaves_over_goes_out_beside_it_and_what_comes_then_after_it():
+    asked: list[list[int]] = []
+    may_answer = asyncio.Event()
+
+    async def ask(questions):
+        asked.append(list(questions))
+        await may_answer.wait()
+        return questions
+
+    shared = Coalescer(ask, most=2, lanes=2)
+    calls = [asyncio.ensure_future(shared(n)) for n in range(7)]
+    await eventually(lambda: len(asked) == 2, what="two batches to be under way")
+    assert asked == [[0, 1], [2, 3]]
+    may_answer.set()
+    assert await asyncio.gather(*calls) == [*range(7)]
+    assert asked[2:] == [[4, 5], [6]]
+
+
 async def test_a_demoted_primary_refuses_and_is_left(views: ViewStore, redis: Redis, redis_url: str):
     await views.submit("pet", b"before")
     connected = len(await redis.client_list())
