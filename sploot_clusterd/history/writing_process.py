@@ -65,13 +65,15 @@ class WritingProcess:
         self._thread.shutdown(wait=False)
 
     def _done(self, work: Callable[..., Any], arguments: tuple[object, ...]) -> Any:
-        asked = pickle.dumps((work, arguments))
         if self._child is None:
             self._child = _started(self._settings)
         try:
-            answer = _exchange(self._child, asked)
+            answer = _exchange(self._child, (work, arguments))
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise HistoryUnavailableError(f"the process that writes has ended ({self._end()})") from error
+        except Exception:  # what cannot be pickled may be on its way by half
+            self._end()
+            raise
         for record in answer.records:
             logger = logging.getLogger(record.name)
             if logger.isEnabledFor(record.levelno):
@@ -111,9 +113,10 @@ def _started(settings: HistorySettings) -> "subprocess.Popen[bytes]":
     return child
 
 
-def _exchange(child: "subprocess.Popen[bytes]", asked: bytes) -> Answer:
+def _exchange(child: "subprocess.Popen[bytes]", asked: object) -> Answer:
+    """Albums go piece by piece: between two of them the loop has its turn."""
     requests, answers = cast("Any", child.stdin), cast("Any", child.stdout)
-    requests.write(asked)
+    pickle.dump(asked, requests)
     requests.flush()
     answer: Answer = pickle.load(answers)  # noqa: S301 - from our own child, by a pipe that nobody else has
     return answer

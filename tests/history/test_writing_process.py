@@ -30,6 +30,7 @@ from tests.history.test_writer_loop import Process, commit, configured, written
 from tests.history.written import latest, rows
 from tests.support import waiting
 from tests.support.databases import settings_of
+from tests.support.writing import writing_processes
 
 eventually = partial(waiting.eventually, timeout=60.0)
 
@@ -44,12 +45,6 @@ process = WritingProcess(HistorySettings(url=SecretUrl(sys.argv[2])))
 print(process.ask_from_thread(Database.revision))
 process.close()
 """
-
-
-def children(pid: int) -> list[psutil.Process]:
-    """Those that write history."""
-    found = psutil.Process(pid).children()
-    return [each for each in found if "sploot_clusterd.history.writing_child" in each.cmdline()]
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -87,6 +82,8 @@ async def test_outcomes_errors_and_what_is_logged_come_back(process: WritingProc
     assert "in fail" in plain.value.__notes__[0]
     with pytest.raises(RuntimeError, match="StrangeError: cannot be pickled"):
         await process.ask(fail, "strange")
+    with pytest.raises(Exception, match="lambda"):
+        await process.ask(lambda _: None)
     await process.ask(warn)
     (record,) = [each for each in caplog.records if each.getMessage() == "found"]
     assert (record.levelname, record.data) == ("WARNING", {"events": 3})
@@ -102,11 +99,11 @@ async def test_tables_that_are_missing_are_told_as_ever(tmp_path: Path):
 async def test_the_process_that_writes_has_the_file_until_it_ends(sqlite_history: HistorySettings):
     file = Database.open(sqlite_history).file
     assert file
-    await eventually(lambda: children(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
     process = WritingProcess(sqlite_history)
-    assert children(os.getpid()) == [], "nothing was to be done"
+    assert writing_processes(os.getpid()) == [], "nothing was to be done"
     await process.ask(Ledger(0).end_survey)
-    (child,) = children(os.getpid())
+    (child,) = writing_processes(os.getpid())
     with pytest.raises(HistoryInUseError):
         sqlite.Lock(file)
     process.close()
@@ -115,9 +112,9 @@ async def test_the_process_that_writes_has_the_file_until_it_ends(sqlite_history
 
 
 async def test_one_that_was_killed_is_told_of_and_the_next_takes_over(process: WritingProcess):
-    await eventually(lambda: children(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
     await process.ask(Ledger(0).end_survey)
-    (child,) = children(os.getpid())
+    (child,) = writing_processes(os.getpid())
     child.kill()
     with pytest.raises(HistoryUnavailableError, match=r"the process that writes has ended \(-9\)"):
         await process.ask(Ledger(0).begin)
@@ -146,11 +143,11 @@ def test_it_finds_the_package_wherever_it_is_started(tmp_path: Path, sqlite_hist
 async def test_kill_of_the_process_in_a_transaction_loses_and_repeats_nothing(
     redis: Redis, redis_url: str, pg_history: HistorySettings, pg_database: Database
 ):
-    await eventually(lambda: children(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
     async with Process(configured(redis_url, pg_history)).running() as process:
         tokens = {"before": await commit(process.store, redis, "before")}
         await eventually(lambda: written(pg_database) == tokens, what="the writer")
-        (child,) = children(os.getpid())
+        (child,) = writing_processes(os.getpid())
         with held(pg_database):
             tokens["pet"] = await commit(process.store, redis, "pet")
             await eventually(lambda: is_waited_for(pg_database), what="the transaction")
@@ -190,7 +187,7 @@ async def test_kill_of_the_daemon_ends_the_process(fleet: Fleet, sqlite_history:
     daemon = await started(fleet, sqlite_history.url.reveal())
     await upload(fleet, daemon, "one")
     await eventually(lambda: latest(database, "pet"), what="the writer")
-    (child,) = children(daemon.pid)
+    (child,) = writing_processes(daemon.pid)
     daemon.kill()
     await eventually(lambda: is_gone(child), what="the process to end")
     sqlite.Lock(database.file).release()
@@ -205,7 +202,7 @@ async def test_signals_to_all_processes_leave_the_last_transaction_whole(
     daemon = await started(fleet, pg_history.url.reveal())
     await upload(fleet, daemon, "one")
     await eventually(lambda: latest(pg_database, "pet"), what="the writer")
-    (child,) = children(daemon.pid)
+    (child,) = writing_processes(daemon.pid)
     with held(pg_database):
         await upload(fleet, daemon, "two")
         await eventually(lambda: is_waited_for(pg_database), what="the transaction")
@@ -224,6 +221,6 @@ async def test_signals_to_all_processes_leave_the_last_transaction_whole(
 async def test_a_daemon_without_consumers_has_none(fleet: Fleet, sqlite_history: HistorySettings):
     assert sqlite_history.url
     daemon = await started(fleet, sqlite_history.url.reveal(), CLUSTER_CONSUMERS="0")
-    assert children(daemon.pid) == []
+    assert writing_processes(daemon.pid) == []
     assert daemon.stop() == 0
     assert "history's process" not in daemon.output()
