@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.errors import HistoryInUseError, HistorySchemaError, HistoryUnavailableError
-from sploot_clusterd.history import sqlite
+from sploot_clusterd.history import sqlite, writing_process
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.ledger import Ledger
 from sploot_clusterd.history.retention import prune
@@ -119,6 +119,25 @@ async def test_one_that_was_killed_is_told_of_and_the_next_takes_over(process: W
     with pytest.raises(HistoryUnavailableError, match=r"the process that writes has ended \(-9\)"):
         await process.ask(Ledger(0).begin)
     assert not (await process.ask(Ledger(0).begin)).surveys
+
+
+async def test_one_that_cannot_be_started_is_told_of(process: WritingProcess, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(HistoryUnavailableError, match="cannot be started: No such file"):
+        await process.ask(Ledger(0).begin)
+    monkeypatch.undo()
+    assert (await process.ask(Ledger(0).begin)).surveys
+
+
+async def test_one_that_does_not_end_is_killed(sqlite_history: HistorySettings, monkeypatch: pytest.MonkeyPatch):
+    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
+    monkeypatch.setattr(writing_process, "_PATIENCE", 0.05)
+    process = WritingProcess(sqlite_history)
+    await process.ask(Ledger(0).begin)
+    (child,) = writing_processes(os.getpid())
+    child.suspend()
+    process.close()
+    await eventually(lambda: is_gone(child), what="the process to be killed")
 
 
 async def test_pruning_is_done_there_too(process: WritingProcess, sqlite_history: HistorySettings):
