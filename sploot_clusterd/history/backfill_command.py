@@ -26,15 +26,15 @@ def backfill(settings: Settings) -> int:
     """0. Raises ClusterdError, where Redis or the database is away too."""
     database, pool = Database.open(settings.history), ThreadPoolExecutor(1)
 
-    async def in_thread(work: Callable[..., Any], *arguments: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+    async def ask(work: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, database, *arguments)
 
     async def work(store: Store) -> int:
         if store.feed is None:
             raise ConfigError("feed.enabled is off, and history goes by the feed: leave it out")
         progress, looked_at, kept = Progress(), 0, 0
         for number in range(store.feed.partitions):
-            parts = Parts(store.feed, store.pictures(number), Ledger(database, number), in_thread, Metrics(), _PACE)
+            parts = Parts(store.feed, store.pictures(number), Ledger(number), ask, Metrics(), _PACE)
             writer = PartitionWriter(number, parts)
             writer.survey()
             while not await _is_done(writer):

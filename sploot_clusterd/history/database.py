@@ -20,7 +20,7 @@ from sploot_clusterd.history import postgresql, sqlite
 from sploot_clusterd.history.schema import REVISION
 
 READERS: Final = 3
-"""Connections that read, in each process: with the writer's there are four."""
+"""Connections that read, in each process; a daemon's are beside the two of its process that writes."""
 _PATIENCE: Final = 1.0
 """Seconds to wait for one of them."""
 _AWAY: Final = (

@@ -20,13 +20,10 @@ class Forgetter:
     the event was trimmed unread.
     """
 
-    def __init__(
-        self, keys: Keys, erasure: Erasure, database: Database, in_thread: Callable[..., Awaitable[Any]]
-    ) -> None:
+    def __init__(self, keys: Keys, erasure: Erasure, ask: Callable[..., Awaitable[Any]]) -> None:
         self._keys = keys
         self._erasure = erasure
-        self._database = database
-        self._in_thread = in_thread
+        self._ask = ask
         self._due_at = 0.0
 
     async def forget(self) -> None:
@@ -36,14 +33,15 @@ class Forgetter:
             return
         self._due_at = now + _EVERY
         erased = await self._erasure.erasing(self._keys)
-        if erased and await self._in_thread(self._forget, erased):
+        if erased and await self._ask(_forget_wholly, erased):
             for pet_id, at_ms in erased.items():
                 await self._erasure.forgotten(self._keys, pet_id, at_ms)
 
-    def _forget(self, erased: Mapping[str, int]) -> bool:
-        """Whether nothing is left of these, in no file of SQLite's either: else readers were in the way."""
-        forget(self._database, erased)
-        return self._database.checkpoint()
+
+def _forget_wholly(database: Database, erased: Mapping[str, int]) -> bool:
+    """Whether nothing is left of these, in no file of SQLite's either: else readers were in the way."""
+    forget(database, erased)
+    return database.checkpoint()
 
 
 def forget(database: Database, erased: Mapping[str, int]) -> int:

@@ -54,14 +54,15 @@ class Written:
 
 
 class Ledger:
-    """Every method blocks; raises HistoryUnavailableError, and OvertakenError where another process wrote."""
+    """Every method blocks; raises HistoryUnavailableError, and OvertakenError where another process wrote. It holds no
+    database, so that it can be handed to the process that writes.
+    """
 
-    def __init__(self, database: Database, partition: int) -> None:
-        self._database = database
+    def __init__(self, partition: int) -> None:
         self._partition = partition
 
-    def begin(self) -> Begun:
-        with self._database.write() as connection:
+    def begin(self, database: Database) -> Begun:
+        with database.write() as connection:
             place = place_of(connection, self._partition)
             mark = select(stream_marks.c.value).where(*self._mark())
             surveys = connection.scalar(mark) != _DONE
@@ -73,37 +74,37 @@ class Ledger:
             due = connection.scalars(behind.where(ours, newest_snapshots.c.pet_id.is_(None)))
             return Begun(place, surveys, [*due])
 
-    def place(self) -> Place:
+    def place(self, database: Database) -> Place:
         """Behind what is written."""
-        with self._database.read() as connection:
+        with database.read() as connection:
             return place_of(connection, self._partition)
 
-    def write(self, place: Place, events: Sequence[Event]) -> Written:
+    def write(self, database: Database, place: Place, events: Sequence[Event]) -> Written:
         """Events behind the place; one that cannot be written is set aside with its bytes, found by halving."""
         written = Written(place)
-        self._write(events, written)
+        self._write(database, events, written)
         return written
 
-    def _write(self, events: Sequence[Event], written: Written) -> None:
+    def _write(self, database: Database, events: Sequence[Event], written: Written) -> None:
         to = Place(events[-1].id, events[-1].sequence)
         try:
-            with self._database.write() as connection:
+            with database.write() as connection:
                 move_place(connection, self._partition, written.place, to, _now_ms())
                 done = Batch(connection, [told(self._partition, event) for event in events]).write()
         except _REFUSES as error:
             if len(events) == 1:
-                self._refuse(events[0], error, written)
+                self._refuse(database, events[0], error, written)
             else:
                 middle = len(events) // 2
-                self._write(events[:middle], written)
-                self._write(events[middle:], written)
+                self._write(database, events[:middle], written)
+                self._write(database, events[middle:], written)
             return
         written.place = to
         written.changed = (written.changed - done.erased) | done.changed
         written.erased = (written.erased - done.changed) | done.erased
         written.superseded += done.superseded
 
-    def _refuse(self, event: Event, error: Exception, written: Written) -> None:
+    def _refuse(self, database: Database, event: Event, error: Exception, written: Written) -> None:
         text = clean(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
         log.error("an event cannot be written", extra={"data": {"event": event.id, "error": text}})
         to = Place(event.id, event.sequence)
@@ -114,55 +115,55 @@ class Ledger:
             "error": text,
             "at_ms": to.at_ms,
         }
-        with self._database.write() as connection:
+        with database.write() as connection:
             move_place(connection, self._partition, written.place, to, _now_ms())
             statements.add(connection, refused_events, [row])
         written.place = to
         written.refused += 1
         written.changed.add(event.pet_id)
 
-    def settle(self, place: Place, pictures: Sequence[Picture], moving: Collection[str]) -> Settled:
+    def settle(self, database: Database, place: Place, pictures: Sequence[Picture], moving: Collection[str]) -> Settled:
         """See `Settling`. The place stays, and nobody else moves it meanwhile."""
         now_ms = _now_ms()
-        with self._database.write() as connection:
+        with database.write() as connection:
             if place != Place():
                 move_place(connection, self._partition, place, place, now_ms)
             return Settling(connection, self._partition, place, now_ms).settle(pictures, moving)
 
-    def go_to(self, place: Place, to: Place, living: Collection[str] | None = None) -> int:
+    def go_to(self, database: Database, place: Place, to: Place, living: Collection[str] | None = None) -> int:
         """Begins again from another place, and has all pets surveyed. `living` are the ids of all events behind it that
         are not lost, where others that are written are; how many were.
         """
-        with self._database.write() as connection:
+        with database.write() as connection:
             move_place(connection, self._partition, place, to, _now_ms())
             self._put_mark(connection, _PENDING)
             return 0 if living is None else give_up(connection, self._partition, to.sequence, living)
 
-    def end_survey(self) -> None:
+    def end_survey(self, database: Database) -> None:
         """All pets are as Redis has them."""
-        with self._database.write() as connection:
+        with database.write() as connection:
             self._put_mark(connection, _DONE)
 
-    def known(self, tokens: Mapping[str, str]) -> set[str]:
+    def known(self, database: Database, tokens: Mapping[str, str]) -> set[str]:
         """Of tokens by pet, the pets of which such a version is written, on the branch that lives."""
         table = pet_clusters.c
-        with self._database.read() as connection:
+        with database.read() as connection:
             rows = statements.rows_of(connection, (table.pet_id, table.token), table.pet_id, tokens, table.live)
             return {row.pet_id for row in rows if tokens[row.pet_id] == row.token}
 
-    def differing(self, tokens: Mapping[str, str]) -> set[str]:
+    def differing(self, database: Database, tokens: Mapping[str, str]) -> set[str]:
         """Of Redis' tokens by pet, the pets whose newest version, or album, is another one here."""
         latest, kept = pet_latest.c, newest_snapshots.c
-        with self._database.read() as connection:
+        with database.read() as connection:
             pairs = [
                 {(row.pet_id, row.token) for row in statements.rows_of(connection, columns, columns[0], tokens)}
                 for columns in ((latest.pet_id, latest.token), (kept.pet_id, kept.token))
             ]
         return {pet for pet, token in tokens.items() if not all((pet, token) in each for each in pairs)}
 
-    def forget_deleted(self) -> bool:
+    def forget_deleted(self, database: Database) -> bool:
         """What was erased is in no file of SQLite's then; False if readers were in the way."""
-        return self._database.checkpoint()
+        return database.checkpoint()
 
     def _mark(self) -> tuple[ColumnElement[bool], ...]:
         marks = stream_marks.c

@@ -28,13 +28,10 @@ _EVERY: Final = 5.0
 class MarkKeeper:
     """Of one partition."""
 
-    def __init__(
-        self, partition: int, marks: Marks, database: Database, in_thread: Callable[..., Awaitable[Any]]
-    ) -> None:
+    def __init__(self, partition: int, marks: Marks, ask: Callable[..., Awaitable[Any]]) -> None:
         self._partition = partition
         self._marks = marks
-        self._database = database
-        self._in_thread = in_thread
+        self._ask = ask
         self._due_at = 0.0
         self._kept: PartitionMarks | None = None
         self._generations: dict[str, set[int]] = {}
@@ -53,49 +50,52 @@ class MarkKeeper:
             if before.get(model) != state
         }
         if found != self._kept:
-            await self._in_thread(self._write, found, new)
+            await self._ask(_write, self._partition, found, new)
         for model, bodies in new.items():
             self._generations.setdefault(model, set()).update(bodies)
         self._kept, self._due_at = found, now + _EVERY
 
-    def _write(self, found: PartitionMarks, new: Mapping[str, Mapping[int, bytes]]) -> None:
-        """A Redis that was lost may begin again from lower numbers: what is kept is to rebuild it from. So a generation
-        is never written over, and what rises is never lowered.
-        """
-        now_ms = int(time.time() * 1000)
-        bodies = [
-            {
-                "model_version": model,
-                "generation": generation,
-                "body": body,
-                "digest": hashlib.sha1(body, usedforsecurity=False).hexdigest(),
-                "seen_ms": now_ms,
-            }
-            for model, generations in new.items()
-            for generation, body in generations.items()
+
+def _write(database: Database, partition: int, found: PartitionMarks, new: Mapping[str, Mapping[int, bytes]]) -> None:
+    """A Redis that was lost may begin again from lower numbers: what is kept is to rebuild it from. So a generation is
+    never written over, and what rises is never lowered.
+    """
+    now_ms = int(time.time() * 1000)
+    bodies = [
+        {
+            "model_version": model,
+            "generation": generation,
+            "body": body,
+            "digest": hashlib.sha1(body, usedforsecurity=False).hexdigest(),
+            "seen_ms": now_ms,
+        }
+        for model, generations in new.items()
+        for generation, body in generations.items()
+    ]
+    with database.write() as connection:
+        statements.add(connection, profile_generations, bodies)
+        kept = _values(connection, partition)
+        _drop_erased(connection, partition, found)
+        rows = [
+            {"partition": partition, "kind": kind, "name": name, "value": value, "seen_ms": now_ms}
+            for kind, name, value in _rows_of(found)
+            if _order(kind, value) >= _order(kind, kept.get((kind, name), ""))
         ]
-        with self._database.write() as connection:
-            statements.add(connection, profile_generations, bodies)
-            kept = self._values(connection)
-            self._drop_erased(connection, found)
-            rows = [
-                {"partition": self._partition, "kind": kind, "name": name, "value": value, "seen_ms": now_ms}
-                for kind, name, value in _rows_of(found)
-                if _order(kind, value) >= _order(kind, kept.get((kind, name), ""))
-            ]
-            statements.upsert(connection, stream_marks, rows)
+        statements.upsert(connection, stream_marks, rows)
 
-    def _values(self, connection: Connection) -> dict[tuple[str, str], str]:
-        marks = stream_marks.c
-        found = select(marks.kind, marks.name, marks.value).where(marks.partition == self._partition)
-        return {(kind, name): value for kind, name, value in connection.execute(found)}
 
-    def _drop_erased(self, connection: Connection, found: PartitionMarks) -> None:
-        marks = stream_marks.c
-        ours = marks.partition == self._partition, marks.kind == ERASED
-        gone = [name for name in connection.scalars(select(marks.name).where(*ours)) if name not in found.erased]
-        for some in statements.pages(gone):
-            connection.execute(delete(stream_marks).where(*ours, marks.name.in_(some)))
+def _values(connection: Connection, partition: int) -> dict[tuple[str, str], str]:
+    marks = stream_marks.c
+    found = select(marks.kind, marks.name, marks.value).where(marks.partition == partition)
+    return {(kind, name): value for kind, name, value in connection.execute(found)}
+
+
+def _drop_erased(connection: Connection, partition: int, found: PartitionMarks) -> None:
+    marks = stream_marks.c
+    ours = marks.partition == partition, marks.kind == ERASED
+    gone = [name for name in connection.scalars(select(marks.name).where(*ours)) if name not in found.erased]
+    for some in statements.pages(gone):
+        connection.execute(delete(stream_marks).where(*ours, marks.name.in_(some)))
 
 
 def _rows_of(found: PartitionMarks) -> Sequence[tuple[str, str, str]]:

@@ -22,8 +22,8 @@ _AFTER_ERASURE: Final = 65.0
 """Seconds until a pet that was erased is looked at: it may live again."""
 _BACKWARDS: Final = 4
 
-InThread = Callable[..., Awaitable[Any]]
-"""Calls a function with its arguments in the thread of the database."""
+Ask = Callable[..., Awaitable[Any]]
+"""`await ask(work, *arguments)` is what `work(database, *arguments)` gives, or raises, where it is written."""
 
 
 class Parts(NamedTuple):
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
     feed: Feed
     pictures: Pictures
     ledger: Ledger
-    in_thread: InThread
+    ask: Ask
     metrics: Metrics
     pace: Pace = Pace()
 
@@ -44,7 +44,7 @@ class PartitionWriter:
 
     def __init__(self, number: int, parts: Parts) -> None:
         self._number = number
-        self._feed, self._pictures, self._ledger, self._in_thread, self._metrics, self._pace = parts
+        self._feed, self._pictures, self._ledger, self._ask, self._metrics, self._pace = parts
         self._written, self._refused = map(parts.metrics.history_events.labels, ("written", "refused"))
         self._place: Place | None = None
         self._due: DuePets | None = None
@@ -96,26 +96,26 @@ class PartitionWriter:
         if len(found.events) == BATCH:
             return True
         if self._has_deleted:
-            self._has_deleted = not await self._in_thread(self._ledger.forget_deleted)
+            self._has_deleted = not await self._ask(self._ledger.forget_deleted)
         if self._surveys:
             await self._survey(due)
         return await self._keep_albums(due)
 
     async def _begun(self) -> tuple[Place, DuePets]:
         if self._due is None:
-            begun = await self._in_thread(self._ledger.begin)
+            begun = await self._ask(self._ledger.begin)
             self._place, self._due = begun.place, DuePets(self._pace)
             self._surveys = begun.surveys or self._is_told_to_survey
             self._due.add(begun.due, time.monotonic())
         if self._place is None:
-            self._place = await self._in_thread(self._ledger.place)
+            self._place = await self._ask(self._ledger.place)
         return self._place, self._due
 
     async def _write(self, events: Sequence[Event], due: DuePets) -> None:
         place = self._place or Place()
         self.unwritten_ms = Place(events[0].id, events[0].sequence).at_ms
         began = time.perf_counter()
-        written = await self._in_thread(self._ledger.write, place, events)
+        written = await self._ask(self._ledger.write, place, events)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
         # Behind a whole batch there is more, as a rule, and none of it is older.
         self._place, self.unwritten_ms = written.place, written.place.at_ms if len(events) == BATCH else 0
@@ -139,7 +139,7 @@ class PartitionWriter:
         log.warning("history has a gap", extra={"data": told})
         self._metrics.history_gaps.inc()
         self._metrics.history_missed_events.inc(missing)
-        lost = await self._in_thread(self._ledger.go_to, place, to, living)
+        lost = await self._ask(self._ledger.go_to, place, to, living)
         self._metrics.history_superseded.inc(lost)
         self._place, self._surveys, self._scan, self._scanned = to, True, None, False
 
@@ -176,13 +176,13 @@ class PartitionWriter:
         changed = next((each for each in events if each.kind == "changed"), None)
         if changed is None:
             return False
-        return bool(await self._in_thread(self._ledger.known, {changed.pet_id: changed.after}))
+        return bool(await self._ask(self._ledger.known, {changed.pet_id: changed.after}))
 
     async def _survey(self, due: DuePets) -> None:
         """Looks for pets that are other than what is written, some at a time."""
         if self._scanned:
             if not self._surveyed:
-                await self._in_thread(self._ledger.end_survey)
+                await self._ask(self._ledger.end_survey)
                 self._surveys = self._scanned = False
                 log.info("history has caught up", extra={"data": {"partition": self._number}})
             return
@@ -193,7 +193,7 @@ class PartitionWriter:
             return
         tokens = await self._pictures.tokens(pets)
         self.looked_at += len(tokens)
-        differing = await self._in_thread(self._ledger.differing, tokens)
+        differing = await self._ask(self._ledger.differing, tokens)
         self._surveyed |= differing
         due.add(differing, time.monotonic(), 0.0)
         self._scan = scan
@@ -210,7 +210,7 @@ class PartitionWriter:
         try:
             pictures, torn = await self._pictures.take(pets)
             moving = await self._moving(due)
-            settled = await self._in_thread(self._ledger.settle, self._place, pictures, moving)
+            settled = await self._ask(self._ledger.settle, self._place, pictures, moving)
         except BaseException:
             due.add(pets, began)
             raise

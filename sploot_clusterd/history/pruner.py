@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from sploot_clusterd.errors import HistoryInUseError, HistoryUnavailableError
 from sploot_clusterd.health import Health
@@ -27,8 +28,18 @@ class Pruner:
 
     name: Final = "history_prune"
 
-    def __init__(self, database: Database, retention_days: int, *, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ask: Callable[..., Any],
+        retention_days: int,
+        *,
+        health: Health,
+        stopping: asyncio.Event,
+    ) -> None:
+        """`ask` is for threads, as `prune` has it."""
         self._database = database
+        self._ask = ask
         self._days = retention_days
         self._health = health
         self._stopping = stopping
@@ -55,7 +66,7 @@ class Pruner:
     def _prune(self) -> Pruned:
         self._database.require_schema()
         now_ms = int(time.time() * 1000)
-        return prune(self._database, self._days, now_ms, is_stopped=self._stopping.is_set)
+        return prune(self._database, self._days, now_ms, ask=self._ask, is_stopped=self._stopping.is_set)
 
     async def _waited(self, seconds: float) -> bool:
         """Whether the daemon stops."""

@@ -16,7 +16,7 @@ from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.forgetting import Forgetter
 from sploot_clusterd.history.ledger import Ledger
 from sploot_clusterd.history.marks import MarkKeeper
-from sploot_clusterd.history.partition_writer import InThread, PartitionWriter, Parts
+from sploot_clusterd.history.partition_writer import Ask, PartitionWriter, Parts
 from sploot_clusterd.history.writing import OvertakenError
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Feed, Store
@@ -44,17 +44,18 @@ class Writer:
         self,
         store: Store,
         feed: Feed,
-        database: Database,
-        in_thread: InThread,
+        ask: Ask,
         *,
+        in_file: bool,
         metrics: Metrics,
         health: Health,
         stopping: asyncio.Event,
     ) -> None:
+        """`in_file`: the database is SQLite's."""
         self._store = store
         self._feed = feed
-        self._database = database
-        self._in_thread = in_thread
+        self._ask = ask
+        self._in_file = in_file
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
@@ -108,7 +109,7 @@ class Writer:
 
     async def _steps(self) -> bool:
         if not self._ready:
-            await self._in_thread(self._database.require_schema)
+            await self._ask(Database.require_schema)
             self._ready = True
         busy = False
         await self._follow()
@@ -130,7 +131,7 @@ class Writer:
         if now - self._asked_at < _ASK_EVERY:
             return
         # Nobody else can write to a file.
-        ours = range(self._feed.partitions) if self._database.is_sqlite else await self._store.charge.ours()
+        ours = range(self._feed.partitions) if self._in_file else await self._store.charge.ours()
         self._asked_at = now
         known = [number for number in ours if number < len(self._store.partitions)]
         self._writers = {number: self._writers.get(number) or self._writer(number) for number in known}
@@ -138,16 +139,15 @@ class Writer:
         self._forgetters = {number: self._forgetters.get(number) or self._forgetter(number) for number in known}
 
     def _writer(self, number: int) -> PartitionWriter:
-        ledger = Ledger(self._database, number)
-        parts = Parts(self._feed, self._store.pictures(number), ledger, self._in_thread, self._metrics)
+        parts = Parts(self._feed, self._store.pictures(number), Ledger(number), self._ask, self._metrics)
         return PartitionWriter(number, parts)
 
     def _keeper(self, number: int) -> MarkKeeper:
-        return MarkKeeper(number, self._store.marks(number), self._database, self._in_thread)
+        return MarkKeeper(number, self._store.marks(number), self._ask)
 
     def _forgetter(self, number: int) -> Forgetter:
         keys = self._store.partitions[number].keys
-        return Forgetter(keys, self._store.views.erasure, self._database, self._in_thread)
+        return Forgetter(keys, self._store.views.erasure, self._ask)
 
     def _failed(self, text: str) -> None:
         if not self._failures:

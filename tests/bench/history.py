@@ -18,7 +18,7 @@ import psutil
 from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.history.migrating import migrate
 from tests.bench.figure import Figure, Size
-from tests.bench.jobs import DIMENSION, STREAM, drained, payloads, preload
+from tests.bench.jobs import DIMENSION, STREAM, add, payloads
 from tests.bench.load import ENV, metrics
 from tests.faults.fleet import TOKEN, Fleet
 from tests.support.postgres import Postgres, chosen
@@ -79,36 +79,37 @@ class _Kept:
 
 
 async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
-    """Jobs a second; and microseconds of the daemon's CPU for each job, with all that history does after it, without
-    those of a start.
+    """Jobs a second; and microseconds of CPU for each job, of the daemon and of the process that writes, with all that
+    history does after it. Both had started.
     """
-    start = await _start_seconds(env)
+    jobs = [*payloads(size.jobs, DIMENSION)]
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
         try:
-            await preload(fleet.redis, size.jobs, DIMENSION)
-            rate = await drained(fleet, size.jobs)
+            await _started(fleet, env)
+            spent, began = _cpu_seconds(fleet), time.perf_counter()
+            await add(fleet.redis, jobs)
+            await fleet.settled(timeout=120.0)
+            rate = size.jobs / (time.perf_counter() - began)
             if env:
                 await _caught_up(fleet)
-            return rate, 1e6 * (_cpu_seconds(fleet) - start) / size.jobs
-        finally:
-            await fleet.close()
-
-
-async def _start_seconds(env: Mapping[str, str]) -> float:
-    """CPU of a daemon that has started and done nothing yet."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
-        try:
-            await fleet.daemons[0].start()
-            return _cpu_seconds(fleet)
+            return rate, 1e6 * (_cpu_seconds(fleet) - spent) / size.jobs
         finally:
             await fleet.close()
 
 
 def _cpu_seconds(fleet: Fleet) -> float:
-    spent = psutil.Process(fleet.daemons[0].pid).cpu_times()
-    return spent.user + spent.system
+    daemon = psutil.Process(fleet.daemons[0].pid)
+    return sum(each.cpu_times().user + each.cpu_times().system for each in (daemon, *daemon.children()))
+
+
+async def _started(fleet: Fleet, env: Mapping[str, str]) -> None:
+    """The daemon; and where there is history the process that writes it, which has looked for pets and found none."""
+    await fleet.daemons[0].start()
+    deadline = time.perf_counter() + 120
+    while env and not any(line["message"] == "history has caught up" for line in fleet.daemons[0].log()):
+        assert time.perf_counter() < deadline, "history does not begin"
+        await asyncio.sleep(0.05)
 
 
 async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
@@ -116,7 +117,7 @@ async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
         try:
-            await fleet.daemons[0].start()
+            await _started(fleet, env)
             reading = asyncio.create_task(_reads(fleet, ended := asyncio.Event()))
             jobs, sent, began, worst = payloads(size.jobs, DIMENSION), 0, time.perf_counter(), 0.0
             while sent < size.jobs:

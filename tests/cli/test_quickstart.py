@@ -201,7 +201,7 @@ def test_the_daemon_ends_when_its_redis_does(directory, number, how):
     ) as clusterd:
         try:
             assert clusterd.stdout.readline().endswith("is ready\n")
-            (server,) = psutil.Process(clusterd.pid).children()
+            (server,) = [each for each in psutil.Process(clusterd.pid).children() if each.name() == "redis-server"]
             server.send_signal(number)
             _, err = clusterd.communicate(timeout=40)
         finally:

@@ -221,8 +221,9 @@ async def test_descriptors_that_are_closed_are_as_good_as_dev_null(
         await daemon.ready()
         await daemon.submit(500)
         await daemon.applied(500)
+        wanted = 2 * embedded  # Redis, and what writes history
+        await eventually(lambda: len(psutil.Process(process.pid).children()) == wanted, what="children", timeout=30)
         children = psutil.Process(process.pid).children()
-        assert len(children) == embedded
         process.terminate()
         out, err = await asyncio.to_thread(process.communicate, timeout=30)
         assert process.returncode == 0, err

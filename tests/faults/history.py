@@ -4,8 +4,9 @@ import asyncio
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 
 from sploot_clusterd.config import HistorySettings, SecretUrl
@@ -20,22 +21,29 @@ from tests.faults.pg_wire import AtCommit, PgWire
 from tests.faults.recorded import albums, history_breaches, latest, superseded
 from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
+from tests.support.writing import kill_writing
 
 _PATIENCE = 300.0
 
 
 async def in_sqlite(directory: Path, seed: int, size: Size) -> Outcome:
-    """Kill -9 of daemons, of the writer in the middle of its work, and a file that another program has locked."""
+    """Kill -9 of daemons, of the one that writes, or of its process, in the middle of that; and a file that another
+    program has locked.
+    """
     file = directory / "history.sqlite3"
     url = f"sqlite:///{file}"
     migrate(_settings(url))
 
     async def harm(fleet: Fleet, n: int) -> None:
-        if n % 4 == 3:
+        if n % 5 == 4:
             await asyncio.to_thread(_lock, file, size.every)
             return
-        if n % 4 == 2:
+        if n % 5 >= 2:
             await _grows(file.with_name(f"{file.name}-wal"))
+        if n % 5 == 3:
+            for daemon in fleet.daemons:
+                kill_writing(daemon.pid)
+            return
         victim = fleet.daemons[n % 2]
         victim.kill()
         await victim.start()
@@ -45,8 +53,8 @@ async def in_sqlite(directory: Path, seed: int, size: Size) -> Outcome:
 
 
 async def in_postgres(directory: Path, seed: int, size: Size) -> Outcome:
-    """Kill -9 of daemons, and of the writer inside a transaction; a COMMIT whose reply is lost; a database that is
-    started again as after a crash, and one that is away.
+    """Kill -9 of daemons, and of the one that writes, or of its process, inside a transaction; a COMMIT whose reply is
+    lost; a database that is started again as after a crash, and one that is away.
     """
     with Postgres(chosen()) as server:
         url = server.url()
@@ -55,15 +63,17 @@ async def in_postgres(directory: Path, seed: int, size: Size) -> Outcome:
         async with _behind_wires(directory, socket) as (fleet, wires):
 
             async def harm(fleet: Fleet, n: int) -> None:
-                match n % 5:
+                match n % 6:
                     case 0:
                         fleet.daemons[n % 2].kill()
                         await fleet.daemons[n % 2].start()
                     case 1:
-                        await _at_commit(fleet, wires, AtCommit.LOSE, kills=True)
+                        await _at_commit(fleet, wires, AtCommit.LOSE, Daemon.kill)
                     case 2:
                         await _at_commit(fleet, wires, AtCommit.LOSE_REPLY)
                     case 3:
+                        await _at_commit(fleet, wires, AtCommit.LOSE, lambda daemon: kill_writing(daemon.pid))
+                    case 4:
                         server.stop(signal.SIGQUIT)
                         server.start()
                     case _:
@@ -128,10 +138,13 @@ async def _behind_wires(directory: Path, socket: Path) -> AsyncIterator[tuple[Fl
         yield fleet, wires
 
 
-async def _at_commit(fleet: Fleet, wires: dict[Daemon, PgWire], at: AtCommit, *, kills: bool = False) -> None:
+async def _at_commit(
+    fleet: Fleet, wires: dict[Daemon, PgWire], at: AtCommit, kill: Callable[[Daemon], None] | None = None
+) -> None:
     """To the first COMMIT of either daemon."""
     springs = {
-        asyncio.ensure_future(wire.spring(at, daemon.kill if kills else None)): daemon for daemon, wire in wires.items()
+        asyncio.ensure_future(wire.spring(at, partial(kill, daemon) if kill else None)): daemon
+        for daemon, wire in wires.items()
     }
     done, others = await asyncio.wait(springs, return_when=asyncio.FIRST_COMPLETED)
     for other in others:
@@ -140,8 +153,7 @@ async def _at_commit(fleet: Fleet, wires: dict[Daemon, PgWire], at: AtCommit, *,
     for wire in wires.values():
         wire.calm()
     assert any(each.result() for each in done), "no history was written"
-    if kills:
-        await asyncio.gather(*(daemon.start() for daemon in fleet.daemons if not daemon.alive()))
+    await asyncio.gather(*(daemon.start() for daemon in fleet.daemons if not daemon.alive()))
 
 
 async def _grows(file: Path) -> None:

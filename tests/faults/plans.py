@@ -151,13 +151,13 @@ _HISTORY = (
     Plan(
         "history in SQLite: kills, and a locked file",
         history.in_sqlite,
-        Size(400, 80, 4, 3.0),
-        Size(20_000, 200, 4, 60.0),
+        Size(400, 80, 5, 3.0),
+        Size(20_000, 200, 5, 60.0),
     ),
     Plan(
         "history in PostgreSQL: kills, lost replies, restarts",
         history.in_postgres,
-        Size(400, 60, 5, 3.0),
+        Size(400, 60, 6, 3.0),
         Size(20_000, 200, 6, 60.0),
     ),
     Plan("history: replica promoted after a cut", history.promoted, Size(600, 300, 1), Size(5000, 300, 6)),

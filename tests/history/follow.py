@@ -19,18 +19,18 @@ async def follow(side: Side, database: Database, *, albums: bool = True) -> None
     assert store.feed is not None
     with ThreadPoolExecutor(1) as pool:
 
-        async def in_thread(work, *arguments):
-            return await loop.run_in_executor(pool, work, *arguments)
+        async def ask(work, *arguments):
+            return await loop.run_in_executor(pool, work, database, *arguments)
 
-        await MarkKeeper(0, store.marks(0), database, in_thread).keep()
-        ledger = Ledger(database, 0)
+        await MarkKeeper(0, store.marks(0), ask).keep()
+        ledger = Ledger(0)
         if not albums:
-            begun = ledger.begin()
+            begun = ledger.begin(database)
             found = await store.feed.read(0, begun.place.event_id, 500)
             if found.events:
-                ledger.write(begun.place, found.events)
+                ledger.write(database, begun.place, found.events)
             return
-        writer = PartitionWriter(0, Parts(store.feed, store.pictures(0), ledger, in_thread, side.metrics, _AT_ONCE))
+        writer = PartitionWriter(0, Parts(store.feed, store.pictures(0), ledger, ask, side.metrics, _AT_ONCE))
         for _ in range(200):
             if not await writer.step() and not writer.is_surveying and not writer.pets_waiting:
                 return

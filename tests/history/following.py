@@ -34,13 +34,11 @@ class Writing:
         """As a process that was started now."""
         store = self.side.store
         assert store.feed is not None
-        ledger = Ledger(self.database, 0)
-        self.writer = PartitionWriter(
-            0, Parts(store.feed, store.pictures(0), ledger, self.in_thread, self.side.metrics, PACE)
-        )
+        parts = Parts(store.feed, store.pictures(0), Ledger(0), self.ask, self.side.metrics, PACE)
+        self.writer = PartitionWriter(0, parts)
 
-    async def in_thread(self, work, *arguments):
-        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
+    async def ask(self, work, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, self.database, *arguments)
 
     async def settle(self) -> None:
         """Until nothing is left to be done."""

@@ -41,9 +41,9 @@ async def store(redis_url: str, database: Database) -> AsyncIterator[Store]:
 
 def forgetter(store: Store, database: Database) -> Forgetter:
     async def at_once(work, *arguments):
-        return work(*arguments)
+        return work(database, *arguments)
 
-    return Forgetter(store.partitions[0].keys, store.views.erasure, database, at_once)
+    return Forgetter(store.partitions[0].keys, store.views.erasure, at_once)
 
 
 def left(database: Database) -> set[str]:
@@ -190,7 +190,7 @@ async def test_while_the_database_is_away_redis_remembers_and_nothing_brings_the
         raise HistoryUnavailableError
 
     with pytest.raises(HistoryUnavailableError):
-        await Forgetter(keys, store.views.erasure, database, away).forget()
+        await Forgetter(keys, store.views.erasure, away).forget()
     assert await store.views.is_erasing(PET)
 
     lost = side.keys.pet(OTHER)

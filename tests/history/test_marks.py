@@ -13,10 +13,6 @@ from tests.history.written import rows
 from tests.support.stores import settings
 
 
-async def in_thread(work, *arguments):
-    return await asyncio.to_thread(work, *arguments)
-
-
 def marks(database: Database) -> dict[tuple[str, str], str]:
     return {(row.kind, row.name): row.value for row in rows(database, stream_marks, partition=0)}
 
@@ -29,8 +25,11 @@ async def test_they_are_kept_and_never_lowered(redis: Redis, redis_url: str, dat
     await redis.hset(keys.profiles, mapping={"m": "2", "n": "0"})
     await redis.hset(keys.profile("m"), mapping={"1": b"one\x00", "2": b"two", "1:sha1": "x", "2:sha1": "y"})
 
+    async def ask(work, *arguments):
+        return await asyncio.to_thread(work, database, *arguments)
+
     async def look() -> None:
-        await MarkKeeper(0, store.marks(0), database, in_thread).keep()
+        await MarkKeeper(0, store.marks(0), ask).keep()
 
     await look()
     assert marks(database) == {

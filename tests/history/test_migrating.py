@@ -155,7 +155,7 @@ migrate(settings)
 database = Database.open(settings)
 change = Raw(b'{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}')
 try:
-    Ledger(database, 0).write(Place(), [Event("1-5", 1, "", "", "changed", "pet", "a", "", "a.1", change)])
+    Ledger(0).write(database, Place(), [Event("1-5", 1, "", "", "changed", "pet", "a", "", "a.1", change)])
     print("claimed")
 except (OvertakenError, HistoryInUseError):
     print("late")

@@ -165,7 +165,7 @@ async def test_a_fault_is_told_and_pruning_goes_on(sqlite_history, monkeypatch, 
         monkeypatch.setattr(pruner, wait, 0.01)
     caplog.set_level("INFO")
     database, stopping = Database.open(sqlite_history), asyncio.Event()
-    running = asyncio.ensure_future(pruner.Pruner(database, 90, health=Health(60.0), stopping=stopping).run())
+    running = asyncio.ensure_future(pruner.Pruner(database, print, 90, health=Health(60.0), stopping=stopping).run())
     await eventually(lambda: not outcomes and len(caplog.records) == 3, what="three times")
     stopping.set()
     await running

@@ -1,10 +1,10 @@
 """The component that writes history: whose feeds it takes, and what it says when it cannot write."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,15 +19,17 @@ from sploot_clusterd.history.history import History
 from sploot_clusterd.history.marks import MarkKeeper
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.schema import newest_snapshots, pet_latest
-from sploot_clusterd.history.writing import Batch, Done
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, Committed, Store
+from tests.history.held import held, is_waited_for
 from tests.history.written import latest, rows
+from tests.support import waiting
 from tests.support.databases import settings_of
 from tests.support.stores import GROUP, settings
-from tests.support.waiting import eventually
 
 PETS = [f"pet-{n}" for n in range(12)]
+eventually = partial(waiting.eventually, timeout=60.0)
+"""A process of history's own has to start first."""
 
 
 def configured(redis_url: str, history: HistorySettings, partitions: int = 1) -> Settings:
@@ -92,23 +94,34 @@ async def test_each_partition_is_written_by_who_reads_it(
     given = configured(redis_url, pg_history, partitions=4)
     async with AsyncExitStack() as stack:
         one, other = [await stack.enter_async_context(Process(given).running()) for _ in range(2)]
-        assert one.store.tenure
-        assert other.store.tenure
-        await one.store.tenure.hold({0, 1})
-        await other.store.tenure.hold({2, 3})
         tokens = await committed(one.store, redis)
-        await eventually(lambda: written(pg_database) == tokens, what="history of all partitions")
+
+        async def read(process: Process, numbers: set[int]) -> None:
+            assert process.store.tenure
+            await process.store.tenure.hold(numbers)
+
+        async def all_are_written() -> bool:
+            await read(one, {0, 1})
+            await read(other, {2, 3})
+            return written(pg_database) == tokens
+
+        await eventually(all_are_written, what="history of all partitions")
 
         def counts() -> list[float]:
             return [each.count("events_total", outcome="written") for each in (one, other)]
 
         await eventually(lambda: sum(counts()) == len(PETS), what="each event to count once")
         assert all(counts())
-        await one.store.tenure.let_go([0, 1])
-        await other.store.tenure.hold({0, 1, 2, 3})
         for pet in PETS:
             await one.store.views.erase(pet)
-        await eventually(lambda: written(pg_database) == {}, what="the erasures to be written")
+
+        async def all_are_erased() -> bool:
+            assert one.store.tenure
+            await one.store.tenure.let_go([0, 1])
+            await read(other, {0, 1, 2, 3})
+            return written(pg_database) == {}
+
+        await eventually(all_are_erased, what="the erasures to be written")
 
 
 async def test_one_process_writes_a_file_and_the_next_takes_over(
@@ -126,7 +139,7 @@ async def test_one_process_writes_a_file_and_the_next_takes_over(
             assert "this process only reads history" in other.health.warnings()[0]
             assert other.count("away") == 0
         tokens = await committed(other.store, redis)
-        await eventually(lambda: tokens.items() <= written(database).items(), what="the other one to write", timeout=20)
+        await eventually(lambda: tokens.items() <= written(database).items(), what="the other one to write")
         await eventually(lambda: other.health.warnings() == [], what="the warning to go")
     database.close()
 
@@ -159,7 +172,7 @@ async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(
         assert process.count("away") == 1
         await asyncio.to_thread(migrate, history)
         database = Database.open(history)
-        await eventually(lambda: written(database) == tokens, what="history to be written", timeout=20)
+        await eventually(lambda: written(database) == tokens, what="history to be written")
         await eventually(lambda: process.count("away") == 0, what="the database to count as back")
         assert process.health.warnings() == []
         await eventually(
@@ -169,24 +182,17 @@ async def test_what_is_wrong_with_the_database_is_told_and_nothing_is_lost(
 
 
 async def test_the_lag_is_told_while_a_transaction_takes_its_time(
-    redis: Redis, redis_url: str, sqlite_history: HistorySettings, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, redis_url: str, pg_history: HistorySettings, pg_database: Database
 ):
-    reached, goes_on = threading.Event(), threading.Event()
-    write = Batch.write
-
-    def held(batch: Batch) -> Done:
-        reached.set()
-        assert goes_on.wait(20)
-        return write(batch)
-
-    monkeypatch.setattr(Batch, "write", held)
-    async with Process(configured(redis_url, sqlite_history)).running() as process:
-        await eventually(lambda: process.count("lag_seconds") == 0, what="nothing to be written")
-        await commit(process.store, redis, "pet")
-        await eventually(reached.is_set, what="the transaction")
-        await eventually(lambda: process.count("lag_seconds") > 0.05, what="the lag to grow")
-        goes_on.set()
+    async with Process(configured(redis_url, pg_history)).running() as process:
+        await commit(process.store, redis, "before")
+        await eventually(lambda: latest(pg_database, "before"), what="the writer")
+        with held(pg_database):
+            await commit(process.store, redis, "pet")
+            await eventually(lambda: is_waited_for(pg_database), what="the transaction")
+            await eventually(lambda: process.count("lag_seconds") > 0.05, what="the lag to grow")
         await eventually(lambda: process.count("lag_seconds") == 0, what="the lag to go")
+        assert latest(pg_database, "pet")
 
 
 async def test_a_fault_of_history_ends_no_daemon(
@@ -202,7 +208,7 @@ async def test_a_fault_of_history_ends_no_daemon(
             assert "the log says more: RuntimeError" in process.health.warnings()[0]
             token = await commit(process.store, redis, "pet")
             database = Database.open(sqlite_history)
-            await eventually(lambda: written(database) == {"pet": token}, what="what can be written", timeout=20)
+            await eventually(lambda: written(database) == {"pet": token}, what="what can be written")
             patched.undo()
-            await eventually(lambda: process.health.warnings() == [], what="the warning to go", timeout=20)
+            await eventually(lambda: process.health.warnings() == [], what="the warning to go")
             database.close()
