@@ -93,7 +93,7 @@ _NO_VERSION = (
 )
 _WAITS_FOR_NOBODY = (
     "ingest/order.py",
-    "return [key for key in await self._pending.before(bound.key) if key not in ours]",
+    "return [key for key in older if key not in ours]",
     "return []",
 )
 

@@ -24,9 +24,9 @@ from sploot_clusterd.history.retention import prune
 from sploot_clusterd.history.schema import pet_clusters
 from sploot_clusterd.history.writing_process import WritingProcess
 from tests.faults.fleet import Daemon, Fleet
+from tests.history.aged import LATER, told
 from tests.history.held import held, is_waited_for
-from tests.history.test_retention import LATER, told
-from tests.history.test_writer_loop import Process, commit, configured, written
+from tests.history.process import Process, commit, configured, written
 from tests.history.written import latest, rows
 from tests.support import waiting
 from tests.support.databases import settings_of
