@@ -47,6 +47,8 @@ class Keys:
         letters = f"{tag}{namespace}:letters:{dead_letters}"
         namespace, stream, dead_letters = tag + namespace, tag + stream, tag + dead_letters
         self._namespace = namespace
+        self._of_a_pet = {name: f"{namespace}:{kind}:" for name, kind in OF_A_PET.items()}
+        """What a pet's keys begin with, by what they are called here."""
         self.stream = stream
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
@@ -168,10 +170,8 @@ class Keys:
 
     def named(self, names: Sequence[str], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
-        return [
-            f"{self._namespace}:{OF_A_PET[name]}:{pet_id}" if name in OF_A_PET else getattr(self, name)
-            for name in names
-        ]
+        of_a_pet = self._of_a_pet
+        return [of_a_pet[name] + pet_id if name in of_a_pet else getattr(self, name) for name in names]
 
 
 class PartitionKeys(Keys):

@@ -51,6 +51,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A client of an empty Redis, which is emptied again."""
     client = Redis.from_url(redis_url, protocol=2)
     await client.flushall()
+    await client.script_flush()  # what one test called is not known to the next
     await client.config_resetstat()
     yield client
     await client.config_set("maxmemory", 0)

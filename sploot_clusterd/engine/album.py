@@ -218,7 +218,7 @@ class Album(Struct, frozen=True):
     @property
     def shown_clusters(self) -> int:
         """Clusters in the view, provisional ones among them."""
-        return len(self.seen_clusters()) + sum(cluster.last > cluster.first for cluster in self.provisional)
+        return len(self.seen_clusters()) + sum([cluster.last > cluster.first for cluster in self.provisional])
 
     def seen_clusters(self) -> list[Cluster]:
         """Those with vectors that readers see."""
@@ -231,7 +231,7 @@ class Album(Struct, frozen=True):
 
     @property
     def unclustered_images(self) -> int:
-        return sum(cluster.size for cluster in self.clusters.values() if not cluster.shown)
+        return sum([cluster.size for cluster in self.clusters.values() if cluster.hero is None])
 
     @property
     def silhouette(self) -> float | None:
@@ -241,8 +241,8 @@ class Album(Struct, frozen=True):
             for space in self.spaces.values()
             if space.silhouette is not None and self._parted(space.number)
         ]
-        total = sum(images for _, images in known)
-        return sum(value * images for value, images in known) / total if total else None
+        total = sum([images for _, images in known])
+        return sum([value * images for value, images in known]) / total if total else None
 
     def _parted(self, space: int) -> bool:
         """Whether two clusters of the space are shown."""

@@ -33,11 +33,11 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
             dimension = max(dimension, sum(map(len, job.images[0].vectors.values())))
         images += sum(len(images_corrected(correction)) for correction in job.corrections) if job.corrections else 0
     seconds = len(jobs) * _JOB + listed * _LISTED
-    if album.spaces:
-        dimension = max(dimension, *(space.dimension for space in album.spaces.values()))
-    cells = min(len(album.cells) + images, _USUAL.cells_of(album.num_vector_images + images))
     if images:
-        rebuilds = _rebuilds(album, images, len(jobs))
+        dimension = max([dimension, *[space.dimension for space in album.spaces.values()]])
+        most_cells = _USUAL.cells_of(album.num_vector_images + images)
+        cells = min(len(album.cells) + images, most_cells)
+        rebuilds = _rebuilds(album, images, len(jobs), most_cells)
         seconds += images * (_IMAGE + cells * dimension * _VALUE)
         seconds += rebuilds * cells * (_REBUILD_CELL + cells * (_REBUILD_PAIR + dimension * _REBUILD_VALUE))
     if listed or album.chunks:
@@ -53,12 +53,11 @@ def recluster_estimate(album: Album) -> float:
     return album.num_vector_images * (_PLACED_AGAIN + values * _VALUE)
 
 
-def _rebuilds(album: Album, images: int, jobs: int) -> int:
+def _rebuilds(album: Album, images: int, jobs: int, most_cells: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
-    partitioned = sum(space.partitioned for space in album.spaces.values())
-    moved = images + sum(space.moved for space in album.spaces.values())
-    most = _USUAL.cells_of(album.num_vector_images + images)
-    at_cap = max(len(album.cells) + images - most, 0) // (most - int(most * KEPT_AT_CAP))
+    partitioned = sum([space.partitioned for space in album.spaces.values()])
+    moved = images + sum([space.moved for space in album.spaces.values()])
+    at_cap = max(len(album.cells) + images - most_cells, 0) // (most_cells - int(most_cells * KEPT_AT_CAP))
     return min(int(moved / max(_USUAL.rebuild_least, _USUAL.rebuild_growth * partitioned)), jobs) + at_cap
 
 

@@ -55,8 +55,9 @@ def images_named(jobs: Sequence[Job]) -> set[str]:
     """Every image that the jobs say anything of: the rows that applying them wants."""
     names: set[str] = set()
     for job in jobs:
-        names.update(job.image_ids, job.removed, (insight.image_id for insight in job.images))
-        names.update(*map(images_corrected, job.corrections))
+        names.update(job.image_ids, job.removed, [insight.image_id for insight in job.images])
+        for correction in job.corrections:
+            names.update(images_corrected(correction))
     return names
 
 

@@ -50,8 +50,11 @@ class Order:
         """The pending entries that some of the batch may have to wait for. Raises StoreUnavailableError."""
         choose = min if batch.contiguous else max
         bound = choose(batch.entries, key=lambda entry: entry.id)
+        older = await self._pending.before(bound.key)
+        if not older:  # mostly
+            return []
         ours = {entry.key for entry in batch.entries}
-        return [key for key in await self._pending.before(bound.key) if key not in ours]
+        return [key for key in older if key not in ours]
 
     async def is_behind(self, entry: Entry) -> bool:
         """Whether a suspect would have to wait, as far as that can be told without decoding it."""

@@ -72,8 +72,10 @@ class Processor:
         self.raise_failure(batch.consumer)
         if self._tracer.is_on:
             batch = replace(batch, runs=Runs(self._tracer))
-        entries = [each for each in batch.entries if not self._order.holds(each.key, batch.consumer)]
-        with self._lease(batch.consumer, [entry.key for entry in entries]):
+        taken = {each.key: each for each in batch.entries}
+        taken = {key: each for key, each in taken.items() if not self._order.holds(key, batch.consumer)}
+        entries = list(taken.values())
+        with self._lease(batch.consumer, taken):
             await self._process(batch.part([each for each in entries if each.handling is Handling.RUN]))
             for entry in entries:
                 if entry.handling is Handling.ALONE:

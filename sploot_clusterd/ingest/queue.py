@@ -116,12 +116,13 @@ class Queue:
         for key, (entry, job) in self._given.items():
             self._ahead[job.pet_id][key] = entry.id
         self._given = {}
-        turn: dict[str, list[Delivery]] = {}
+        turn: dict[str, Sequence[Delivery]] = {}
         for pet_id, of_pet in [each for each in self.left.items() if each[0] not in self.apart]:
-            first = min(self._ahead[pet_id].values(), default=None)
-            free = self._cut([each for each in of_pet if first is None or each.entry.id < first])
+            ahead = self._ahead[pet_id]
+            first = min(ahead.values()) if ahead else None
+            free = self._cut(of_pet if first is None else [each for each in of_pet if each.entry.id < first])
             if free:
-                turn[pet_id] = [self._placed(each) for each in free]
+                turn[pet_id] = [self._placed(each) for each in free] if self._firsts else free
                 self.left[pet_id] = of_pet[len(free) :]
             if not self.left[pet_id]:
                 del self.left[pet_id]
@@ -173,7 +174,7 @@ class Queue:
         """These need not be waited for any more."""
         for key in self._given.keys() & keys:
             del self._given[key]
-        for ahead in self._ahead.values():
+        for ahead in filter(None, self._ahead.values()):  # mostly nothing is ahead
             for key in ahead.keys() & keys:
                 del ahead[key]
                 self.is_left = False

@@ -2,10 +2,10 @@
 
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.keys import Keys
@@ -106,10 +106,13 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
     """The script's call; `token` is that of the new state."""
     now_ms = int(time.time() * 1000)
     more_keys = [keys.profile(each.model_version) for each in commit.used_profiles]
-    samples = {}
-    for model_version in dict.fromkeys(each.model_version for each in commit.offers):
-        samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
-        more_keys += keys.sample(model_version)
+    samples: dict[str, int] = {}
+    offers: list[Argument] = []
+    for model_version, slot, priority, image in commit.offers:
+        if model_version not in samples:
+            samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
+            more_keys += keys.sample(model_version)
+        offers += model_version, samples[model_version], slot, repr(priority), image
     insights_at = 0
     if commit.insights is not None:
         insights_at = len(COMMIT.keys) + len(more_keys) + 1
@@ -137,18 +140,15 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "jobs_life": settings.jobs_life,
             "trace": commit.trace,
             "entries": commit.entries,
-            "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes.items())],
-            "rows": _flat(commit.rows.items()),
+            "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes)],
+            "rows": _flat(commit.rows),
             "old_fields": commit.deletes,
             "old_rows": commit.dropped_rows,
-            "used_profiles": _flat((each.generation, each.digest) for each in commit.used_profiles),
-            "offers": _flat(
-                (each.model_version, samples[each.model_version], each.slot, repr(each.priority), each.image)
-                for each in commit.offers
-            ),
+            "used_profiles": [part for each in commit.used_profiles for part in (each.generation, each.digest)],
+            "offers": offers,
             "new_wants": news.new_wants,
             "old_wants": news.old_wants,
-            "untold": _flat(news.untold.items()),
+            "untold": _flat(news.untold),
             "fed": fed,
             "told": told.applied(now_ms, _version(commit), commit.jobs) if settings.jobs_life else (),
         },
@@ -162,5 +162,5 @@ def _version(commit: Commit) -> int:
     return commit.version if commit.version is not None else int(number) if number.isdigit() else 0
 
 
-def _flat(parts: Iterable[Sequence[Argument]]) -> list[Argument]:
-    return list(chain.from_iterable(parts))
+def _flat(pairs: Mapping[Any, Argument]) -> list[Argument]:
+    return [*chain.from_iterable(pairs.items())]

@@ -62,7 +62,7 @@ _DEFINITIONS: Final = tuple(each for name in _SHARED for each in _definitions(na
 
 class Script:
     """One script and what it takes: keys by their names in `Keys`, arguments with their types, and lists, which are
-    sent with their lengths before them.
+    sent with one argument before them that has their lengths: each argument costs here, on its way and in Redis.
 
     A script that is `fenced` looks first, where there are several partitions, whether its caller goes by the layout
     that the partition is in.
@@ -88,6 +88,7 @@ class Script:
         self.keys = keys.split()
         self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
+        self._lengths = " ".join(["%d"] * len(self.lists))
         self.repeatable = repeatable
         text = _with_definitions((_LUA / f"{name}.lua").read_text())
         shebang = _SHEBANG if writes else _READS_ONLY
@@ -136,17 +137,18 @@ class Script:
     def in_order(self, values: Mapping[str, Any]) -> list[Any]:
         """What the script finds in ARGV. Raises TypeError as `packed`."""
         try:
-            arguments = [values[name] for name in self.arguments]
-            lists = [values[name] for name in self.lists]
+            arguments = [*map(values.__getitem__, self.arguments)]
+            lists = [*map(values.__getitem__, self.lists)]
         except KeyError as missing:
             raise TypeError(f"{self.name}.lua: {missing} is missing") from None
         if [*map(type, arguments)] != self._types:
             raise TypeError(f"{self.name}.lua: {self._mistyped(arguments)}")
         if len(values) > len(arguments) + len(lists):
             raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
-        arguments += map(len, lists)
-        for each in lists:
-            arguments += each
+        if lists:
+            arguments.append(self._lengths % tuple(map(len, lists)))
+            for each in lists:
+                arguments += each
         return arguments
 
     def _mistyped(self, arguments: Sequence[Any]) -> str:

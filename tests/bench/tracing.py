@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
 from tests.bench.figure import Figure, Size
-from tests.bench.jobs import DIMENSION, drained, preload
+from tests.bench.jobs import DIMENSION, payloads
 from tests.bench.load import ENV, JOBS, Load, asked, bare_handler, load, metrics, serving
+from tests.bench.process import cpu_seconds
+from tests.bench.throughput import drained
 from tests.faults.fleet import Fleet
 from tests.support.waiting import eventually
 
@@ -46,17 +46,16 @@ def _jobs(name: str, size: Size, dimension: int, on: Mapping[str, str]) -> list[
 
 async def _drained(size: Size, dimension: int, env: Mapping[str, str]) -> tuple[float, float, float]:
     """Jobs a second; of each, microseconds of the daemon's CPU with what is sent after it, and spans that were not."""
+    jobs = [*payloads(size.jobs, dimension)]
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
-        try:
-            await preload(fleet.redis, size.jobs, dimension)
-            rate = await drained(fleet, size.jobs)
+        async with Fleet(Path(path), daemons=1, env={**ENV, **env}) as fleet:
+            await fleet.ready()
+            spent = cpu_seconds(fleet.daemons[0].pid)
+            done = await drained(fleet, fleet.redis, jobs, [])
             spans = await _told(fleet, 4 * size.jobs) if env else {}
-            spent = psutil.Process(fleet.daemons[0].pid).cpu_times()
+            spent = cpu_seconds(fleet.daemons[0].pid) - spent
             not_sent = spans.get("lost", 0.0) + spans.get("dropped", 0.0)
-            return rate, 1e6 * (spent.user + spent.system) / size.jobs, not_sent / size.jobs
-        finally:
-            await fleet.close()
+            return done.rate, 1e6 * spent / size.jobs, not_sent / size.jobs
 
 
 async def _told(fleet: Fleet, least: int) -> dict[str, float]:

@@ -49,7 +49,7 @@ def test_its_query_gives_a_version_of_either_database(database):
 def test_its_figures_are_those_of_the_code():
     settings = HistorySettings()
     assert READERS == 3
-    assert "one writes, three read" in PAGE
+    assert "three by which it reads" in PAGE
     assert weeks.AHEAD == 4
     assert "made four weeks ahead" in PAGE
     assert f"`history.retention_days` ({settings.retention_days})" in PAGE

@@ -35,11 +35,14 @@ def test_a_rare_conflict_is_borne_and_a_small_batch_says_nothing_about_large_one
 
 
 async def test_a_batch_of_many_pets_is_committed_in_few_steps_while_nobody_interferes(side: Side):
-    for steps in (3, 3 + 1):  # 8, 16 and 6 pets, and then all of them
+    await side.add("first", payload=image("img"))  # then Redis knows the script
+    await side.run()
+    for steps in (3, 1):  # 8, 16 and 6 pets, and then all of them
+        before = side.count("redis_round_trips_total", kind="commit")
         for n in range(30):
-            await side.add(f"pet-{n}", payload=image("img"), force=steps > 3)
+            await side.add(f"pet-{n}", payload=image("img"), force=steps == 1)
         await side.run()
-        assert side.count("redis_round_trips_total", kind="commit") == steps
+        assert side.count("redis_round_trips_total", kind="commit") - before == steps
     assert side.count("conflicts_total") == 0
 
 

@@ -16,7 +16,8 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.usefixtures("little_patience")
 
 
-async def test_other_pets_of_the_batch_do_not_wait(sides: list[Side]):
+async def test_other_pets_of_the_batch_do_not_wait(sides: list[Side], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(waiting_jobs, "_PATIENCE", 60.0)  # the batch itself waits
     await sides[1].add("held", payload=image("x"))
     held = await sides[1].read("two")
     for pet in ("held", "free"):

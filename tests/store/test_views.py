@@ -136,12 +136,17 @@ async def test_erase_removes_every_key_and_the_dead_letters(views: ViewStore, re
 async def test_large_dead_letters_of_others_are_passed_over_a_few_at_a_time(
     views: ViewStore, metrics: Metrics, redis: Redis, keys: Keys
 ):
+    def calls() -> float:
+        return metrics.registry.get_sample_value("media_cluster_redis_round_trips_total", {"kind": "erase"}) or 0.0
+
+    await redis.xadd(keys.dead_letters, {"payload": b"x", "pet_id": "first"})
+    assert await views.erase("first") is True  # then Redis knows the scripts
+    before = calls()
     for pet in ("other", "pet", "other", "other", "pet"):
         await redis.xadd(keys.dead_letters, {"payload": b"x" * 3 * 2**20, "pet_id": pet})
     assert await views.erase("pet") is True
     assert [fields[b"pet_id"] for _, fields in await redis.xrange(keys.dead_letters)] == [b"other"] * 3
-    calls = metrics.registry.get_sample_value("media_cluster_redis_round_trips_total", {"kind": "erase"})
-    assert calls == 1 + 3 + 1  # the mark, then two of them at a time, and the audit
+    assert calls() - before == 1 + 3 + 1  # the mark, then two of them at a time, and the audit
 
 
 async def test_ping_wants_the_group_too(views: ViewStore, stream: Stream, redis: Redis):

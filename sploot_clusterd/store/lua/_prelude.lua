@@ -1,15 +1,14 @@
 -- What scripts of every kind need: before each is put what it uses of this. Versions stay strings, for a Lua number is
 -- a double and rounds beyond 2^53.
 
--- The lists at the end of ARGV, whose lengths follow the last argument: places in ARGV, {from, to} each.
-local function lists_after(last, count)
-  local lists, none, at = {}, {from = 1, to = 0}, last + count + 1
-  for i = 1, count do
-    local length = ARGV[last + i]
+-- The lists at the end of ARGV, whose lengths follow the last argument, as '2 0 1': places in ARGV, {from, to} each.
+local function lists_after(last)
+  local lists, none, at = {}, {from = 1, to = 0}, last + 2
+  for length in string.gmatch(ARGV[last + 1], '%d+') do
     if length == '0' then
-      lists[i] = none
+      lists[#lists + 1] = none
     else
-      lists[i] = {from = at, to = at + length - 1}
+      lists[#lists + 1] = {from = at, to = at + length - 1}
       at = at + length
     end
   end

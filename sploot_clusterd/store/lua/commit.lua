@@ -19,7 +19,7 @@ local stream, attempts, album, images, view, erased, profiles, jobs = unpack(KEY
 local group, consumer, pet_id, token, new_token, mark, new_view, rest_of_view, view_life, album_life, most_sampled,
   most_models, insights_at, jobs_life, trace = unpack(ARGV, 1, 15)
 local entries, fields, rows, old_fields, old_rows, used_profiles, offers, new_wants, old_wants, untold, fed, told =
-  lists_after(15, 12)
+  lists_after(15)
 local first_profile = 9
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.

@@ -9,7 +9,7 @@
 local stream, attempts, dead_letters, letter_sizes, letter_pets, erased, jobs = unpack(KEYS, 1, 7)
 local group, consumer, entry, most_letters, most_bytes, pet_id, other_pet_id, first_id, jobs_life, told =
   unpack(ARGV, 1, 10)
-local letter, fed = lists_after(10, 2)
+local letter, fed = lists_after(10)
 
 redis.call('HLEN', attempts)  -- of the right type, or nothing is written
 check_index(dead_letters, letter_sizes, letter_pets)

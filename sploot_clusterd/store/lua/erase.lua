@@ -8,7 +8,7 @@
 local stream, album, images, view, erased, dead_letters, profiles, wanted, asked, untold, dropped, snapshots, jobs,
   wants, tellings, feed, feed_index, erasing = unpack(KEYS, 1, 18)
 local pet_id, tells, remembers = unpack(ARGV, 1, 3)
-local slots, models = lists_after(3, 2)
+local slots, models = lists_after(3)
 
 local stored, given = redis.call('HKEYS', profiles), {}
 for i = models.from, models.to do given[ARGV[i]] = true end

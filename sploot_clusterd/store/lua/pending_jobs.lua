@@ -8,7 +8,7 @@
 --       instead where only decoding tells, and of failed ones.
 local stream, attempts = unpack(KEYS, 1, 2)
 local group = unpack(ARGV, 1, 1)
-local strange, known = lists_after(1, 2)
+local strange, known = lists_after(1)
 local most_bytes = 4 * 1024 * 1024
 
 local function standing(entry, record)

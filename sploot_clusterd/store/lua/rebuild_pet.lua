@@ -5,7 +5,7 @@
 -- Reply 1; 0 if there is an album; -1 if history is still to forget the pet
 local album, images, view, erasing = unpack(KEYS, 1, 4)
 local pet_id, kept_view, view_life, album_life = unpack(ARGV, 1, 4)
-local fields, rows = lists_after(4, 2)
+local fields, rows = lists_after(4)
 
 if redis.call('HEXISTS', erasing, pet_id) == 1 then return -1 end
 if redis.call('EXISTS', album) == 1 then return 0 end

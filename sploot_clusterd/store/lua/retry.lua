@@ -6,7 +6,7 @@
 -- Reply how many were written; entries that are no longer ours are left to their owner
 local stream, attempts, erased = unpack(KEYS, 1, 3)
 local group, consumer, jobs_life = unpack(ARGV, 1, 3)
-local retries = lists_after(3, 1)
+local retries = lists_after(3)
 
 local now, written = now_ms(), 0
 

@@ -4,7 +4,7 @@
 -- Reply how many were deleted
 local stream = unpack(KEYS, 1, 1)
 local group = unpack(ARGV, 1, 1)
-local entries = lists_after(1, 1)
+local entries = lists_after(1)
 
 local deleted = 0
 for i = entries.from, entries.to do

@@ -9,7 +9,7 @@
 --       stream has no room, or the pet wants too much. What is due again after `lease_ms` is ours by the new lease.
 local stream, wanted, asked, wants = unpack(KEYS, 1, 4)
 local pet_id, lease, lease_ms, handed_ms, payload, most_jobs, most_wanted = unpack(ARGV, 1, 7)
-local done, handed, missing, later = lists_after(7, 4)
+local done, handed, missing, later = lists_after(7)
 
 local ours, count = {'lost'}, 0
 local function check(list, step)
