@@ -57,8 +57,8 @@ class Placement:
         name_confirmed: asyncio.Event,
         stopping: asyncio.Event,
     ) -> None:
-        """`follow` asks how pets are placed now, and adds lanes for partitions that are new; `take_over` claims what
-        others held of a lane; `reread` has consumers read the lanes that are open now.
+        """`follow` asks how pets are placed now, and adds lanes for partitions that are new; `take_over` is
+        told of a lane of which others may have held something; `reread` has consumers read the lanes that are open now.
         """
         self._tenure = tenure
         self._lanes = lanes
@@ -127,7 +127,7 @@ class Placement:
             log.info("processes over these partitions", extra={"data": {"members": members}})
 
     async def _take(self, numbers: Collection[int], now: float) -> None:
-        """Those whose server answers, with all that others left there."""
+        """Those whose server answers, with what others left there."""
         outcomes = await asyncio.gather(*(self._take_over(self._lanes[n]) for n in numbers), return_exceptions=True)
         taken = []
         for n, outcome in zip(numbers, outcomes, strict=True):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
@@ -62,8 +62,8 @@ class Reclaimer:
         self._living = living
         self._feed = feed
         self._lanes = lanes
-        self._taken_over: list[tuple[Lane, Sequence[Entry]]] = []
-        """What others held of partitions that this process reads now."""
+        self._taken_over = set[Lane]()
+        """Lanes of which others may hold something that this process is to do."""
         self._owing = set[Lane]()
         """Lanes of which something may be its own already."""
         self._known = set[Lane]()
@@ -97,7 +97,7 @@ class Reclaimer:
                 if self._owing and not self._brake.seconds_left():
                     await self._claim_own()
                     self._outage.available()
-                await self._run_taken_over()
+                await self.claim_left()
                 for duty in self._duties:
                     if clock() >= next_at[duty.name]:
                         await self._do(duty)
@@ -115,21 +115,36 @@ class Reclaimer:
         for lane in self._lanes:
             lane.processor.raise_failure(self._consumer)
 
-    async def _run_taken_over(self) -> None:
-        while self._taken_over:
-            lane, entries = self._taken_over.pop(0)
-            await self._of_each([lane], partial(self._run, entries=entries))
-
     async def take_over(self, lane: Lane) -> None:
-        """Claims all that is pending in a partition that this process is to read from now on: who held it is gone, or
-        has put it off. What is not due is left. Raises StoreUnavailableError.
+        """From now on this process is to do what is pending in the partition: who held it is gone, or has put it off.
+        Raises StoreUnavailableError.
+        """
+        await lane.stream.ensure_group()
+        self._settle(lane)
+        self._taken_over.add(lane)
+
+    async def claim_left(self) -> int:
+        """Claims and processes what others held of lanes that were taken over; how many entries these were.
+
+        A page at a time: the partition may change hands again before all is run, and what was claimed by then and not
+        run would seem to have ended this process.
         """
         if self._brake.seconds_left():
-            return
-        self._settle(lane)
-        await lane.stream.ensure_group()
-        async for entries in lane.stream.claim(self._consumer, ClaimKind.IDLE, idle_ms=0):
-            self._taken_over.append((lane, entries))
+            return 0
+        lanes = [lane for lane in self._working() if lane in self._taken_over]
+        return await self._of_each(lanes, self._claim_left_of)
+
+    async def _claim_left_of(self, lane: Lane) -> int:
+        self._taken_over.discard(lane)  # first, for it may be taken over once more meanwhile
+        try:
+            await lane.stream.probe()
+            # Of its own, too: what it had when it lost the lane. Its consumers see to theirs.
+            besides = {name for name in self._living if name != self._consumer}
+            pages = lane.stream.claim(self._consumer, ClaimKind.IDLE, idle_ms=0, besides=besides)
+            return await self._run_all(lane, pages)
+        except StoreUnavailableError:
+            self._taken_over.add(lane)
+            raise
 
     async def claim(self, kind: ClaimKind) -> int:
         """One pass over the pending entries: claims and processes what `kind` says; how many these were."""
@@ -209,9 +224,13 @@ class Reclaimer:
         return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
     async def _claim_of(self, lane: Lane, kind: ClaimKind, *, lives: bool = False) -> int:
+        return await self._run_all(lane, lane.stream.claim(self._consumer, kind, lives=lives))
+
+    async def _run_all(self, lane: Lane, pages: AsyncIterator[Sequence[Entry]]) -> int:
+        """Each page when it is claimed, until the lane closes; how many entries these were."""
         claimed = 0
         with lane.in_use():
-            async for entries in lane.stream.claim(self._consumer, kind, lives=lives):
+            async for entries in pages:
                 claimed += await self._run(lane, entries)
                 if self._stopping.is_set() or not lane.is_open:
                     break

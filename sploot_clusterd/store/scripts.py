@@ -37,6 +37,7 @@ CLAIM: Final = Script(
     "claim",
     "stream attempts",
     "group consumer kind abandoned:int cursor:bytes most:int lives:int",
+    "besides",
     fenced=True,
 )
 BEGIN_ALONE: Final = Script(

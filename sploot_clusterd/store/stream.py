@@ -114,11 +114,17 @@ class Stream:
         self._metrics.groups_created.inc()
 
     async def claim(
-        self, consumer: str, kind: ClaimKind, *, idle_ms: int | None = None, lives: bool = False
+        self,
+        consumer: str,
+        kind: ClaimKind,
+        *,
+        idle_ms: int | None = None,
+        lives: bool = False,
+        besides: Collection[str] = (),
     ) -> AsyncIterator[list[Entry]]:
-        """Pages of entries taken over for `consumer`; what waits for its due time is left. `idle_ms` in place of the
-        setting says which are IDLE. `lives`: those that are OWN were delivered to this very process, which they have
-        not ended.
+        """Pages of entries taken over for `consumer`, each when it is asked for; what waits for its due time is left.
+        `idle_ms` in place of the setting says which are IDLE. `lives`: those that are OWN were delivered to this very
+        process, which they have not ended. What consumers named in `besides` have is left to them.
         """
         cursor = b""
         while True:
@@ -131,6 +137,7 @@ class Stream:
                 cursor=cursor,
                 most=_PAGE,
                 lives=int(lives),
+                besides=besides,
             )
             if replies:
                 self._metrics.reclaims.labels(kind.value).inc(len(replies))

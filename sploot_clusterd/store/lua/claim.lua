@@ -2,14 +2,19 @@
 -- touched for long ('idle').
 -- KEYS  stream, attempts
 -- ARGV  group, consumer, kind; abandoned: idle ms after which an entry counts as that; cursor ('' to begin); most:
---       entries to take; lives: '1' if these were delivered to this very process, and not to one before it of its name
+--       entries to take; lives: '1' if these were delivered to this very process, and not to one before it of its name;
+--       the list besides: consumers to which theirs are left
 -- Reply {next cursor or '' at the end, {id, delivery, real failures, fields, which delivery of it this is}...}; a
 --       delivery is 'run', 'alone' (it was delivered twice or more without an outcome: it is to be run by itself) or
 --       'gone' (its payload was deleted). What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
 local group, consumer, kind, abandoned, cursor, most, lives = unpack(ARGV, 1, 7)
+local besides = lists_after(7)
 local now = now_ms()
 abandoned, most = tonumber(abandoned), tonumber(most)
+
+local left_to = {}
+for i = besides.from, besides.to do left_to[ARGV[i]] = true end
 
 -- Nothing is put off for more than a minute: what seems to be due later was written before the clock went back.
 local function is_due(due)
@@ -32,6 +37,7 @@ end
 
 local function take(entry)
   local id = entry[1]
+  if left_to[entry[2]] then return nil end
   if lives == '1' then forgive(attempts, id, entry, false) end
   local record = get_record(attempts, id)
   if record and not is_due(record.due) then return nil end
