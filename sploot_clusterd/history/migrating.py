@@ -36,11 +36,11 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
 
     Raises ConfigError, HistoryUnavailableError, HistorySchemaError where it did not come about.
     """
+    engine = _engine(settings, patience)  # first of all, as `sqlite.migrator` says
     with closing(Database.open(settings)) as database:
         before = database.revision()
         if before is not None and before >= REVISION:
             return before
-        engine = _engine(settings, patience)
         try:
             with _alone(database, engine, patience) as connection:
                 config = Config()

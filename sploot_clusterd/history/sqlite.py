@@ -53,6 +53,9 @@ def readers(file: Path, count: int, patience: float) -> Engine:
 def migrator(file: Path, patience: float) -> Engine:
     """As the writer, and it makes the file, for this user alone; it waits so many seconds for others that do the same.
     Raises ConfigError for a file that somebody else could change.
+
+    To be made before this process has a connection to the file: whoever closes a file, by whatever descriptor, gives up
+    all POSIX locks that his process has on it, and then others would take away the log that is being written.
     """
     os.close(open_ours(file))
     return _beginning(_engine(file, _PRAGMAS, "rwc", patience, poolclass=NullPool))
