@@ -15,6 +15,7 @@ import pytest
 
 from sploot_clusterd.embedded import EmbeddedRedis
 from tests.faults.fleet import TOKEN
+from tests.support.processes import has_ended
 from tests.support.waiting import eventually
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
@@ -95,10 +96,7 @@ def terminals(directory: Path) -> Iterator[list[Terminal]]:
 
 
 async def gone(*processes: psutil.Process) -> None:
-    def every() -> bool:
-        return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
-
-    await eventually(every, what="the processes to end", timeout=20)
+    await eventually(lambda: all(map(has_ended, processes)), what="the processes to end", timeout=20)
 
 
 async def test_it_ends_with_its_terminal_in_good_order(directory: Path, terminals: list[Terminal]):

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import psutil
 import pytest
 from redis.asyncio import Redis
 
@@ -30,6 +29,7 @@ from tests.history.process import Process, commit, configured, written
 from tests.history.written import latest, rows
 from tests.support import waiting
 from tests.support.databases import settings_of
+from tests.support.processes import has_ended
 from tests.support.writing import writing_processes
 
 eventually = partial(waiting.eventually, timeout=60.0)
@@ -45,13 +45,6 @@ process = WritingProcess(HistorySettings(url=SecretUrl(sys.argv[2])))
 print(process.ask_from_thread(Database.revision))
 process.close()
 """
-
-
-def is_gone(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.fixture
@@ -110,7 +103,7 @@ async def test_the_process_that_writes_has_the_file_until_it_ends(sqlite_history
     with pytest.raises(HistoryInUseError):
         sqlite.Lock(file)
     process.close()
-    await eventually(lambda: is_gone(child), what="the process to end")
+    await eventually(lambda: has_ended(child), what="the process to end")
     sqlite.Lock(file).release()
 
 
@@ -140,7 +133,7 @@ async def test_one_that_does_not_end_is_killed(sqlite_history: HistorySettings, 
     (child,) = writing_processes(os.getpid())
     child.suspend()
     process.close()
-    await eventually(lambda: is_gone(child), what="the process to be killed")
+    await eventually(lambda: has_ended(child), what="the process to be killed")
 
 
 async def test_pruning_is_done_there_too(process: WritingProcess, sqlite_history: HistorySettings):
@@ -211,7 +204,7 @@ async def test_kill_of_the_daemon_ends_the_process(fleet: Fleet, sqlite_history:
     await eventually(lambda: latest(database, "pet"), what="the writer")
     (child,) = writing_processes(daemon.pid)
     daemon.kill()
-    await eventually(lambda: is_gone(child), what="the process to end")
+    await eventually(lambda: has_ended(child), what="the process to end")
     sqlite.Lock(database.file).release()
     database.close()
 
@@ -235,7 +228,7 @@ async def test_signals_to_all_processes_leave_the_last_transaction_whole(
         assert is_waited_for(pg_database)
     await eventually(lambda: not daemon.alive(), what="the daemon to end")
     assert daemon.exit_code == 0
-    assert is_gone(child)
+    assert has_ended(child)
     assert latest(pg_database, "pet").version == 2
     assert not any(line["level"] in {"WARNING", "ERROR"} for line in daemon.log())
 
