@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
+
+from sploot_clusterd.timestamps import timestamp
 
 _HANDLER: Final = "clusterd"
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
@@ -81,7 +82,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ours = {
-            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
+            "time": timestamp(int(record.created * 1000)),
             "level": record.levelname,
             **self._static,
             "logger": record.name,
@@ -114,12 +115,6 @@ class TextFormatter(logging.Formatter):
         )
         error = _error(self, record)
         return f"{line}\n{error}" if error else line
-
-
-@lru_cache(maxsize=1)
-def _second(since_epoch: int) -> str:
-    """Remembered, for many lines of one second."""
-    return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _time(record: logging.LogRecord) -> datetime:

@@ -62,6 +62,7 @@ LAYERS = (
         "pet_keys",
         "partitioning",
         "entry_ids",
+        "timestamps",
         "model",
         "envelopes",
         "correcting",

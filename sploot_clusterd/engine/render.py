@@ -1,8 +1,6 @@
 """The view: the JSON that a reader gets, from the album alone."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Final, cast
 
@@ -18,6 +16,7 @@ from sploot_clusterd.engine.listings import Chunk
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.provisional import best_images
 from sploot_clusterd.model import cluster_id
+from sploot_clusterd.timestamps import timestamp
 
 RENDERING: Final = 3
 """Raised with whatever changes the bytes of a fragment: those that are stored are then made anew."""
@@ -44,8 +43,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     parts = parts_of(album, params)
     loose = unclustered(album, album.clusters.values())
     silhouette = album.silhouette
-    seconds, ms = divmod(album.updated_ms, 1000)
-    stamp = f"{_second(seconds)}.{ms:03d}Z"
+    stamp = timestamp(album.updated_ms)
     return _encode(
         view.View(
             pet_id=album.pet_id,
@@ -67,12 +65,6 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
             unclustered=loose,
         )
     )
-
-
-@lru_cache(maxsize=1)
-def _second(since_epoch: int) -> str:
-    """In UTC. Remembered, for many views of one second."""
-    return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parts_of(album: Album, params: Params, numbers: Container[int] | None = None) -> dict[int, bytes]:

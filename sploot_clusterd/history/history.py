@@ -41,8 +41,13 @@ class History:
             stopping=self._stopping,
         )
         yield writer.name, writer.run
-        told: Any = {"health": self._health, "stopping": self._stopping}
-        pruner = Pruner(self.database, self._process.ask_from_thread, self._days, **told)
+        pruner = Pruner(
+            self.database,
+            self._process.ask_from_thread,
+            self._days,
+            health=self._health,
+            stopping=self._stopping,
+        )
         yield pruner.name, pruner.run
 
     def close(self) -> None:

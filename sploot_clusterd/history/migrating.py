@@ -36,8 +36,8 @@ def migrate(settings: HistorySettings, *, patience: float = _PATIENCE) -> str | 
 
     Raises ConfigError, HistoryUnavailableError, HistorySchemaError where it did not come about.
     """
-    engine = _engine(settings, patience)  # first of all, as `sqlite.migrator` says
     with closing(Database.open(settings)) as database:
+        engine = _engine(settings, patience)  # before anything is asked, as `sqlite.migrator` says
         before = database.revision()
         if before is not None and before >= REVISION:
             return before

@@ -1,9 +1,7 @@
 """What callers post: a body in, a checked request out; and the envelope in which the stream carries it."""
 
 import re
-import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -24,6 +22,7 @@ from sploot_clusterd.model import (
 )
 from sploot_clusterd.snapshot import Restore
 from sploot_clusterd.spans import Context
+from sploot_clusterd.timestamps import timestamp
 from sploot_clusterd.wire.decoding import decoded
 from sploot_clusterd.wire.limits import check_corrections, check_limits, check_seen
 from sploot_clusterd.wire.size import check_amount, check_nesting
@@ -97,7 +96,9 @@ def encode_envelope(
     """
     who = actor if actor is not None and request.corrects else UNSET
     carried = _carried(context)
-    return _encoder.encode(OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), _stamp(now), 0, who, *carried))
+    return _encoder.encode(
+        OutgoingEnvelope(job_id, request.pet_id, msgspec.Raw(body), timestamp(int(now * 1000)), 0, who, *carried)
+    )
 
 
 def encode_fetched(
@@ -106,7 +107,9 @@ def encode_fetched(
     """What the stream carries of a job that we made of a storage service's answers. `now` as above."""
     body = msgspec.Raw(encode_request(request))
     carried = _carried(context)
-    return _encoder.encode(FetchedEnvelope(job_id, request.pet_id, body, _stamp(now), 0, UNSET, *carried, fetched=kind))
+    return _encoder.encode(
+        FetchedEnvelope(job_id, request.pet_id, body, timestamp(int(now * 1000)), 0, UNSET, *carried, fetched=kind)
+    )
 
 
 def decode_restore(pet_id: str, body: bytes, limits: LimitsSettings) -> RestoreRequest:
@@ -123,19 +126,9 @@ def encode_restore(pet_id: str, job_id: str, restore: Restore, now: float, *, co
     """What the stream carries of a job that goes back to a former version. `now` as above."""
     body = msgspec.Raw(encode_request(JobRequest(pet_id, job_id, reason="restore")))
     carried = _carried(context)
-    return _encoder.encode(RestoreEnvelope(job_id, pet_id, body, _stamp(now), 0, UNSET, *carried, restore=restore))
-
-
-def _stamp(now: float) -> str:
-    """RFC 3339, in UTC, to the millisecond."""
-    second, ms = divmod(int(now * 1000), 1000)
-    return f"{_second(second)}.{ms:03}Z"
-
-
-@lru_cache(maxsize=1)
-def _second(at: int) -> str:
-    """Kept for all that comes in it: to format a date takes half as long as to decode a small job."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+    return _encoder.encode(
+        RestoreEnvelope(job_id, pet_id, body, timestamp(int(now * 1000)), 0, UNSET, *carried, restore=restore)
+    )
 
 
 def _carried(context: Context | None) -> tuple[str | UnsetType, str | UnsetType]:
