@@ -14,6 +14,9 @@ from tests.support.waiting import eventually
 
 _COUNT = 8
 _RECLAIM_MS = 2000
+_LEASE_MS = 1000
+_SLOWEST = 100
+"""Jobs a second, with two cores; of those that may end the process, and so are run one by one, it is 4 to 20."""
 
 
 async def kill_storm(directory: Path, seed: int, size: Size) -> Outcome:
@@ -46,6 +49,29 @@ async def come_and_go(directory: Path, seed: int, size: Size) -> Outcome:
 
     async with Fleet(directory, partitions=_COUNT) as fleet:
         return await applied_once(fleet, seed, size, harm, pets=PETS)
+
+
+async def exchanged(directory: Path, seed: int, size: Size) -> Outcome:
+    """What the one daemon reads is the other's, time and again, while much is pending: so it is on a machine that is too
+    busy to keep leases. What is claimed from the other, and claimed back before it was run, ended nobody.
+    """
+    async with Fleet(directory, partitions=_COUNT) as fleet:
+        load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, over_http=0.0)
+        async with stopped(fleet.daemons[0].pid), stopped(fleet.daemons[1].pid):
+            load.start()
+            ledger = await load.ended()
+        await eventually(partial(_both_read, fleet), what="both daemons to read", timeout=60)
+        for _ in range(size.harms):
+            await _exchange_owners(fleet)
+            await wait_for_harm(0.5)
+        left = sum([await fleet.redis.xlen(keys.stream) for keys in (fleet.layout.plain, *fleet.layout.partitions)])
+        took = await fleet.settled()
+        counts = await verdict(fleet, ledger)
+    outcome = Outcome(counts, size.harms, counts.breaches())
+    outcome.figures["left at the last exchange, jobs"] = left
+    outcome.figures["and settled after, s"] = took
+    outcome.expect_soon("until what was left was settled", took, 1 + left / _SLOWEST)
+    return outcome
 
 
 async def taken_over(directory: Path, seed: int, size: Size) -> Outcome:
@@ -111,6 +137,22 @@ async def _read_by(fleet: Fleet, daemon: Daemon) -> list[int]:
     owners = await asyncio.gather(*(fleet.redis.get(keys.owner) for keys in fleet.layout.several))
     names = [(owner or b"").decode().partition(" ")[0] for owner in owners]
     return [n for n, name in enumerate(names) if name.endswith(f"-{daemon.instance}")]
+
+
+async def _both_read(fleet: Fleet) -> bool:
+    return all([await _read_by(fleet, daemon) for daemon in fleet.daemons])
+
+
+async def _exchange_owners(fleet: Fleet) -> None:
+    """Each of the two has in hand what the other had."""
+    keys = [each.owner for each in fleet.layout.several]
+    owners = await asyncio.gather(*map(fleet.redis.get, keys))
+    both = {owner for owner in owners if owner}
+    pipe = fleet.redis.pipeline()
+    for key, owner in zip(keys, owners, strict=True):
+        for other in both - {owner}:
+            pipe.set(key, other, px=_LEASE_MS)
+    await pipe.execute()
 
 
 async def _reads(fleet: Fleet, daemon: Daemon, least: int) -> bool:

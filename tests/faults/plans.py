@@ -68,6 +68,7 @@ _PARTITIONS = (
     Plan("eight partitions: jobs that show their order", partitions.inversions, None, Size(8000, 300, 12)),
     Plan("eight partitions: kill -9, not coming back", partitions.taken_over, None, Size(3000, 100, 8)),
     Plan("eight partitions: a third daemon joins", partitions.joined, None, Size(2000, 100, 3)),
+    Plan("eight partitions: owners exchanged", partitions.exchanged, None, Size(20_000, 4000, 24)),
     Plan("eight partitions: processes come and go", partitions.come_and_go, None, Size(5000, 200, 15)),
     Plan("number of partitions changed, killed in the middle", moves.killed, None, Size(10_000, 200, 10)),
     Plan("number of partitions changed, jobs that show their order", moves.inversions, None, Size(8000, 200, 8)),
