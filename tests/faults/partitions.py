@@ -52,8 +52,8 @@ async def come_and_go(directory: Path, seed: int, size: Size) -> Outcome:
 
 
 async def exchanged(directory: Path, seed: int, size: Size) -> Outcome:
-    """What the one daemon reads is the other's, time and again, while much is pending: so it is on a machine that is too
-    busy to keep leases. What is claimed from the other, and claimed back before it was run, ended nobody.
+    """What the one daemon reads is the other's, time and again, while much is pending: so it is on a machine that is
+    too busy to keep leases. What is claimed from the other, and claimed back before it was run, ended nobody.
     """
     async with Fleet(directory, partitions=_COUNT) as fleet:
         load = Load(fleet, seed, pets=PETS, jobs=size.jobs, rate=size.rate, over_http=0.0)
