@@ -5,7 +5,7 @@ import pytest
 from sploot_clusterd.engine.apart import told_apart
 from sploot_clusterd.model import Move, Split
 from tests.engine.corrected import EVERY, FIRST, SECOND, album, corrected, group, images, stir
-from tests.engine.corrected_pets import cells
+from tests.engine.said import cells
 
 
 def held(pet):

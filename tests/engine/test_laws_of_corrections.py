@@ -8,8 +8,9 @@ from msgspec import structs
 from sploot_clusterd.engine import JobStatus, apply, decode_album
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.model import Rename, cluster_id
-from tests.engine.corrected_pets import SETTINGS, Said, contents, correction, histories, holds, orders, play, told
+from tests.engine.corrected_pets import SETTINGS, contents, correction, histories, holds, orders, play, told
 from tests.engine.pet import START_MS, Pet, direction, insight
+from tests.engine.said import Said
 
 LATER = EntryId(START_MS + 10**9, 0)
 

@@ -10,8 +10,9 @@ from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.model import Apart, Merge, Split, Stay, cluster_id
 from sploot_clusterd.view import MOST_DOUBTFUL, Same
-from tests.engine.corrected_pets import SETTINGS, clusters, contents, histories, play, told
+from tests.engine.corrected_pets import SETTINGS, contents, histories, play, told
 from tests.engine.pet import job
+from tests.engine.said import clusters
 
 MANY = 20
 

@@ -11,8 +11,9 @@ from msgspec import structs
 from sploot_clusterd.engine import JobStatus, decode_album
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.snapshot import Restore
-from tests.engine.corrected_pets import SETTINGS, Said, clusters, contents, histories, holds, play, told
+from tests.engine.corrected_pets import SETTINGS, contents, histories, holds, play, told
 from tests.engine.pet import Pet, job
+from tests.engine.said import Said, clusters
 
 LATER = 900
 

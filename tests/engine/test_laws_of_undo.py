@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.model import Undo
-from tests.engine.corrected_pets import SETTINGS, Said, cells, clusters, contents, correction, orders, play, told
+from tests.engine.corrected_pets import SETTINGS, contents, correction, orders, play, told
 from tests.engine.pet import Pet, job
+from tests.engine.said import Said, cells, clusters
 
 QUIET = [Params(rebuild_least=10**6), Params(rebuild_least=10**6, join_cosine=0.8, join_threshold=0.3)]
 """Nothing is grouped anew by itself."""

@@ -7,8 +7,9 @@ from sploot_clusterd.engine import JobStatus
 from sploot_clusterd.engine.rows import decode_row
 from sploot_clusterd.model import Undo
 from sploot_clusterd.snapshot import Restore
-from tests.engine.corrected_pets import SETTINGS, Said, clusters, contents, correction, histories, holds, orders, play
+from tests.engine.corrected_pets import SETTINGS, contents, correction, histories, holds, orders, play
 from tests.engine.pet import Pet, direction, insight, job
+from tests.engine.said import Said, clusters
 
 LATER = 900
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sploot_clusterd.engine import JobStatus, Params
 from sploot_clusterd.engine.words import AS_IT_WAS, FOUNDED_ANEW, REBUILT
 from sploot_clusterd.model import NotHere, Rename, Undo
-from tests.engine.corrected_pets import Said, cells, clusters, correction, orders
+from tests.engine.corrected_pets import correction, orders
 from tests.engine.pet import Pet, insight, job
+from tests.engine.said import Said, cells, clusters
 from tests.ui.pets import rex
 
 SOME = [Params(), Params(join_cosine=0.8, join_threshold=0.3), Params(algorithm="average_linkage")]

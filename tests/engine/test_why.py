@@ -11,8 +11,8 @@ from sploot_clusterd.engine.why import why
 from sploot_clusterd.engine.words import MOST_WORDS
 from sploot_clusterd.model import Hide, Merge, Move, NotHere, Rename, SetHero, Stay, Undo, cluster_id
 from tests.engine.corrected import FIRST, SECOND, THIRD, album, corrected
-from tests.engine.corrected_pets import cells
 from tests.engine.pet import START_MS, Pet, direction, insight, job, photos
+from tests.engine.said import cells
 
 FIGURES = {"abs": 5e-4}
 """They are rounded to four places, and vectors are kept in half precision."""
