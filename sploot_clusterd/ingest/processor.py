@@ -1,8 +1,10 @@
 """One batch of entries on their way: who runs now, who waits, who runs alone, and who takes too long for the others."""
 
 import asyncio
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
+from time import monotonic
 from typing import Final
 
 from sploot_clusterd.ingest.apart import Apart
@@ -23,6 +25,8 @@ from sploot_clusterd.spans import OFF, Tracer
 from sploot_clusterd.store import Entry, Handling, LoneRun
 
 _SUSPECT_WAITS_MS: Final = 1000
+_LONGEST_HOLD: Final = 0.25
+"""Seconds, and what the last of them takes, for which suspects have the process to themselves before others go on."""
 
 
 class Processor:
@@ -77,12 +81,9 @@ class Processor:
         entries = list(taken.values())
         with self._lease(batch.consumer, taken):
             await self._process(batch.part([each for each in entries if each.handling is Handling.RUN]))
+            await self._run_suspects(batch, deque(each for each in entries if each.handling is Handling.ALONE))
             for entry in entries:
-                if entry.handling is Handling.ALONE:
-                    async with self._lock.exclusive():
-                        await self._run_alone(batch, entry)
-                    batch.progress()
-                elif entry.handling is Handling.GONE:
+                if entry.handling is Handling.GONE:
                     text = "the entry was deleted from the stream while it was pending"
                     await self._results.set_aside(batch, entry, "payload_lost", text)
 
@@ -93,6 +94,16 @@ class Processor:
     async def drained(self) -> None:
         """Returns when no job waits any more: at the latest when the daemon stops."""
         await self._waiting.drained()
+
+    async def _run_suspects(self, batch: Batch, suspects: deque[Entry]) -> None:
+        """One after the other. What runs beside them has to end first, and waits meanwhile: once for many of them."""
+        while suspects:
+            async with self._lock.exclusive():
+                until, has_time = monotonic() + _LONGEST_HOLD, True
+                while suspects and has_time:
+                    await self._run_alone(batch, suspects.popleft())
+                    batch.progress()
+                    has_time = monotonic() < until
 
     async def _run_alone(self, batch: Batch, entry: Entry) -> None:
         if await self._order.is_behind(entry):

@@ -1,9 +1,13 @@
 """Batches run side by side; a suspect has the process to itself."""
 
 import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from sploot_clusterd.ingest import processor
 from sploot_clusterd.ingest.isolation import SharedLock
 from sploot_clusterd.store import AlbumStore, Entry, Handling
 from tests.support.side import Side
@@ -71,6 +75,30 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     go_on.set()
     await asyncio.gather(running, lone)
     assert await side.redis.xlen("jobs") == 0
+
+
+@pytest.mark.parametrize(("seconds_each", "holds"), [(0.0, 1), (0.1, 4), (1.0, 10)])
+async def test_suspects_wait_for_the_others_once_for_many_and_let_them_go_on_after_a_while(
+    side: Side, monkeypatch, seconds_each, holds
+):
+    for number in range(10):
+        await side.add(f"pet_{number}")
+    suspects = [entry._replace(handling=Handling.ALONE) for entry in await side.read()]
+    granted, looks, exclusive = 0, itertools.count(), SharedLock.exclusive
+
+    @asynccontextmanager
+    async def counted(lock: SharedLock) -> AsyncIterator[None]:
+        nonlocal granted
+        async with exclusive(lock):
+            granted += 1
+            yield
+
+    monkeypatch.setattr(SharedLock, "exclusive", counted)
+    # It is looked at when a hold begins, and after each suspect.
+    monkeypatch.setattr(processor, "monotonic", lambda: seconds_each * next(looks))
+    await side.process(suspects)
+    assert await side.redis.xlen("jobs") == 0
+    assert granted == holds
 
 
 async def _counted(side: Side, entry: Entry) -> bytes | None:
