@@ -16,7 +16,7 @@ _COUNT = 8
 _RECLAIM_MS = 2000
 _LEASE_MS = 1000
 _SLOWEST = 100
-"""Jobs a second, with two cores; of those that may end the process, and so are run one by one, it is 4 to 20."""
+"""Jobs a second, with two cores; of those that may end the process, and so are run one by one, it was 1 to 20."""
 
 
 async def kill_storm(directory: Path, seed: int, size: Size) -> Outcome:
