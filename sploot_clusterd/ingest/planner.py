@@ -234,10 +234,10 @@ def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
 
 def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tuple[list[JobResult], list[Failure]]:
     """What became of each job, in the order of the stream; of `current` ones the engine says so."""
-    outcomes = {each.entry.id: outcome for each, outcome in zip(current, applied.outcomes, strict=True)}
+    outcomes = {each.entry.key: outcome for each, outcome in zip(current, applied.outcomes, strict=True)}
     results, failures = list[JobResult](), list[Failure]()
     for each in pet.jobs:
-        outcome = outcomes.get(each.entry.id)
+        outcome = outcomes.get(each.entry.key)
         if outcome and outcome.error:
             failures.append(Failure(*each, outcome.error))
         else:

@@ -76,7 +76,7 @@ def test_an_exception_is_one_field_on_one_line(capsys):
     assert line["message"] == "commit failed"
 
 
-@pytest.mark.parametrize("message", ["odd", "Bär", "of \ud800"])
+@pytest.mark.parametrize("message", ["odd", "Bär"])
 @pytest.mark.parametrize("value", ["a", 1e16, "Bär", [1]])
 def test_ours_come_first_and_win_whatever_the_data_is(message, value, capsys):
     logs.setup("INFO", "json", "clusterd-test")
