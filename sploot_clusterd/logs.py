@@ -3,14 +3,15 @@
 log.info("batch applied", extra={"data": {"pet_id": pet_id, "jobs": 3}})
 """
 
-import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal, TextIO
 
 import msgspec
 
@@ -33,7 +34,7 @@ def setup(level: str, log_format: Literal["json", "text"] | None = None, service
     # Nothing of ours shows them, and to look them up was a third of what making a record took.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     log_format = log_format or ("text" if sys.stderr.isatty() else "json")
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.set_name(_HANDLER)
     handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter(service))
     root = logging.getLogger()
@@ -51,26 +52,55 @@ def set_level(level: str) -> None:
 def info(log: logging.Logger, message: str, data: Mapping[str, Any]) -> None:
     """`log.info(message, extra={"data": data})` for a line a job: it does not look who called, and takes a third."""
     if log.isEnabledFor(logging.INFO):
-        record = logging.LogRecord(log.name, logging.INFO, "", 0, message, None, None)
-        record.data = data
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__ = _alike(log.name, message).copy()
+        now = time.time()
+        record.relativeCreated += (now - record.created) * 1000
+        record.created, record.msecs, record.data = now, now % 1 * 1000 // 1, data
         log.handle(record)
+
+
+@lru_cache(maxsize=32)
+def _alike(name: str, message: str) -> dict[str, Any]:
+    """What all records of a line have in common: to make each anew takes as long as to format it."""
+    return vars(logging.LogRecord(name, logging.INFO, "", 0, message, None, None))
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """Within it, lines are kept, and written in one go at its end. For some lines of one stretch of work."""
-    buffer = io.StringIO()
-    ours = [handler for handler in logging.getLogger().handlers if handler.get_name() == _HANDLER]
-    handlers = [handler for handler in ours if isinstance(handler, logging.StreamHandler)]
-    streams = [handler.setStream(buffer) for handler in handlers]
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
+    for handler in handlers:
+        handler.keep()
     try:
         yield
     finally:
-        for handler, stream in zip(handlers, streams, strict=True):
-            handler.setStream(stream)
-            with handler.lock or nullcontext(), suppress(OSError, ValueError):  # nobody is there to be told
-                handler.stream.write(buffer.getvalue())
-                handler.flush()
+        for handler in handlers:
+            handler.write_kept()
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines as they come, or keeps them until they are to be written."""
+
+    _kept: list[str] | None = None
+
+    def keep(self) -> None:
+        self._kept = []
+
+    def write_kept(self) -> None:
+        with self.lock or nullcontext(), suppress(OSError, ValueError):  # nobody is there to be told
+            lines, self._kept = self._kept, None
+            self.stream.write("".join(lines or ()))
+            self.flush()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._kept is None:
+            super().emit(record)
+            return
+        try:
+            self._kept.append(self.format(record) + self.terminator)
+        except Exception:  # noqa: BLE001 - as the library's own does
+            self.handleError(record)
 
 
 class JsonFormatter(logging.Formatter):
@@ -78,24 +108,22 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, service: str = "") -> None:
         super().__init__()
-        self._static = {"service": service} if service else {}
+        self._service = service
+        self._ours = {"time", "level", "logger", "message", *(["service"] if service else ())}
 
     def format(self, record: logging.LogRecord) -> str:
-        ours = {
-            "time": timestamp(int(record.created * 1000)),
-            "level": record.levelname,
-            **self._static,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        at, data = timestamp(int(record.created * 1000)), _data(record)
         if error := _error(self, record):
-            ours["error"] = error
-        line = {**ours, **_data(record), **ours}  # ours come first, and win
+            data = {"error": error, **data} | {"error": error}
+        if not self._ours.isdisjoint(data):
+            data = {name: value for name, value in data.items() if name not in self._ours}
+        what = record.levelname, self._service, record.name, record.getMessage()
         try:
-            if _SIMPLE.issuperset(map(type, line.values())):
-                return msgspec.json.format(_encode_simple(line), indent=0).decode("ascii")  # blanks as json sets them
+            if _SIMPLE.issuperset(map(type, data.values())):
+                return f'{{"time": "{at}", {_head(*what)}{", " if data else ""}{_simple(data)[1:]}'
         except UnicodeError:
             pass  # whatever stderr's encoding is, other characters are to be escaped
+        line = {"time": at, **_named(*what), **data}
         try:
             return _encode(line)
         except ValueError:  # NaN and infinity are not JSON, and whoever reads the log would refuse the line
@@ -117,13 +145,29 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{error}" if error else line
 
 
+def _named(level: str, service: str, name: str, message: str) -> dict[str, str]:
+    static = {"service": service} if service else {}
+    return {"level": level, **static, "logger": name, "message": message}
+
+
+@lru_cache(maxsize=32)
+def _head(level: str, service: str, name: str, message: str) -> str:
+    """Most lines are alike but for their data. Raises UnicodeError as `_simple`."""
+    return _simple(_named(level, service, name, message))[1:-1]
+
+
+def _simple(values: Mapping[str, Any]) -> str:
+    """Blanks as json sets them. Raises UnicodeError for what is not ASCII."""
+    return msgspec.json.format(_encode_simple(values), indent=0).decode("ascii")
+
+
 def _time(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
 
 def _data(record: logging.LogRecord) -> Mapping[str, Any]:
     data = getattr(record, "data", None)
-    return data if isinstance(data, Mapping) else {}
+    return data if type(data) is dict or isinstance(data, Mapping) else {}
 
 
 def _error(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -70,7 +70,7 @@ def log_fields(entry: Entry, job: Job | None, span: Span | None = None) -> dict[
     return {
         "job_id": job.job_id,
         "pet_id": job.pet_id,
-        "entry_id": str(entry.id),
+        "entry_id": entry.key.decode(),
         "attempt": entry.attempts + 1,
         "trace": job.trace,
         **(span.context.log_fields() if span else {}),

@@ -49,8 +49,9 @@ class _Outcomes:
     def add(self, pet_id: str, letters: int, applied: int) -> None:
         newer, before = self._newer.get(pet_id, (0, 0)), self.of(pet_id)
         self._newer[pet_id] = newer[0] + letters, newer[1] + applied
-        self._count(*before, -1)
-        self._count(before[0] + letters, before[1] + applied, 1)
+        if letters or before[0] or not before[1]:  # else it works still, as nearly all pets do
+            self._count(*before, -1)
+            self._count(before[0] + letters, before[1] + applied, 1)
 
     def is_full(self) -> bool:
         return len(self._newer) >= _MOST_PETS

@@ -234,10 +234,11 @@ def _without_effect(pet: PetJobs, jobs: Sequence[Delivery]) -> Ready:
 
 def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tuple[list[JobResult], list[Failure]]:
     """What became of each job, in the order of the stream; of `current` ones the engine says so."""
-    outcomes = {each.entry.id: outcome for each, outcome in zip(current, applied.outcomes, strict=True)}
-    results, failures = list[JobResult](), list[Failure]()
+    outcomes = {each.entry.key: outcome for each, outcome in zip(current, applied.outcomes, strict=True)}
+    results: list[JobResult] = []
+    failures: list[Failure] = []
     for each in pet.jobs:
-        outcome = outcomes.get(each.entry.id)
+        outcome = outcomes.get(each.entry.key)
         if outcome and outcome.error:
             failures.append(Failure(*each, outcome.error))
         else:
@@ -247,5 +248,5 @@ def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tup
 
 
 def _has_moved(before: Album, after: Album) -> bool:
-    both = before.spaces.keys() & after.spaces.keys()  # one whose last image has gone is gone
-    return any(after.spaces[number].profile > before.spaces[number].profile for number in both)
+    now = after.spaces  # one whose last image has gone is gone
+    return any(now[n].profile > space.profile for n, space in before.spaces.items() if n in now)

@@ -37,8 +37,11 @@ class Snapshot(NamedTuple):
 
     def used_profiles(self, album: Album) -> list[UsedProfile]:
         """The profiles that the album rests on."""
-        keys = [(space.model_version, space.profile) for space in album.spaces.values() if space.profile]
-        return [UsedProfile(*key, self.digests[key]) for key in keys]
+        return [
+            UsedProfile(space.model_version, space.profile, self.digests[space.model_version, space.profile])
+            for space in album.spaces.values()
+            if space.profile
+        ]
 
 
 class ProfileRegistry:

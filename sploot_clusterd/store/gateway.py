@@ -290,7 +290,8 @@ class Session:
 
 def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:
     """What Redis sends as name, value, name, value."""
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    parts = iter(flat)
+    return dict(zip(parts, parts, strict=True))
 
 
 def _is_unknown(reply: ReplyError) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.gateway import Gateway, pairs
-from sploot_clusterd.store.stream import Entry, entry_id
+from sploot_clusterd.store.stream import Entry
 
 _PAGE: Final = 1000
 
@@ -77,5 +77,5 @@ class PendingEntries:
 
 def _pending(key: bytes, standing: bytes, idle_ms: int, pets: Sequence[bytes], flat: Sequence[bytes]) -> PendingEntry:
     names = frozenset(pet.decode(errors="replace") for pet in pets)
-    entry = Entry(entry_id(key), pairs(flat)) if flat else None
+    entry = Entry.of(key, pairs(flat)) if flat else None
     return PendingEntry(key, Standing(standing.decode()), idle_ms, names, entry)

@@ -18,7 +18,7 @@ from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
 from sploot_clusterd.store.partition import share
-from sploot_clusterd.store.stream import Entry, Stats, Stream, entry_id
+from sploot_clusterd.store.stream import Entry, Stats, Stream
 from sploot_clusterd.wire import first_place
 
 _BLOCK_MS: Final = 500
@@ -168,7 +168,7 @@ class PlainStream:
 
 
 def _entries(told: Sequence[Any]) -> list[Entry]:
-    return [Entry(entry_id(key), pairs(flat)) for key, flat in told]
+    return [Entry.of(key, pairs(flat)) for key, flat in told]
 
 
 def _is_erased(mark: bytes | None, place: EntryId) -> bool:

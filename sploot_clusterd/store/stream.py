@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.entry_ids import EntryId
@@ -46,16 +46,17 @@ class Entry(NamedTuple):
     """A delivered entry. `attempts` counts real failures, not deliveries."""
 
     id: EntryId
+    key: bytes
+    """The id as Redis spells it."""
     fields: dict[bytes, bytes]
     attempts: int = 0
     handling: Handling = Handling.RUN
     delivery: int = 1
     """How often it was handed out, with this time."""
 
-    @property
-    def key(self) -> bytes:
-        """The id as Redis spells it."""
-        return b"%d-%d" % self.id
+    @classmethod
+    def of(cls, key: bytes, fields: dict[bytes, bytes], attempts: int = 0) -> Self:
+        return cls(entry_id(key), key, fields, attempts)
 
 
 class ClaimKind(Enum):
@@ -251,14 +252,15 @@ class Stream:
 
 def entry_id(key: bytes) -> EntryId:
     """From Redis itself, so there is nothing to check."""
-    return EntryId(*map(int, key.split(b"-")))
+    ms, _, seq = key.partition(b"-")
+    return EntryId(int(ms), int(seq))
 
 
 def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
     """An entry that is new to the group. One that came from another partition has its attempts beside."""
     fields = pairs(flat)
     carried = fields.get(CARRIED_ATTEMPTS, b"")
-    return Entry(entry_id(key), fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
+    return Entry.of(key, fields, int(carried) if carried.isdigit() and len(carried) < _LONG_NUMBER else 0)
 
 
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes], delivery: int) -> Entry:

@@ -5,6 +5,7 @@ What raises raises `BadJobError` with reason `invalid`, and a text that names th
 
 import base64
 import binascii
+import math
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Any, Final
@@ -55,7 +56,7 @@ def _vector(image: ImageInsight, kind: str, where: str, longest: int) -> FloatVe
     if not 0 < vector.size <= longest:
         raise BadJobError("invalid", f"{where}: a vector has 1 to {longest} numbers, got {vector.size}")
     peak = float(np.abs(vector).max())  # NaN and infinity carry through a maximum
-    if not np.isfinite(peak):
+    if not math.isfinite(peak):
         raise BadJobError("invalid", f"{where}: the numbers of a vector are finite")
     if peak == 0.0:
         raise BadJobError("invalid", f"{where}: a vector is not all zeros")
@@ -71,8 +72,8 @@ def _pack(vector: FloatVector) -> PackedVector:
 def _unpack(packed: PackedVector, where: str) -> FloatVector:
     dtype = _DTYPES[packed.dtype]
     try:
-        data = base64.b64decode(packed.data, validate=True)
-    except (binascii.Error, ValueError):
+        data = binascii.a2b_base64(packed.data, strict_mode=True)
+    except ValueError:
         raise BadJobError("invalid", f"{where}.data: expected base64") from None
     if len(data) % dtype.itemsize:
         raise BadJobError("invalid", f"{where}.data: {len(data)} bytes are no whole number of {packed.dtype} values")

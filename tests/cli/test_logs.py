@@ -76,6 +76,33 @@ def test_an_exception_is_one_field_on_one_line(capsys):
     assert line["message"] == "commit failed"
 
 
+@pytest.mark.parametrize("message", ["odd", "Bär"])
+@pytest.mark.parametrize("value", ["a", 1e16, "Bär", [1]])
+def test_ours_come_first_and_win_whatever_the_data_is(message, value, capsys):
+    logs.setup("INFO", "json", "clusterd-test")
+    log.info(message, extra={"data": {"pet_id": value, "service": [], "message": "theirs", "error": "e"}})
+    text = capsys.readouterr().err
+    line = json.loads(text)
+    assert [*line] == ["time", "level", "service", "logger", "message", "pet_id", "error"]
+    assert (line["service"], line["message"]) == ("clusterd-test", message)
+    assert (line["pet_id"], line["error"]) == (value, "e")
+    assert text.isascii()
+
+
+def test_made_at_once_a_record_has_all_that_the_library_gives_it(monkeypatch):
+    records: list[logging.LogRecord] = []
+    monkeypatch.setattr(log, "handle", records.append)
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.info("job done", extra={"data": {"attempt": 1}})
+    for attempt in (1, 2):
+        logs.info(log, "job done", {"attempt": attempt})
+    first, second, third = map(vars, records)
+    assert first.keys() == second.keys() == third.keys()
+    assert first["created"] <= second["created"] <= third["created"]
+    assert first["relativeCreated"] <= second["relativeCreated"] <= third["relativeCreated"]
+    assert (second["data"], third["data"]) == ({"attempt": 1}, {"attempt": 2})
+
+
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), Secret("hunter2"), b"\xff", "\ud800", {"a": float("nan")}]
 )

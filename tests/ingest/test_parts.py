@@ -14,7 +14,7 @@ seconds = st.floats(0, 3)
 
 def delivery(number: int) -> Delivery:
     sequence = EntryId(1, number)
-    return Delivery(Entry(sequence, {}), Job(pet_id="pet", job_id=str(number), sequence=sequence))
+    return Delivery(Entry.of(str(sequence).encode(), {}), Job(pet_id="pet", job_id=str(number), sequence=sequence))
 
 
 @given(st.lists(seconds, min_size=1, max_size=20))

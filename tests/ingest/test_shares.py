@@ -14,7 +14,7 @@ from sploot_clusterd.store import Entry
 
 def delivery(number: int, size: int = 1) -> Delivery:
     sequence = EntryId(1, number)
-    entry = Entry(sequence, {b"payload": bytes(size)})
+    entry = Entry.of(str(sequence).encode(), {b"payload": bytes(size)})
     return Delivery(entry, Job(pet_id="pet", job_id=str(number), sequence=sequence))
 
 

@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from sploot_clusterd.errors import StartError
 from sploot_clusterd.partitioning import Placing
-from sploot_clusterd.store import ClaimKind, Entry, Moving, entry_id
+from sploot_clusterd.store import ClaimKind, Entry, Moving
 from sploot_clusterd.store.connection import Pool
 from sploot_clusterd.wire import CARRIED_ATTEMPTS
 from tests.support.deaths import DiedError, dies_at
@@ -135,9 +135,8 @@ async def test_an_entry_of_a_pet_that_has_left_is_moved_on_unless_the_pet_was_er
     keys, pet = store.layout.partitions[0], PETS[-1]
     for place, waits in ((b"5-5", 1), (b"4-4", 1)):
         await redis.hset(keys.erased, pet, "4-4")
-        entry = Entry(
-            entry_id(await redis.xadd(keys.stream, {"payload": "x", "first_id": place})), {b"first_id": place}
-        )
+        key = await redis.xadd(keys.stream, {"payload": "x", "first_id": place})
+        entry = Entry.of(key, {b"first_id": place})
         await redis.hset(keys.attempts, entry.key, "1 2 3 4")
         await store.plain.take_back(keys, entry, pet)
         assert await redis.xlen("jobs") == waits

@@ -2,7 +2,6 @@
 
 from redis.asyncio import Redis
 
-from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.store import Entry
 from tests.support.stores import GROUP
 
@@ -10,7 +9,7 @@ from tests.support.stores import GROUP
 async def read_new(redis: Redis, consumer: str, count: int = 100) -> list[Entry]:
     """Whatever is new in the stream `jobs`, which is pending at the consumer from now on."""
     reply = await redis.xreadgroup(GROUP, consumer, {"jobs": ">"}, count=count)
-    return [Entry(EntryId.parse(key.decode()), fields) for key, fields in (reply[0][1] if reply else ())]
+    return [Entry.of(key, fields) for key, fields in (reply[0][1] if reply else ())]
 
 
 async def count_pending(redis: Redis) -> int:
