@@ -32,7 +32,8 @@ _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 def first_best(values: Doubles) -> int:
     """The lowest place of those whose value is equal to the highest, of one value or more [k]."""
-    return int((values >= np.maximum.reduce(values) - EQUAL).argmax())
+    highest = float(values[values.argmax()])
+    return int((values >= highest - EQUAL).argmax())
 
 
 class Centring(NamedTuple):
@@ -42,6 +43,8 @@ class Centring(NamedTuple):
     """[d], what is subtracted"""
     scales: Doubles
     """1 / the root mean square length of each cell's images once centred, [k]"""
+    weight: float
+    """Of all cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +81,7 @@ class Cells:
             cosine = (_square(total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
             mean = total / np.float32(weight + prior * (1.0 - common) / common)
-            self._about[prior] = Centring(mean, self._scales(mean))
+            self._about[prior] = Centring(mean, self._scales(mean), weight)
         return self._about[prior]
 
     def _scales(self, mean: Floats) -> Doubles:
