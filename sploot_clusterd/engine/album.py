@@ -251,8 +251,8 @@ class Album(Struct, frozen=True):
     @property
     def num_vector_images(self) -> int:
         """Hidden ones among them."""
-        away = sum([place.turn is None for place in self.hidden.values()])
-        return sum([cluster.size for cluster in self.clusters.values()]) + away
+        images = sum([cluster.size for cluster in self.clusters.values()])
+        return images + sum([place.turn is None for place in self.hidden.values()]) if self.hidden else images
 
     @property
     def num_images(self) -> int:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ from sploot_clusterd.engine.statistics import Floats
 from sploot_clusterd.engine.sums import pack, whole
 
 _encode = msgspec.msgpack.Encoder().encode
+_key = attrgetter("key")
 _Part = TypeVar("_Part", Segment, Chunk)
 
 
@@ -88,7 +90,8 @@ def _changed(before: Sequence[_Part], after: Sequence[_Part]) -> tuple[list[_Par
 
 def _large(album: Album) -> dict[int, bytes]:
     """What is rendered of large clusters, by number."""
-    large = {cluster.number for cluster in album.clusters.values() if is_large(cluster, album.serving)}
+    serving = album.serving
+    large = {cluster.number for cluster in album.clusters.values() if is_large(cluster, serving)} if serving else {}
     return {number: each.raw for number, each in album.fragments.items() if number in large} if large else {}
 
 
@@ -116,7 +119,7 @@ def _encode_head(album: Album) -> bytes:
                 )
                 for space in album.spaces.values()
             ],
-            clusters=sorted(album.clusters.values(), key=lambda cluster: cluster.key),
+            clusters=sorted(album.clusters.values(), key=_key),
             provisional=album.provisional,
             serving=album.serving,
             rendering=RENDERING,

@@ -3,6 +3,7 @@
 Texts, ids and dicts are measured one by one, for their sizes vary; what is around them is a constant of each kind.
 """
 
+from collections.abc import Mapping
 from sys import getsizeof
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ from sploot_clusterd.engine.words import Anchor, Word
 
 _ALBUM: Final = 2500
 _SPACE: Final = 1000
-_CELL: Final = 400
+_CELL: Final = 464
+"""With an empty dict of votes."""
 _MEMBER: Final = 340
 _CLUSTER: Final = 500
 _CELL_OF_CLUSTER: Final = 90
@@ -44,7 +46,7 @@ _ID: Final = 50
 """Without its characters."""
 _LISTING: Final = 190
 """An image's quality and turn."""
-_FLOAT: Final = 32
+_NUMBER: Final = 32
 _INT: Final = 32
 _PAIR_OF_HEIRS: Final = 16
 
@@ -84,15 +86,18 @@ def _buffer(array: NDArray[np.floating]) -> int:
 
 
 def _cell(cell: Cell) -> int:
-    members = sum([len(member.image_id) for member in cell.members]) + _MEMBER * len(cell.members)
-    votes = getsizeof(cell.votes) + sum(map(getsizeof, cell.votes)) + _INT * len(cell.votes)
-    return _CELL + members + votes
+    size = _CELL + _MEMBER * len(cell.members)
+    for member in cell.members:
+        size += len(member.image_id)
+    return size + _numbers(cell.votes) if cell.votes else size
 
 
 def _cluster(cluster: Cluster) -> int:
-    texts = sum([getsizeof(text) for text in (cluster.hero, cluster.matched, cluster.vote, cluster.given) if text])
-    left = (getsizeof(cluster.left) + 2 * _INT * len(cluster.left)) if cluster.left else 0
-    return _CLUSTER + _CELL_OF_CLUSTER * len(cluster.cells) + texts + left
+    size = _CLUSTER + _CELL_OF_CLUSTER * len(cluster.cells)
+    for text in (cluster.hero, cluster.matched, cluster.vote, cluster.given):
+        if text:
+            size += getsizeof(text)
+    return size + getsizeof(cluster.left) + 2 * _INT * len(cluster.left) if cluster.left else size
 
 
 def _anchor(anchor: Anchor) -> int:
@@ -124,8 +129,12 @@ def _provisional(album: Album) -> int:
 
 def _newest_job(job: NewestJob) -> int:
     labels = sum(map(getsizeof, job.labels)) + 8 * len(job.labels)
-    coverage = getsizeof(job.coverage) + sum(map(getsizeof, job.coverage)) + _FLOAT * len(job.coverage)
-    return labels + coverage + getsizeof(job.model_version or "")
+    return labels + _numbers(job.coverage) + getsizeof(job.model_version or "")
+
+
+def _numbers(by_text: Mapping[str, float]) -> int:
+    """A dict from labels to numbers."""
+    return getsizeof(by_text) + sum(map(getsizeof, by_text)) + _NUMBER * len(by_text)
 
 
 def _ids(by_id: dict[str, Any], value: int) -> int:

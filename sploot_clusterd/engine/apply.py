@@ -115,7 +115,8 @@ def apply(
 
 def _wants(draft: Draft, jobs: Sequence[Job]) -> tuple[list[str], list[str]]:
     """Which images of the jobs want vectors, and which do not; of all where one went back to a former version."""
-    new_wants, old_wants = list[str](), list[str]()
+    new_wants: list[str] = []
+    old_wants: list[str] = []
     for image_id in sorted(draft.rows if any(job.restore for job in jobs) else images_named(jobs)):
         row = draft.row(image_id)
         (new_wants if row.exists and row.vectors is None else old_wants).append(image_id)

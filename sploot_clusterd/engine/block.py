@@ -68,13 +68,13 @@ class Block:
     def add(self, at: int, vector: Floats, weight: float) -> None:
         """Adds (or, with a negative weight, takes away) one image. vector: float32 [d]."""
         self._own(len(self.ids))
-        self._sums[at] += np.float32(weight) * vector
+        self._sums[at] += weight * vector
         self._weights[at] += weight
 
     def append(self, cell_id: int, vector: Floats, weight: float) -> None:
         """A new cell; its id is above all others."""
         self._own(len(self.ids) + 1)
-        self._sums[len(self.ids)] = np.float32(weight) * vector
+        np.multiply(vector, weight, out=self._sums[len(self.ids)])
         self._weights[len(self.ids)] = weight
         self.ids.append(cell_id)
 

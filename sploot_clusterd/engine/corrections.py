@@ -63,7 +63,7 @@ def correct(draft: Draft, job: Job) -> None:
             raise BadJobError(error.reason, f"payload.corrections[{place}]: {error.detail}") from None
         note(draft, job.pet_id, timely, job.sequence)
         draft.say(said=[] if isinstance(timely, Undo) else [timely])
-        draft.changes.corrections[str(correction.__struct_config__.tag)] += 1
+        draft.changes.count(str(correction.__struct_config__.tag))
         if draft.final:
             settle_own(draft)
     if draft.word.said:

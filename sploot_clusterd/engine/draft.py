@@ -1,6 +1,5 @@
 """The working copy of an album while jobs are applied. The album itself is never written to."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -38,8 +37,12 @@ class Changes:
     images_removed: int = 0
     tombstones_dropped: int = 0
     """Before their time, as there were too many."""
-    corrections: Counter[str] = field(default_factory=Counter)
+    corrections: dict[str, int] = field(default_factory=dict)
     """By their op."""
+
+    def count(self, op: str) -> None:
+        """One more correction."""
+        self.corrections[op] = self.corrections.get(op, 0) + 1
 
 
 class Draft:
@@ -58,6 +61,7 @@ class Draft:
     revision = 0
     """How often anything was changed."""
     provisional_changed = False
+    fresh: list[Fresh]
     _constraints: Constraints | None = None
 
     def __init__(
@@ -83,7 +87,7 @@ class Draft:
         self.touched: set[int] = set()
         self.served: dict[int, list[tuple[float, Member]]] = {}
         self.changes = Changes()
-        self.fresh = list[Fresh]()
+        self.fresh = []
         self.first_cell = album.counters.cell
         """Cells from this on hold no image that was shown."""
         self.closed: set[int] = set()
@@ -166,7 +170,7 @@ class Draft:
         twin.hidden = dict(self.hidden)
         twin.segments, twin.chunks, twin.touched = list(self.segments), list(self.chunks), set(self.touched)
         twin.fresh, twin.closed = list(self.fresh), set(self.closed)
-        twin.changes = replace(self.changes, corrections=Counter(self.changes.corrections))
+        twin.changes = replace(self.changes, corrections=dict(self.changes.corrections))
         return twin
 
     def row(self, image_id: str) -> Row:

@@ -55,8 +55,10 @@ def recluster_estimate(album: Album) -> float:
 
 def _rebuilds(album: Album, images: int, jobs: int, most_cells: int) -> int:
     """How many rebuilds so many images bring about at most: after 15 % growth, one a job, and at each cap on cells."""
-    partitioned = sum([space.partitioned for space in album.spaces.values()])
-    moved = images + sum([space.moved for space in album.spaces.values()])
+    partitioned, moved = 0, images
+    for space in album.spaces.values():
+        partitioned += space.partitioned
+        moved += space.moved
     at_cap = max(len(album.cells) + images - most_cells, 0) // (most_cells - int(most_cells * KEPT_AT_CAP))
     return min(int(moved / max(_USUAL.rebuild_least, _USUAL.rebuild_growth * partitioned)), jobs) + at_cap
 

@@ -87,7 +87,7 @@ class Groups:
         both = evidence(self._square + self._square[:, None] + 2.0 * products, weights, self._ratio)
         harmonic = self._weight * self._weight[:, None] / weights
         scores = (both - self._apart - self._apart[:, None]) / _size(harmonic)
-        np.fill_diagonal(scores, -np.inf)
+        scores.ravel()[:: len(scores) + 1] = -np.inf
         return np.asarray(scores)
 
     def merge(self, into: int, other: int, square: float) -> None:
@@ -204,8 +204,8 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
     album. A cell that is like none, or like two, stays where it is.
     """
     totals = np.bincount(groups, weights)
-    strong = np.flatnonzero(totals >= rule.weight)
-    weak = np.flatnonzero(totals[groups] < rule.weight)
+    (strong,) = (totals >= rule.weight).nonzero()
+    (weak,) = (totals[groups] < rule.weight).nonzero()
     absorbed = groups.copy()
     if not len(strong) or not len(weak):
         return absorbed
@@ -224,4 +224,5 @@ def clearly_like(likeness: Doubles, rule: Absorbing) -> Ints:
     most = likeness[rows, likest]
     likeness[rows, likest] = -np.inf
     clear = (most >= rule.likeness) & (most - likeness.max(axis=1) >= rule.lead)
-    return np.where(clear, likest, -1)
+    likest[~clear] = -1
+    return np.asarray(likest)

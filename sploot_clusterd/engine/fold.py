@@ -176,6 +176,7 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
     One that a corrected cluster has stays in that: an image sent again keeps its place. One that is hidden stays so.
     """
     hidden = stays_hidden(draft, image_id, old, new)
+    was, now = old.exists, new.exists
     stays = new.vectors is not None and new.vectors.cell != NOWHERE
     home = mark = None
     if old.placed is not None and not stays:
@@ -187,12 +188,12 @@ def _move(draft: Draft, image_id: str, old: Row, new: Row) -> None:
         new = _place(draft, image_id, new, home, mark)
     elif stays:
         restate(draft, image_id, old, new)
-    if old.exists and old.vectors is None and (new.vectors is not None or not new.exists):
+    if was and old.vectors is None and (new.vectors is not None or not now):
         strike(draft, image_id)
     draft.count_tombstones(new.is_tombstone - old.is_tombstone)
-    draft.changes.images_added += new.exists and not old.exists
-    draft.changes.images_updated += new.exists and old.exists
-    draft.changes.images_removed += old.exists and not new.exists
+    draft.changes.images_added += now and not was
+    draft.changes.images_updated += now and was
+    draft.changes.images_removed += was and not now
     draft.set_row(image_id, new)
 
 
@@ -209,6 +210,8 @@ def _place(draft: Draft, image_id: str, row: Row, home: int | None, mark: int | 
 
 def _offer(draft: Draft, job: Job, sequence: EntryId) -> None:
     """Names the images whose vectors are the job's now, for the fleet's sample: those of a removed one are gone."""
+    if not job.images:
+        return
     held = {insight.image_id: draft.row(insight.image_id).vectors for insight in job.images}
     draft.fresh += [
         Fresh(insight.image_id, job.model_version or "", insight.quality, insight.vectors)

@@ -9,7 +9,7 @@ import numpy as np
 from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
 from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import Cells, Ints, centred, first_best, grouped
+from sploot_clusterd.engine.statistics import Cells, Centring, Ints, centred, first_best, grouped
 
 
 class Mixture:
@@ -24,11 +24,12 @@ class Mixture:
             return None
         count = int(groups.max()) + 1
         every = np.concatenate((groups, (count,)))
-        sums, weights = grouped(cells, cells.about(params.mean_prior), every, count + 1)
+        about = cells.about(params.mean_prior)
+        sums, weights = grouped(cells, about, every, count + 1)
         products = (sums @ sums[count]).astype(np.float64)
         scores = Groups.of(sums, weights, params.prior_ratio * cells.scale).merge_scores(count, products)[:count]
         best = first_best(scores)
-        if scores[best] > _threshold(cells, params):
+        if scores[best] > _threshold(cells, about, params):
             return best
         (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
         if not len(strong):
@@ -39,13 +40,14 @@ class Mixture:
 
     def partition(self, cells: Cells, params: Params) -> Ints:
         by = params.smoothing
-        sums = centred(cells, cells.about(params.mean_prior))
+        about = cells.about(params.mean_prior)
+        sums = centred(cells, about)
         sums = smoothed(sums, cells.weights, by.neighbours, cells.scale)
-        ratio, threshold = by.ratio * params.prior_ratio * cells.scale, by.threshold * _threshold(cells, params)
+        ratio, threshold = by.ratio * params.prior_ratio * cells.scale, by.threshold * _threshold(cells, about, params)
         groups = agglomerate(sums, cells.weights, ratio, threshold)
         return absorb(sums, cells.weights, groups, params.absorbing.at(by.likeness * cells.scale))
 
 
-def _threshold(cells: Cells, params: Params) -> float:
+def _threshold(cells: Cells, about: Centring, params: Params) -> float:
     """The score of a pair of cosine c is about 2 r c - r^2: where r and c are k times as large, it is k^2 times."""
-    return params.threshold(float(np.add.reduce(cells.weights))) * cells.scale**2
+    return params.threshold(about.weight) * cells.scale**2

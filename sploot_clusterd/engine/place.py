@@ -130,9 +130,12 @@ def refill(draft: Draft) -> None:
     Raises NeedsAllRowsError if that is so and the rows were not given.
     """
     fewest = draft.params.fewest_members
-    touched = [cell_id for key in draft.touched if key in draft.clusters for cell_id in draft.clusters[key].cells]
-    cells = [(cell_id, draft.cells[cell_id]) for cell_id in touched]
-    wanting = {cell_id for cell_id, cell in cells if len(cell.members) < cell.count and len(cell.members) < fewest}
+    wanting: set[int] = set()
+    for key in draft.touched & draft.clusters.keys():
+        for cell_id in draft.clusters[key].cells:
+            cell = draft.cells[cell_id]
+            if len(cell.members) < cell.count and len(cell.members) < fewest:
+                wanting.add(cell_id)
     fill(draft, wanting)
 
 

@@ -5,7 +5,7 @@ labels and coverage.
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 
 from sploot_clusterd.engine.album import ProvisionalCluster
 from sploot_clusterd.engine.draft import Draft
@@ -114,8 +114,12 @@ def best_images(
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
     parts = _parts(chunks, cluster.first, cluster.last)
     if not any(chunk.qualities for chunk, _, _ in parts):
-        names = chain.from_iterable([islice(chunk.images, first, last) for chunk, first, last in parts])
-        return [(name, None) for name in islice(names, at_most)], []
+        names: list[str] = []
+        for chunk, first, last in parts:
+            names += islice(chunk.images, first, last)
+            if len(names) >= at_most:
+                break
+        return [(name, None) for name in names[:at_most]], []
     images = [
         image
         for chunk, first, last in parts

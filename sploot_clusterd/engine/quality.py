@@ -16,11 +16,11 @@ def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least:
     weight.
     """
     is_shown = np.bincount(groups, counts) >= least
-    number = int(np.count_nonzero(is_shown))
+    number = len(is_shown.nonzero()[0])
     if number < 2:  # noqa: PLR2004 - nothing to be apart from
         return None
-    shown = np.flatnonzero(is_shown[groups])
-    groups = (np.cumsum(is_shown) - 1)[groups[shown]]
+    (shown,) = is_shown[groups].nonzero()
+    groups = is_shown.cumsum()[groups[shown]] - 1
     sums, weights, each = centred(cells, about)[shown], cells.weights[shown], np.arange(len(shown))
     members = (groups == np.arange(number)[:, None]).astype(np.float32)
     totals = np.bincount(groups, weights)

@@ -29,6 +29,7 @@ class _Named(Struct):
     id: str
 
 
+_key = attrgetter("key")
 _encode = msgspec.json.Encoder().encode
 _named = msgspec.json.Decoder(_Named).decode
 
@@ -171,7 +172,7 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
 def _coverage(album: Album) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
     sizes: dict[str, int] = {}
-    for cluster in sorted(album.seen_clusters(), key=attrgetter("key")):
+    for cluster in sorted(album.seen_clusters(), key=_key):
         label = label_of(cluster)
         sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:

@@ -56,7 +56,7 @@ class Row(Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def exists(self) -> bool:
-        return bool(self.listed or self.attributes or self.vectors)
+        return self.listed is not None or self.attributes is not None or self.vectors is not None
 
     @property
     def placed(self) -> Vectors | None:

@@ -30,6 +30,9 @@ class Shown:
 
     def overlap(self, draft: Draft) -> dict[tuple[int, int], int]:
         """How many images each cluster with a number has in common with each that is there now, by both keys."""
+        numbered = {key for key, cluster in self.clusters.items() if cluster.number is not None}
+        if not numbered:
+            return {}
         found: dict[tuple[int, int], int] = defaultdict(int)
         moved: dict[int, int] = defaultdict(int)
         for image_id, row in draft.rows.items():
@@ -44,9 +47,9 @@ class Shown:
             if now is not None:
                 found[self._home[cell_id], draft.home[draft.living(now.cell)]] += 1
         for cell_id, key in self._home.items():
-            if count := self._cells[cell_id].count - moved.get(cell_id, 0):
+            if key in numbered and (count := self._cells[cell_id].count - moved.get(cell_id, 0)):
                 found[key, draft.home[cell_id if cell_id in draft.cells else draft.living(cell_id)]] += count
-        return {pair: count for pair, count in found.items() if self.clusters[pair[0]].number is not None}
+        return {pair: count for pair, count in found.items() if pair[0] in numbered}
 
     def _row(self, draft: Draft, image_id: str) -> Row:
         return self._rows.get(image_id) or draft.row_before(image_id)
@@ -66,6 +69,8 @@ def keep_ids(draft: Draft, shown: Shown) -> bool:
         if shown.clusters[before].space == draft.clusters[key].space  # `Cluster.left` tells of others
     }
     known = {cluster.number for cluster in shown.clusters.values()} - {None}
+    if not overlap:
+        return False
     changed = False
     for key, before in sorted(inherit(overlap).items()):
         old, heir = shown.clusters[before], draft.clusters[key]

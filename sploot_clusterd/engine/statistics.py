@@ -32,7 +32,8 @@ _LEAST_COMMON, _MOST_COMMON = 0.02, 0.85
 
 def first_best(values: Doubles) -> int:
     """The lowest place of those whose value is equal to the highest, of one value or more [k]."""
-    return int((values >= np.maximum.reduce(values) - EQUAL).argmax())
+    highest = float(values[values.argmax()])
+    return int((values >= highest - EQUAL).argmax())
 
 
 class Centring(NamedTuple):
@@ -42,6 +43,8 @@ class Centring(NamedTuple):
     """[d], what is subtracted"""
     scales: Doubles
     """1 / the root mean square length of each cell's images once centred, [k]"""
+    weight: float
+    """Of all cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +80,8 @@ class Cells:
             # |S|^2 is W + (W^2 - W) b where weights are 1; clipped, for few or copied images tell nothing.
             cosine = (_square(total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
-            mean = total / np.float32(weight + prior * (1.0 - common) / common)
-            self._about[prior] = Centring(mean, self._scales(mean))
+            mean = total / (weight + prior * (1.0 - common) / common)
+            self._about[prior] = Centring(mean, self._scales(mean), weight)
         return self._about[prior]
 
     def _scales(self, mean: Floats) -> Doubles:
@@ -99,7 +102,7 @@ def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
     """The same of some cells, [len(at), d], in float64: what is shown follows from it."""
     places, mean = np.array(at), about.mean.astype(np.float64)
     weights = cells.weights[places]
-    shifted = (cells.sums[places] - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
+    shifted = (cells.sums.take(places, axis=0) - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
     squares = (shifted @ mean) * (-2.0 / weights)  # `_scales` says of what
     squares += 1.0 - float(mean @ mean)
     shifted /= np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None]
@@ -115,7 +118,7 @@ def _square(vector: Floats) -> float:
 def cosines(cells: Cells, vector: Floats) -> Doubles:
     """Plain cosines between a vector [d] of length 1 and each cell's centroid, [k]."""
     lengths = np.vecdot(cells.sums, cells.sums)
-    return np.asarray((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY)), dtype=np.float64)
+    return np.asarray(((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY))).astype(np.float64))
 
 
 def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
