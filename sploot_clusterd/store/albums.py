@@ -164,7 +164,7 @@ def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
 def _committed(reply: Any, token: bytes) -> Committed | Exception:
     if isinstance(reply, Exception):
         return reply
+    if isinstance(reply, int):
+        return Committed(CommitOutcome.COMMITTED, token, feed_bytes=reply)
     what, *rest = reply
-    if what == b"ok":
-        return Committed(CommitOutcome.COMMITTED, token, feed_bytes=int(rest[0]))
     return Committed(CommitOutcome(what.decode()), token, rest)

@@ -113,44 +113,39 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
             more_keys += keys.sample(model_version)
         offers += model_version, samples[model_version], slot, repr(priority), image
-    insights_at = 0
+    insights: Sequence[Argument] = ()
     if commit.insights is not None:
-        insights_at = len(COMMIT.keys) + len(more_keys) + 1
+        insights = len(COMMIT.keys) + len(more_keys) + 1, commit.trace, commit.insights.rest_of_view
         more_keys += keys.of_insights(commit.pet_id)
     fed: Sequence[Argument] = ()
     if commit.change is not None:
         more_keys += [keys.feed, keys.feed_index]
         fed = commit.change, now_ms
     news = commit.insights or _NO_NEWS
+    tells = settings.jobs_life and commit.jobs
     return Call(
         {
             "group": settings.group,
             "consumer": consumer,
             "pet_id": commit.pet_id,
             "token": commit.token,
-            "new_token": b"" if commit.version is None else token,
             "mark": str(commit.erased) if commit.erased else "",
             "new_view": commit.view,
-            "rest_of_view": news.rest_of_view,
             "view_life": settings.view_life,
             "album_life": settings.album_life,
-            "most_sampled": settings.most_sampled,
-            "most_models": SAMPLED_MODELS,
-            "insights_at": insights_at,
-            "jobs_life": settings.jobs_life,
-            "trace": commit.trace,
             "entries": commit.entries,
             "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes)],
             "rows": _flat(commit.rows),
             "old_fields": commit.deletes,
             "old_rows": commit.dropped_rows,
             "used_profiles": [part for each in commit.used_profiles for part in (each.generation, each.digest)],
-            "offers": offers,
+            "offers": [settings.most_sampled, SAMPLED_MODELS, *offers] if offers else (),
+            "insights": insights,
             "new_wants": news.new_wants,
             "old_wants": news.old_wants,
             "untold": _flat(news.untold),
             "fed": fed,
-            "told": told.applied(now_ms, _version(commit), commit.jobs) if settings.jobs_life else (),
+            "told": [settings.jobs_life, *told.applied(now_ms, _version(commit), commit.jobs)] if tells else (),
         },
         more_keys,
     )

@@ -5,7 +5,7 @@
 --        erase mark or '', rows in the order asked for (nil where there is none)}
 local album, images, view, erased = unpack(KEYS, 1, 4)
 local pet_id, token = unpack(ARGV, 1, 2)
-local wanted = lists_after(2)
+local wanted = list_after(2)
 
 local kind = type_of(view)
 if is_no_text(kind) then return redis.error_reply(WRONG_TYPE) end

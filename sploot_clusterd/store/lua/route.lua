@@ -6,7 +6,7 @@
 --       What is not above the last one was moved before. What is not above the pet's DELETE is passed over.
 local stream, routed, origins = unpack(KEYS, 1, 3)
 local router, most = unpack(ARGV, 1, 2)
-local entries = lists_after(2)
+local entries = list_after(2)
 
 if tonumber(redis.call('HGET', routed, 'router') or 0) > tonumber(router) then return -1 end
 redis.call('HLEN', origins)  -- of the right type, or nothing is written
