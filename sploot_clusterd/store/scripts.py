@@ -19,7 +19,7 @@ LOAD: Final = Script(
 COMMIT: Final = Script(
     "commit",
     "commit",
-    "stream attempts album images view erased profiles jobs",
+    "stream attempts album images view erased",
     "group consumer pet_id token:bytes mark new_view:bytes view_life:int album_life:int",
     "entries fields rows old_fields old_rows used_profiles offers insights new_wants old_wants untold fed told",
     fenced=True,

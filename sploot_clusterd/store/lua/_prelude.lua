@@ -76,14 +76,11 @@ end
 
 local WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 
--- The type of what is there, or 'none'. Where the ACL does not let us ask, it seems to be a text.
-local function type_of(key)
-  return redis.pcall('TYPE', key).ok or (redis.call('EXISTS', key) == 1 and 'string' or 'none')
-end
-
--- Whether SET would write over something of another type, of which it does not tell.
-local function is_no_text(kind)
-  return kind ~= 'string' and kind ~= 'none'
+-- 'string' or 'none', as there is a text or nothing; false where SET would write over something of another type, of which
+-- it does not tell. Where the ACL does not let us ask, it seems to be a text.
+local function text_or_none(key)
+  local kind = redis.pcall('TYPE', key).ok or (redis.call('EXISTS', key) == 1 and 'string' or 'none')
+  return (kind == 'string' or kind == 'none') and kind
 end
 
 -- Acknowledges and deletes those of the entries in ARGV that are there; how many. In steps: a call takes a bounded number of

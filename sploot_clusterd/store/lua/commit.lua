@@ -1,24 +1,25 @@
 -- Write one pet's new state and settle the entries that led to it: all of it, or nothing.
--- KEYS  stream, attempts, album, images, view, erased, profiles, jobs; then the profiles of each model version that the state
---       was computed with; then images and slots of each sample that is offered something; then, where insights are
---       fetched, wanted, asked, untold, wants and tellings; at last, where changes are fed, feed and feed_index
+-- KEYS  stream, attempts, album, images, view, erased; then the profiles of each model version that the state was computed
+--       with; then, where something is offered, profiles, and images and slots of each sample; then, where insights are
+--       fetched, wanted, asked, untold, wants and tellings; then, where changes are fed, feed and feed_index; at last, where
+--       pets are told of their jobs, jobs
 -- ARGV  group, consumer, pet_id; token: what the state was computed from ('' for a new album); mark: the erase mark seen at
 --       load, or ''; new_view ('' to leave it); view_life and album_life in s (0: for ever); the lists
 --       entries; fields of the album, as name, value, the new token first (none if the album stays as it is); rows, as
---       image id, value; old_fields; old_rows: image ids; used_profiles, as generation, digest; offers to samples: how
---       many images a sample has, how many model versions are sampled, then each as model version, place of its keys,
---       slot, priority, image; insights: where they are fetched, the place of their keys, in which trace they are wanted
+--       image id, value; old_fields; old_rows: image ids; used_profiles, as generation, digest; offers to samples: the
+--       place of profiles, how many images a sample has, how many model versions are sampled, then each as model version,
+--       place of its keys, slot, priority, image; insights: where they are fetched, the place of their keys, in which trace they are wanted
 --       ('' where none is known), and the rest of the view, before which the number of those belongs that the pet wants
 --       ('': nowhere); new_wants and old_wants: image ids; untold: as image id, what the storage service is to be told of
---       it, '' if nothing any more; fed: where changes are, what the event tells, as JSON, and when, in ms; told: how long
---       what became of jobs is kept, in s, and that
+--       it, '' if nothing any more; fed: where changes are, the place of these keys, what the event tells, as JSON, and
+--       when, in ms; told: how long what became of jobs is kept, in s, and that
 -- Reply the bytes that the feed takes, 0 where it is not told; or {'conflict'} if the album or the erase mark moved on;
 --       {'lost', ids that are still ours...}; {'profile_changed'} if one of the profiles is not the one that is stored
-local stream, attempts, album, images, view, erased, profiles, jobs = unpack(KEYS, 1, 8)
+local stream, attempts, album, images, view, erased = unpack(KEYS, 1, 6)
 local group, consumer, pet_id, token, mark, new_view, view_life, album_life = unpack(ARGV, 1, 8)
 local entries, fields, rows, old_fields, old_rows, used_profiles, offers, insights, new_wants, old_wants, untold, fed, told =
   lists_after(8)
-local first_profile = 9
+local first_profile = 7
 local changes = fields.to > 0
 
 -- In steps: a call takes a bounded number of values from Lua's stack. Even, so that pairs stay together.
@@ -62,8 +63,14 @@ for i = used_profiles.from, used_profiles.to, 2 do
 end
 
 -- First what may turn out to be of another type, of which nothing was read: then nothing is changed by the error.
-if offers.to > 0 then redis.call('HLEN', profiles) end
-if new_view ~= '' and is_no_text(type_of(view)) then return redis.error_reply(WRONG_TYPE) end
+local profiles, states
+if offers.to > 0 then
+  profiles, states = KEYS[tonumber(ARGV[offers.from])], {}
+  for i = offers.from + 3, offers.to, 5 do
+    if states[ARGV[i]] == nil then states[ARGV[i]] = redis.call('HGET', profiles, ARGV[i]) end
+  end
+end
+if new_view ~= '' and not text_or_none(view) then return redis.error_reply(WRONG_TYPE) end
 
 -- What is done of insights, made only where they are fetched: each call makes all functions anew.
 local count_wants, write_wants, write_untold
@@ -141,7 +148,8 @@ end
 -- Of a commit that leaves the album as it is the feed is not told.
 local feed, feed_index, feed_length, known, life
 if fed.to > 0 and changes then
-  feed, feed_index = unpack(KEYS, #KEYS - 1)
+  local key = tonumber(ARGV[fed.from])
+  feed, feed_index = KEYS[key], KEYS[key + 1]
   feed_length, known = redis.call('XLEN', feed), redis.call('HMGET', feed_index, TOTAL, pet_id)
   life = redis.call('HGET', album, 'incarnation')
 end
@@ -164,29 +172,18 @@ if rest_of_view ~= '' then new_view = new_view .. count .. rest_of_view end
 if new_view ~= '' then redis.call('SET', view, new_view, 'EX', view_life) end
 if offers.to > 0 then
   -- with is_settled
-  local most_sampled, most_models = tonumber(ARGV[offers.from]), tonumber(ARGV[offers.from + 1])
+  local most_sampled, most_models = tonumber(ARGV[offers.from + 1]), tonumber(ARGV[offers.from + 2])
 
-  local function begin_to_sample(model_version)
+  local function is_sampled(model_version)
+    if states[model_version] then return not is_settled(states[model_version]) end
     local open = 0
     for _, other in ipairs(redis.call('HVALS', profiles)) do
       if not is_settled(other) then open = open + 1 end
     end
     if open >= most_models then return false end
     redis.call('HSET', profiles, model_version, '0')
+    states[model_version] = '0'
     return true
-  end
-
-  local sampled = {}
-  local function is_sampled(model_version)
-    if sampled[model_version] == nil then
-      local state = redis.call('HGET', profiles, model_version)
-      if state then
-        sampled[model_version] = not is_settled(state)
-      else
-        sampled[model_version] = begin_to_sample(model_version)
-      end
-    end
-    return sampled[model_version]
   end
 
   -- The slots of lowest priority stay, and the first image to come keeps its slot. Where another type is in the sample's
@@ -206,7 +203,7 @@ if offers.to > 0 then
     end
   end
 
-  for i = offers.from + 2, offers.to, 5 do
+  for i = offers.from + 3, offers.to, 5 do
     local key = tonumber(ARGV[i + 1])
     if is_sampled(ARGV[i]) then offer(KEYS[key], KEYS[key + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) end
   end
@@ -220,10 +217,10 @@ if feed then
     life = string.match(new_token, '^[^.]*')
     redis.call('HSET', album, 'incarnation', life)
   end
-  local change, now = unpack(ARGV, fed.from, fed.to)
+  local change, now = unpack(ARGV, fed.from + 1, fed.to)
   bytes = add_event(feed, feed_index, feed_length, known, pet_id, now, '"kind":"changed","incarnation":"' .. life ..
     '","before":"' .. token .. '","after":"' .. new_token .. '","change":' .. change .. '}')
 end
-if told.to > 0 then tell(jobs, unpack(ARGV, told.from, told.to)) end
+if told.to > 0 then tell(KEYS[#KEYS], unpack(ARGV, told.from, told.to)) end
 settle_listed(stream, group, entries)
 return bytes
