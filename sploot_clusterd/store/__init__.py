@@ -4,7 +4,7 @@ Belongs here: moving bytes and ids in and out of Redis, atomically where it matt
 bytes mean, and when to do what.
 """
 
-from sploot_clusterd.store.albums import AlbumStore, Loaded, Wanted
+from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.erasure import Erasure
@@ -13,6 +13,7 @@ from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
 from sploot_clusterd.store.letters import Letters, LetterSummary
+from sploot_clusterd.store.loading import Loaded, Wanted
 from sploot_clusterd.store.marks import Marks, PartitionMarks
 from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName

@@ -4,43 +4,21 @@ The store moves bytes. What they mean is the engine's. Rows of images live in a 
 small state can be read whole without its vectors.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from itertools import islice
+from typing import Any, Final
 
 from sploot_clusterd.config import Settings
-from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.model import SAMPLE_LIMIT
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.commit import Commit, CommitOutcome, CommitSettings, Committed, call, next_tokens
-from sploot_clusterd.store.gateway import Call, Gateway, pairs
+from sploot_clusterd.store.gateway import Call, Gateway
+from sploot_clusterd.store.loading import LOOKS, Loaded, Wanted, looks, of_script, unchanged
 
 _TOKEN: Final = b"token"
 _ROWS_A_PAGE: Final = 500
-
-
-class Wanted(NamedTuple):
-    """What to load of a pet. `token` is that of the state in memory, b"" if there is none."""
-
-    pet_id: str
-    token: bytes
-    images: Collection[str]
-
-
-class Loaded(NamedTuple):
-    """What is stored of a pet.
-
-    `fields` is the album without its rows, or None where the caller's state is current (`token` unchanged); empty for
-    a pet that has none. `rows` holds the rows of the wanted images that have one. Whatever was accepted up to `erased`
-    must not be applied.
-    """
-
-    token: bytes
-    fields: Mapping[bytes, bytes] | None
-    rows: Mapping[str, bytes]
-    erased: EntryId | None
-    has_view: bool
 
 
 class AlbumStore:
@@ -64,17 +42,42 @@ class AlbumStore:
         self._trim = trim
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
-        """All of them in one round trip, in order. Raises StoreUnavailableError."""
-        calls = [Call({"pet_id": pet_id, "token": token, "wanted": images}) for pet_id, token, images in wanted]
-        replies = await self._gateway.run_for_pets(scripts.LOAD, calls)
-        return [_loaded(w, reply) for w, reply in zip(wanted, replies, strict=True)]
+        """All of them, in order: those whose states in memory are current in one round trip, the others in another one.
+
+        Raises StoreUnavailableError.
+        """
+        found = await self._unchanged(wanted)
+        rest = [n for n, loaded in enumerate(found) if loaded is None]
+        for n, loaded in zip(rest, await self._loaded([wanted[n] for n in rest]), strict=True):
+            found[n] = loaded
+        return [loaded for loaded in found if loaded is not None]
 
     async def load_one(self, pet_id: str, *, token: bytes = b"", images: Collection[str] = ()) -> Loaded | None:
         """One album, to be looked at; None if the pet has none. Raises StoreUnavailableError, BadStateError."""
-        (loaded,) = await self.load([Wanted(pet_id, token, images)])
+        (loaded,) = await self._loaded([Wanted(pet_id, token, images)])
         if isinstance(loaded, BadStateError):
             raise loaded
         return loaded if loaded.token else None
+
+    async def _loaded(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
+        calls = [Call({"pet_id": pet_id, "token": token, "wanted": images}) for pet_id, token, images in wanted]
+        replies = await self._gateway.run_for_pets(scripts.LOAD, calls)
+        return [of_script(each, reply) for each, reply in zip(wanted, replies, strict=True)]
+
+    async def _unchanged(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError | None]:
+        """What was loaded of those whose states in memory are current, None of the others.
+
+        No layout is compared: a pet that has left has no token here, and each script that writes compares it.
+        """
+        known = [n for n, each in enumerate(wanted) if each.token]
+        found: list[Loaded | BadStateError | None] = [None] * len(wanted)
+        if known:
+            keys = self._gateway.keys
+            commands = [(keys, command) for n in known for command in looks(keys, wanted[n])]
+            replies = iter(await self._gateway.read_each("load", commands))
+            for n in known:
+                found[n] = unchanged(wanted[n], [*islice(replies, LOOKS)])
+        return found
 
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:
         """Every row of an album, by image id; None if it is not the album of that token any more.
@@ -138,33 +141,10 @@ class AlbumStore:
         return outcomes
 
 
-def _loaded(wanted: Wanted, reply: Any) -> Loaded | BadStateError:
-    if isinstance(reply, BadStateError):
-        return reply
-    if isinstance(reply, Exception):
-        raise reply
-    token, album, view, mark, rows = reply
-    try:
-        erased = EntryId.parse(mark.decode()) if mark else None
-    except ValueError:
-        pet = wanted.pet_id
-        return BadStateError(
-            f"erase mark of {pet}: {mark[:64]!r} is no stream entry id; DELETE the pet, or HDEL its mark"
-        )
-    fields = None
-    if album != b"":
-        fields = pairs(album)
-        fields.pop(_TOKEN, None)
-    elif token != wanted.token:
-        fields = {}
-    found = {image: row for image, row in zip(wanted.images, rows, strict=False) if row is not None}
-    return Loaded(token, fields, found, erased, bool(view))
-
-
 def _committed(reply: Any, token: bytes) -> Committed | Exception:
     if isinstance(reply, Exception):
         return reply
+    if isinstance(reply, int):
+        return Committed(CommitOutcome.COMMITTED, token, feed_bytes=reply)
     what, *rest = reply
-    if what == b"ok":
-        return Committed(CommitOutcome.COMMITTED, token, feed_bytes=int(rest[0]))
     return Committed(CommitOutcome(what.decode()), token, rest)

@@ -106,21 +106,19 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
     """The script's call; `token` is that of the new state."""
     now_ms = int(time.time() * 1000)
     more_keys = [keys.profile(each.model_version) for each in commit.used_profiles]
-    samples: dict[str, int] = {}
-    offers: list[Argument] = []
-    for model_version, slot, priority, image in commit.offers:
-        if model_version not in samples:
-            samples[model_version] = len(COMMIT.keys) + len(more_keys) + 1
-            more_keys += keys.sample(model_version)
-        offers += model_version, samples[model_version], slot, repr(priority), image
-    insights_at = 0
+    offers = _offered(keys, settings, commit.offers, more_keys) if commit.offers else ()
+    insights: Sequence[Argument] = ()
     if commit.insights is not None:
-        insights_at = len(COMMIT.keys) + len(more_keys) + 1
+        insights = _place_after(more_keys), commit.trace, commit.insights.rest_of_view
         more_keys += keys.of_insights(commit.pet_id)
     fed: Sequence[Argument] = ()
     if commit.change is not None:
+        fed = _place_after(more_keys), commit.change, now_ms
         more_keys += [keys.feed, keys.feed_index]
-        fed = commit.change, now_ms
+    jobs: Sequence[Argument] = ()
+    if settings.jobs_life and commit.jobs:
+        jobs = settings.jobs_life, *told.applied(now_ms, _version(commit), commit.jobs)
+        more_keys.append(keys.jobs(commit.pet_id))
     news = commit.insights or _NO_NEWS
     return Call(
         {
@@ -128,17 +126,10 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "consumer": consumer,
             "pet_id": commit.pet_id,
             "token": commit.token,
-            "new_token": b"" if commit.version is None else token,
             "mark": str(commit.erased) if commit.erased else "",
             "new_view": commit.view,
-            "rest_of_view": news.rest_of_view,
             "view_life": settings.view_life,
             "album_life": settings.album_life,
-            "most_sampled": settings.most_sampled,
-            "most_models": SAMPLED_MODELS,
-            "insights_at": insights_at,
-            "jobs_life": settings.jobs_life,
-            "trace": commit.trace,
             "entries": commit.entries,
             "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes)],
             "rows": _flat(commit.rows),
@@ -146,14 +137,35 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "old_rows": commit.dropped_rows,
             "used_profiles": [part for each in commit.used_profiles for part in (each.generation, each.digest)],
             "offers": offers,
+            "insights": insights,
             "new_wants": news.new_wants,
             "old_wants": news.old_wants,
             "untold": _flat(news.untold),
             "fed": fed,
-            "told": told.applied(now_ms, _version(commit), commit.jobs) if settings.jobs_life else (),
+            "told": jobs,
         },
         more_keys,
     )
+
+
+def _offered(
+    keys: Keys, settings: CommitSettings, offers: Collection[Offer], more_keys: list[str]
+) -> Sequence[Argument]:
+    """What the script takes of them; adds the keys that it needs."""
+    offered: list[Argument] = [_place_after(more_keys), settings.most_sampled, SAMPLED_MODELS]
+    more_keys.append(keys.profiles)
+    samples: dict[str, int] = {}
+    for model_version, slot, priority, image in offers:
+        if model_version not in samples:
+            samples[model_version] = _place_after(more_keys)
+            more_keys += keys.sample(model_version)
+        offered += model_version, samples[model_version], slot, repr(priority), image
+    return offered
+
+
+def _place_after(more_keys: Sequence[str]) -> int:
+    """Of the next key, in Lua's KEYS."""
+    return len(COMMIT.keys) + len(more_keys) + 1
 
 
 def _version(commit: Commit) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from struct import Struct
 from typing import Any, Final, Literal, NamedTuple
 
 from sploot_clusterd.keys import Keys
@@ -34,6 +35,7 @@ _TYPES: Final = {"": str, "bytes": bytes, "int": int}
 
 
 _COMMENT: Final = re.compile(r"^ *--.*\n", re.MULTILINE)
+_WITH: Final = re.compile(r"^ *-- with (.*)\n", re.MULTILINE)
 _DEFINITION: Final = re.compile(r"^local (?:function )?(\w+).*?(?=^local |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -61,8 +63,8 @@ _DEFINITIONS: Final = tuple(each for name in _SHARED for each in _definitions(na
 
 
 class Script:
-    """One script and what it takes: keys by their names in `Keys`, arguments with their types, and lists, which are
-    sent with one argument before them that has their lengths: each argument costs here, on its way and in Redis.
+    """One script and what it takes: keys by their names in `Keys`, arguments with their types, and lists. Where there
+    are several lists, one argument before them has their lengths: each argument costs here, on its way and in Redis.
 
     A script that is `fenced` looks first, where there are several partitions, whether its caller goes by the layout
     that the partition is in.
@@ -88,7 +90,7 @@ class Script:
         self.keys = keys.split()
         self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
-        self._lengths = " ".join(["%d"] * len(self.lists))
+        self._lengths = Struct(f"<{len(self.lists)}d")
         self.repeatable = repeatable
         text = _with_definitions((_LUA / f"{name}.lua").read_text())
         shebang = _SHEBANG if writes else _READS_ONLY
@@ -145,10 +147,10 @@ class Script:
             raise TypeError(f"{self.name}.lua: {self._mistyped(arguments)}")
         if len(values) > len(arguments) + len(lists):
             raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
-        if lists:
-            arguments.append(self._lengths % tuple(map(len, lists)))
-            for each in lists:
-                arguments += each
+        if len(lists) > 1:
+            arguments.append(self._lengths.pack(*map(len, lists)))
+        for each in lists:
+            arguments += each
         return arguments
 
     def _mistyped(self, arguments: Sequence[Any]) -> str:
@@ -168,10 +170,24 @@ def _digest(text: str) -> str:
 
 def _with_definitions(text: str) -> str:
     """The text behind those definitions that it uses, or one of them does: what is not used is left out, as each call
-    makes all of them anew.
+    makes all of them anew. Those that a line `-- with NAME...` names are put in its place, for a block that mostly is
+    passed over.
     """
-    words = _words(text)
+    inner = frozenset(" ".join(_WITH.findall(text)).split())
+    outer = _used(_words(text) - inner)
+    text = _WITH.sub(lambda found: _joined(_used(frozenset(found[1].split())) - outer), text)
+    return _joined(outer) + text
+
+
+def _used(words: frozenset[str]) -> frozenset[str]:
+    """The names of those definitions that are among the words, or used by one that is."""
+    names = set[str]()
     for each in reversed(_DEFINITIONS):
         if each.name in words:
-            text, words = each.text + text, words | each.words
-    return text
+            names.add(each.name)
+            words |= each.words
+    return frozenset(names)
+
+
+def _joined(names: frozenset[str]) -> str:
+    return "".join(each.text for each in _DEFINITIONS if each.name in names)

@@ -19,10 +19,9 @@ LOAD: Final = Script(
 COMMIT: Final = Script(
     "commit",
     "commit",
-    "stream attempts album images view erased profiles jobs",
-    "group consumer pet_id token:bytes new_token:bytes mark new_view:bytes rest_of_view:bytes view_life:int "
-    "album_life:int most_sampled:int most_models:int insights_at:int jobs_life:int trace",
-    "entries fields rows old_fields old_rows used_profiles offers new_wants old_wants untold fed told",
+    "stream attempts album images view erased",
+    "group consumer pet_id token:bytes mark new_view:bytes view_life:int album_life:int",
+    "entries fields rows old_fields old_rows used_profiles offers insights new_wants old_wants untold fed told",
     fenced=True,
 )
 RETRY: Final = Script(

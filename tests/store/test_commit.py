@@ -40,6 +40,7 @@ async def test_a_commit_writes_everything_and_settles(
     albums: AlbumStore, entry: bytes, redis: Redis, producer: Producer, keys: Keys
 ):
     await redis.hset(keys.attempts, entry, "1 0 0 1")
+    await redis.xclaim("jobs", GROUP, "me", 0, [entry])  # as after a run that failed
     (done,) = await albums.commit("me", [commit([entry])])
 
     assert done.outcome is CommitOutcome.COMMITTED

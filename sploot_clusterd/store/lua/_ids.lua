@@ -2,16 +2,22 @@
 --
 -- Exact, whatever their length: -1, 0 or 1 as the one is less than, equal to or greater than the other.
 local function compare_digits(one, other)
-  one, other = string.match(one, '^0*(%d*)$'), string.match(other, '^0*(%d*)$')
-  if #one ~= #other then return #one < #other and -1 or 1 end
+  if #one ~= #other then
+    one, other = string.match(one, '^0*(%d*)$'), string.match(other, '^0*(%d*)$')
+    if #one ~= #other then return #one < #other and -1 or 1 end
+  end
   return one == other and 0 or (one < other and -1 or 1)
 end
 
--- The two numbers of an id, as digits; nil for anything else.
 local largest_part = '18446744073709551615'
+local function is_too_large(part)
+  return #part >= #largest_part and compare_digits(part, largest_part) > 0
+end
+
+-- The two numbers of an id, as digits; nil for anything else.
 local function parts_of(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-  if not ms or compare_digits(ms, largest_part) > 0 or compare_digits(seq, largest_part) > 0 then return nil end
+  if not ms or is_too_large(ms) or is_too_large(seq) then return nil end
   return ms, seq
 end
 

@@ -5,8 +5,8 @@ local MOST_EVENTS = 64
 
 -- No job suffers where a key of another type is in the list's place, or our user has not the rights to it: then nobody is
 -- told.
-local function tell(jobs, life, events)
-  local length = redis.pcall('RPUSH', jobs, unpack(events))
+local function tell(jobs, life, ...)
+  local length = redis.pcall('RPUSH', jobs, ...)
   if type(length) ~= 'number' then return end
   if length > MOST_EVENTS then redis.pcall('LTRIM', jobs, -MOST_EVENTS, -1) end
   redis.pcall('EXPIRE', jobs, life)
@@ -14,6 +14,6 @@ end
 
 -- Of a job that is in the stream as `entry`.
 local function tell_queued(jobs, life, entry, job)
-  tell(jobs, life, {'q ' .. string.match(entry, '^%d+') .. ' ' .. job})
+  tell(jobs, life, 'q ' .. string.match(entry, '^%d+') .. ' ' .. job)
 end
 

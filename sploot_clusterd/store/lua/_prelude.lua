@@ -1,18 +1,22 @@
 -- What scripts of every kind need: before each is put what it uses of this. Versions stay strings, for a Lua number is
 -- a double and rounds beyond 2^53.
 
--- The lists at the end of ARGV, whose lengths follow the last argument, as '2 0 1': places in ARGV, {from, to} each.
+-- The one list at the end of ARGV: places in there, {from, to}.
+local function list_after(last)
+  return {from = last + 1, to = #ARGV}
+end
+
+-- The lists at the end of ARGV, whose lengths follow the last argument, as doubles: likewise. An empty one ends at 0.
 local function lists_after(last)
-  local lists, none, at = {}, {from = 1, to = 0}, last + 2
-  for length in string.gmatch(ARGV[last + 1], '%d+') do
-    if length == '0' then
-      lists[#lists + 1] = none
-    else
-      lists[#lists + 1] = {from = at, to = at + length - 1}
-      at = at + length
-    end
+  local lengths, none, at = ARGV[last + 1], {from = 1, to = 0}, last + 2
+  local count = #lengths / 8
+  local lists = {struct.unpack('<' .. string.rep('d', count), lengths)}
+  for i = 1, count do
+    local length = lists[i]
+    lists[i] = length == 0 and none or {from = at, to = at + length - 1}
+    at = at + length
   end
-  return unpack(lists)
+  return unpack(lists, 1, count)
 end
 
 -- Server time in ms: due times are set and compared by one clock, whatever the hosts' say.
@@ -72,14 +76,23 @@ end
 
 local WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 
--- The type of what is there, or 'none'. Where the ACL does not let us ask, it seems to be a text.
-local function type_of(key)
-  return redis.pcall('TYPE', key).ok or (redis.call('EXISTS', key) == 1 and 'string' or 'none')
+-- 'string' or 'none', as there is a text or nothing; false where SET would write over something of another type, of which
+-- it does not tell. Where the ACL does not let us ask, it seems to be a text.
+local function text_or_none(key)
+  local kind = redis.pcall('TYPE', key).ok or (redis.call('EXISTS', key) == 1 and 'string' or 'none')
+  return (kind == 'string' or kind == 'none') and kind
 end
 
--- Whether SET would write over something of another type, of which it does not tell.
-local function is_no_text(kind)
-  return kind ~= 'string' and kind ~= 'none'
+-- Acknowledges and deletes those of the entries in ARGV that are there; how many. In steps: a call takes a bounded number of
+-- values from Lua's stack.
+local function settle_listed(stream, group, entries)
+  local deleted = 0
+  for from = entries.from, entries.to, 1000 do
+    local to = math.min(from + 999, entries.to)
+    redis.call('XACK', stream, group, unpack(ARGV, from, to))
+    deleted = deleted + redis.call('XDEL', stream, unpack(ARGV, from, to))
+  end
+  return deleted
 end
 
 -- Last, always: a script is not rolled back, and what is acknowledged too early is lost.

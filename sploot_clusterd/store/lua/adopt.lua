@@ -7,7 +7,7 @@
 --       over.
 local stream, routed, erased = unpack(KEYS, 1, 3)
 local source = unpack(ARGV, 1, 1)
-local entries = lists_after(1)
+local entries = list_after(1)
 
 redis.call('HLEN', erased)  -- of the right type, or nothing is written
 local last, added, at = redis.call('HGET', routed, source) or '0-0', 0, entries.from

@@ -6,7 +6,7 @@
 -- Reply how many were added. What is not above the last one was added before.
 local dead_letters, letter_sizes, letter_pets, routed = unpack(KEYS, 1, 4)
 local source = unpack(ARGV, 1, 1)
-local letters = lists_after(1)
+local letters = list_after(1)
 
 check_index(dead_letters, letter_sizes, letter_pets)
 local last, added, at = redis.call('HGET', routed, source) or '0-0', 0, letters.from

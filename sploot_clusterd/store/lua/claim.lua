@@ -9,7 +9,7 @@
 --       'gone' (its payload was deleted). What waits for its due time is left.
 local stream, attempts = unpack(KEYS, 1, 2)
 local group, consumer, kind, abandoned, cursor, most, lives = unpack(ARGV, 1, 7)
-local besides = lists_after(7)
+local besides = list_after(7)
 local now = now_ms()
 abandoned, most = tonumber(abandoned), tonumber(most)
 

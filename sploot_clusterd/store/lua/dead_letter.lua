@@ -50,7 +50,7 @@ while dropped < 1000 and read < 8 * 1024 * 1024 and are_too_many() do
   for i = 2, #oldest[2], 2 do read = read + #oldest[2][i] end
   dropped = dropped + drop_letter(dead_letters, letter_sizes, letter_pets, oldest)
 end
-if told ~= '' then tell(jobs, jobs_life, {string.format('d %.0f %s', now_ms(), told)}) end
+if told ~= '' then tell(jobs, jobs_life, string.format('d %.0f %s', now_ms(), told)) end
 if feed then
   local job, now = unpack(ARGV, fed.from, fed.to)
   local token, life = held[1] or '', held[2] or ''

@@ -3,7 +3,7 @@
 -- ARGV  the list ids
 -- Reply how many there were
 local feed, feed_index = unpack(KEYS, 1, 2)
-local ids = lists_after(0)
+local ids = list_after(0)
 
 local entries = {}
 for i = ids.from, ids.to do entries[#entries + 1] = redis.call('XRANGE', feed, ARGV[i], ARGV[i])[1] end

@@ -3,7 +3,7 @@
 -- ARGV  the list ids
 -- Reply how many of them there were
 local dead_letters, letter_sizes, letter_pets = unpack(KEYS, 1, 3)
-local ids = lists_after(0)
+local ids = list_after(0)
 
 check_index(dead_letters, letter_sizes, letter_pets)
 local dropped = 0

@@ -5,10 +5,10 @@
 --        erase mark or '', rows in the order asked for (nil where there is none)}
 local album, images, view, erased = unpack(KEYS, 1, 4)
 local pet_id, token = unpack(ARGV, 1, 2)
-local wanted = lists_after(2)
+local wanted = list_after(2)
 
-local kind = type_of(view)
-if is_no_text(kind) then return redis.error_reply(WRONG_TYPE) end
+local kind = text_or_none(view)
+if not kind then return redis.error_reply(WRONG_TYPE) end
 
 local stored, fields, rows = redis.call('HGET', album, 'token') or '', '', {}
 if stored ~= token then fields = redis.call('HGETALL', album) end

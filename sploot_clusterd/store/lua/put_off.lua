@@ -5,7 +5,7 @@
 -- Reply how many were put off; entries that are no longer ours are left to their owner
 local stream, attempts = unpack(KEYS, 1, 2)
 local group, consumer = unpack(ARGV, 1, 2)
-local entries = lists_after(2)
+local entries = list_after(2)
 
 local now, written = now_ms(), 0
 for i = entries.from, entries.to, 2 do

@@ -4,7 +4,7 @@
 -- Reply 1
 local album, images, view, wanted, asked, untold, dropped, snapshots, jobs, wants, tellings = unpack(KEYS, 1, 11)
 local pet_id = unpack(ARGV, 1, 1)
-local taken = lists_after(1)
+local taken = list_after(1)
 
 for _, key in ipairs({wants, tellings}) do redis.call('ZCARD', key) end  -- of the right types, or nothing is written
 for n, key in ipairs({album, images, view, wanted, asked, untold, dropped, snapshots, jobs}) do

@@ -4,7 +4,7 @@
 -- Reply 1
 local stream, erased, feed, feed_index = unpack(KEYS, 1, 4)
 local last_id, event_id = unpack(ARGV, 1, 2)
-local marks = lists_after(2)
+local marks = list_after(2)
 
 redis.call('HLEN', erased)  -- of its type, or nothing is written
 local is_begun = redis.call('XLEN', feed) > 0 or redis.call('HEXISTS', feed_index, TOTAL) == 1

@@ -5,7 +5,7 @@
 --       what is still in the stream: XCLAIM drops a deleted entry from the pending ones, and its job were lost.
 local stream, attempts = unpack(KEYS, 1, 2)
 local group, consumer = unpack(ARGV, 1, 2)
-local entries = lists_after(2)
+local entries = list_after(2)
 
 local ours = {}
 for i = entries.from, entries.to do

@@ -6,14 +6,14 @@
 -- Reply how many were written; entries that are no longer ours are left to their owner
 local stream, attempts, erased = unpack(KEYS, 1, 3)
 local group, consumer, jobs_life = unpack(ARGV, 1, 3)
-local retries = lists_after(3)
+local retries = list_after(3)
 
 local now, written = now_ms(), 0
 
 local function tell_failed(i, due)
   local place, pet, first_id, job, text = tonumber(ARGV[i + 3]), unpack(ARGV, i + 4, i + 7)
   if place == 0 or is_erased(erased, pet, first_id) then return end
-  tell(KEYS[place], jobs_life, {string.format('r %.0f %s %d %.0f %s', now, job, ARGV[i + 1], due, text)})
+  tell(KEYS[place], jobs_life, string.format('r %.0f %s %d %.0f %s', now, job, ARGV[i + 1], due, text))
 end
 
 redis.call('HLEN', erased)  -- of the right type, or nothing is written

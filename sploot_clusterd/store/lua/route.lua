@@ -6,16 +6,16 @@
 --       What is not above the last one was moved before. What is not above the pet's DELETE is passed over.
 local stream, routed, origins = unpack(KEYS, 1, 3)
 local router, most = unpack(ARGV, 1, 2)
-local entries = lists_after(2)
+local entries = list_after(2)
 
 if tonumber(redis.call('HGET', routed, 'router') or 0) > tonumber(router) then return -1 end
-redis.call('HLEN', origins)  -- of the right type, or nothing is written
+local erases = redis.call('HLEN', origins) > 0  -- and of the right type, or nothing is written
 local last, done, at = redis.call('HGET', routed, 'last') or '0-0', 0, entries.from
 local room = tonumber(most) - redis.call('XLEN', stream)
 while at <= entries.to do
   local origin, pet, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   if not at_or_before(origin, last) then
-    if count > 0 and not is_erased(origins, pet, origin) then
+    if count > 0 and not (erases and is_erased(origins, pet, origin)) then
       if room <= 0 then break end
       redis.call('XADD', stream, '*', unpack(ARGV, at + 3, at + 2 + count))
       room = room - 1

@@ -4,7 +4,7 @@
 -- Reply how many were forgotten
 local untold, tellings = unpack(KEYS, 1, 2)
 local pet_id, delay_ms = unpack(ARGV, 1, 2)
-local told = lists_after(2)
+local told = list_after(2)
 
 redis.call('ZCARD', tellings)  -- of the right type, or nothing is written
 local forgotten = 0

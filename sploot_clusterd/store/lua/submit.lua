@@ -5,7 +5,7 @@
 -- Reply how many were added: the first ones
 local stream = unpack(KEYS, 1, 1)
 local most, jobs_life = unpack(ARGV, 1, 2)
-local payloads = lists_after(2)
+local payloads = list_after(2)
 local first_jobs = 2
 
 local room = tonumber(most) - redis.call('XLEN', stream)
