@@ -1,6 +1,6 @@
 """A tracer that keeps what it is told, for tests that need no collector."""
 
-from sploot_clusterd.spans import PET, Span, Stage, Tracer, Value, Visit
+from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Span, Stage, Told, Tracer, Value, Visit
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = SAMPLED[:-1] + "0"
@@ -19,6 +19,7 @@ class Kept(Tracer):
         self.rate = rate
         self.samples_all = rate == 1
         self.told: list[Span | Stage | Visit] = []
+        """Of runs that ended together, each is a span."""
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
         return self.rate == 1
@@ -26,8 +27,15 @@ class Kept(Tracer):
     def pet(self, pet_id: str) -> str:
         return f"hash of {pet_id}"
 
-    def record(self, ended: Span | Stage | Visit) -> None:
-        self.told.append(ended)
+    def record(self, ended: Told) -> None:
+        self.told += [self._span(ended, run) for run in ended.runs] if isinstance(ended, Ended) else [ended]
+
+    def _span(self, ended: Ended, run: Run) -> Span:
+        span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)
+        span.ended = ended.ended
+        span.attributes = {MESSAGE_ID: run.message_id.decode(), PET: run.pet}
+        span.links = [run.context._replace(span_id=run.before)] if run.before else []
+        return span
 
     def spans(self, name: str = "") -> list[Span]:
         """Those whose name begins so, in the order in which they ended."""
