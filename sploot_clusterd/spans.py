@@ -188,20 +188,6 @@ class Stage(NamedTuple):
         return len(self.parents)
 
 
-class Visit(NamedTuple):
-    """A span that is a trace by itself: nobody has to know its ids. `pet` is what spans call the pet, or ""."""
-
-    sort: Sort
-    began: float
-    ended: float
-    pet: str
-
-    @property
-    def size(self) -> int:
-        """How many spans it is."""
-        return 1
-
-
 class Ended(NamedTuple):
     """Runs that began together and ended alike."""
 
@@ -216,7 +202,22 @@ class Ended(NamedTuple):
         return len(self.runs)
 
 
-Told = Span | Stage | Visit | Ended
+Visit = tuple[Sort, float, float, str]
+"""A span of which nobody has to know the ids: its sort, when it began and ended, and what spans call the pet, or ""."""
+
+
+class Visits(NamedTuple):
+    """Spans that are traces by themselves."""
+
+    visits: Sequence[Visit]
+
+    @property
+    def size(self) -> int:
+        """How many spans it is."""
+        return len(self.visits)
+
+
+Told = Span | Stage | Ended | Visits
 """What a tracer takes."""
 
 
@@ -240,6 +241,9 @@ class Tracer:
 
     def record(self, ended: Told) -> None:
         """Takes what has ended. Never waits."""
+
+    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
+        """Takes a visit, which is told with others."""
 
     def start(self, sort: Sort, parent: Context | None = None, began: float | None = None) -> Span:
         """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""

@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, St
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Kind, Sort, Span, Stage, Told, Visit
+from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Kind, Sort, Span, Stage, Told, Visits
 
 _SCOPE: Final = "sploot_clusterd"
 _SAMPLED: Final = 1
@@ -65,16 +65,16 @@ class Piece:
 
     def add(self, ended: Told) -> int:
         """How many bytes it was. What fails leaves nothing behind."""
-        if isinstance(ended, Visit):
-            encoded, size = self._visit(ended), 1
+        if isinstance(ended, Visits):
+            encoded = self._visits(ended)
         elif isinstance(ended, Stage):
-            encoded, size = self._stage(ended), ended.size
+            encoded = self._stage(ended)
         elif isinstance(ended, Ended):
-            encoded, size = self._runs(ended), ended.size
+            encoded = self._runs(ended)
         else:
-            encoded, size = self._span(ended), 1
+            encoded = self._span(ended)
         self.encoded += encoded
-        self.size += size
+        self.size += ended.size
         return len(encoded)
 
     def _span(self, span: Span) -> bytes:
@@ -103,11 +103,13 @@ class Piece:
             encoded += _begun(size), trace_id, _SPAN_ID, span_id, alike, message, message_id, of_pet, more
         return b"".join(encoded)
 
-    def _visit(self, visit: Visit) -> bytes:
-        sort, began, ended, pet = visit
-        begun, alike = _of_visits(sort, pet)
-        ids = random.randbytes(24)  # noqa: S311 - as a span's
-        return b"".join((begun, ids[:16], _SPAN_ID, ids[16:], self._times(began, ended), alike))
+    def _visits(self, visits: Visits) -> bytes:
+        ids = unpack("16s8s" * visits.size, random.randbytes(24 * visits.size))  # noqa: S311 - as a span's
+        encoded: list[bytes] = []
+        for (sort, began, ended, pet), trace_id, span_id in zip(visits.visits, ids[::2], ids[1::2], strict=True):
+            begun, alike = _of_visits(sort, pet)
+            encoded += begun, trace_id, _SPAN_ID, span_id, self._times(began, ended), alike
+        return b"".join(encoded)
 
     def _stage(self, stage: Stage) -> bytes:
         """All but the ids is alike, as most parents have no state: it comes first, and all spans are joined at once."""

@@ -57,6 +57,10 @@ class Queue:
             self._many.set()
         return piece
 
+    def expect(self) -> None:
+        """Something is to be added before the next request is taken."""
+        self._some.set()
+
     async def gathered(self) -> None:
         """Returns when there is a whole request, or some that have waited."""
         await self._some.wait()

@@ -1,6 +1,6 @@
-"""Tracing that is on: what has ended is encoded at once, kept in a bounded queue, and sent by a task of its own.
+"""Tracing that is on: what has ended is encoded, kept in a bounded queue, and sent by a task of its own.
 
-To encode many requests' spans together would be no cheaper, and those who ask meanwhile would wait.
+It is encoded at once, or a few together: those who ask meanwhile would wait for many.
 
 Nobody waits for it. What finds no room in the queue, or is not taken, is counted and forgotten.
 """
@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Told, Tracer
+from sploot_clusterd.spans import Sort, Told, Tracer, Visit, Visits
 from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Piece, request
 from sploot_clusterd.tracing.queue import Queue
@@ -36,6 +36,8 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
 _LAST_SECONDS: Final = 1.0
 """For what is left when the daemon stops."""
+_VISITS: Final = 16
+"""That are encoded together: half of what each takes by itself; some 20 us."""
 _LOG_EVERY: Final = 300.0
 _HASH_BYTES: Final = 8
 
@@ -65,6 +67,7 @@ class Recorder(Tracer):
         )
         self._collector = Collector(tracing.endpoint)
         self._queue = Queue()
+        self._visits: list[Visit] = []
         self._in_hand: Sequence[Piece] = ()
         """Of a request that is not yet taken."""
         self._sent, self._lost, self._dropped = (
@@ -89,6 +92,18 @@ class Recorder(Tracer):
             self._queue.add(ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, whose span it is goes on
             self._count_lost(ended.size, error)
+
+    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
+        self._visits.append((sort, began, ended, pet))
+        if len(self._visits) == 1:
+            self._queue.expect()
+        elif len(self._visits) >= _VISITS:
+            self._record_visits()
+
+    def _record_visits(self) -> None:
+        visits, self._visits = self._visits, []
+        if visits:
+            self.record(Visits(visits))
 
     async def run(self) -> None:
         """Until the daemon stops, whatever becomes of the collector."""
@@ -123,6 +138,7 @@ class Recorder(Tracer):
 
     def _take_some(self) -> bool:
         """Whether there is a request in hand: one that was left, or the next."""
+        self._record_visits()
         self._in_hand = self._in_hand or self._queue.take()
         return bool(self._in_hand)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, Visit, context_of, told_by
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, context_of, told_by
 from sploot_clusterd.web.answers import Response
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Requests:
         sort = self._sorts.get(key) or self._new_sort(*key)
         pet = self._tracer.pet(ids[self._pet]) if self._pet is not None else ""
         if span is None:
-            self._tracer.record(Visit(sort, began, perf_counter(), pet))
+            self._tracer.visit(sort, began, perf_counter(), pet)
             return
         span.sort = sort
         if pet:

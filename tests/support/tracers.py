@@ -1,11 +1,20 @@
 """A tracer that keeps what it is told, for tests that need no collector."""
 
-from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Span, Stage, Told, Tracer, Value, Visit
+from typing import NamedTuple
+
+from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Sort, Span, Stage, Told, Tracer, Value
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = SAMPLED[:-1] + "0"
 TRACE_ID = SAMPLED.split("-")[1]
 PARENT_ID = SAMPLED.split("-")[2]
+
+
+class Visit(NamedTuple):
+    sort: Sort
+    began: float
+    ended: float
+    pet: str
 
 
 class Kept(Tracer):
@@ -18,7 +27,7 @@ class Kept(Tracer):
     def __init__(self, rate: int = 1) -> None:
         self.rate = rate
         self.samples_all = rate == 1
-        self.told: list[Span | Stage | Visit] = []
+        self.told: list[Told | Visit] = []
         """Of runs that ended together, each is a span."""
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
@@ -29,6 +38,9 @@ class Kept(Tracer):
 
     def record(self, ended: Told) -> None:
         self.told += [self._span(ended, run) for run in ended.runs] if isinstance(ended, Ended) else [ended]
+
+    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
+        self.told.append(Visit(sort, began, ended, pet))
 
     def _span(self, ended: Ended, run: Run) -> Span:
         span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sploot_clusterd.config import SecretUrl
-from sploot_clusterd.spans import Kind, Sort, Visit
+from sploot_clusterd.spans import Kind, Sort, Visits
 from sploot_clusterd.tracing import collector as collector_module
 from sploot_clusterd.tracing.collector import Collector, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Piece, request
 from tests.support.collector import collecting
 
-VISIT = Visit(Sort("GET /x", Kind.SERVER), 1.0, 2.0, "a")
+VISIT = Visits([(Sort("GET /x", Kind.SERVER), 1.0, 2.0, "a")])
 
 
 def some(pieces: int) -> list[bytes | bytearray]:

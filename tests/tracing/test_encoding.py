@@ -6,7 +6,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told, Visit
+from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told, Visit, Visits
 from sploot_clusterd.tracing.encoding import Piece, request
 
 texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
@@ -91,17 +91,22 @@ def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, mo
     assert all(len(told(each)) == len(sort.attributes) + len(more) + bool(sort.error) for each in spans)
 
 
-@given(sorts, texts)
-def test_a_visit_is_a_trace_by_itself(sort: Sort, pet: str):
-    (read,) = decoded(Visit(sort, 1.0, 1.25, pet))
-    assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
-    assert read.end_time_unix_nano - read.start_time_unix_nano == 250_000_000
-    assert (("clusterd.pet", pet) in told(read)) is bool(pet)
+@given(st.lists(st.tuples(sorts, st.just(1.0), st.just(1.25), texts), min_size=1, max_size=40))
+def test_visits_are_traces_by_themselves(visits: list[Visit]):
+    spans = decoded(Visits(visits))
+    for read, (sort, *_, pet) in zip(spans, visits, strict=True):
+        assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
+        assert (read.name, read.flags) == (sort.name, 1)
+        assert read.end_time_unix_nano - read.start_time_unix_nano == 250_000_000
+        own = [("clusterd.pet", pet)] if pet else []
+        of_error = [("error.type", sort.error)] if sort.error else []
+        assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
+    assert len({each.trace_id for each in spans}) == len({each.span_id for each in spans}) == len(spans)
 
 
 @given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, max_size=4))
 def test_what_is_sent_together_comes_out_in_its_order(ended: list[Run], sort: Sort, pets: list[str]):
-    visits = [Visit(sort, 1.0, 2.0, pet) for pet in pets]
-    spans = decoded(Ended(sort, 1.0, 2.0, ended), *visits, Stage(sort, 1.0, 2.0, ended, {}))
+    visits = [(sort, 1.0, 2.0, pet) for pet in pets]
+    spans = decoded(Ended(sort, 1.0, 2.0, ended), Visits(visits), Stage(sort, 1.0, 2.0, ended, {}))
     assert [each.span_id for each in spans][: len(ended)] == [run.span_id for run in ended]
     assert [each.parent_span_id for each in spans][len(ended) :] == [b""] * len(pets) + [run.span_id for run in ended]
