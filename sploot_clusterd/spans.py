@@ -6,7 +6,7 @@ imported for it: `Tracer` is the face while tracing is off, and the room `tracin
 
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Self
@@ -20,6 +20,7 @@ _SAMPLED: Final = 1
 
 PET: Final = "clusterd.pet"
 """The attribute that names a pet."""
+MESSAGE_ID: Final = "messaging.message.id"
 
 Value = str | int | float | bool
 """Of an attribute."""
@@ -61,13 +62,16 @@ class Context(NamedTuple):
 def context_of(traceparent: object, tracestate: object = None) -> Context | None:
     """The context that somebody else gives; None of what is none by W3C Trace Context, as it says."""
     found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
-    if found is None or (found[1] == "00" and found[5]):
+    if found is None:
         return None
-    trace_id, span_id = bytes.fromhex(found[2]), bytes.fromhex(found[3])
+    version, trace, span, flags, more = found.groups()
+    if version == "00" and more:
+        return None
+    trace_id, span_id = bytes.fromhex(trace), bytes.fromhex(span)
     if trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return None
     state = tracestate if isinstance(tracestate, str) and _TRACESTATE.fullmatch(tracestate) else ""
-    return Context(trace_id, span_id, bool(int(found[4], 16) & _SAMPLED), state)
+    return Context(trace_id, span_id, bool(int(flags, 16) & _SAMPLED), state)
 
 
 def context_in(text: str) -> Context | None:
@@ -99,6 +103,9 @@ class Sort:
 
 class Span:
     """Some work, from `began` to `ended`, by `time.perf_counter`. Told of when it ends, if its trace is sampled."""
+
+    size: Final = 1
+    """How many spans it is."""
 
     __slots__ = ("attributes", "began", "context", "ended", "error", "links", "parent_id", "sort", "tracer")
 
@@ -140,23 +147,78 @@ class Span:
             self.tracer.record(self)
 
 
+class Run(NamedTuple):
+    """The processing of a message: a span of which there are many, that begin together and end together. It has what a
+    context and a span have.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    sampled: bool
+    state: str
+    parent_id: bytes
+    before: bytes
+    """The span of the message's run before this one, to which it is linked; b"" of the first."""
+    message_id: bytes
+    pet: str
+    """What spans call it."""
+    began: float
+
+    @property
+    def context(self) -> Context:
+        return Context(self.trace_id, self.span_id, self.sampled, self.state)
+
+    def log_fields(self) -> dict[str, object]:
+        """As its context's."""
+        return {"trace_id": self.trace_id.hex(), "span_id": self.span_id.hex()}
+
+
 class Stage(NamedTuple):
-    """The same work for several spans at once: as a child of each of the `parents`."""
+    """The same work for several runs at once: as a child of each of the `parents`."""
 
     sort: Sort
     began: float
     ended: float
-    parents: list[Context]
+    parents: Sequence[Run]
     attributes: Mapping[str, Value]
 
+    @property
+    def size(self) -> int:
+        """How many spans it is."""
+        return len(self.parents)
 
-class Visit(NamedTuple):
-    """A span that is a trace by itself: nobody has to know its ids. `pet` is what spans call the pet, or ""."""
+
+class Ended(NamedTuple):
+    """Runs that began together and ended alike."""
 
     sort: Sort
     began: float
     ended: float
-    pet: str
+    runs: Sequence[Run]
+
+    @property
+    def size(self) -> int:
+        """How many spans it is."""
+        return len(self.runs)
+
+
+Visit = tuple[Sort, float, float, str]
+"""A span of which nobody has to know the ids: its sort, when it began and ended, and what spans call the pet, or ""."""
+
+
+class Visits(NamedTuple):
+    """Spans that are traces by themselves."""
+
+    visits: Sequence[Visit]
+
+    @property
+    def size(self) -> int:
+        """How many spans it is."""
+        return len(self.visits)
+
+
+Told = Span | Stage | Ended | Visits
+"""What a tracer takes."""
 
 
 class Tracer:
@@ -177,8 +239,11 @@ class Tracer:
         """What spans call a pet."""
         return pet_id
 
-    def record(self, ended: Span | Stage | Visit) -> None:
+    def record(self, ended: Told) -> None:
         """Takes what has ended. Never waits."""
+
+    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
+        """Takes a visit, which is told with others."""
 
     def start(self, sort: Sort, parent: Context | None = None, began: float | None = None) -> Span:
         """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""

@@ -10,7 +10,7 @@ from sploot_clusterd.config import LimitsSettings
 from sploot_clusterd.errors import BadJobError
 from sploot_clusterd.ingest.scheduling import Compute, decode_in_thread
 from sploot_clusterd.model import Job
-from sploot_clusterd.spans import Span
+from sploot_clusterd.spans import Run
 from sploot_clusterd.store import Entry
 from sploot_clusterd.wire import decode_entry
 
@@ -63,7 +63,7 @@ class Batch:
         return time.perf_counter() - self.start
 
 
-def log_fields(entry: Entry, job: Job | None, span: Span | None = None) -> dict[str, object]:
+def log_fields(entry: Entry, job: Job | None, run: Run | None = None) -> dict[str, object]:
     """What each log line about a job says of it."""
     if job is None:
         return {"entry_id": str(entry.id), "attempt": entry.attempts + 1}
@@ -73,7 +73,7 @@ def log_fields(entry: Entry, job: Job | None, span: Span | None = None) -> dict[
         "entry_id": entry.key.decode(),
         "attempt": entry.attempts + 1,
         "trace": job.trace,
-        **(span.context.log_fields() if span else {}),
+        **(run.log_fields() if run else {}),
     }
 
 

@@ -24,7 +24,7 @@ from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.model import Job, is_id
-from sploot_clusterd.spans import Span
+from sploot_clusterd.spans import Run
 from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
 from sploot_clusterd.troubles import Troubles
 from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
@@ -88,17 +88,18 @@ class Results:
         self._metrics.visible_seconds.observe_each(visible)
         if batch.runs is not None:
             self._show(batch.runs, [each.delivery.entry for each in jobs], seconds, visible)
+            batch.runs.end([each.delivery.entry for each in jobs if each.changed], "success")
+            batch.runs.end([each.delivery.entry for each in jobs if not each.changed], "skipped")
         latency_ms = round(seconds * 1000, 3)
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()
             with logs.together():
                 for (entry, job), changed, says_otherwise in jobs[first : first + _LINES_A_WRITE]:
-                    fields = {**log_fields(entry, job, _span(batch, entry)), "latency_ms": latency_ms}
+                    fields = {**log_fields(entry, job, _run(batch, entry)), "latency_ms": latency_ms}
                     logs.info(log, "job done" if changed else "job skipped", fields)
                     if says_otherwise:
                         self._metrics.reused_job_ids.inc()
                         log.warning("job skipped, as its id was another job's", extra={"data": fields})
-                    _end_run(batch, entry, "success" if changed else "skipped")
 
     async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """Each failure becomes a later try or a dead letter, as `after_failure` says.
@@ -115,11 +116,11 @@ class Results:
             decision = after_failure(failure.error, entry.attempts, self._max_attempts)
             if isinstance(decision, TryAgain):
                 self._count_retry(batch, failure, decision)
-                _end_run(batch, entry, "retry", _word(failure.error))
+                _end_runs(batch, [entry], "retry", _word(failure.error))
                 retries.append(Retry(entry.key, *decision, _failed_run(failure)))
             elif decision.reason not in _LATE and self._brake.puts_off(pet_id := _pet_id(failure)):
                 put_off[pet_id] = put_off.get(pet_id, 0) + 1
-                _end_run(batch, entry, "put_off")
+                _end_runs(batch, [entry], "put_off")
                 retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
             else:
                 await self.set_aside(batch, entry, decision.reason, _text(failure.error), failure.job)
@@ -132,8 +133,7 @@ class Results:
         """Leaves entries of contended pets for a moment, without an attempt used."""
         log.info("left a contended pet for a moment", extra={"data": {"entries": len(deliveries)}})
         retries = [Retry(entry.key, entry.attempts, _DEFER_MS) for entry, _ in deliveries]
-        for entry, _ in deliveries:
-            _end_run(batch, entry, "deferred")
+        _end_runs(batch, [entry for entry, _ in deliveries], "deferred")
         await self._retry(batch, retries)
 
     async def put_off(self, batch: Batch, waiting: Sequence[Entry], delay_ms: int) -> None:
@@ -142,8 +142,7 @@ class Results:
             return
         log.info("left jobs until older ones of their pets are done", extra={"data": {"entries": len(waiting)}})
         self._metrics.put_off.inc(len(waiting))
-        for entry in waiting:
-            _end_run(batch, entry, "put_off")
+        _end_runs(batch, waiting, "put_off")
         self._due.put_off()
         await self._stream.put_off(batch.consumer, [(entry.key, delay_ms) for entry in waiting])
 
@@ -156,16 +155,16 @@ class Results:
         letter = _letter(entry, reason, error, job)
         if not await self._stream.dead_letter(batch.consumer, letter):
             self._skipped.inc()
-            _end_run(batch, entry, "skipped")
+            _end_runs(batch, [entry], "skipped")
             return
         if reason not in _LATE:
             self._brake.bad(letter.pet_id)
         for result in ("invalid",) if reason in _AT_FIRST_SIGHT else ("failure", "dead_letter"):
             self._processed.labels(result).inc()
-        span = _span(batch, entry)
-        fields = {**log_fields(entry, job, span), "pet_id": letter.pet_id, "reason": reason, "error": letter.error}
+        told = {"pet_id": letter.pet_id, "reason": reason, "error": letter.error}
+        fields = {**log_fields(entry, job, _run(batch, entry)), **told}
         log.warning("dead letter", extra={"data": fields})
-        _end_run(batch, entry, "dead_letter", reason)
+        _end_runs(batch, [entry], "dead_letter", reason)
 
     def conflict(self) -> None:
         """A pet's album moved on while its jobs were in hand."""
@@ -174,8 +173,7 @@ class Results:
     def lost(self, batch: Batch, entries: Sequence[Entry]) -> None:
         """Another consumer had taken these over when we came to commit."""
         self._metrics.lost_entries.inc(len(entries))
-        for entry in entries:
-            _end_run(batch, entry, "lost")
+        _end_runs(batch, entries, "lost")
 
     def profile_lost(self, pet_id: str) -> None:
         """What the album was computed with is not in Redis any more."""
@@ -185,15 +183,16 @@ class Results:
         """The first run of a commit that has a trace is an example of how long they take."""
         for entry, seen in zip(entries, visible, strict=True):
             run = runs.of(entry)
-            if run and run.context.sampled:
-                self._metrics.job_seconds.show(seconds, run.context)
-                self._metrics.visible_seconds.show(seen, run.context)
+            if run and run.sampled:
+                context = run.context
+                self._metrics.job_seconds.show(seconds, context)
+                self._metrics.visible_seconds.show(seen, context)
                 return
 
     def _count_retry(self, batch: Batch, failure: Failure, decision: TryAgain) -> None:
         self._processed.labels("failure").inc()
         self._processed.labels("retry").inc()
-        fields = log_fields(failure.entry, failure.job, _span(batch, failure.entry))
+        fields = log_fields(failure.entry, failure.job, _run(batch, failure.entry))
         self._troubles.add(_text(failure.error), time.time())
         log.warning(
             "job failed, will be tried again",
@@ -221,14 +220,14 @@ class Results:
         metrics.silhouette.observe_each([max(s, 0.0) for s in silhouettes if s is not None])  # a sum must not fall
 
 
-def _span(batch: Batch, entry: Entry) -> Span | None:
-    """That of the run, where it is traced."""
+def _run(batch: Batch, entry: Entry) -> Run | None:
+    """Where it is traced."""
     return batch.runs.of(entry) if batch.runs is not None else None
 
 
-def _end_run(batch: Batch, entry: Entry, outcome: str, error: str = "") -> None:
+def _end_runs(batch: Batch, entries: Sequence[Entry], outcome: str, error: str = "") -> None:
     if batch.runs is not None:
-        batch.runs.end(entry, outcome, error)
+        batch.runs.end(entries, outcome, error)
 
 
 def _word(error: Exception) -> str:

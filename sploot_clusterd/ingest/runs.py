@@ -11,14 +11,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Stage, Tracer, Value, context_of
+from sploot_clusterd.spans import Context, Ended, Kind, Run, Sort, Stage, Tracer, Value, context_of
 from sploot_clusterd.store import Entry
 
 if TYPE_CHECKING:
     from sploot_clusterd.entry_ids import EntryId
 
 _STAGES: Final = {name: Sort(name, Kind.INTERNAL) for name in ("load", "compute", "commit")}
-_UNDER_WAY: Final = Sort("", Kind.CONSUMER)
+_HASH: Final = blake2b(digest_size=24)
+"""Copied for each: to make a new one takes longer than to hash an id. As many bytes as a trace's id and a span's."""
 _FAILED: Final = frozenset({"retry", "dead_letter"})
 
 
@@ -27,58 +28,63 @@ class Runs:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._spans: dict[EntryId, Span] = {}
+        self._runs: dict[EntryId, Run] = {}
+        self._ended: set[EntryId] = set()
 
     def begin(self, jobs: JobsByPet, began: float) -> None:
         """These were decoded; they were taken up at `began`, by `time.perf_counter`."""
-        for of_pet in jobs.values():
+        for pet_id, of_pet in jobs.items():
+            pet = self._tracer.pet(pet_id)
             for delivery in of_pet:
-                self._spans[delivery.entry.id] = self._span(delivery, began)
+                self._runs[delivery.entry.id] = self._run(delivery, pet, began)
 
-    def of(self, entry: Entry) -> Span | None:
+    def of(self, entry: Entry) -> Run | None:
         """None of an entry that could not be decoded."""
-        return self._spans.get(entry.id)
+        return self._runs.get(entry.id)
 
     def context(self, entries: Iterable[Entry]) -> Context | None:
         """The first of theirs that is sampled."""
-        spans = (self._spans.get(entry.id) for entry in entries)
-        return next((span.context for span in spans if span and span.context.sampled), None)
+        runs = (self._runs.get(entry.id) for entry in entries)
+        return next((run.context for run in runs if run and run.sampled), None)
 
     def stage(self, name: str, began: float, jobs: Iterable[Sequence[Delivery]]) -> None:
         """What was done for all these together, and ends now."""
-        entries = [entry for of_pet in jobs for entry, _ in of_pet]
-        spans = [self._spans.get(entry.id) for entry in entries]
-        parents = [span.context for span in spans if span and span.context.sampled]
+        runs = [self._runs.get(each.entry.id) for of_pet in jobs for each in of_pet]
+        parents = [run for run in runs if run and run.sampled]
         if parents:
-            size = {"clusterd.stage.jobs": len(entries)}
+            size = {"clusterd.stage.jobs": len(runs)}
             self._tracer.record(Stage(_STAGES[name], began, perf_counter(), parents, size))
 
-    def end(self, entry: Entry, outcome: str, error: str = "") -> None:
-        """`error` is a word for what went wrong."""
-        span = self._spans.get(entry.id)
-        if span and not span.ended:
-            failed = error if outcome in _FAILED else ""
-            span.sort = _ended(self._tracer, entry.attempts + 1, entry.delivery, outcome, failed)
-            span.end()
+    def end(self, entries: Iterable[Entry], outcome: str, error: str = "") -> None:
+        """Those that have not ended yet do now. `error` is a word for what went wrong."""
+        alike: dict[tuple[int, int, float], list[Run]] = {}
+        for entry in entries:
+            run = self._runs.get(entry.id)
+            if run and run.sampled and entry.id not in self._ended:
+                self._ended.add(entry.id)
+                alike.setdefault((entry.attempts, entry.delivery, run.began), []).append(run)
+        error = error if outcome in _FAILED else ""
+        for (attempts, delivery, began), runs in alike.items():
+            sort = _ended(self._tracer, attempts + 1, delivery, outcome, error)
+            self._tracer.record(Ended(sort, began, perf_counter(), runs))
 
-    def _span(self, delivery: Delivery, began: float) -> Span:
+    def _run(self, delivery: Delivery, pet: str, began: float) -> Run:
         entry, job = delivery
-        tracer, key = self._tracer, entry.key
+        key, number = entry.key, entry.delivery
         parent = context_of(*job.carried) if job.carried else None
         if parent is not None:
             trace_id, parent_id, sampled, state = parent
+            first = _first(trace_id, key)
         else:  # nobody began a trace: all runs of the job are to have the same
-            told = f"{job.pet_id}\0{job.job_id}\0{job.sequence}".encode()
-            trace_id, state = blake2b(told, digest_size=16).digest(), ""
-            parent_id = b"" if entry.delivery == 1 else _span_id(trace_id, key, 1)
-            sampled = tracer.samples_all or tracer.samples(trace_id)
-        context = Context(trace_id, _span_id(trace_id, key, entry.delivery), sampled, state)
-        span = Span(tracer, _UNDER_WAY, context=context, parent_id=parent_id, began=began)
-        if sampled:
-            span.attributes = {"messaging.message.id": key.decode(), PET: tracer.pet(job.pet_id)}
-            if entry.delivery > 1:
-                span.links = [context._replace(span_id=_span_id(trace_id, key, entry.delivery - 1))]
-        return span
+            is_first = entry.id == job.sequence
+            place = key if is_first else b"%d-%d" % job.sequence
+            ids = _hashed(b"\0".join((job.pet_id.encode(), job.job_id.encode(), place)))
+            trace_id, state = ids[:16], ""
+            first = ids[16:] if is_first else _first(trace_id, key)
+            parent_id = b"" if number == 1 else first
+            sampled = self._tracer.samples_all or self._tracer.samples(trace_id)
+        span_id, before = (first, b"") if number == 1 else (_later(first, number), _later(first, number - 1))
+        return Run(trace_id, span_id, sampled, state, parent_id, before, key, pet, began)
 
 
 @lru_cache(maxsize=256)
@@ -97,5 +103,17 @@ def _ended(tracer: Tracer, attempt: int, delivery: int, outcome: str, error: str
     return Sort(f"process {destination}", Kind.CONSUMER, attributes, error)
 
 
-def _span_id(trace_id: bytes, entry: bytes, delivery: int) -> bytes:
-    return blake2b(b"%s %d" % (entry, delivery), digest_size=8, key=trace_id).digest()
+def _first(trace_id: bytes, entry: bytes) -> bytes:
+    """The span of an entry's first delivery."""
+    return _hashed(trace_id + entry)[16:]
+
+
+def _later(first: bytes, delivery: int) -> bytes:
+    """That of any delivery, by the first one's."""
+    return first if delivery == 1 else _hashed(b"%b%d" % (first, delivery))[16:]
+
+
+def _hashed(told: bytes) -> bytes:
+    hashing = _HASH.copy()
+    hashing.update(told)
+    return hashing.digest()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, Visit, context_of, told_by
+from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, context_of, told_by
 from sploot_clusterd.web.answers import Response
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class Requests:
     def begin(self, request: web.BaseRequest, began: float, *, logged: bool) -> Span | None:
         """None of one that leads to nothing, if it is not `logged`: nobody has to know its ids."""
         if not logged and request.method in _READS and self._tracer.samples_all and _TRACEPARENT not in request.headers:
-            _connection(request).span = None
             return None
         return self.known(request, began)
 
@@ -54,13 +53,15 @@ class Requests:
     def end(
         self, span: Span | None, request: web.BaseRequest, response: Response, ids: Sequence[str], began: float
     ) -> None:
-        if span is not None and not span.context.sampled:
-            return
+        if span is not None:
+            _connection(request).span = None
+            if not span.context.sampled:
+                return
         key = request.method, response.status
         sort = self._sorts.get(key) or self._new_sort(*key)
         pet = self._tracer.pet(ids[self._pet]) if self._pet is not None else ""
         if span is None:
-            self._tracer.record(Visit(sort, began, perf_counter(), pet))
+            self._tracer.visit(sort, began, perf_counter(), pet)
             return
         span.sort = sort
         if pet:

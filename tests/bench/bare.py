@@ -9,6 +9,8 @@ import sys
 import uvloop
 from aiohttp import web
 
+_LARGEST_BODY = 2**22
+
 
 async def _serve(status: int, body: bytes) -> None:
     async def handle(request: web.Request) -> web.Response:
@@ -16,7 +18,7 @@ async def _serve(status: int, body: bytes) -> None:
         headers = {"Content-Type": "application/json", "ETag": '"bare"'}
         return web.Response(body=body, status=status, headers=headers)
 
-    app = web.Application()
+    app = web.Application(client_max_size=_LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -33,7 +33,7 @@ async def test_a_run_is_in_the_trace_of_its_metadata_with_its_stages(side, trace
     assert run.sort.attributes["messaging.consumer.group.name"] == "workers"
     assert [stage.sort.name for stage in tracer.stages()] == ["load", "compute", "commit"]
     for stage in tracer.stages():
-        assert stage.parents == [run.context]
+        assert [parent.context for parent in stage.parents] == [run.context]
         assert run.began <= stage.began <= stage.ended
 
 
@@ -89,6 +89,21 @@ async def test_who_takes_over_links_to_a_run_that_never_ended(new_side):
     assert run.links == [late.context]
     assert run.parent_id == late.context.span_id
     assert late.parent_id == b""
+
+
+async def test_a_job_that_is_put_back_has_its_trace_and_runs_of_its_own(side, tracer):
+    added = await side.add(job_id="one")
+    ((_, fields),) = await side.redis.xrange(side.keys.stream)
+    await side.run()
+    await side.raw(fields[b"payload"], first_id=added)
+    await side.run()
+    await side.add(job_id="two")
+    await side.run()
+    first, again, other = tracer.spans()
+    assert first.context.trace_id == again.context.trace_id != other.context.trace_id
+    assert len({span.context.span_id for span in (first, again, other)}) == 3
+    assert (again.parent_id, again.links) == (b"", [])
+    assert attributes(again)["clusterd.outcome"] == "skipped"
 
 
 async def test_what_becomes_a_dead_letter_is_told_with_its_reason(side, tracer):

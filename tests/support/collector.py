@@ -43,7 +43,11 @@ class Collector:
     delay: float = 0.0
     rejects: int = 0
     requests: int = 0
+    largest: int = 0
+    """Bytes of a request."""
     spans: list[Got] = field(default_factory=list)
+    connections: set[object] = field(default_factory=set)
+    """By where they come from."""
 
     def named(self, name: str) -> list[Got]:
         """Those whose name begins so, by their begin."""
@@ -55,8 +59,11 @@ class Collector:
 
     async def handle(self, request: web.Request) -> web.Response:
         self.requests += 1
+        self.connections.add(request.transport.get_extra_info("peername"))
         assert request.headers["Content-Type"] == PROTOBUF
-        message = ExportTraceServiceRequest.FromString(await request.read())
+        body = await request.read()
+        self.largest = max(self.largest, len(body))
+        message = ExportTraceServiceRequest.FromString(body)
         if self.delay:
             await asyncio.sleep(self.delay)
         if self.status == 200:

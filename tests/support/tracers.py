@@ -1,11 +1,20 @@
 """A tracer that keeps what it is told, for tests that need no collector."""
 
-from sploot_clusterd.spans import PET, Span, Stage, Tracer, Value, Visit
+from typing import NamedTuple
+
+from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Sort, Span, Stage, Told, Tracer, Value
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = SAMPLED[:-1] + "0"
 TRACE_ID = SAMPLED.split("-")[1]
 PARENT_ID = SAMPLED.split("-")[2]
+
+
+class Visit(NamedTuple):
+    sort: Sort
+    began: float
+    ended: float
+    pet: str
 
 
 class Kept(Tracer):
@@ -18,7 +27,8 @@ class Kept(Tracer):
     def __init__(self, rate: int = 1) -> None:
         self.rate = rate
         self.samples_all = rate == 1
-        self.told: list[Span | Stage | Visit] = []
+        self.told: list[Told | Visit] = []
+        """Of runs that ended together, each is a span."""
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
         return self.rate == 1
@@ -26,8 +36,18 @@ class Kept(Tracer):
     def pet(self, pet_id: str) -> str:
         return f"hash of {pet_id}"
 
-    def record(self, ended: Span | Stage | Visit) -> None:
-        self.told.append(ended)
+    def record(self, ended: Told) -> None:
+        self.told += [self._span(ended, run) for run in ended.runs] if isinstance(ended, Ended) else [ended]
+
+    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
+        self.told.append(Visit(sort, began, ended, pet))
+
+    def _span(self, ended: Ended, run: Run) -> Span:
+        span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)
+        span.ended = ended.ended
+        span.attributes = {MESSAGE_ID: run.message_id.decode(), PET: run.pet}
+        span.links = [run.context._replace(span_id=run.before)] if run.before else []
+        return span
 
     def spans(self, name: str = "") -> list[Span]:
         """Those whose name begins so, in the order in which they ended."""

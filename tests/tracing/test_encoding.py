@@ -1,41 +1,58 @@
-"""What is put together by hand is what the protocol's own classes read: ids, texts of any length, stages."""
+"""What is put together by hand is what the protocol's own classes read: ids, texts of any length, runs, stages."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from sploot_clusterd.spans import OFF, Context, Kind, Sort, Span, Stage, Visit
-from sploot_clusterd.tracing.encoding import Request
+from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told, Visit, Visits
+from sploot_clusterd.tracing.encoding import Piece, request
 
 texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
 values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
 attributes = st.dictionaries(texts, values, max_size=4)
 states = st.just("") | st.text("abc=,", min_size=1, max_size=400)
-contexts = st.builds(
-    Context, st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8), st.just(True), states
+trace_ids, span_ids = st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8)
+no_spans = st.just(b"")
+contexts = st.builds(Context, trace_ids, span_ids, st.just(True), states)
+runs = st.builds(
+    Run,
+    trace_ids,
+    span_ids,
+    st.just(True),
+    states,
+    no_spans | span_ids,
+    no_spans | span_ids,
+    texts.map(str.encode),
+    texts,
+    st.just(2.0),
 )
 sorts = st.builds(Sort, texts, st.sampled_from(Kind), attributes, texts)
 
 
-def decoded(request: Request) -> list[Message]:
-    message = ExportTraceServiceRequest.FromString(request.encoded())
-    spans = [span for of in message.resource_spans for scope in of.scope_spans for span in scope.spans]
-    assert len(spans) == request.size
-    return spans
+def decoded(*ended: Told) -> list[Message]:
+    """What comes out of a request with a piece for each of them."""
+    pieces = [Piece() for _ in ended]
+    added = [piece.add(each) for piece, each in zip(pieces, ended, strict=True)]
+    assert added == [len(piece.encoded) for piece in pieces]
+    parts = request({"service.name": "clusters"}, pieces)
+    (of_resource,) = ExportTraceServiceRequest.FromString(b"".join(parts)).resource_spans
+    assert told(of_resource.resource) == [("service.name", "clusters")]
+    (of_scope,) = of_resource.scope_spans
+    assert len(of_scope.spans) == sum(piece.size for piece in pieces) == sum(each.size for each in ended)
+    return [*of_scope.spans]
 
 
-def told(span: Message) -> list[tuple[str, object]]:
-    return [(each.key, getattr(each.value, each.value.WhichOneof("value"))) for each in span.attributes]
+def told(message: Message | Resource) -> list[tuple[str, object]]:
+    return [(each.key, getattr(each.value, each.value.WhichOneof("value"))) for each in message.attributes]
 
 
 @given(contexts, sorts, attributes, texts, st.lists(contexts, max_size=3))
 def test_a_span(context: Context, sort: Sort, more: dict, error: str, links: list[Context]):
     span = Span(OFF, sort, context=context, parent_id=b"", began=1.0)
     span.attributes, span.error, span.links, span.ended = more, error, links, 1.5
-    request = Request({})
-    assert request.add(span) == 1
-    (read,) = decoded(request)
+    (read,) = decoded(span)
     assert (read.trace_id, read.span_id, read.parent_span_id) == (context.trace_id, context.span_id, b"")
     assert (read.name, read.trace_state, read.flags) == (sort.name, context.state, 1)
     assert read.end_time_unix_nano - read.start_time_unix_nano == 500_000_000
@@ -47,24 +64,49 @@ def test_a_span(context: Context, sort: Sort, more: dict, error: str, links: lis
     assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *more.items(), *of_error]))
 
 
-@given(st.lists(contexts, min_size=1, max_size=70), sorts, attributes)
-def test_a_stage_is_below_each_of_its_parents(parents: list[Context], sort: Sort, more: dict):
-    request = Request({"service.name": "clusters"})
-    assert request.add(Stage(sort, 2.0, 3.0, parents, more)) == len(parents)
-    spans = decoded(request)
+@given(st.lists(runs, min_size=1, max_size=70), sorts)
+def test_runs_that_ended_together(ended: list[Run], sort: Sort):
+    spans = decoded(Ended(sort, 2.0, 3.5, ended))
+    for read, run in zip(spans, ended, strict=True):
+        assert (read.trace_id, read.span_id, read.parent_span_id) == (run.trace_id, run.span_id, run.parent_id)
+        assert (read.name, read.trace_state, read.flags) == (sort.name, run.state, 1)
+        assert read.end_time_unix_nano - read.start_time_unix_nano == 1_500_000_000
+        links = [(each.trace_id, each.span_id, each.trace_state) for each in read.links]
+        assert links == ([(run.trace_id, run.before, run.state)] if run.before else [])
+        own = [("messaging.message.id", run.message_id.decode()), ("clusterd.pet", run.pet)]
+        of_error = [("error.type", sort.error)] if sort.error else []
+        assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
+
+
+@given(st.lists(runs, min_size=1, max_size=70), sorts, attributes)
+def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, more: dict):
+    spans = decoded(Stage(sort, 2.0, 3.0, parents, more))
     assert [(each.trace_id, each.parent_span_id, each.trace_state) for each in spans] == [
         (each.trace_id, each.span_id, each.state) for each in parents
     ]
     assert len({each.span_id for each in spans}) == len(parents)
-    assert {each.name for each in spans} == {sort.name}
+    assert {(each.name, each.end_time_unix_nano - each.start_time_unix_nano) for each in spans} == {
+        (sort.name, 1_000_000_000)
+    }
     assert all(len(told(each)) == len(sort.attributes) + len(more) + bool(sort.error) for each in spans)
 
 
-@given(sorts, texts)
-def test_a_visit_is_a_trace_by_itself(sort: Sort, pet: str):
-    request = Request({})
-    request.add(Visit(sort, 1.0, 1.25, pet))
-    (read,) = decoded(request)
-    assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
-    assert read.end_time_unix_nano - read.start_time_unix_nano == 250_000_000
-    assert (("clusterd.pet", pet) in told(read)) is bool(pet)
+@given(st.lists(st.tuples(sorts, st.just(1.0), st.just(1.25), texts), min_size=1, max_size=40))
+def test_visits_are_traces_by_themselves(visits: list[Visit]):
+    spans = decoded(Visits(visits))
+    for read, (sort, *_, pet) in zip(spans, visits, strict=True):
+        assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
+        assert (read.name, read.flags) == (sort.name, 1)
+        assert read.end_time_unix_nano - read.start_time_unix_nano == 250_000_000
+        own = [("clusterd.pet", pet)] if pet else []
+        of_error = [("error.type", sort.error)] if sort.error else []
+        assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
+    assert len({each.trace_id for each in spans}) == len({each.span_id for each in spans}) == len(spans)
+
+
+@given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, max_size=4))
+def test_what_is_sent_together_comes_out_in_its_order(ended: list[Run], sort: Sort, pets: list[str]):
+    visits = [(sort, 1.0, 2.0, pet) for pet in pets]
+    spans = decoded(Ended(sort, 1.0, 2.0, ended), Visits(visits), Stage(sort, 1.0, 2.0, ended, {}))
+    assert [each.span_id for each in spans][: len(ended)] == [run.span_id for run in ended]
+    assert [each.parent_span_id for each in spans][len(ended) :] == [b""] * len(pets) + [run.span_id for run in ended]

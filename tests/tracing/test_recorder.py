@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -11,14 +12,17 @@ import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Context, Kind, Sort, Span, Stage, Visit, context_of
+from sploot_clusterd.spans import Context, Ended, Kind, Run, Sort, Span, Stage, context_of
+from sploot_clusterd.tracing import queue
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing.recorder import Recorder
 from tests.support.collector import Collector, collecting
 from tests.support.tracers import SAMPLED
 from tests.support.waiting import eventually
 
-MOST = 16_384
+MOST = 16 * 2**20
+"""Bytes that wait."""
+MOST_SENT = 2 * 2**20
 WORK = Sort("work", Kind.INTERNAL)
 LOAD = Sort("load", Kind.INTERNAL)
 
@@ -52,6 +56,17 @@ class Traced:
         return time.monotonic() - began
 
 
+def run_in(context: Context, **more: object) -> Run:
+    run = Run(*context, parent_id=b"", before=b"", message_id=b"1-0", pet="luna", began=0.0)
+    return run._replace(**more)
+
+
+def many(size: int) -> Ended:
+    """Runs that take so many bytes at least, all together."""
+    run = run_in(context_of(SAMPLED), pet="x" * 1000)
+    return Ended(WORK, 0.0, 0.0, [run] * (size // 1000))
+
+
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
     async with collecting() as collector:
@@ -60,7 +75,7 @@ async def collector() -> AsyncIterator[Collector]:
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "_GATHER", 0.0)
+    monkeypatch.setattr(queue, "_GATHER", 0.0)
     monkeypatch.setattr(recorder_module, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(recorder_module, "_LONGEST_PAUSE", 0.02)
 
@@ -74,7 +89,8 @@ async def test_spans_arrive_as_they_were(collector: Collector):
     span.links = [context_of(SAMPLED)]
     span.error = "ValueError"
     span.end()
-    tracer.record(Stage(LOAD, span.began, span.ended, [span.context, span.context], {"jobs": 2}))
+    run = run_in(span.context)
+    tracer.record(Stage(LOAD, span.began, span.ended, [run, run], {"jobs": 2}))
     await traced.stop()
     work, one, other = sorted(collector.spans, key=lambda each: each.name, reverse=True)
     assert (work.name, work.kind, work.state, work.failed) == ("work", 3, "a=b", True)
@@ -94,8 +110,9 @@ async def test_spans_arrive_as_they_were(collector: Collector):
 async def test_visits_are_traces_by_themselves(collector: Collector):
     traced = Traced(collector.url)
     gone = Sort("GET /x", Kind.SERVER, {"http.response.status_code": 500}, "500")
-    for pet in ("a", ""):
-        traced.recorder.record(Visit(gone, 1.0, 1.5, pet))
+    traced.recorder.visit(gone, 1.0, 1.5, "a")
+    await eventually(lambda: traced.counted() == {"sent": 1}, what="one to be sent for which there are no others")
+    traced.recorder.visit(gone, 1.0, 1.5, "")
     await traced.stop()
     one, other = collector.spans
     assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
@@ -138,7 +155,9 @@ async def test_a_collector_that_refuses_costs_a_counter_and_a_line(collector: Co
     traced.span()
     await traced.stop()
     assert traced.counted() == {"lost": 4, "sent": 1}
-    (line,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (line,) = [
+        each for each in caplog.records if each.levelno >= logging.WARNING and each.name == recorder_module.__name__
+    ]
     assert line.data == {"spans": 1, "error": "it answers 400"}
 
 
@@ -169,15 +188,51 @@ async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_stop(collect
     traced = Traced(collector.url)
     traced.span()
     await eventually(lambda: collector.requests == 1, what="a request that is not answered")
-    context = traced.span().context
-    whole = Stage(LOAD, 0.0, 0.0, [context] * (MOST - 1), {})
+    traced.span()
+    whole = many(MOST)
     traced.recorder.record(whole)
     assert traced.counted() == {}
     traced.span()
     traced.recorder.record(whole)
-    assert traced.counted() == {"dropped": MOST}
+    assert traced.counted() == {"dropped": 1 + whole.size}
     assert await traced.stop() < collector.delay / 2
-    assert traced.counted() == {"dropped": MOST, "lost": MOST + 1}
+    assert traced.counted() == {"dropped": 1 + whole.size, "lost": 2 + whole.size}
+
+
+async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: pytest.MonkeyPatch):
+    """Also of spans that are small."""
+    most = MOST // 8
+    monkeypatch.setattr(queue, "_MOST_WAITING", most)
+    traced = Traced("http://127.0.0.1:9")
+    sort = Sort("GET /x", Kind.SERVER)
+    tracemalloc.start()
+    try:
+        while not traced.counted():
+            for _ in range(2000):
+                traced.recorder.visit(sort, 1.0, 2.0, "a")
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < taken < 1.2 * most
+    await traced.stop()
+
+
+async def test_few_requests_are_sent_and_none_is_larger_than_collectors_take(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(queue, "_GATHER", 60.0)
+    traced = Traced(collector.url)
+    some = many(MOST_SENT // 40)
+    for _ in range(100):
+        traced.recorder.record(some)
+    await eventually(
+        lambda: traced.counted().get("sent", 0) > 60 * some.size, what="two full requests to be sent at once"
+    )
+    assert await traced.stop() < 60.0
+    assert collector.requests == 3
+    assert traced.counted() == {"sent": 100 * some.size}
+    assert len(collector.spans) == 100 * some.size
+    assert collector.largest < 4 * 2**20
 
 
 async def test_a_span_that_cannot_be_told_takes_no_others_with_it(collector: Collector):
