@@ -2,6 +2,7 @@
 
 import pytest
 
+from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.history import partition_writer
 from sploot_clusterd.history.schema import (
     OF_A_PET,
@@ -189,3 +190,11 @@ async def test_two_that_write_one_feed_do_it_once(writing: Writing, side: Side):
     await writing.settle()
     await check(writing)
     assert len(tokens(writing.database, "pet")) == 4
+
+
+async def test_what_another_hand_added_to_the_feed_is_not_passed_over(writing: Writing, side: Side):
+    await upload(side)
+    await side.redis.xadd(side.keys.feed, {"event": "{}"}, id="5-1")
+    with pytest.raises(BadStateError, match=f"{side.keys.feed} holds what is no event of ours"):
+        await writing.writer.step()
+    assert (place(writing.database), rows(writing.database, refused_events)) == (Place(), [])
