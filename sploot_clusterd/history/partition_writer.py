@@ -10,12 +10,12 @@ from sploot_clusterd.history.due_pets import DuePets, Pace
 from sploot_clusterd.history.ledger import Ledger, Written
 from sploot_clusterd.history.told import Place
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Entries, Feed, Picture, Pictures
+from sploot_clusterd.store import Feed, FeedEntries, Picture, Pictures
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500
-"""Events in a transaction."""
+"""Events in a transaction, at most: of large ones fewer are read at once."""
 _PICTURES_BYTES: Final = 8 * 2**20
 _MOST_PICTURES: Final = 64
 _AFTER_ERASURE: Final = 65.0
@@ -93,7 +93,7 @@ class PartitionWriter:
         else:
             self.unwritten_ms = 0
         self._is_calm = not found.entries
-        if len(found.entries) == BATCH:
+        if not found.is_last:
             return True
         if self._has_deleted:
             self._has_deleted = not await self._ask(self._ledger.forget_deleted)
@@ -111,15 +111,15 @@ class PartitionWriter:
             self._place = await self._ask(self._ledger.place)
         return self._place, self._due
 
-    async def _write(self, found: Entries, due: DuePets) -> Written:
-        place, count = self._place or Place(), len(found.entries)
+    async def _write(self, found: FeedEntries, due: DuePets) -> Written:
+        place = self._place or Place()
         self.unwritten_ms = Place.of(found.entries[0][0].decode()).at_ms
         began = time.perf_counter()
         written: Written = await self._ask(self._ledger.write, place, found)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
-        # Behind a whole batch there is more, as a rule, and none of it is older.
-        self._place, self.unwritten_ms = written.place, written.place.at_ms if count == BATCH else 0
-        self._written.inc(count - written.refused)
+        # None of what is behind them is older.
+        self._place, self.unwritten_ms = written.place, 0 if found.is_last else written.place.at_ms
+        self._written.inc(len(found.entries) - written.refused)
         self._refused.inc(written.refused)
         self._metrics.history_superseded.inc(written.superseded)
         now = time.monotonic()
@@ -166,9 +166,9 @@ class PartitionWriter:
         living, at = set[str](), after
         while at.sequence < until.sequence:
             page = await self._feed.read(self._number, at.event_id, BATCH)
-            living |= {event.id for event in page.events}
-            if len(page.events) < BATCH:
+            if not page.events:
                 break
+            living |= {event.id for event in page.events}
             at = Place(page.events[-1].id, page.events[-1].sequence)
         return living
 
@@ -241,7 +241,7 @@ class PartitionWriter:
             if found.entries:
                 written = await self._write(found, due)
                 moving |= written.changed | written.erased
-            if len(found.entries) < BATCH:
+            if found.is_last:
                 return moving
 
 

@@ -30,7 +30,7 @@ class FeedFigures(NamedTuple):
     """Age of the oldest event."""
 
 
-class Entries(NamedTuple):
+class FeedEntries(NamedTuple):
     """Events of a partition as Redis has them. To decode many takes a while, which need not be the loop's."""
 
     feed: str
@@ -40,6 +40,11 @@ class Entries(NamedTuple):
     newest: str
     """As of `Events`; so is `is_whole`."""
     is_whole: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether none is behind them. Where the newest one was dropped, only the next read tells, as it finds none."""
+        return not self.entries or self.entries[-1][0].decode() == self.newest
 
     def events(self) -> list[Event]:
         """Raises BadStateError for what another hand added."""
@@ -73,12 +78,12 @@ class Feed:
         found = await self.entries(partition, place, most)
         return Events(found.events(), found.newest, found.is_whole)
 
-    async def entries(self, partition: int, place: str, most: int) -> Entries:
+    async def entries(self, partition: int, place: str, most: int) -> FeedEntries:
         """As `read`, not decoded."""
         keys = self._layout.partitions[partition]
         way = self._gateway.at(keys)
         entries, newest, is_whole = await way.run(scripts.READ_FEED, place=place, most=most, most_bytes=_MOST_BYTES)
-        return Entries(keys.feed, entries, newest.decode(), bool(is_whole))
+        return FeedEntries(keys.feed, entries, newest.decode(), bool(is_whole))
 
     async def newest(self, partition: int) -> str:
         """The id of its last event. Those who ask at one moment share a round trip."""

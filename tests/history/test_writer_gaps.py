@@ -6,7 +6,7 @@ import pytest
 
 from sploot_clusterd.history import partition_writer
 from sploot_clusterd.history.schema import newest_snapshots
-from sploot_clusterd.store import Picture, Pictures
+from sploot_clusterd.store import Picture, Pictures, feed
 from tests.history.following import Writing, check, upload
 from tests.history.written import latest, rows, tokens
 from tests.support.side import Side
@@ -60,7 +60,12 @@ class Replica:
 
 
 @pytest.mark.parametrize("new", [0, 2])
-async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writing, side: Side, new: int):
+@pytest.mark.parametrize("most_bytes", [2**20, 1])
+async def test_a_failover_that_lost_commits_leaves_both_branches(
+    writing: Writing, side: Side, new: int, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where events are so large that few of them are read at once."""
+    monkeypatch.setattr(feed, "_MOST_BYTES", most_bytes)
     replica = Replica(side)
     await upload(side)
     await upload(side, pet="quiet")
