@@ -1,7 +1,6 @@
 """The composition root: builds every part from the settings, runs them, and stops them in order."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from sploot_clusterd import __version__, behind, config, logs, optional, output, terminal
+from sploot_clusterd import __version__, behind, config, garbage, logs, optional, output, terminal
 from sploot_clusterd.config import Settings
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.engine import Params, load_algorithm
@@ -46,10 +45,6 @@ _SWITCH_INTERVAL: Final = 0.0001
 """Seconds after which a computing thread hands over to the loop: the default of 5 ms is what readers would wait, at
 each of the several turns of the loop that a read takes.
 """
-GARBAGE_THRESHOLDS: Final = (20_000, 50, 1000)
-"""Allocations between collections of young, middle and old objects. With the defaults, albums in memory are gone
-through again and again, for up to 75 ms with 500 of them, and nothing is found: what we make is freed by counting.
-"""
 _LEAST_STALE_SECONDS: Final = 30.0
 _SHELL_SECONDS: Final = 2.0
 _SAME_SIGNAL_SECONDS: Final = 0.1
@@ -60,8 +55,7 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch
     """Runs the daemon until a signal ends it; the process's exit code. Raises StartError, RootTaskFailedError."""
     logs.setup(settings.service.log_level, settings.service.log_format, settings.service.name)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
-    gc.freeze()  # what was imported stays, and need not be gone through
+    garbage.look_seldom()
     for warning in settings.warnings:
         log.warning(warning)
     daemon = Daemon(settings)

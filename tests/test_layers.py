@@ -45,6 +45,7 @@ LAYERS = (
         "troubles",
         "inflight",
         "waiting",
+        "garbage",
         "due",
         "stdio",
         "output",

@@ -19,7 +19,7 @@ from sploot_clusterd.history.settling import Settled, Settling
 from sploot_clusterd.history.texts import clean
 from sploot_clusterd.history.told import Place, told
 from sploot_clusterd.history.writing import Batch, move_place, place_of
-from sploot_clusterd.store import Picture
+from sploot_clusterd.store import FeedEntries, Picture
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +79,12 @@ class Ledger:
         with database.read() as connection:
             return place_of(connection, self._partition)
 
-    def write(self, database: Database, place: Place, events: Sequence[Event]) -> Written:
-        """Events behind the place; one that cannot be written is set aside with its bytes, found by halving."""
+    def write(self, database: Database, place: Place, found: FeedEntries) -> Written:
+        """Events behind the place, which are some; one that cannot be written is set aside with its bytes, found by
+        halving. Raises BadStateError, too, for what another hand added.
+        """
         written = Written(place)
-        self._write(database, events, written)
+        self._write(database, found.events(), written)
         return written
 
     def _write(self, database: Database, events: Sequence[Event], written: Written) -> None:

@@ -5,17 +5,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sploot_clusterd.changes import Event, Events
+from sploot_clusterd.changes import Event
 from sploot_clusterd.history.due_pets import DuePets, Pace
-from sploot_clusterd.history.ledger import Ledger
+from sploot_clusterd.history.ledger import Ledger, Written
 from sploot_clusterd.history.told import Place
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store import Feed, Picture, Pictures
+from sploot_clusterd.store import Feed, FeedEntries, Picture, Pictures
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500
-"""Events in a transaction."""
+"""Events in a transaction, at most: of large ones fewer are read at once."""
 _PICTURES_BYTES: Final = 8 * 2**20
 _MOST_PICTURES: Final = 64
 _AFTER_ERASURE: Final = 65.0
@@ -84,16 +84,16 @@ class PartitionWriter:
     async def step(self) -> bool:
         """Whether there is more to be done at once."""
         place, due = await self._begun()
-        found = await self._feed.read(self._number, place.event_id, BATCH)
+        found = await self._feed.entries(self._number, place.event_id, BATCH)
         if not found.is_whole:
-            await self._bridge(place, found)
+            await self._bridge(place, found.newest)
             return True
-        if found.events:
-            await self._write(found.events, due)
+        if found.entries:
+            await self._write(found, due)
         else:
             self.unwritten_ms = 0
-        self._is_calm = not found.events
-        if len(found.events) == BATCH:
+        self._is_calm = not found.entries
+        if not found.is_last:
             return True
         if self._has_deleted:
             self._has_deleted = not await self._ask(self._ledger.forget_deleted)
@@ -111,15 +111,15 @@ class PartitionWriter:
             self._place = await self._ask(self._ledger.place)
         return self._place, self._due
 
-    async def _write(self, events: Sequence[Event], due: DuePets) -> None:
+    async def _write(self, found: FeedEntries, due: DuePets) -> Written:
         place = self._place or Place()
-        self.unwritten_ms = Place(events[0].id, events[0].sequence).at_ms
+        self.unwritten_ms = Place.of(found.entries[0][0].decode()).at_ms
         began = time.perf_counter()
-        written = await self._ask(self._ledger.write, place, events)
+        written: Written = await self._ask(self._ledger.write, place, found)
         self._metrics.history_write_seconds.observe(time.perf_counter() - began)
-        # Behind a whole batch there is more, as a rule, and none of it is older.
-        self._place, self.unwritten_ms = written.place, written.place.at_ms if len(events) == BATCH else 0
-        self._written.inc(len(events) - written.refused)
+        # None of what is behind them is older.
+        self._place, self.unwritten_ms = written.place, 0 if found.is_last else written.place.at_ms
+        self._written.inc(len(found.entries) - written.refused)
         self._refused.inc(written.refused)
         self._metrics.history_superseded.inc(written.superseded)
         now = time.monotonic()
@@ -127,12 +127,13 @@ class PartitionWriter:
         due.discard(written.erased)
         due.add(written.erased, now, _AFTER_ERASURE)
         self._has_deleted |= bool(written.erased)
+        return written
 
-    async def _bridge(self, place: Place, found: Events) -> None:
+    async def _bridge(self, place: Place, newest: str) -> None:
         """Events behind the place are missing, or it is one of a branch that Redis lost: goes on from the last one that
         both know, or the oldest there is, and has all pets surveyed.
         """
-        to, is_known = await self._common(place, found)
+        to, is_known = await self._common(place, newest)
         living = await self._living(to, place) if is_known else None
         missing = max(0, to.sequence - place.sequence)
         told = {"partition": self._number, "place": place.event_id, "from": to.event_id, "missing": missing}
@@ -143,17 +144,17 @@ class PartitionWriter:
         self._metrics.history_superseded.inc(lost)
         self._place, self._surveys, self._scan, self._scanned = to, True, None, False
 
-    async def _common(self, place: Place, found: Events) -> tuple[Place, bool]:
+    async def _common(self, place: Place, newest: str) -> tuple[Place, bool]:
         """Where to go on; and whether what is before it is written, so that what is written after it and is not there
         was lost. Of a feed that was begun anew nothing is: that says nothing of the albums.
         """
-        newest = int(found.newest.partition("-")[0] or 0)
+        last = Place.of(newest) if newest else Place()
         back, oldest = BATCH, ""
         while True:
-            sequence = max(0, min(place.sequence, newest) - back)
+            sequence = max(0, min(place.sequence, last.sequence) - back)
             page = await self._feed.read(self._number, str(sequence) if sequence else "", BATCH)
             if not page.events:
-                return Place(found.newest, newest), False
+                return last, False
             first = page.events[0]
             is_known = await self._knows(page.events)
             if is_known or sequence == 0 or first.id == oldest:
@@ -165,9 +166,9 @@ class PartitionWriter:
         living, at = set[str](), after
         while at.sequence < until.sequence:
             page = await self._feed.read(self._number, at.event_id, BATCH)
-            living |= {event.id for event in page.events}
-            if len(page.events) < BATCH:
+            if not page.events:
                 break
+            living |= {event.id for event in page.events}
             at = Place(page.events[-1].id, page.events[-1].sequence)
         return living
 
@@ -210,6 +211,9 @@ class PartitionWriter:
         try:
             pictures, torn = await self._pictures.take(pets)
             moving = await self._moving(due)
+            if moving is None:
+                due.add(pets, began)
+                return True
             settled = await self._ask(self._ledger.settle, self._place, pictures, moving)
         except BaseException:
             due.add(pets, began)
@@ -224,18 +228,20 @@ class PartitionWriter:
         self._pictures_at_once = _as_many(pictures)
         return False
 
-    async def _moving(self, due: DuePets) -> set[str]:
+    async def _moving(self, due: DuePets) -> set[str] | None:
         """The pets with commits since what is written, which is brought up to them: of others the album that was read
-        just now is what is written, or should be.
+        just now is what is written, or should be. None where events are missing: the next step goes on from there.
         """
         moving = set[str]()
         while True:
             place = self._place or Place()
-            found = await self._feed.read(self._number, place.event_id, BATCH)
-            if found.events and found.is_whole:
-                await self._write(found.events, due)
-            moving |= {event.pet_id for event in found.events}
-            if len(found.events) < BATCH:
+            found = await self._feed.entries(self._number, place.event_id, BATCH)
+            if not found.is_whole:
+                return None
+            if found.entries:
+                written = await self._write(found, due)
+                moving |= written.changed | written.erased
+            if found.is_last:
                 return moving
 
 

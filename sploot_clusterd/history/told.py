@@ -1,6 +1,6 @@
 """Events of the feed as history takes them."""
 
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Self, cast
 
 import msgspec
 from msgspec import Raw
@@ -16,6 +16,11 @@ class Place(NamedTuple):
 
     event_id: str = ""
     sequence: int = 0
+
+    @classmethod
+    def of(cls, event_id: str) -> Self:
+        """That of an event."""
+        return cls(event_id, int(event_id.partition("-")[0]))
 
     @property
     def at_ms(self) -> int:

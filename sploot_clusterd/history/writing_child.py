@@ -14,6 +14,7 @@ from contextlib import suppress
 from logging.handlers import QueueHandler
 from typing import Any, BinaryIO
 
+from sploot_clusterd import garbage
 from sploot_clusterd.errors import ClusterdError
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.writing_process import Answer
@@ -42,7 +43,9 @@ def main() -> None:
     logging.getLogger().addHandler(records)
     logging.getLogger().setLevel(logging.INFO)
     with suppress(EOFError, pickle.UnpicklingError, BrokenPipeError):
-        _serve(Database.open(pickle.load(requests)), requests, answers, records)  # noqa: S301 - the daemon's
+        database = Database.open(pickle.load(requests))  # noqa: S301 - the daemon's
+        garbage.look_seldom()
+        _serve(database, requests, answers, records)
 
 
 def _serve(database: Database, requests: BinaryIO, answers: BinaryIO, records: _Records) -> None:

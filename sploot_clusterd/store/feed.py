@@ -30,6 +30,31 @@ class FeedFigures(NamedTuple):
     """Age of the oldest event."""
 
 
+class FeedEntries(NamedTuple):
+    """Events of a partition as Redis has them. To decode many takes a while, which need not be the loop's."""
+
+    feed: str
+    """The key that they are of."""
+    entries: Sequence[tuple[bytes, Sequence[bytes]]]
+    """Each event's id, and its entry's fields."""
+    newest: str
+    """As of `Events`; so is `is_whole`."""
+    is_whole: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether none is behind them. Where the newest one was dropped, only the next read tells, as it finds none."""
+        return not self.entries or self.entries[-1][0].decode() == self.newest
+
+    def events(self) -> list[Event]:
+        """Raises BadStateError for what another hand added."""
+        try:
+            return [_event(key.decode(), pairs(flat)[b"event"]) for key, flat in self.entries]
+        except (KeyError, ValueError) as error:
+            text = f"{self.feed} holds what is no event of ours: UNLINK it, and it begins anew"
+            raise BadStateError(text) from error
+
+
 class Feed:
     """The feeds of all partitions. Every method raises StoreUnavailableError."""
 
@@ -50,14 +75,15 @@ class Feed:
         """At most so many events behind the place: an event's id, or its sequence alone; "" is before all there are.
         Of large ones fewer: a megabyte. Raises BadStateError for what another hand added.
         """
-        way = self._gateway.at(self._layout.partitions[partition])
+        found = await self.entries(partition, place, most)
+        return Events(found.events(), found.newest, found.is_whole)
+
+    async def entries(self, partition: int, place: str, most: int) -> FeedEntries:
+        """As `read`, not decoded."""
+        keys = self._layout.partitions[partition]
+        way = self._gateway.at(keys)
         entries, newest, is_whole = await way.run(scripts.READ_FEED, place=place, most=most, most_bytes=_MOST_BYTES)
-        try:
-            events = [_event(key.decode(), pairs(flat)[b"event"]) for key, flat in entries]
-        except (KeyError, ValueError) as error:
-            key = self._layout.partitions[partition].feed
-            raise BadStateError(f"{key} holds what is no event of ours: UNLINK it, and it begins anew") from error
-        return Events(events, newest.decode(), bool(is_whole))
+        return FeedEntries(keys.feed, entries, newest.decode(), bool(is_whole))
 
     async def newest(self, partition: int) -> str:
         """The id of its last event. Those who ask at one moment share a round trip."""

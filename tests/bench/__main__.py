@@ -3,7 +3,6 @@
 # ruff: noqa: T201 - a command prints
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the daemon does; read w
 
 import msgspec
 
-from sploot_clusterd.daemon import GARBAGE_THRESHOLDS
+from sploot_clusterd import garbage
 from tests.bench.backlog import backlog
 from tests.bench.cluster import cluster
 from tests.bench.engine import albums
@@ -109,5 +108,5 @@ def _read(file: Path) -> Iterator[tuple[str, Sequence[Figure]]]:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(*GARBAGE_THRESHOLDS)  # as the daemon does
+    garbage.look_seldom()  # as the daemon does
     sys.exit(main())

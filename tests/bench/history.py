@@ -6,27 +6,34 @@ import asyncio
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
-import numpy as np
 import psutil
 
 from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.history.migrating import migrate
 from tests.bench.figure import Figure, Size
-from tests.bench.jobs import DIMENSION, STREAM, add, payloads
-from tests.bench.load import ENV, metrics
-from tests.faults.fleet import TOKEN, Fleet
+from tests.bench.http import seeded
+from tests.bench.jobs import DIMENSION, STREAM, payloads
+from tests.bench.load import ENV, asked, load, metrics, serving
+from tests.bench.throughput import drained, seconds
+from tests.faults.fleet import Fleet
 from tests.support.postgres import Postgres, chosen
+from tests.support.waiting import eventually
 
 _WRITTEN = re.compile(r'history_events_total\{outcome="written"\} (\S+)')
 _LAG = re.compile(r"^media_cluster_history_lag_seconds (\S+)", re.MULTILINE)
-_READ_EVERY = 0.005
-"""Seconds between two reads."""
+_VIEW = "/internal/pets/pet_1/clusters"
+_READS = 500
+"""A second, over several connections."""
+_TIMES_AS_LONG = 5
+"""As other loads: the 99th percentile is to be that of some thousand reads."""
+_JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
+"""Seconds."""
 
 
 class _Beside(NamedTuple):
@@ -83,82 +90,81 @@ async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
     history does after it. Both had started.
     """
     jobs = [*payloads(size.jobs, DIMENSION)]
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
-        try:
-            await _started(fleet, env)
-            spent, began = _cpu_seconds(fleet), time.perf_counter()
-            await add(fleet.redis, jobs)
-            await fleet.settled(timeout=120.0)
-            rate = size.jobs / (time.perf_counter() - began)
-            if env:
-                await _caught_up(fleet)
-            return rate, 1e6 * (_cpu_seconds(fleet) - spent) / size.jobs
-        finally:
-            await fleet.close()
+    async with _started(env) as fleet:
+        spent = _cpu_seconds(fleet)
+        done = await drained(fleet, fleet.redis, jobs, [])
+        if env:
+            await _caught_up(fleet)
+        return done.rate, 1e6 * (_cpu_seconds(fleet) - spent) / size.jobs
 
 
 def _cpu_seconds(fleet: Fleet) -> float:
-    daemon = psutil.Process(fleet.daemons[0].pid)
-    return sum(each.cpu_times().user + each.cpu_times().system for each in (daemon, *daemon.children()))
+    daemon = fleet.daemons[0].pid
+    return seconds([daemon, *(child.pid for child in psutil.Process(daemon).children())])
 
 
-async def _started(fleet: Fleet, env: Mapping[str, str]) -> None:
-    """The daemon; and where there is history the process that writes it, which has looked for pets and found none."""
-    await fleet.daemons[0].start()
-    deadline = time.perf_counter() + 120
-    while env and not any(line["message"] == "history has caught up" for line in fleet.daemons[0].log()):
-        assert time.perf_counter() < deadline, "history does not begin"
-        await asyncio.sleep(0.05)
+@asynccontextmanager
+async def _started(env: Mapping[str, str]) -> AsyncIterator[Fleet]:
+    """A daemon; and where there is history the process that writes it, which has looked for pets and found none."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        async with Fleet(Path(path), daemons=1, env={**ENV, **env}) as fleet:
+
+            def looked() -> bool:
+                return any(line["message"] == "history has caught up" for line in fleet.daemons[0].log())
+
+            if env:
+                await eventually(looked, what="history to begin", timeout=120)
+            yield fleet
 
 
 async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
-    """While so many jobs came a second."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        fleet = Fleet(Path(path), daemons=1, env={**ENV, **env})
-        try:
-            await _started(fleet, env)
-            reading = asyncio.create_task(_reads(fleet, ended := asyncio.Event()))
-            jobs, sent, began, worst = payloads(size.jobs, DIMENSION), 0, time.perf_counter(), 0.0
-            while sent < size.jobs:
-                pipe = fleet.redis.pipeline(transaction=False)
-                while sent < min(size.jobs, rate * (time.perf_counter() - began)):
-                    pipe.xadd(STREAM, {"payload": next(jobs)})
-                    sent += 1
-                await pipe.execute()
-                found = _LAG.search(await metrics(fleet))
-                worst = max(worst, float(found[1]) if found else 0.0)
-                await asyncio.sleep(0.02)
-            ended.set()
-            if env:
-                await _caught_up(fleet)
-            return _Beside(worst, 1000 * float(np.percentile(await reading, 99)))
-        finally:
-            await fleet.close()
+    """While so many jobs came a second. Who reads, and waits for the answers, is a process that does nothing else."""
+    lasting = replace(size, seconds=_TIMES_AS_LONG * size.seconds)
+    jobs = [*payloads(int(rate * lasting.seconds) + 1, DIMENSION)]
+    async with _started(env) as fleet:
+        await seeded(fleet)
+        looking = asyncio.create_task(_worst_lag(fleet))
+        coming = asyncio.create_task(_come(fleet, jobs, rate))
+        read = await asyncio.to_thread(load, serving(fleet), lasting, asked("GET", _VIEW), 200, rate=_READS)
+        await coming
+        if env:
+            await _caught_up(fleet)
+        looking.cancel()
+        return _Beside(await looking, read.p99_ms)
 
 
-async def _reads(fleet: Fleet, ended: asyncio.Event) -> list[float]:
-    """Seconds that each of many reads took, one after the other."""
-    took, url = list[float](), f"{fleet.daemons[0].url}/internal/pets/pet_0/clusters"
-    async with aiohttp.ClientSession(headers={"X-Internal-Token": TOKEN}) as session:
-        while not ended.is_set():
-            began = time.perf_counter()
-            async with session.get(url) as answer:
-                await answer.read()
-            took.append(time.perf_counter() - began)
-            await asyncio.sleep(_READ_EVERY)
-    return took
+async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
+    """The jobs, so many a second."""
+    sent, began = 0, time.perf_counter()
+    while sent < len(jobs):
+        pipe = fleet.redis.pipeline(transaction=False)
+        due = min(len(jobs), int(rate * (time.perf_counter() - began)))
+        for payload in jobs[sent:due]:
+            pipe.xadd(STREAM, {"payload": payload})
+        await pipe.execute()
+        sent = due
+        await asyncio.sleep(_JOBS_EVERY)
+
+
+async def _worst_lag(fleet: Fleet) -> float:
+    """In seconds, until it is cancelled. It is asked for seldom: what all metrics take the daemon, readers wait for."""
+    worst = 0.0
+    with suppress(asyncio.CancelledError):
+        while True:
+            found = _LAG.search(await metrics(fleet))
+            worst = max(worst, float(found[1]) if found else 0.0)
+            await asyncio.sleep(_LAG_EVERY)
+    return worst
 
 
 async def _caught_up(fleet: Fleet) -> None:
     """Until as many events are written as the feed has."""
-    deadline = time.perf_counter() + 120
-    while True:
+
+    async def all_are_written() -> bool:
         found = _WRITTEN.search(await metrics(fleet))
-        if found and float(found[1]) >= await fleet.redis.xlen(fleet.layout.plain.feed):
-            return
-        assert time.perf_counter() < deadline, "history does not catch up"
-        await asyncio.sleep(0.05)
+        return found is not None and float(found[1]) >= await fleet.redis.xlen(fleet.layout.plain.feed)
+
+    await eventually(all_are_written, what="history to catch up", timeout=120)
 
 
 @contextmanager

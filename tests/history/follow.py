@@ -26,9 +26,9 @@ async def follow(side: Side, database: Database, *, albums: bool = True) -> None
         ledger = Ledger(0)
         if not albums:
             begun = ledger.begin(database)
-            found = await store.feed.read(0, begun.place.event_id, 500)
-            if found.events:
-                ledger.write(database, begun.place, found.events)
+            found = await store.feed.entries(0, begun.place.event_id, 500)
+            if found.entries:
+                ledger.write(database, begun.place, found)
             return
         writer = PartitionWriter(0, Parts(store.feed, store.pictures(0), ledger, ask, side.metrics, _AT_ONCE))
         for _ in range(200):

@@ -1,8 +1,12 @@
 """Events that were missed, or lost with Redis' memory: counted, and mended from the albums."""
 
+from collections.abc import Sequence
+
 import pytest
 
+from sploot_clusterd.history import partition_writer
 from sploot_clusterd.history.schema import newest_snapshots
+from sploot_clusterd.store import Picture, Pictures, feed
 from tests.history.following import Writing, check, upload
 from tests.history.written import latest, rows, tokens
 from tests.support.side import Side
@@ -56,7 +60,12 @@ class Replica:
 
 
 @pytest.mark.parametrize("new", [0, 2])
-async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writing, side: Side, new: int):
+@pytest.mark.parametrize("most_bytes", [2**20, 1])
+async def test_a_failover_that_lost_commits_leaves_both_branches(
+    writing: Writing, side: Side, new: int, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where events are so large that few of them are read at once."""
+    monkeypatch.setattr(feed, "_MOST_BYTES", most_bytes)
     replica = Replica(side)
     await upload(side)
     await upload(side, pet="quiet")
@@ -82,3 +91,25 @@ async def test_a_failover_that_lost_commits_leaves_both_branches(writing: Writin
         assert latest(writing.database, "young") is None
         assert rows(writing.database, newest_snapshots, pet_id="young") == []
     assert side.count("history_superseded_total") == 6
+
+
+async def test_what_is_trimmed_while_albums_are_read_is_a_gap_too(
+    writing: Writing, side: Side, monkeypatch: pytest.MonkeyPatch
+):
+    """Behind it there is a whole batch."""
+    monkeypatch.setattr(partition_writer, "BATCH", 2)
+    take = Pictures.take
+
+    async def trimmed(pictures: Pictures, pets: Sequence[str]) -> tuple[list[Picture], list[str]]:
+        monkeypatch.setattr(Pictures, "take", take)
+        found = await take(pictures, pets)
+        await upload(side, 4, first=4)
+        await side.redis.xtrim(side.keys.feed, minid="7", approximate=False)
+        return found
+
+    monkeypatch.setattr(Pictures, "take", trimmed)
+    await upload(side)
+    await writing.settle()
+    await check(writing)
+    assert side.count("history_gaps_total") == 1
+    assert side.count("history_missed_events_total") == 2

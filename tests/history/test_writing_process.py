@@ -1,6 +1,7 @@
 """The process that writes: what it gives back, who may end it, and what becomes of what it was writing."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,16 @@ async def test_outcomes_errors_and_what_is_logged_come_back(process: WritingProc
     await process.ask(warn)
     (record,) = [each for each in caplog.records if each.getMessage() == "found"]
     assert (record.levelname, record.data) == ("WARNING", {"events": 3})
+
+
+def garbage(_: Database) -> tuple[tuple[int, int, int], int]:
+    return gc.get_threshold(), gc.get_freeze_count()
+
+
+async def test_it_goes_through_what_it_imported_no_more_than_the_daemon_does(process: WritingProcess):
+    thresholds, frozen = await process.ask(garbage)
+    assert thresholds[0] > 10_000
+    assert frozen > 10_000
 
 
 async def test_tables_that_are_missing_are_told_as_ever(tmp_path: Path):
