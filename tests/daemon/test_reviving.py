@@ -101,10 +101,10 @@ async def test_beyond_so_many_pets_at_a_time_readers_are_told_to_come_again(expi
 @pytest.mark.parametrize("meanwhile", ["commit", "erase", "other reader"])
 async def test_what_comes_between_wins(expiring: Expiring, monkeypatch, meanwhile: str):
     side, (before,) = expiring.side, await expiring.made("pet")
-    load = side.store.partitions[0].albums.load
+    load = side.store.partitions[0].albums.load_one
 
-    async def interrupted(wanted):
-        loaded = await load(wanted)
+    async def interrupted(*asked):
+        loaded = await load(*asked)
         monkeypatch.undo()
         if meanwhile == "commit":
             await side.add("pet", payload=image("other", 0.0, 1.0))
@@ -115,7 +115,7 @@ async def test_what_comes_between_wins(expiring: Expiring, monkeypatch, meanwhil
             await reviver(side).revive("pet")
         return loaded
 
-    monkeypatch.setattr(side.store.partitions[0].albums, "load", interrupted)
+    monkeypatch.setattr(side.store.partitions[0].albums, "load_one", interrupted)
     answer = await expiring.reviver.revive("pet")
 
     assert answer == await side.redis.get(side.keys.view("pet"))

@@ -26,6 +26,8 @@ class Point(NamedTuple):
     after: bool
 
 
+_LOOK = "HMGET"
+"""What loads an album that is in memory; the script `load` does the others."""
 _HANDS_OVER = {Point("XREADGROUP", after=True), Point("claim", after=True)}
 """Where only a reply with entries is a point of interest."""
 _WORK = (
@@ -211,7 +213,8 @@ async def _pets_of_letters(fleet: Fleet) -> set[str]:
 
 
 def _is_at(message: Message, point: Point) -> bool:
-    if message.name != point.command or (message.reply is not None) != point.after:
+    name = "load" if message.name == _LOOK else message.name
+    if name != point.command or (message.reply is not None) != point.after:
         return False
     if message.reply is None:
         return True
