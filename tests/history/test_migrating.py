@@ -141,8 +141,6 @@ def test_four_processes_at_once(empty):
 
 CLAIMS = """
 import os
-from msgspec import Raw
-from sploot_clusterd.changes import Event
 from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.errors import HistoryInUseError
 from sploot_clusterd.history.database import Database
@@ -150,12 +148,14 @@ from sploot_clusterd.history.ledger import Ledger
 from sploot_clusterd.history.migrating import migrate
 from sploot_clusterd.history.told import Place
 from sploot_clusterd.history.writing import OvertakenError
+from sploot_clusterd.store import FeedEntries
 settings = HistorySettings(url=SecretUrl(os.environ["DATABASE_URL"]))
 migrate(settings)
 database = Database.open(settings)
-change = Raw(b'{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}')
+change = b'{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}'
+event = b'{"pet_id":"pet","previous":"","kind":"changed","incarnation":"a","before":"","after":"a.1","change":%b}' % change
 try:
-    Ledger(0).write(database, Place(), [Event("1-5", 1, "", "", "changed", "pet", "a", "", "a.1", change)])
+    Ledger(0).write(database, Place(), FeedEntries("feed", [(b"1-5", [b"event", event])], "1-5", True))
     print("claimed")
 except (OvertakenError, HistoryInUseError):
     print("late")
