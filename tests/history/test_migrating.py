@@ -153,9 +153,9 @@ settings = HistorySettings(url=SecretUrl(os.environ["DATABASE_URL"]))
 migrate(settings)
 database = Database.open(settings)
 change = b'{"version":1,"jobs":[],"num_clusters":0,"num_images":0,"num_unclustered":0}'
-event = b'{"pet_id":"pet","previous":"","kind":"changed","incarnation":"a","before":"","after":"a.1","change":%b}' % change
+told = b'{"pet_id":"pet","previous":"","kind":"changed","incarnation":"a","before":"","after":"a.1","change":%b}'
 try:
-    Ledger(0).write(database, Place(), FeedEntries("feed", [(b"1-5", [b"event", event])], "1-5", True))
+    Ledger(0).write(database, Place(), FeedEntries("feed", [(b"1-5", [b"event", told % change])], "1-5", True))
     print("claimed")
 except (OvertakenError, HistoryInUseError):
     print("late")
