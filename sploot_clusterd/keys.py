@@ -49,6 +49,8 @@ class Keys:
         self._namespace = namespace
         self._of_a_pet = {name: f"{namespace}:{kind}:" for name, kind in OF_A_PET.items()}
         """What a pet's keys begin with, by what they are called here."""
+        self._parts: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
+        """What `named` was asked for: each key, or what it begins with, and whether it is a pet's."""
         self.stream = stream
         """STREAM of unsettled jobs. Never expires, never trimmed: entries are deleted when they are settled."""
         self.attempts = f"{stream}:attempts"
@@ -168,10 +170,14 @@ class Keys:
         """Named alone for submits."""
         return f"{self._namespace}:jobs:{pet_id}"
 
-    def named(self, names: Sequence[str], pet_id: str) -> list[str]:
+    def named(self, names: tuple[str, ...], pet_id: str) -> list[str]:
         """Keys by what they are called here; those of a pet are `pet_id`'s."""
-        of_a_pet = self._of_a_pet
-        return [of_a_pet[name] + pet_id if name in of_a_pet else getattr(self, name) for name in names]
+        parts = self._parts.get(names)
+        if parts is None:
+            of_a_pet = self._of_a_pet
+            parts = [(of_a_pet.get(name) or getattr(self, name), name in of_a_pet) for name in names]
+            self._parts[names] = parts
+        return [part + pet_id if of_pet else part for part, of_pet in parts]
 
 
 class PartitionKeys(Keys):

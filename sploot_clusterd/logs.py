@@ -7,8 +7,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
@@ -34,9 +34,7 @@ def setup(level: str, log_format: Literal["json", "text"] | None = None, service
     # Nothing of ours shows them, and to look them up was a third of what making a record took.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     log_format = log_format or ("text" if sys.stderr.isatty() else "json")
-    handler = _Handler(sys.stderr)
-    handler.set_name(_HANDLER)
-    handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter(service))
+    handler = _Handler(sys.stderr, TextFormatter() if log_format == "text" else JsonFormatter(service))
     root = logging.getLogger()
     for before in [old for old in root.handlers if old.get_name() == _HANDLER]:
         root.removeHandler(before)
@@ -49,58 +47,44 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(level)
 
 
-def info(log: logging.Logger, message: str, data: Mapping[str, Any]) -> None:
-    """`log.info(message, extra={"data": data})` for a line a job: it does not look who called, and takes a third."""
-    if log.isEnabledFor(logging.INFO):
-        record = logging.LogRecord.__new__(logging.LogRecord)
-        record.__dict__ = _alike(log.name, message).copy()
-        now = time.time()
-        record.relativeCreated += (now - record.created) * 1000
-        record.created, record.msecs, record.data = now, now % 1 * 1000 // 1, data
-        log.handle(record)
+def info_each(log: logging.Logger, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """`log.info(message, extra={"data": data})` for each of the lines, in one write: for a line a job. It does not look
+    who called, and makes records for handlers of others alone, which takes as long as all else.
+    """
+    if not log.isEnabledFor(logging.INFO):
+        return
+    now = time.time()
+    for handler in _handlers(log):
+        if isinstance(handler, _Handler):
+            handler.write(now, log.name, lines)
+        elif handler.level <= logging.INFO:
+            for message, data in lines:
+                handler.handle(log.makeRecord(log.name, logging.INFO, "", 0, message, (), None, extra={"data": data}))
 
 
-@lru_cache(maxsize=32)
-def _alike(name: str, message: str) -> dict[str, Any]:
-    """What all records of a line have in common: to make each anew takes as long as to format it."""
-    return vars(logging.LogRecord(name, logging.INFO, "", 0, message, None, None))
-
-
-@contextmanager
-def together() -> Iterator[None]:
-    """Within it, lines are kept, and written in one go at its end. For some lines of one stretch of work."""
-    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
-    for handler in handlers:
-        handler.keep()
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.write_kept()
+def _handlers(log: logging.Logger) -> Iterator[logging.Handler]:
+    """Those that get the lines of a log."""
+    each: logging.Logger | None = log
+    while each:
+        yield from each.handlers
+        each = each.parent if each.propagate else None
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes lines as they come, or keeps them until they are to be written."""
+    """Ours, of which there is one."""
 
-    _kept: list[str] | None = None
+    def __init__(self, stream: TextIO, formatter: "JsonFormatter | TextFormatter") -> None:
+        super().__init__(stream)
+        self.set_name(_HANDLER)
+        self.setFormatter(formatter)
+        self._line = formatter.line
 
-    def keep(self) -> None:
-        self._kept = []
-
-    def write_kept(self) -> None:
+    def write(self, at: float, name: str, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Lines of the level INFO of the log of that name, in one go."""
+        text = "".join([self._line(at, "INFO", name, message, data) + self.terminator for message, data in lines])
         with self.lock or nullcontext(), suppress(OSError, ValueError):  # nobody is there to be told
-            lines, self._kept = self._kept, None
-            self.stream.write("".join(lines or ()))
+            self.stream.write(text)
             self.flush()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._kept is None:
-            super().emit(record)
-            return
-        try:
-            self._kept.append(self.format(record) + self.terminator)
-        except Exception:  # noqa: BLE001 - as the library's own does
-            self.handleError(record)
 
 
 class JsonFormatter(logging.Formatter):
@@ -112,12 +96,17 @@ class JsonFormatter(logging.Formatter):
         self._ours = {"time", "level", "logger", "message", *(["service"] if service else ())}
 
     def format(self, record: logging.LogRecord) -> str:
-        at, data = timestamp(int(record.created * 1000)), _data(record)
+        data = _data(record)
         if error := _error(self, record):
             data = {"error": error, **data} | {"error": error}
+        return self.line(record.created, record.levelname, record.name, record.getMessage(), data)
+
+    def line(self, created: float, level: str, name: str, message: str, data: Mapping[str, Any]) -> str:
+        """Of a record without an exception; `created` in seconds since the epoch."""
+        at = timestamp(int(created * 1000))
         if not self._ours.isdisjoint(data):
             data = {name: value for name, value in data.items() if name not in self._ours}
-        what = record.levelname, self._service, record.name, record.getMessage()
+        what = level, self._service, name, message
         try:
             if _SIMPLE.issuperset(map(type, data.values())):
                 return f'{{"time": "{at}", {_head(*what)}{", " if data else ""}{_simple(data)[1:]}'
@@ -134,15 +123,17 @@ class TextFormatter(logging.Formatter):
     """`12:34:56.789 INFO    consumer: batch applied  pet_id=pet_1 jobs=3`, and the exception below."""
 
     def format(self, record: logging.LogRecord) -> str:
-        at = _time(record).astimezone().isoformat(timespec="milliseconds")[11:23]
-        name = record.name.removeprefix("sploot_clusterd.")
-        data = "".join(f" {key}={_value(value)}" for key, value in _data(record).items())
-        # A line break from outside must not look like a line of ours.
-        line = f"{at} {record.levelname:<7} {name}: {record.getMessage()}{' ' if data else ''}{data}".translate(
-            _ESCAPES
-        )
+        line = self.line(record.created, record.levelname, record.name, record.getMessage(), _data(record))
         error = _error(self, record)
         return f"{line}\n{error}" if error else line
+
+    def line(self, created: float, level: str, name: str, message: str, data: Mapping[str, Any]) -> str:
+        """Of a record without an exception; `created` in seconds since the epoch."""
+        at = datetime.fromtimestamp(created, UTC).astimezone().isoformat(timespec="milliseconds")[11:23]
+        name = name.removeprefix("sploot_clusterd.")
+        told = "".join(f" {key}={_value(value)}" for key, value in data.items())
+        # A line break from outside must not look like a line of ours.
+        return f"{at} {level:<7} {name}: {message}{' ' if told else ''}{told}".translate(_ESCAPES)
 
 
 def _named(level: str, service: str, name: str, message: str) -> dict[str, str]:
@@ -159,10 +150,6 @@ def _head(level: str, service: str, name: str, message: str) -> str:
 def _simple(values: Mapping[str, Any]) -> str:
     """Blanks as json sets them. Raises UnicodeError for what is not ASCII."""
     return msgspec.json.format(_encode_simple(values), indent=0).decode("ascii")
-
-
-def _time(record: logging.LogRecord) -> datetime:
-    return datetime.fromtimestamp(record.created, UTC)
 
 
 def _data(record: logging.LogRecord) -> Mapping[str, Any]:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from sploot_clusterd.engine import images_named
 from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, JobsByPet
@@ -66,7 +68,7 @@ class Attempts:
         """Returns the pets whose jobs turned out to take long, and were not run: no others wait for them. `alone` they
         are run. Those of pets whose albums moved on each time are left for a moment.
         """
-        large = set[str]()
+        large: set[str] = set()
         for tries in range(_TRIES):
             rest, seconds = await self._sweep(batch, jobs, alone=alone)
             large |= rest.large
@@ -120,7 +122,9 @@ class Attempts:
             self._planner.plan, pets, in_thread=in_thread, large=alone and max(estimates) > LARGE
         )
         self._end_stage(batch, "compute", start, (pet.jobs for pet in pets))
-        rest, ready, lacking = Rest({}, set()), list[Ready | Overtaken](), list[Lacking]()
+        ready: list[Ready | Overtaken] = []
+        lacking: list[Lacking] = []
+        rest = Rest({}, set())
         for plan in plans:
             if isinstance(plan, Ready):
                 ready.append(plan)
@@ -155,7 +159,9 @@ class Attempts:
             Wanted(pet_id, token, sorted(images_named([job for _, job in of_pet])))
             for (pet_id, of_pet), (token, _) in zip(jobs.items(), cached, strict=True)
         ]
-        pets, failures = list[PetJobs](), list[Failure]()
+        pets: list[PetJobs] = []
+        failures: list[Failure] = []
+        hits, misses = [], 0
         stored = await self._albums.load(wanted)
         time_slice = self._compute.time_slice()
         for (pet_id, of_pet), (token, album), loaded in zip(jobs.items(), cached, stored, strict=True):
@@ -164,15 +170,18 @@ class Attempts:
                 failures += [Failure(*each, loaded) for each in of_pet]
                 continue
             current = album if loaded.token == token else None
-            if loaded.token:
-                self._cache.count_use(pet_id, hit=current is not None)
+            if current is not None:
+                hits.append(pet_id)
+            elif loaded.token:
+                misses += 1
             pets.append(PetJobs(pet_id, of_pet, loaded, current))
+        self._cache.count_uses(hits, misses)
         return pets, failures
 
     async def _complete(self, batch: Batch, plans: Sequence[Lacking], *, large: bool) -> list[Ready | Overtaken]:
         """Plans again, all together, until nothing is missing: one profile or snapshot at a time, and every row."""
         done: list[Ready | Overtaken] = []
-        failures = {plan.rest.pet_id: list[Failure]() for plan in plans}
+        failures: dict[str, list[Failure]] = {plan.rest.pet_id: [] for plan in plans}
         while plans:
             for plan in plans:
                 failures[plan.rest.pet_id] += plan.failures
@@ -183,7 +192,7 @@ class Attempts:
             done += [plan for plan in again if isinstance(plan, Ready)]
             plans = [plan for plan in again if not isinstance(plan, Ready)]
             batch.progress()
-        return [plan._replace(failures=[*failures[_pet_id(plan)], *plan.failures]) for plan in done]
+        return [_with_failures(plan, failures[_pet_id(plan)]) for plan in done]
 
     async def _supply(self, plan: Lacking) -> PetJobs | Ready | Overtaken:
         """The pet's jobs with what they lacked; or what is to be done where it cannot be had."""
@@ -194,18 +203,20 @@ class Attempts:
                 return pet
             if isinstance(plan, NeedsSnapshot):
                 snapshot = await self._albums.snapshot(pet.pet_id, plan.name)
-                return pet._replace(snapshots={**pet.snapshots, plan.name: snapshot})
+                return replace(pet, snapshots={**pet.snapshots, plan.name: snapshot})
             rows = await self._albums.all_rows(pet.pet_id, pet.loaded.token)
         except BadStateError as error:
             return self._planner.fail(pet, error)
-        return Overtaken(pet) if rows is None else pet._replace(all_rows=rows)
+        return Overtaken(pet) if rows is None else replace(pet, all_rows=rows)
 
     async def _commit(
         self, batch: Batch, plans: Sequence[Ready]
     ) -> tuple[dict[str, Sequence[Delivery]], list[Failure]]:
         """What has to be attempted again, and what Redis refused."""
         again: dict[str, Sequence[Delivery]] = {}
-        refused, committed, behind = list[Failure](), list[Ready](), list[Delivery]()
+        refused: list[Failure] = []
+        committed: list[Ready] = []
+        behind: list[Delivery] = []
         commits = [_with_trace(plan, batch) for plan in plans] if batch.runs else [plan.commit for plan in plans]
         replies = await self._albums.commit(batch.consumer, commits) if plans else []
         time_slice = self._compute.time_slice()
@@ -214,7 +225,7 @@ class Attempts:
             pet_id = plan.commit.pet_id
             if isinstance(reply, Exception):
                 self._cache.drop(pet_id)
-                refused += [Failure(*delivery, reply) for delivery, *_ in plan.jobs]
+                refused += [Failure(*each.delivery, reply) for each in plan.jobs]
             elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
@@ -233,7 +244,7 @@ class Attempts:
 
     def _overtaken(self, plan: Ready, reply: Committed) -> Sequence[Delivery]:
         """The jobs of a commit that rested on what is not so any more."""
-        pet_id, jobs = plan.commit.pet_id, [delivery for delivery, *_ in plan.jobs]
+        pet_id, jobs = plan.commit.pet_id, [each.delivery for each in plan.jobs]
         if reply.outcome is CommitOutcome.CONFLICT:
             return self._conflict(pet_id, jobs)
         self._results.profile_lost(pet_id)
@@ -245,7 +256,7 @@ class Attempts:
         """The jobs of a commit some of whose entries are another consumer's now: ours before those, and ours after
         them, which have to wait for them.
         """
-        jobs, ours = [delivery for delivery, *_ in plan.jobs], set(reply.ours)
+        jobs, ours = [each.delivery for each in plan.jobs], set(reply.ours)
         lost = [each.entry for each in jobs if each.entry.key not in ours]
         self._results.lost(batch, lost)
         left = [each for each in jobs if each.entry.key in ours]
@@ -269,7 +280,12 @@ def _with_trace(plan: Ready, batch: Batch) -> Commit:
     commit = plan.commit
     wanting = batch.runs is not None and commit.insights is not None and commit.insights.new_wants
     context = batch.runs.context(each.delivery.entry for each in plan.jobs) if batch.runs and wanting else None
-    return commit if context is None else commit._replace(trace=context.text)
+    return commit if context is None else replace(commit, trace=context.text)
+
+
+def _with_failures(plan: Ready | Overtaken, failures: Sequence[Failure]) -> Ready | Overtaken:
+    every = [*failures, *plan.failures]
+    return replace(plan, failures=every) if isinstance(plan, Ready) else Overtaken(plan.rest, every)
 
 
 def _pet_id(plan: Ready | Overtaken) -> str:

@@ -7,7 +7,7 @@ put off. Entries that name no pet count as those of one, "".
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sploot_clusterd.health import Health
@@ -27,6 +27,7 @@ _PET_LETTERS: Final = 100
 PUT_OFF: Final = 10.0
 """Seconds: how long a job is put off, at most."""
 _NAME: Final = "brake"
+_NONE: Final = (0, 0)
 
 
 class _Outcomes:
@@ -43,11 +44,12 @@ class _Outcomes:
 
     def of(self, pet_id: str) -> tuple[int, int]:
         """Dead letters, and applied jobs."""
-        newer, older = self._newer.get(pet_id, (0, 0)), self._older.get(pet_id, (0, 0))
+        newer, older = self._newer.get(pet_id, _NONE), self._older.get(pet_id, _NONE)
         return newer[0] + older[0], newer[1] + older[1]
 
     def add(self, pet_id: str, letters: int, applied: int) -> None:
-        newer, before = self._newer.get(pet_id, (0, 0)), self.of(pet_id)
+        newer, older = self._newer.get(pet_id, _NONE), self._older.get(pet_id, _NONE)
+        before = newer[0] + older[0], newer[1] + older[1]
         self._newer[pet_id] = newer[0] + letters, newer[1] + applied
         if letters or before[0] or not before[1]:  # else it works still, as nearly all pets do
             self._count(*before, -1)
@@ -105,8 +107,13 @@ class Brake:
 
     def good(self, pet_id: str, count: int = 1) -> None:
         """Jobs of the pet were applied (or rightly skipped)."""
+        self.good_each([(pet_id, count)])
+
+    def good_each(self, pets: Iterable[tuple[str, int]]) -> None:
+        """As `good`, for several pets at once."""
         self._age(self._clock())
-        self._outcomes.add(pet_id, 0, count)
+        for pet_id, count in pets:
+            self._outcomes.add(pet_id, 0, count)
 
     def bad(self, pet_id: str) -> None:
         """A job of the pet became a dead letter."""

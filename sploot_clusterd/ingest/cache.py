@@ -5,9 +5,11 @@ What is in memory is never trusted: each load compares the version token, and so
 
 from asyncio import Event
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from sploot_clusterd.engine import Album, album_nbytes
 from sploot_clusterd.metrics import Metrics
@@ -16,7 +18,7 @@ _PART: Final = 4
 """An album is measured again when a fourth of its images came or went, or as many jobs."""
 
 
-class _Size(NamedTuple):
+class _Size(Struct, frozen=True, gc=False):
     """What an album took when it was measured."""
 
     nbytes: int
@@ -33,7 +35,7 @@ class _Size(NamedTuple):
         return 0 <= album.version - self.version <= few and abs(_images(album) - self.images) <= few
 
 
-class _Cached(NamedTuple):
+class _Cached(Struct, frozen=True, gc=False):
     token: bytes
     album: Album
     size: _Size
@@ -59,11 +61,13 @@ class AlbumCache:
         cached = self._albums.get(pet_id)
         return (cached.token, cached.album) if cached else (b"", None)
 
-    def count_use(self, pet_id: str, *, hit: bool) -> None:
-        """An album was wanted, and was in memory at its present version or not."""
-        (self._hit if hit else self._miss).inc()
-        if hit and pet_id in self._albums:
-            self._albums.move_to_end(pet_id)
+    def count_uses(self, hits: Sequence[str], misses: int) -> None:
+        """Albums were wanted: those of `hits` were in memory at their present versions, and so many others were not."""
+        self._hit.inc(len(hits))
+        self._miss.inc(misses)
+        for pet_id in hits:
+            if pet_id in self._albums:
+                self._albums.move_to_end(pet_id)
 
     def put(self, pet_id: str, token: bytes, album: Album) -> None:
         """Keeps what was just committed, at the cost of what was not used for longest."""
@@ -92,7 +96,8 @@ class AlbumCache:
 
         Locked in one order, so that two batches never wait for each other.
         """
-        done, ours = Event(), list[str]()
+        done = Event()
+        ours: list[str] = []
         try:
             for pet_id in sorted(pet_ids):
                 while other := self._working.get(pet_id):

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from sploot_clusterd.engine import Album, Changes
 from sploot_clusterd.ingest.batch import Delivery, Failure
 from sploot_clusterd.store import Commit, Loaded
 
 
-class PetJobs(NamedTuple):
+class PetJobs(Struct, frozen=True, gc=False):
     """A pet's jobs, and the state that they meet. `album` is the one in memory if it is current; `all_rows` holds every
     row, and `snapshots` albums as they were by name (None of one that is gone), where the planner asked for them.
     """
@@ -21,7 +23,7 @@ class PetJobs(NamedTuple):
     snapshots: Mapping[str, bytes | None] = {}
 
 
-class JobResult(NamedTuple):
+class JobResult(Struct, frozen=True, gc=False):
     """`changed` is False of a repetition, and of a job that was accepted before the pet was erased.
 
     `says_otherwise`: the album remembers another job under its id.
@@ -32,7 +34,7 @@ class JobResult(NamedTuple):
     says_otherwise: bool = False
 
 
-class Ready(NamedTuple):
+class Ready(Struct, frozen=True, gc=False):
     """A commit, and what it makes of each of its jobs; nothing to commit where it has none.
 
     `album` is the state after it, None where the pet has none, `changes` what is new in it, if anything, and `moved`

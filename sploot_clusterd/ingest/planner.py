@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from sploot_clusterd.changes import encode_told
 from sploot_clusterd.engine import (
     Album,
@@ -82,15 +84,16 @@ class Planner:
             if not culprits:
                 return self.fail(pet, error)
         failures = [Failure(*each, culprits[each.entry.id]) for each in pet.jobs if each.entry.id in culprits]
-        rest = pet._replace(jobs=_behind(failures, [each for each in pet.jobs if each.entry.id not in culprits]))
+        rest = replace(pet, jobs=_behind(failures, [each for each in pet.jobs if each.entry.id not in culprits]))
         plan = self.plan(rest)
-        return plan._replace(failures=[*plan.failures, *failures])
+        every = [*plan.failures, *failures]
+        return replace(plan, failures=every) if isinstance(plan, Ready) else plan._replace(failures=every)
 
     def fail(self, pet: PetJobs, error: Exception) -> Ready:
         """Nothing of the pet can be applied; what was accepted before an erasure is acknowledged all the same."""
         erased = [each for each in pet.jobs if not _is_current(pet, each)]
         failures = [Failure(*each, error) for each in pet.jobs if _is_current(pet, each)]
-        return _without_effect(pet, erased)._replace(failures=failures)
+        return replace(_without_effect(pet, erased), failures=failures)
 
     def _plan(self, pet: PetJobs) -> Ready:
         current = _in_order(pet)

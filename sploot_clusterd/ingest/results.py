@@ -17,7 +17,7 @@ from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import ClusterdError, Reason, StrayJobError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
-from sploot_clusterd.ingest.plan import Ready
+from sploot_clusterd.ingest.plan import JobResult, Ready
 from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.runs import Runs
 from sploot_clusterd.ingest.scheduling import Compute
@@ -74,8 +74,7 @@ class Results:
         """These were written, and their entries acknowledged."""
         seconds, time_slice = batch.seconds(), self._compute.time_slice()
         jobs = [job for plan in plans for job in plan.jobs]
-        for plan in plans:
-            self._brake.good(plan.commit.pet_id, len(plan.jobs))
+        self._brake.good_each([(plan.commit.pet_id, len(plan.jobs)) for plan in plans])
         self._count_changes(plans)
         if self._wanting is not None:
             self._wanting.committed([plan.commit for plan in plans])
@@ -93,19 +92,27 @@ class Results:
         latency_ms = round(seconds * 1000, 3)
         for first in range(0, len(jobs), _LINES_A_WRITE):
             await time_slice.checkpoint()
-            with logs.together():
-                for (entry, job), changed, says_otherwise in jobs[first : first + _LINES_A_WRITE]:
-                    fields = {**log_fields(entry, job, _run(batch, entry)), "latency_ms": latency_ms}
-                    logs.info(log, "job done" if changed else "job skipped", fields)
-                    if says_otherwise:
-                        self._metrics.reused_job_ids.inc()
-                        log.warning("job skipped, as its id was another job's", extra={"data": fields})
+            self._tell(batch, jobs[first : first + _LINES_A_WRITE], latency_ms)
+
+    def _tell(self, batch: Batch, jobs: Sequence[JobResult], latency_ms: float) -> None:
+        lines = []
+        for each in jobs:
+            entry, job = each.delivery
+            fields = {**log_fields(entry, job, _run(batch, entry)), "latency_ms": latency_ms}
+            lines.append(("job done" if each.changed else "job skipped", fields))
+        logs.info_each(log, lines)
+        for (_, fields), each in zip(lines, jobs, strict=True):
+            if each.says_otherwise:
+                self._metrics.reused_job_ids.inc()
+                log.warning("job skipped, as its id was another job's", extra={"data": fields})
 
     async def failed(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """Each failure becomes a later try or a dead letter, as `after_failure` says.
 
         What would be one more dead letter of a pet that has many is put off, without an attempt used.
         """
+        if not failures:
+            return
         retries, put_off = [], dict[str, int]()
         for failure in failures:
             entry = failure.entry

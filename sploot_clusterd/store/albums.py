@@ -6,7 +6,6 @@ small state can be read whole without its vectors.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Final
 
 from sploot_clusterd.config import Settings
@@ -60,7 +59,7 @@ class AlbumStore:
         return loaded if loaded.token else None
 
     async def _loaded(self, wanted: Sequence[Wanted]) -> list[Loaded | BadStateError]:
-        calls = [Call({"pet_id": pet_id, "token": token, "wanted": images}) for pet_id, token, images in wanted]
+        calls = [Call({"pet_id": each.pet_id, "token": each.token, "wanted": each.images}) for each in wanted]
         replies = await self._gateway.run_for_pets(scripts.LOAD, calls)
         return [of_script(each, reply) for each, reply in zip(wanted, replies, strict=True)]
 
@@ -74,9 +73,9 @@ class AlbumStore:
         if known:
             keys = self._gateway.keys
             commands = [(keys, command) for n in known for command in looks(keys, wanted[n])]
-            replies = iter(await self._gateway.read_each("load", commands))
-            for n in known:
-                found[n] = unchanged(wanted[n], [*islice(replies, LOOKS)])
+            replies = await self._gateway.read_each("load", commands)
+            for at, n in enumerate(known):
+                found[n] = unchanged(wanted[n], replies[at * LOOKS : (at + 1) * LOOKS])
         return found
 
     async def all_rows(self, pet_id: str, token: bytes) -> dict[str, bytes] | None:

@@ -7,6 +7,8 @@ from enum import Enum
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.store import told
@@ -33,7 +35,7 @@ class InsightNews(NamedTuple):
     untold: Mapping[str, bytes] = {}
 
 
-class Commit(NamedTuple):
+class Commit(Struct, frozen=True, gc=False):
     """A pet's new state, and the entries that it settles. With `version` None the album stays as it is.
 
     `writes` and `deletes` are fields of the album, `rows` and `dropped_rows` go by image id. `used_profiles` are the
@@ -74,7 +76,7 @@ class CommitOutcome(Enum):
     """Redis no longer holds the profiles that the state was computed with: fetch them, load and apply again."""
 
 
-class Committed(NamedTuple):
+class Committed(Struct, frozen=True, gc=False):
     outcome: CommitOutcome
     token: bytes
     ours: Collection[bytes] = ()
@@ -105,7 +107,8 @@ def next_tokens(commits: Sequence[Commit]) -> list[bytes]:
 def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, token: bytes) -> Call:
     """The script's call; `token` is that of the new state."""
     now_ms = int(time.time() * 1000)
-    more_keys = [keys.profile(each.model_version) for each in commit.used_profiles]
+    used = commit.used_profiles
+    more_keys: list[str] = [keys.profile(each.model_version) for each in used] if used else []
     offers = _offered(keys, settings, commit.offers, more_keys) if commit.offers else ()
     insights: Sequence[Argument] = ()
     if commit.insights is not None:
@@ -132,15 +135,15 @@ def call(keys: Keys, settings: CommitSettings, consumer: str, commit: Commit, to
             "album_life": settings.album_life,
             "entries": commit.entries,
             "fields": () if commit.version is None else [b"token", token, *_flat(commit.writes)],
-            "rows": _flat(commit.rows),
+            "rows": _flat(commit.rows) if commit.rows else (),
             "old_fields": commit.deletes,
             "old_rows": commit.dropped_rows,
-            "used_profiles": [part for each in commit.used_profiles for part in (each.generation, each.digest)],
+            "used_profiles": [part for each in used for part in (each.generation, each.digest)] if used else (),
             "offers": offers,
             "insights": insights,
             "new_wants": news.new_wants,
             "old_wants": news.old_wants,
-            "untold": _flat(news.untold),
+            "untold": _flat(news.untold) if news.untold else (),
             "fed": fed,
             "told": jobs,
         },
@@ -170,8 +173,10 @@ def _place_after(more_keys: Sequence[str]) -> int:
 
 def _version(commit: Commit) -> int:
     """The view's, after it."""
+    if commit.version is not None:
+        return commit.version
     number = commit.token.rpartition(b".")[2]
-    return commit.version if commit.version is not None else int(number) if number.isdigit() else 0
+    return int(number) if number.isdigit() else 0
 
 
 def _flat(pairs: Mapping[Any, Argument]) -> list[Argument]:

@@ -8,7 +8,9 @@ which ones may happen twice. Each call names the key or the pet that it is about
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple, Self, get_args
+from typing import Any, Final, Self, get_args
+
+from msgspec import Struct
 
 from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
@@ -28,7 +30,7 @@ _PATIENCE: Final = 1.0
 """Seconds for which one server may keep what others replied waiting, in calls about all partitions."""
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True, gc=False):
     """One of many calls of a script."""
 
     values: Mapping[str, Any]
@@ -91,6 +93,8 @@ class Gateway:
         a StoreUnavailableError.
         """
         replies = await self._replies(script, calls) if calls else []
+        if not _have_errors(replies):
+            return replies
         return [
             await self._call_error(script, call, reply, of_stored) if isinstance(reply, Exception) else reply
             for call, reply in zip(calls, replies, strict=True)
@@ -125,6 +129,8 @@ class Gateway:
         """
         requests = [(str(command[1]), pack(command)) for _, command in commands]
         replies = await self._exchange(kind, requests, again=True, patience=patience)
+        if not _have_errors(replies):
+            return replies
         return [
             await self._error(reply, [str(command[1])], of_stored, keys) if isinstance(reply, Exception) else reply
             for (keys, command), reply in zip(commands, replies, strict=True)
@@ -230,6 +236,8 @@ class Gateway:
     async def _replies(self, script: Script, calls: Sequence[Call], patience: float | None = None) -> list[Any]:
         requests = [self._request(script, call) for call in calls]
         replies = await self._exchange(script.kind, requests, again=script.repeatable, patience=patience)
+        if not _have_errors(replies):
+            return replies
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, ReplyError) and _is_unknown(reply)]
         if unknown:  # nothing of these ran, so sending them again cannot do them twice
             taught = set[str]()
@@ -292,6 +300,11 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:
     """What Redis sends as name, value, name, value."""
     parts = iter(flat)
     return dict(zip(parts, parts, strict=True))
+
+
+def _have_errors(replies: Sequence[Any]) -> bool:
+    """As they mostly have not, and are of few types, they are not looked through one by one."""
+    return any(issubclass(kind, Exception) for kind in {*map(type, replies)})
 
 
 def _is_unknown(reply: ReplyError) -> bool:

@@ -5,7 +5,9 @@ little that is needed then: they cost Redis a third of the script.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import BadStateError
@@ -16,11 +18,12 @@ from sploot_clusterd.store.gateway import pairs
 _TOKEN: Final = b"token"
 _TEXT: Final = b"string"
 _NOTHING: Final = b"none"
-LOOKS: Final = 5
+_LOOKED_AT: Final = ("album", "images", "view")
+LOOKS: Final = 4
 """Commands that `looks` gives."""
 
 
-class Wanted(NamedTuple):
+class Wanted(Struct, frozen=True, gc=False):
     """What to load of a pet. `token` is that of the state in memory, b"" if there is none."""
 
     pet_id: str
@@ -28,7 +31,7 @@ class Wanted(NamedTuple):
     images: Collection[str]
 
 
-class Loaded(NamedTuple):
+class Loaded(Struct, frozen=True, gc=False):
     """What is stored of a pet.
 
     `fields` is the album without its rows, or None where the caller's state is current (`token` unchanged); empty for
@@ -44,19 +47,18 @@ class Loaded(NamedTuple):
 
 
 def looks(keys: Keys, wanted: Wanted) -> Sequence[tuple[Argument, ...]]:
-    """Commands for one with a state in memory. The token is read first and last: no token comes twice, so where both
-    are its own, what was read between them fits the state.
+    """Commands for one with a state in memory. The token is read last: it was stored before they are sent, and no token
+    comes twice, so where it still is, what was read before it fits the state.
     """
-    of_pet = keys.pet(wanted.pet_id)
-    token = "HGET", of_pet.album, _TOKEN
-    rows = "HMGET", of_pet.images, *(wanted.images or [""])
-    return token, rows, ("TYPE", of_pet.view), ("HGET", keys.erased, wanted.pet_id), token
+    album, images, view = keys.named(_LOOKED_AT, wanted.pet_id)
+    rows = "HMGET", images, *(wanted.images or ("",))
+    return rows, ("TYPE", view), ("HGET", keys.erased, wanted.pet_id), ("HGET", album, _TOKEN)
 
 
 def unchanged(wanted: Wanted, replies: Sequence[Any]) -> Loaded | BadStateError | None:
     """What `looks` found; None where only the script can tell: the album is another one, or some reply is an error."""
-    token, rows, kind, mark, still = replies
-    if token != wanted.token or still != token or kind not in (_TEXT, _NOTHING):
+    rows, kind, mark, token = replies
+    if token != wanted.token or kind not in (_TEXT, _NOTHING):
         return None
     if isinstance(rows, Exception) or isinstance(mark, Exception):
         return None

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from importlib import resources
-from struct import Struct
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 from sploot_clusterd.keys import Keys
@@ -87,10 +89,9 @@ class Script:
         """
         self.name = name
         self.kind: Kind = kind
-        self.keys = keys.split()
+        self.keys = tuple(keys.split())
         self.arguments = [each.partition(":")[0] for each in arguments.split()]
         self.lists = lists.split()
-        self._lengths = Struct(f"<{len(self.lists)}d")
         self.repeatable = repeatable
         text = _with_definitions((_LUA / f"{name}.lua").read_text())
         shebang = _SHEBANG if writes else _READS_ONLY
@@ -100,6 +101,10 @@ class Script:
         self._fenced = shebang + _FENCE + text if fenced else ""
         self._sha_of_fenced = _digest(self._fenced)
         self._types = [_TYPES[each.partition(":")[2]] for each in arguments.split()]
+        taken = [*self.arguments, *self.lists]
+        self._taken: Callable[[Mapping[str, Any]], tuple[Any, ...]] = (
+            itemgetter(*taken) if len(taken) > 1 else lambda values: tuple(values[name] for name in taken)
+        )
 
     @property
     def words(self) -> Sequence[str]:
@@ -139,17 +144,18 @@ class Script:
     def in_order(self, values: Mapping[str, Any]) -> list[Any]:
         """What the script finds in ARGV. Raises TypeError as `packed`."""
         try:
-            arguments = [*map(values.__getitem__, self.arguments)]
-            lists = [*map(values.__getitem__, self.lists)]
+            taken = self._taken(values)
         except KeyError as missing:
             raise TypeError(f"{self.name}.lua: {missing} is missing") from None
+        count = len(self._types)
+        arguments, lists = [*taken[:count]], taken[count:]
         if [*map(type, arguments)] != self._types:
             raise TypeError(f"{self.name}.lua: {self._mistyped(arguments)}")
-        if len(values) > len(arguments) + len(lists):
+        if len(values) > len(taken):
             raise TypeError(f"{self.name}.lua takes no {', '.join(values.keys() - {*self.arguments, *self.lists})}")
         if len(lists) > 1:
-            arguments.append(self._lengths.pack(*map(len, lists)))
-        for each in lists:
+            arguments.append(_packed_lengths(tuple(map(len, lists))))
+        for each in filter(None, lists):
             arguments += each
         return arguments
 
@@ -162,6 +168,12 @@ class Script:
 
     def _unfit(self, values: Mapping[str, Any]) -> str:
         return ", ".join(name for name in self.lists if {*map(type, values[name])} - {bytes, str, int})
+
+
+@lru_cache(maxsize=1024)
+def _packed_lengths(lengths: tuple[int, ...]) -> bytes:
+    """As doubles: calls are mostly of few forms."""
+    return struct.pack(f"<{len(lengths)}d", *lengths)
 
 
 def _digest(text: str) -> str:

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from enum import Enum
 from typing import Final, NamedTuple, Self
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.metrics import Metrics
@@ -42,7 +45,7 @@ class LoneRun(Enum):
     LOST = "lost"
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """A delivered entry. `attempts` counts real failures, not deliveries."""
 
     id: EntryId
@@ -265,4 +268,5 @@ def delivered(key: bytes, flat: Sequence[bytes]) -> Entry:
 
 def _entry(key: bytes, handling: bytes, attempts: int, flat: Sequence[bytes], delivery: int) -> Entry:
     entry = delivered(key, flat)
-    return entry._replace(attempts=attempts or entry.attempts, handling=Handling(handling.decode()), delivery=delivery)
+    attempts = attempts or entry.attempts
+    return replace(entry, attempts=attempts, handling=Handling(handling.decode()), delivery=delivery)

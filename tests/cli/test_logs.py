@@ -46,9 +46,9 @@ def test_a_line_a_job_is_the_line_that_the_library_makes(capsys):
     logs.setup("INFO", "json", "clusterd-test")
     data = {"pet_id": "pet_1", "trace": None, "latency_ms": 0.125, "attempt": 1}
     log.info("job done", extra={"data": data})
-    logs.info(log, "job done", data)
+    logs.info_each(log, [("job done", data)])
     logs.set_level("WARNING")
-    logs.info(log, "job done", data)
+    logs.info_each(log, [("job done", data)])
     texts = capsys.readouterr().err.splitlines()
     first, second = map(json.loads, texts)
     assert [json.dumps(first), json.dumps(second)] == texts
@@ -89,18 +89,14 @@ def test_ours_come_first_and_win_whatever_the_data_is(message, value, capsys):
     assert text.isascii()
 
 
-def test_made_at_once_a_record_has_all_that_the_library_gives_it(monkeypatch):
-    records: list[logging.LogRecord] = []
-    monkeypatch.setattr(log, "handle", records.append)
-    monkeypatch.setattr(log, "level", logging.INFO)
+def test_handlers_of_others_get_records_of_lines_that_go_together(caplog):
+    caplog.set_level(logging.INFO)
     log.info("job done", extra={"data": {"attempt": 1}})
-    for attempt in (1, 2):
-        logs.info(log, "job done", {"attempt": attempt})
-    first, second, third = map(vars, records)
-    assert first.keys() == second.keys() == third.keys()
-    assert first["created"] <= second["created"] <= third["created"]
-    assert first["relativeCreated"] <= second["relativeCreated"] <= third["relativeCreated"]
-    assert (second["data"], third["data"]) == ({"attempt": 1}, {"attempt": 2})
+    logs.info_each(log, [("job done", {"attempt": attempt}) for attempt in (2, 3)])
+    first, second, third = caplog.records
+    assert vars(first).keys() == vars(second).keys() == vars(third).keys()
+    assert first.created <= second.created <= third.created
+    assert [vars(each)["data"] for each in caplog.records] == [{"attempt": attempt} for attempt in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -183,10 +179,7 @@ def test_lines_that_go_together_are_one_write_in_their_order(monkeypatch):
     written = []
     monkeypatch.setattr(sys, "stderr", Pipe(written))
     logs.setup("INFO", "json")
-    with logs.together():
-        for number in range(3):
-            log.info("job done", extra={"data": {"number": number}})
-        assert written == []
+    logs.info_each(log, [("job done", {"number": number}) for number in range(3)])
     log.info("after")
     assert [[json.loads(line)["message"] for line in text.splitlines()] for text in written] == [
         ["job done"] * 3,
@@ -194,23 +187,10 @@ def test_lines_that_go_together_are_one_write_in_their_order(monkeypatch):
     ]
 
 
-def test_lines_go_out_though_the_work_failed(capsys):
-    def work() -> None:
-        with logs.together():
-            log.info("before it")
-            raise KeyError
-
-    logs.setup("INFO", "json")
-    with pytest.raises(KeyError):
-        work()
-    assert [line["message"] for line in lines_of(capsys)] == ["before it"]
-
-
 def test_a_pipe_that_nobody_reads_does_not_fail_the_work(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Pipe(None))
     logs.setup("INFO", "json")
-    with logs.together():
-        log.info("job done")
+    logs.info_each(log, [("job done", {})])
 
 
 class Pipe:

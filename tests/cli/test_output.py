@@ -125,9 +125,7 @@ def test_log_lines_are_whole_and_a_terminal_is_one(monkeypatch):
     level = root.level
     try:
         logs.setup("INFO", "json")
-        with logs.together():
-            logging.getLogger("a").info("one")
-            logging.getLogger("a").info("two")
+        logs.info_each(logging.getLogger("a"), [("one", {}), ("two", {})])
         logging.getLogger("a").info("three")
     finally:
         root.setLevel(level)

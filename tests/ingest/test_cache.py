@@ -16,7 +16,7 @@ def test_the_cache_holds_the_albums_used_last_within_its_bytes():
     for n in range(4):
         cache.put(f"p{n}", b"t", album)
         assert cache.peek("p0") == (b"t", album)
-        cache.count_use("p0", hit=True)
+        cache.count_uses(["p0"], 0)
     assert [bool(cache.peek(f"p{n}")[0]) for n in range(4)] == [True, False, True, True]
     cache.drop("p2")
     assert cache.peek("p2") == (b"", None)

@@ -1,6 +1,7 @@
 """Entries that fail, that end their process or that Redis refuses: tried again, run alone, set aside."""
 
 import pytest
+from msgspec.structs import replace
 
 from sploot_clusterd.errors import StoreRefusesError, StoreUnavailableError
 from sploot_clusterd.ingest import planner as planner_module
@@ -62,7 +63,7 @@ async def test_a_redis_that_refuses_writes_uses_up_no_attempt(side: Side):
 async def test_lone_runs_that_ended_because_redis_was_away_do_not_count(side: Side, monkeypatch: pytest.MonkeyPatch):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    suspect = entry._replace(handling=Handling.ALONE)
+    suspect = replace(entry, handling=Handling.ALONE)
 
     async def away(*_: object) -> None:
         raise StoreUnavailableError
@@ -80,7 +81,7 @@ async def test_lone_runs_that_ended_because_redis_was_away_do_not_count(side: Si
 async def test_a_lost_payload_is_set_aside(side: Side):
     await side.add(payload=image("img"))
     (entry,) = await side.read()
-    await side.process([entry._replace(handling=Handling.GONE)])
+    await side.process([replace(entry, handling=Handling.GONE)])
     assert [letter[b"reason"] for letter in await side.letters()] == [b"payload_lost"]
 
 
@@ -89,7 +90,7 @@ async def test_the_one_job_that_ends_its_process_is_set_aside_and_those_behind_i
 ):
     for name in ("good-1", "poison", "good-2"):
         await side.add(name, job_id=name, payload=image(name))
-    entries = [entry._replace(handling=Handling.ALONE) for entry in await side.read()]
+    entries = [replace(entry, handling=Handling.ALONE) for entry in await side.read()]
 
     class ProcessEndedError(BaseException):
         """Nothing of ours runs after it."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from sploot_clusterd.ingest import processor
 from sploot_clusterd.ingest.isolation import SharedLock
@@ -59,7 +60,7 @@ async def test_a_lone_run_is_counted_only_when_nothing_runs_beside_it(side: Side
     await side.add("one")
     batch = await side.read("me")
     await side.add("another")
-    suspect = [entry._replace(handling=Handling.ALONE) for entry in await side.read("other")]
+    suspect = [replace(entry, handling=Handling.ALONE) for entry in await side.read("other")]
     loading, go_on, load = asyncio.Event(), asyncio.Event(), AlbumStore.load
 
     async def slow_load(store: AlbumStore, wanted) -> list:
@@ -83,7 +84,7 @@ async def test_suspects_wait_for_the_others_once_for_many_and_let_them_go_on_aft
 ):
     for number in range(10):
         await side.add(f"pet_{number}")
-    suspects = [entry._replace(handling=Handling.ALONE) for entry in await side.read()]
+    suspects = [replace(entry, handling=Handling.ALONE) for entry in await side.read()]
     granted, looks, exclusive = 0, itertools.count(), SharedLock.exclusive
 
     @asynccontextmanager

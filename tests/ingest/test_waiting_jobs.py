@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.ingest import leases as leases_module
@@ -174,7 +175,7 @@ async def test_a_lone_run_that_has_to_wait_leaves_the_suspect_one(sides: list[Si
     (entry,) = await sides[0].read()
     for _ in range(2):  # as if two processes had ended with it
         await sides[0].redis.xclaim("jobs", GROUP, "me", 0, [entry.key])
-    await sides[0].process([entry._replace(handling=Handling.ALONE)])
+    await sides[0].process([replace(entry, handling=Handling.ALONE)])
     assert await sides[0].redis.hvals(sides[0].keys.attempts) != []
     await sides[1].process(held, "two")
     await now_due(sides[0])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -21,7 +22,7 @@ PET = "pet"
 def commit(entries: Collection[bytes], token: bytes = b"", version: int | None = 1, **more: object) -> Commit:
     writes = {b"head": b"h\xff", b"c1": b"cell"}
     made = Commit(PET, list(entries), token, None, version, writes, rows={"img": b"row\x00"}, view=b'{"v":1}')
-    return made._replace(**more)
+    return replace(made, **more)
 
 
 async def load(albums: AlbumStore, token: bytes = b"", images: Collection[str] = ()) -> Loaded:
@@ -56,11 +57,11 @@ async def test_a_commit_writes_everything_and_settles(
 
 async def test_what_was_committed_is_loaded(albums: AlbumStore, entry: bytes):
     nothing = await load(albums, images=["img"])
-    assert nothing == (b"", None, {}, None, False)
+    assert nothing == Loaded(b"", None, {}, None, False)
     (done,) = await albums.commit("me", [commit([entry])])
 
     whole = await load(albums, images=["other", "img"])
-    assert whole == (done.token, {b"head": b"h\xff", b"c1": b"cell"}, {"img": b"row\x00"}, None, True)
+    assert whole == Loaded(done.token, {b"head": b"h\xff", b"c1": b"cell"}, {"img": b"row\x00"}, None, True)
     current = await load(albums, token=done.token, images=["img"])
     assert current.fields is None
     assert current.rows == {"img": b"row\x00"}

@@ -84,6 +84,6 @@ async def test_what_cannot_be_read_is_told(albums: AlbumStore, redis: Redis, tok
 
 def test_rows_of_another_state_than_that_in_memory_are_not_taken():
     wanted = Wanted(PET, b"a.1", ["img"])
-    assert unchanged(wanted, [b"a.1", [b"row"], b"string", None, b"a.1"]) is not None
-    assert unchanged(wanted, [b"a.1", [b"row of a.2"], b"string", None, b"a.2"]) is None
-    assert unchanged(wanted, [b"a.1", [None], b"none", b"9-0", None]) is None
+    assert unchanged(wanted, [[b"row"], b"string", None, b"a.1"]) is not None
+    assert unchanged(wanted, [[b"row of a.2"], b"string", None, b"a.2"]) is None
+    assert unchanged(wanted, [[None], b"none", b"9-0", None]) is None

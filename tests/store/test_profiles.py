@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from sploot_clusterd.errors import BadStateError, StoreRefusesError
@@ -44,7 +45,7 @@ class Fleet:
         """A new album of the pet, from one entry."""
         await self._producer.redis.delete(f"ns:album:{pet}")
         fields = {"version": 1, "writes": {b"head": b"h"}, "offers": offers} | more
-        given = Commit(pet, [await self.entry()], b"", None)._replace(**fields)
+        given = replace(Commit(pet, [await self.entry()], b"", None), **fields)
         (reply,) = await self._albums.commit("me", [given])
         assert isinstance(reply, Committed), reply
         return reply
@@ -155,7 +156,7 @@ async def test_an_erasure_racing_commits_leaves_no_slot_behind(fleet: Fleet, vie
     replies = set()
     for n in range(40):
         given = Commit("pet", [await fleet.entry()], b"", None, 1, {b"head": b"h"})
-        given = given._replace(offers=[offer("pet#0", 0.1, model=models[n % 12])])
+        given = replace(given, offers=[offer("pet#0", 0.1, model=models[n % 12])])
         (reply,), _ = await asyncio.gather(albums.commit("me", [given]), views.erase("pet"))
         replies.add(reply.outcome)
         assert [await fleet.sampled(model) for model in models] == [{}] * 12

@@ -1,5 +1,7 @@
 """Commits to one pet's album, one version after the other, with word of insights."""
 
+from msgspec.structs import replace
+
 from sploot_clusterd.store import AlbumStore, Commit, CommitOutcome, InsightNews
 from tests.support.producer import Producer
 
@@ -23,6 +25,6 @@ class Committer:
         self._version += 1
         news = InsightNews(new, old, VIEW[1], **more)
         commit = Commit(PET, [entry.key], self._token, None, self._version, {b"head": b"h"}, view=VIEW[0])
-        (done,) = await self._albums.commit("me", [commit._replace(insights=news)])
+        (done,) = await self._albums.commit("me", [replace(commit, insights=news)])
         assert done.outcome is CommitOutcome.COMMITTED
         self._token = done.token

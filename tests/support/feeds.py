@@ -2,6 +2,7 @@
 
 import json
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from sploot_clusterd.keys import Keys
@@ -26,7 +27,7 @@ class Writer:
         token = self.tokens.get(pet_id, b"")
         version = int(token.partition(b".")[2] or 0) + 1
         commit = Commit(pet_id, [entry], token, None, version, {b"head": b"h"}, view=b"{}", change=change)
-        (done,) = await self._albums.commit("me", [commit._replace(**more)])
+        (done,) = await self._albums.commit("me", [replace(commit, **more)])
         return done
 
     async def __call__(self, pet_id: str = PET, change: bytes | None = b"{}", **more: object) -> Committed:
