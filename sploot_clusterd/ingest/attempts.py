@@ -229,6 +229,7 @@ class Attempts:
             elif reply.outcome is CommitOutcome.COMMITTED:
                 if plan.album is not None:
                     self._cache.put(pet_id, reply.token, plan.album)
+                self._profiles.committed(plan.commit)
                 committed.append(plan)
             elif reply.outcome is CommitOutcome.LOST:
                 before, after = self._around_lost(batch, plan, reply)

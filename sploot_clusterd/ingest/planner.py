@@ -31,7 +31,7 @@ from sploot_clusterd.ingest.profiles import ProfileRegistry, Snapshot
 from sploot_clusterd.ingest.scheduling import LARGE
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.snapshot import decode_snapshot
-from sploot_clusterd.store import Commit, InsightNews
+from sploot_clusterd.store import Commit, InsightNews, Offer
 
 _LACKING = (NeedsAllRowsError, NeedsProfileError, NeedsSnapshotError)
 _SECONDS_A_BYTE = 1e-9
@@ -155,11 +155,14 @@ class Planner:
             dropped_rows=applied.dropped_rows,
             view=view,
             used_profiles=snapshot.used_profiles(applied.album),
-            offers=self._profiles.offers(pet.pet_id, applied.fresh) if applied.changed else (),
+            offers=self._offers(pet, applied) if applied.fresh and applied.changed else (),
             insights=insights,
             jobs=[(each.delivery.job.job_id, each.changed) for each in results if _is_current(pet, each.delivery)],
             change=self._change(album, applied.album, results) if self._feeds and applied.changed else None,
         )
+
+    def _offers(self, pet: PetJobs, applied: Applied) -> Sequence[Offer]:
+        return self._profiles.offers(pet.pet_id, applied.fresh, is_new=not pet.loaded.token)
 
     def _change(self, before: Album, after: Album, results: Sequence[JobResult]) -> bytes:
         jobs = [each.delivery.job.job_id for each in results if each.changed]

@@ -16,8 +16,9 @@ from sploot_clusterd.engine import (
     slot,
 )
 from sploot_clusterd.ingest.lengths import Lengths
+from sploot_clusterd.ingest.offered import Offered
 from sploot_clusterd.ingest.scheduling import TokenBucket
-from sploot_clusterd.store import Offer, Polled, ProfileStore, State, UsedProfile
+from sploot_clusterd.store import Commit, Offer, Polled, ProfileStore, State, UsedProfile
 from sploot_clusterd.store.profiles import SAMPLED_MODELS, digest
 
 _MOST_KNOWN: Final = 32
@@ -57,6 +58,7 @@ class ProfileRegistry:
         """Model versions that are sampled."""
         self._moves = TokenBucket(moves_per_second)
         self._lengths = Lengths()
+        self._offered = Offered()
 
     @property
     def states(self) -> Mapping[str, State]:
@@ -97,16 +99,25 @@ class ProfileRegistry:
         adopt = {v: generation for v, generation in adopt.items() if v not in apart or v in movers}
         return snapshot._replace(profiles=Profiles(known, adopt))
 
-    def offers(self, pet_id: str, fresh: Collection[Fresh]) -> list[Offer]:
-        """Those of the images that may enter a sample, one for each slot: the first to come would keep it anyway."""
+    def offers(self, pet_id: str, fresh: Collection[Fresh], *, is_new: bool) -> list[Offer]:
+        """Those of the images that may enter a sample, one for each slot: the first to come would keep it anyway.
+        `is_new`: the pet has no album yet.
+        """
         offers: dict[tuple[str, str], Offer] = {}
+        before: Collection[tuple[str, str]] = () if is_new else self._offered.of(pet_id)
         for each in fresh:
             self._lengths.note(each, self.current(each.model_version))
+            if not self._is_sampled(each.model_version):
+                continue
             name, priority = slot(pet_id, each.image_id)
             key = (each.model_version, name)
-            if key not in offers and self._has_room(each.model_version, priority):
+            if key not in before and key not in offers and self._has_room(each.model_version, priority):
                 offers[key] = Offer(each.model_version, name, priority, encode_sampled(each.sampled()))
         return list(offers.values())
+
+    def committed(self, commit: Commit) -> None:
+        """What it offered has come to the samples."""
+        self._offered.committed(commit)
 
     async def fetch(self, model_version: str, generation: int) -> None:
         """Makes a published profile known. Raises StoreUnavailableError, or BadStateError if it cannot be had."""
@@ -138,15 +149,16 @@ class ProfileRegistry:
         current = {version: state.generation for version, state in polled.states.items()}
         adopt = {version: generation for version, generation in current.items() if (version, generation) in known}
         self._current = self._current._replace(profiles=Profiles(known, adopt))
+        self._offered.polled(self._polled.samples, polled.samples)
         self._polled = polled
         self._open = sum(not each.settled for each in polled.states.values())
 
-    def _has_room(self, model_version: str, priority: float) -> bool:
+    def _is_sampled(self, model_version: str) -> bool:
         if not self._sampling:
             return False
-        states, samples = self._polled.states, self._polled.samples
-        state = states.get(model_version)
-        if state is None:
-            return self._open < SAMPLED_MODELS
-        highest = samples[model_version].highest if model_version in samples else None
-        return not state.settled and (highest is None or priority < highest)
+        state = self._polled.states.get(model_version)
+        return self._open < SAMPLED_MODELS if state is None else not state.settled
+
+    def _has_room(self, model_version: str, priority: float) -> bool:
+        size = self._polled.samples.get(model_version)
+        return size is None or size.highest is None or priority < size.highest

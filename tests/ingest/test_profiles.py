@@ -161,8 +161,8 @@ async def test_what_is_settled_or_full_is_offered_nothing(side: Side, monkeypatc
     offered: list[Offer] = []
     real = side.registry.offers
 
-    def offers(*args: object) -> list[Offer]:
-        offered.extend(found := real(*args))
+    def offers(*args: object, is_new: bool) -> list[Offer]:
+        offered.extend(found := real(*args, is_new=is_new))
         return found
 
     monkeypatch.setattr(side.registry, "offers", offers)
