@@ -210,7 +210,7 @@ def _is_current(pet: PetJobs, delivery: Delivery) -> bool:
 def _in_order(pet: PetJobs) -> list[Delivery]:
     """What was accepted after the pet's last erasure, by places."""
     current = [_placed(pet, each) for each in pet.jobs if _is_current(pet, each)]
-    return sorted(current, key=lambda each: each.job.sequence)
+    return sorted(current, key=lambda each: each.job.sequence) if len(current) > 1 else current
 
 
 def _behind(failures: Sequence[Failure], jobs: Sequence[Delivery]) -> list[Delivery]:
@@ -255,4 +255,4 @@ def _results(pet: PetJobs, current: Sequence[Delivery], applied: Applied) -> tup
 
 def _has_moved(before: Album, after: Album) -> bool:
     now = after.spaces  # one whose last image has gone is gone
-    return any(now[n].profile > space.profile for n, space in before.spaces.items() if n in now)
+    return bool(before.spaces) and any(now[n].profile > space.profile for n, space in before.spaces.items() if n in now)

@@ -38,6 +38,8 @@ class Snapshot(NamedTuple):
 
     def used_profiles(self, album: Album) -> list[UsedProfile]:
         """The profiles that the album rests on."""
+        if not album.spaces:
+            return []
         return [
             UsedProfile(space.model_version, space.profile, self.digests[space.model_version, space.profile])
             for space in album.spaces.values()
@@ -87,6 +89,8 @@ class ProfileRegistry:
         `at_once`, else as many albums a second as are allowed to.
         """
         snapshot = self._current
+        if not album.spaces:
+            return snapshot
         known, adopt = snapshot.profiles
         apart = {
             s.model_version: s for s in album.spaces.values() if s.profile != adopt.get(s.model_version, s.profile)

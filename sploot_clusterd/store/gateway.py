@@ -26,6 +26,7 @@ from sploot_clusterd.store.whereabouts import Server
 
 _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
+_ONE_PAIR: Final = 2
 _PATIENCE: Final = 1.0
 """Seconds for which one server may keep what others replied waiting, in calls about all partitions."""
 
@@ -298,6 +299,8 @@ class Session:
 
 def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:
     """What Redis sends as name, value, name, value."""
+    if len(flat) == _ONE_PAIR:  # as an entry of ours, of which there are most
+        return {flat[0]: flat[1]}
     parts = iter(flat)
     return dict(zip(parts, parts, strict=True))
 
