@@ -67,14 +67,16 @@ def log_fields(entry: Entry, job: Job | None, run: Run | None = None) -> dict[st
     """What each log line about a job says of it."""
     if job is None:
         return {"entry_id": str(entry.id), "attempt": entry.attempts + 1}
-    return {
+    fields: dict[str, object] = {
         "job_id": job.job_id,
         "pet_id": job.pet_id,
         "entry_id": entry.key.decode(),
         "attempt": entry.attempts + 1,
         "trace": job.trace,
-        **(run.log_fields() if run else {}),
     }
+    if run:
+        fields |= run.log_fields()
+    return fields
 
 
 class Decoder:

@@ -98,7 +98,8 @@ class Results:
         lines = []
         for each in jobs:
             entry, job = each.delivery
-            fields = {**log_fields(entry, job, _run(batch, entry)), "latency_ms": latency_ms}
+            fields = log_fields(entry, job, _run(batch, entry))
+            fields["latency_ms"] = latency_ms
             lines.append(("job done" if each.changed else "job skipped", fields))
         logs.info_each(log, lines)
         for (_, fields), each in zip(lines, jobs, strict=True):
