@@ -1,13 +1,13 @@
 """Which groups of images belong together, by the evidence of a mixture whose number of components is not known."""
 
-import math
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from sploot_clusterd.engine.handful import FEW, agglomerated, best_merge, evidence_of
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints
+from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints, first_best
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -93,11 +93,23 @@ class Groups:
     def merge(self, into: int, other: int, square: float) -> None:
         """`square` is the merged sum's. No group is merged with `other` any more."""
         weight = float(self._weight[into]) + float(self._weight[other])
-        scaled = 1.0 + self._ratio * weight
         self._square[into] = square
         self._weight[into] = weight
-        self._apart[into] = self._ratio * (1.0 + self._ratio) * square / scaled - math.log(scaled)
+        self._apart[into] = evidence_of(square, weight, self._ratio)
         self._apart[other] = np.inf
+
+
+def best_for_last(sums: Floats, weights: Doubles, products: Doubles, ratio: float) -> tuple[int, float]:
+    """Which of the other groups, one at least, is best merged with the last one, and its score; of equals the lowest.
+
+    From centred sums [k, d], weights [k] and the products [k] of each sum with the last.
+    """
+    last = len(weights) - 1
+    if last <= FEW:
+        return best_merge(last, np.vecdot(sums, sums).tolist(), weights.tolist(), products.tolist(), ratio)
+    scores = Groups.of(sums, weights, ratio).merge_scores(last, products)[:last]
+    best = first_best(scores)
+    return best, float(scores[best])
 
 
 class _FewPairs:
@@ -166,7 +178,9 @@ def agglomerate(
     found = np.arange(count)
     if not count:
         return found
-    products = (sums @ sums.T).astype(np.float64)
+    products = sums.dot(sums.T).astype(np.float64)
+    if count <= FEW and at_most is None and anchors is None:
+        return np.array(agglomerated(products.tolist(), weights.tolist(), ratio, threshold))
     groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
     scores = groups.all_merge_scores(products).round(DIGITS)  # so that every kind of CPU sees the same ties
     if anchors is not None:
@@ -210,7 +224,7 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
     if not len(strong) or not len(weak):
         return absorbed
     members = (groups == strong[:, None]).astype(np.float32)
-    products = (sums[weak] @ (members @ sums).T).astype(np.float64)
+    products = sums[weak].dot(members.dot(sums).T).astype(np.float64)
     likest = clearly_like(products / weights[weak, None] / totals[strong], rule)
     absorbed[weak[likest >= 0]] = strong[likest[likest >= 0]]
     return absorbed
