@@ -6,7 +6,8 @@ its result hardly depends on the order of arrival.
 
 import numpy as np
 
-from sploot_clusterd.engine.evidence import absorb, agglomerate, best_for_last, clearly_like
+from sploot_clusterd.engine.evidence import absorb, agglomerate, best_for_last
+from sploot_clusterd.engine.handful import clearly_likest
 from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.statistics import Cells, Centring, Ints, grouped
@@ -30,12 +31,9 @@ class Mixture:
         best, score = best_for_last(sums, weights, products, params.prior_ratio * cells.scale)
         if score > _threshold(cells, about, params):
             return best
-        (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
-        if not len(strong):
-            return None
-        likeness = products[strong] / (weights[strong] * weights[count])
-        likest = clearly_like(likeness[None], params.absorbing.at(cells.scale))[0]
-        return int(strong[likest]) if likest >= 0 else None
+        near, weight, rule = products.tolist(), weights.tolist(), params.absorbing.at(cells.scale)
+        strong = [group for group in range(count) if weight[group] >= rule.weight]
+        return clearly_likest({group: near[group] / (weight[group] * weight[count]) for group in strong}, rule)
 
     def partition(self, cells: Cells, params: Params) -> Ints:
         by = params.smoothing

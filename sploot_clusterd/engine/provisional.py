@@ -162,8 +162,8 @@ def split(total: int, parts: Sequence[float]) -> list[int]:
     exact = [part * total for part in parts]
     counts = [int(value + 1e-9) for value in exact]
     if left := total - sum(counts):
-        by_remainder = sorted(range(len(parts)), key=lambda i: (round(counts[i] - exact[i], 9), i))
-        for i in by_remainder[:left]:
+        by_remainder = sorted([(round((counts[i] - value) * 1e9), i) for i, value in enumerate(exact)])
+        for _, i in by_remainder[:left]:
             counts[i] += 1
     return counts
 

@@ -172,13 +172,14 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
 def _coverage(album: Album) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
     sizes: dict[str, int] = {}
-    for cluster in sorted(album.seen_clusters(), key=_key):
-        label = label_of(cluster)
-        sizes[label] = sizes.get(label, 0) + cluster.size
+    if album.clusters:
+        for cluster in sorted(album.seen_clusters(), key=_key):
+            label = label_of(cluster)
+            sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:
-        if provisional.last > provisional.first:
+        if size := provisional.last - provisional.first:
             label = provisional_label(provisional)
-            sizes[label] = sizes.get(label, 0) + provisional.last - provisional.first
+            sizes[label] = sizes.get(label, 0) + size
     total = sum(sizes.values())
     return {label: round(size / total, _DIGITS) for label, size in sizes.items()}
 
