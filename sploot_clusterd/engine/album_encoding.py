@@ -46,16 +46,8 @@ def encode_changes(
     """
     writes = {HEAD: _encode_head(new)}
     deletes: list[bytes] = []
-    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
-        cell = new.cells[cell_id]
-        space = new.spaces[cell.space]
-        at = bisect_left(space.ids, cell_id)
-        record = _cell_record(cell, space.sums[at], float(space.weights[at]), vectors.get(cell_id, b""))
-        writes[CELL % cell_id] = _encode(record)
-    deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
-    stored, fragments = _large(old), _large(new)
-    writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
-    deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
+    if new.cells or old.cells:
+        _take_cells(old, new, vectors, writes, deletes)
     segments, gone = _changed(old.segments, new.segments)
     for segment in segments:
         writes[b"j%d" % segment.number] = _encode(segment.jobs)
@@ -85,6 +77,22 @@ def encode_changes(
         else:
             deletes.append(name)
     return writes, sorted(deletes)
+
+
+def _take_cells(
+    old: Album, new: Album, vectors: Mapping[int, bytes], writes: dict[bytes, bytes], deletes: list[bytes]
+) -> None:
+    """Cells, and what is rendered of large clusters."""
+    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
+        cell = new.cells[cell_id]
+        space = new.spaces[cell.space]
+        at = bisect_left(space.ids, cell_id)
+        record = _cell_record(cell, space.sums[at], float(space.weights[at]), vectors.get(cell_id, b""))
+        writes[CELL % cell_id] = _encode(record)
+    deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
+    stored, fragments = _large(old), _large(new)
+    writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
+    deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
 
 
 def _changed(before: Sequence[_Part], after: Sequence[_Part]) -> tuple[list[_Part], Collection[int]]:

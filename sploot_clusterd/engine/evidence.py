@@ -129,8 +129,9 @@ class _FewPairs:
 
     def best(self) -> tuple[float, int, int]:
         """The highest score and its pair, the lower index first; of equals the pair of the lowest indices."""
-        one, other = divmod(int(self._scores.argmax()), len(self._scores))
-        return float(self._scores[one, other]), min(one, other), max(one, other)
+        at = int(self._scores.argmax())
+        one, other = divmod(at, len(self._scores))
+        return self._scores.item(at), min(one, other), max(one, other)
 
     def merge(self, into: int, other: int, scores: Doubles) -> None:
         """`scores` [k] are those of the merged group with the others; they are used up."""

@@ -42,7 +42,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     changes the album brings it up to date.
     """
     parts = parts_of(album, params)
-    loose = unclustered(album, album.clusters.values())
+    loose = unclustered(album, album.clusters.values()) if album.clusters else []
     silhouette = album.silhouette
     stamp = timestamp(album.updated_ms)
     return _encode(
@@ -161,7 +161,7 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
     members = [
         member
         for cluster in clusters
-        if not cluster.shown
+        if cluster.hero is None
         for cell_id in cluster.cells
         for member in album.cells[cell_id].members
     ]
