@@ -236,6 +236,8 @@ class Album(Struct, frozen=True):
     @property
     def silhouette(self) -> float | None:
         """The mean over spaces, by their images, of those with two shown clusters; None without such a space."""
+        if not self.spaces:
+            return None
         known = [
             (space.silhouette, space.partitioned)
             for space in self.spaces.values()

@@ -1,9 +1,9 @@
 """What changed in an album as fields of its hash: see `records`. Only fields whose value changed are written."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -33,22 +33,21 @@ from sploot_clusterd.engine.sums import pack, whole
 
 _encode = msgspec.msgpack.Encoder().encode
 _key = attrgetter("key")
+_NOTHING: Final[Mapping[int, bytes]] = {}
 _Part = TypeVar("_Part", Segment, Chunk)
 
 
-def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[bytes]]:
-    """Fields to write and fields to delete, so that what held `old` holds `new`."""
+def encode_changes(
+    old: Album, new: Album, vectors: Mapping[int, bytes] = _NOTHING
+) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Fields to write and fields to delete, so that what held `old` holds `new`.
+
+    `vectors` are stored ones of images by their cells, as far as they are at hand: a cell's sum may be of one.
+    """
     writes = {HEAD: _encode_head(new)}
     deletes: list[bytes] = []
-    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
-        cell = new.cells[cell_id]
-        space = new.spaces[cell.space]
-        at = bisect_left(space.ids, cell_id)
-        writes[CELL % cell_id] = _encode(_cell_record(cell, space.sums[at], float(space.weights[at])))
-    deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
-    stored, fragments = _large(old), _large(new)
-    writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
-    deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
+    if new.cells or old.cells:
+        _take_cells(old, new, vectors, writes, deletes)
     segments, gone = _changed(old.segments, new.segments)
     for segment in segments:
         writes[b"j%d" % segment.number] = _encode(segment.jobs)
@@ -78,6 +77,22 @@ def encode_changes(old: Album, new: Album) -> tuple[dict[bytes, bytes], list[byt
         else:
             deletes.append(name)
     return writes, sorted(deletes)
+
+
+def _take_cells(
+    old: Album, new: Album, vectors: Mapping[int, bytes], writes: dict[bytes, bytes], deletes: list[bytes]
+) -> None:
+    """Cells, and what is rendered of large clusters."""
+    for cell_id in [cell_id for cell_id, cell in new.cells.items() if old.cells.get(cell_id) is not cell]:
+        cell = new.cells[cell_id]
+        space = new.spaces[cell.space]
+        at = bisect_left(space.ids, cell_id)
+        record = _cell_record(cell, space.sums[at], float(space.weights[at]), vectors.get(cell_id, b""))
+        writes[CELL % cell_id] = _encode(record)
+    deletes += [CELL % cell_id for cell_id in old.cells if cell_id not in new.cells]
+    stored, fragments = _large(old), _large(new)
+    writes |= {FRAGMENT % number: raw for number, raw in fragments.items() if stored.get(number) is not raw}
+    deletes += [FRAGMENT % number for number in stored.keys() - fragments.keys()]
 
 
 def _changed(before: Sequence[_Part], after: Sequence[_Part]) -> tuple[list[_Part], Collection[int]]:
@@ -127,6 +142,6 @@ def _encode_head(album: Album) -> bytes:
     )
 
 
-def _cell_record(cell: Cell, sums: Floats, weight: float) -> CellRecord:
-    form, raw = pack(sums, weight) if cell.count == 1 else whole(sums)
+def _cell_record(cell: Cell, sums: Floats, weight: float, vector: bytes) -> CellRecord:
+    form, raw = pack(sums, weight, vector) if cell.count == 1 else whole(sums)
     return CellRecord(cell, weight, memoryview(raw), form)

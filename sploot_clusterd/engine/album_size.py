@@ -56,9 +56,7 @@ def album_nbytes(album: Album) -> int:
     return (
         _ALBUM
         + getsizeof(album.pet_id)
-        + sum(map(_space, album.spaces.values()))
-        + sum(map(_cell, album.cells.values()))
-        + sum(map(_cluster, album.clusters.values()))
+        + (_with_vectors(album) if album.spaces else 0)
         + sum(map(_anchor, album.anchors.values()))
         + sum(map(_fragment, album.fragments.values()))
         + sum(map(_segment, album.segments))
@@ -71,6 +69,14 @@ def album_nbytes(album: Album) -> int:
         + _HIDDEN * len(album.hidden)
         + sum(map(_word, album.words))
         + _PAIR_OF_HEIRS * len(album.heirs)
+    )
+
+
+def _with_vectors(album: Album) -> int:
+    return (
+        sum(map(_space, album.spaces.values()))
+        + sum(map(_cell, album.cells.values()))
+        + sum(map(_cluster, album.clusters.values()))
     )
 
 

@@ -91,7 +91,8 @@ def apply(
     updated = _freeze(draft, album, now_ms, with_faces=with_faces)
     if album.version and not draft.revision:
         updated = _as_it_was(album, updated, params)
-    writes, deletes = encode_changes(album, updated)
+    vectors = {row.vectors.cell: row.vectors.data for row in draft.rows.values() if row.vectors is not None}
+    writes, deletes = encode_changes(album, updated, vectors)
     written = {
         image_id: raw
         for image_id, row in draft.rows.items()

@@ -12,7 +12,7 @@ from sploot_clusterd.engine.anchors import reroot
 from sploot_clusterd.engine.block import Block
 from sploot_clusterd.engine.draft import Draft
 from sploot_clusterd.engine.maintain import constrained, origins, regroup
-from sploot_clusterd.engine.statistics import DIGITS, Ints, centred
+from sploot_clusterd.engine.statistics import DIGITS, Ints
 from sploot_clusterd.engine.succession import succeed
 from sploot_clusterd.engine.words import Place, Was, Word
 
@@ -91,7 +91,7 @@ def _groups(draft: Draft, block: Block, former: dict[int, list[int]], returned: 
         cluster = draft.clusters.get(key)
         if cluster is not None and word.founded(set(cluster.cells) - again):  # an older one stays as it is
             heirs[key].update(found[cell_id] for cell_id in cells if cell_id in found)
-    images = centred(block.cells, block.cells.about(draft.params.mean_prior))
+    images = block.cells.centred(block.cells.about(draft.params.mean_prior))
     places = {cell_id: at for at, cell_id in enumerate(block.ids)}
     groups = []
     for at, cell_id in enumerate(block.ids):

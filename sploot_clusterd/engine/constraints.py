@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import DIGITS, EQUAL, TINY, Cells, Centring, Ints, centred
+from sploot_clusterd.engine.statistics import DIGITS, EQUAL, TINY, Cells, Centring, Ints
 
 
 def obey(groups: Ints, anchors: Ints, cells: Cells, about: Centring) -> Ints:
@@ -42,8 +42,8 @@ def keep(groups: Ints, anchors: Ints, held: Ints, cells: Cells, about: Centring)
     strays = np.flatnonzero((anchors < 0) & (homes >= 0) & (homes != groups))
     if not len(strays):
         return groups
-    images = centred(cells, about)
-    images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), TINY)
+    images = cells.centred(about)
+    images = images / np.maximum(np.linalg.norm(images, axis=1, keepdims=True), TINY)
     likeness = images[strays] @ images.T
     likeness[np.arange(len(strays)), strays] = -np.inf
     own = np.where(anchors == held[strays, None], likeness, -np.inf).max(axis=1)
@@ -73,7 +73,7 @@ def _nearest(free: Ints, anchors: Ints, rivals: Ints, cells: Cells, about: Centr
     """For each of the cells `free` [f] the place among `rivals` [r] of the anchor whose centre is nearest, [f]."""
     if len(rivals) == 1:
         return np.zeros(len(free), dtype=np.int64)
-    images = centred(cells, about)
+    images = cells.centred(about)
     centres = np.array([images[anchors == anchor].sum(axis=0) for anchor in rivals])
     lengths = np.linalg.norm(centres, axis=1)
     likeness = (images[free] @ centres.T / np.maximum(lengths, TINY)).astype(np.float64)

@@ -237,7 +237,10 @@ class Draft:
         return any(self.profile_of(block) is not block.vector_format.profile for block in self.blocks.values())
 
     def block_for(self, model_version: str) -> Block | None:
-        return next((block for block in self.blocks.values() if block.model_version == model_version), None)
+        for block in self.blocks.values():
+            if block.model_version == model_version:
+                return block
+        return None
 
     def open_block(self, model_version: str, vector_format: VectorFormat) -> Block:
         """The space of the model version, with room for every kind of the format; a new one has this format."""

@@ -42,8 +42,8 @@ def work_estimate(album: Album, jobs: Sequence[Job]) -> float:
         seconds += rebuilds * cells * (_REBUILD_CELL + cells * (_REBUILD_PAIR + dimension * _REBUILD_VALUE))
     if listed or album.chunks:
         seconds += len(jobs) * album.num_provisional * _PROVISIONAL
-    if forced := sum(map(_groups_anew, jobs)):
-        seconds += forced * recluster_estimate(album)
+    if forced := [job for job in jobs if _groups_anew(job)]:
+        seconds += len(forced) * recluster_estimate(album)
     return seconds
 
 
@@ -65,4 +65,6 @@ def _rebuilds(album: Album, images: int, jobs: int, most_cells: int) -> int:
 
 def _groups_anew(job: Job) -> bool:
     """It may have the whole album grouped anew."""
-    return job.force or job.restore is not None or any(isinstance(each, Undo) for each in job.corrections)
+    if job.force or job.restore is not None:
+        return True
+    return any(isinstance(each, Undo) for each in job.corrections) if job.corrections else False

@@ -1,13 +1,13 @@
 """Which groups of images belong together, by the evidence of a mixture whose number of components is not known."""
 
-import math
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from sploot_clusterd.engine.handful import FEW, best_merge, evidence_of
 from sploot_clusterd.engine.params import Absorbing
-from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints
+from sploot_clusterd.engine.statistics import DIGITS, Doubles, Floats, Ints, first_best
 
 
 def evidence(square: Doubles, weight: Doubles, ratio: float) -> Doubles:
@@ -50,12 +50,16 @@ def _size(harmonic: Doubles) -> Doubles:
 
 
 class Groups:
-    """What the evidence of k groups follows from: |sum|^2 and weight, [k] each; changed in place by merges."""
+    """What the evidence of k groups follows from, [k] each: their weights, those as `evidence` scales them, and |sum|^2
+    times its factor. Changed in place by merges.
+    """
 
     def __init__(self, square: Doubles, weight: Doubles, ratio: float) -> None:
-        self._square = square
         self._weight = weight
         self._ratio = ratio
+        self._factor = ratio * (1.0 + ratio)
+        self._scaled = 1.0 + ratio * weight
+        self._raised = self._factor * square
         self._apart = evidence(square, weight, ratio)
 
     @classmethod
@@ -69,22 +73,26 @@ class Groups:
         `products` [k] are those of each sum with that of `one`. The evidence ratio grows with the harmonic size of the
         pair; the power .75 was found on real albums.
         """
-        weight = float(self._weight[one])
-        both = self._weight + weight
-        square = self._square + float(self._square[one])
-        square += 2.0 * products
-        scores = evidence(square, both, self._ratio)
+        weight = self._weight.item(one)
+        scaled = self._scaled + self._ratio * weight
+        scores = (2.0 * self._factor) * products
+        scores += self._raised
+        scores += self._raised.item(one)
+        scores /= scaled
+        scores -= np.log(scaled, out=scaled)
         scores -= self._apart
-        scores -= float(self._apart[one])
+        scores -= self._apart.item(one)
         harmonic = self._weight * weight
-        harmonic /= both
+        harmonic /= self._weight + weight
         scores /= _size(harmonic)
         return scores
 
     def all_merge_scores(self, products: Doubles) -> Doubles:
         """`merge_scores` of every pair, [k, k], from all products of sums; -inf on the diagonal."""
         weights = self._weight + self._weight[:, None]
-        both = evidence(self._square + self._square[:, None] + 2.0 * products, weights, self._ratio)
+        square = self._raised + self._raised[:, None] + (2.0 * self._factor) * products
+        scaled = 1.0 + self._ratio * weights
+        both = square / scaled - np.log(scaled)
         harmonic = self._weight * self._weight[:, None] / weights
         scores = (both - self._apart - self._apart[:, None]) / _size(harmonic)
         scores.ravel()[:: len(scores) + 1] = -np.inf
@@ -92,12 +100,25 @@ class Groups:
 
     def merge(self, into: int, other: int, square: float) -> None:
         """`square` is the merged sum's. No group is merged with `other` any more."""
-        weight = float(self._weight[into]) + float(self._weight[other])
-        scaled = 1.0 + self._ratio * weight
-        self._square[into] = square
+        weight = self._weight.item(into) + self._weight.item(other)
         self._weight[into] = weight
-        self._apart[into] = self._ratio * (1.0 + self._ratio) * square / scaled - math.log(scaled)
+        self._scaled[into] = 1.0 + self._ratio * weight
+        self._raised[into] = self._factor * square
+        self._apart[into] = evidence_of(square, weight, self._ratio)
         self._apart[other] = np.inf
+
+
+def best_for_last(sums: Floats, weights: Doubles, products: Doubles, ratio: float) -> tuple[int, float]:
+    """Which of the other groups, one at least, is best merged with the last one, and its score; of equals the lowest.
+
+    From centred sums [k, d], weights [k] and the products [k] of each sum with the last.
+    """
+    last = len(weights) - 1
+    if last <= FEW:
+        return best_merge(last, np.vecdot(sums, sums).tolist(), weights.tolist(), products.tolist(), ratio)
+    scores = Groups.of(sums, weights, ratio).merge_scores(last, products)[:last]
+    best = first_best(scores)
+    return best, float(scores[best])
 
 
 class _FewPairs:
@@ -108,8 +129,9 @@ class _FewPairs:
 
     def best(self) -> tuple[float, int, int]:
         """The highest score and its pair, the lower index first; of equals the pair of the lowest indices."""
-        one, other = divmod(int(self._scores.argmax()), len(self._scores))
-        return float(self._scores[one, other]), min(one, other), max(one, other)
+        at = int(self._scores.argmax())
+        one, other = divmod(at, len(self._scores))
+        return self._scores.item(at), min(one, other), max(one, other)
 
     def merge(self, into: int, other: int, scores: Doubles) -> None:
         """`scores` [k] are those of the merged group with the others; they are used up."""
@@ -163,11 +185,11 @@ def agglomerate(
     even if more groups are left then.
     """
     count = len(weights)
-    found = np.arange(count)
+    into = list(range(count))
     if not count:
-        return found
-    products = (sums @ sums.T).astype(np.float64)
-    groups = Groups(products.diagonal().copy(), weights.copy(), ratio)
+        return np.array(into, dtype=np.int64)
+    products = sums.dot(sums.T).astype(np.float64)
+    groups = Groups(products.diagonal(), weights.copy(), ratio)
     scores = groups.all_merge_scores(products).round(DIGITS)  # so that every kind of CPU sees the same ties
     if anchors is not None:
         anchors = anchors.copy()
@@ -177,18 +199,20 @@ def agglomerate(
         score, a, b = pairs.best()
         if score <= (threshold if at_most is None else -np.inf):
             break
-        found[found == b] = a
+        into[b] = a
         row = products[a]
         row += products[b]
         row[a] += row[b]
         products[:, a] = row
-        groups.merge(a, b, float(row[a]))
+        groups.merge(a, b, row.item(a))
         merged = groups.merge_scores(a, row).round(DIGITS)
         if anchors is not None:
             anchors[a] = max(anchors[a], anchors[b])
             merged[_rivals(anchors, anchors[a])] = -np.inf
         pairs.merge(a, b, merged)
-    return found
+    for at, group in enumerate(into):
+        into[at] = into[group]  # which is lower, and so has come to its end
+    return np.array(into)
 
 
 def _rivals(one: Ints, other: Ints) -> npt.NDArray[np.bool_]:
@@ -210,7 +234,7 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
     if not len(strong) or not len(weak):
         return absorbed
     members = (groups == strong[:, None]).astype(np.float32)
-    products = (sums[weak] @ (members @ sums).T).astype(np.float64)
+    products = sums[weak].dot(members.dot(sums).T).astype(np.float64)
     likest = clearly_like(products / weights[weak, None] / totals[strong], rule)
     absorbed[weak[likest >= 0]] = strong[likest[likest >= 0]]
     return absorbed

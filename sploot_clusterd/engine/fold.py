@@ -109,7 +109,7 @@ def _events(draft: Draft, job: Job, sequence: EntryId) -> dict[str, _Events]:
     events: dict[str, _Events] = {}
     for image_id in job.image_ids:
         events.setdefault(image_id, _Events()).listed = Listed(sequence, job.quality_score)
-    vectors = _vectors(draft, job)
+    vectors = _vectors(draft, job) if job.images else {}
     for position, insight in enumerate(job.images):
         event = events.setdefault(insight.image_id, _Events())
         at = _place_of(draft, job, insight.image_id)

@@ -21,7 +21,7 @@ from sploot_clusterd.engine.hastened import note_hastened
 from sploot_clusterd.engine.hero import rank_in_cell
 from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.quality import silhouette
-from sploot_clusterd.engine.statistics import Ints, centred, cosines_to_sum
+from sploot_clusterd.engine.statistics import Ints, cosines_to_sum
 from sploot_clusterd.engine.succession import succeed
 from sploot_clusterd.engine.words import FOUNDED_ANEW, REBUILT
 
@@ -147,7 +147,7 @@ def condense(draft: Draft, block: Block) -> None:
     params = draft.params
     about = block.cells.about(params.mean_prior)
     target = max(int(_most_cells(draft, block) * KEPT_AT_CAP), 1)
-    centroids = centred(block.cells, about)
+    centroids = block.cells.centred(about)
     weights = block.cells.weights
     anchors = _numbers(draft.cells[cell_id].anchor for cell_id in block.ids) if draft.anchors else None
     if anchors is not None and (draft.closed or draft.constraints.barring):

@@ -11,7 +11,7 @@ import numpy as np
 from sploot_clusterd import view
 from sploot_clusterd.engine.album import Album, Cluster, Space
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import EQUAL, TINY, Cells, Doubles, centred
+from sploot_clusterd.engine.statistics import EQUAL, TINY, Cells, Doubles
 from sploot_clusterd.model import cluster_id
 
 _DIGITS: Final = 4
@@ -27,7 +27,7 @@ def maps(album: Album, params: Params) -> view.Maps:
 
 def _map(album: Album, space: Space, homes: dict[int, Cluster], params: Params) -> view.Map:
     cells = Cells(space.sums, space.weights, space.profile > 0, space.scale)
-    means = centred(cells, cells.about(params.mean_prior)).astype(np.float64) / cells.weights[:, None]
+    means = cells.centred(cells.about(params.mean_prior)).astype(np.float64) / cells.weights[:, None]
     places = np.round(principal(means, cells.weights), _DIGITS) + 0.0  # no negative zero
     points = []
     for cell_id, (x, y) in zip(space.ids, places.tolist(), strict=True):

@@ -22,7 +22,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def remembered(draft: Draft, job: Job) -> EntryId | None:
     """The first sequence of a job that the album has seen lately."""
-    return next((segment.jobs[job.job_id] for segment in draft.segments if job.job_id in segment.jobs), None)
+    for segment in draft.segments:
+        if job.job_id in segment.jobs:
+            return segment.jobs[job.job_id]
+    return None
 
 
 def says_otherwise(draft: Draft, job: Job) -> bool:

@@ -6,10 +6,11 @@ its result hardly depends on the order of arrival.
 
 import numpy as np
 
-from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like
+from sploot_clusterd.engine.evidence import absorb, agglomerate, best_for_last
+from sploot_clusterd.engine.handful import clearly_likest
 from sploot_clusterd.engine.neighbours import smoothed
 from sploot_clusterd.engine.params import Params
-from sploot_clusterd.engine.statistics import Cells, Centring, Ints, centred, first_best, grouped
+from sploot_clusterd.engine.statistics import Cells, Centring, Ints, grouped
 
 
 class Mixture:
@@ -22,26 +23,22 @@ class Mixture:
         """The group that evidence speaks for, else the strong one that the image is clearly most like."""
         if not len(groups):
             return None
-        count = int(groups.max()) + 1
-        every = np.concatenate((groups, (count,)))
+        numbers = groups.tolist()
+        count = max(numbers) + 1
         about = cells.about(params.mean_prior)
-        sums, weights = grouped(cells, about, every, count + 1)
-        products = (sums @ sums[count]).astype(np.float64)
-        scores = Groups.of(sums, weights, params.prior_ratio * cells.scale).merge_scores(count, products)[:count]
-        best = first_best(scores)
-        if scores[best] > _threshold(cells, about, params):
+        sums, weights = grouped(cells, about, np.array([*numbers, count]), count + 1)
+        products = sums.dot(sums[count]).astype(np.float64)
+        best, score = best_for_last(sums, weights, products, params.prior_ratio * cells.scale)
+        if score > _threshold(cells, about, params):
             return best
-        (strong,) = (weights[:count] >= params.absorbing.weight).nonzero()
-        if not len(strong):
-            return None
-        likeness = products[strong] / (weights[strong] * weights[count])
-        likest = clearly_like(likeness[None], params.absorbing.at(cells.scale))[0]
-        return int(strong[likest]) if likest >= 0 else None
+        near, weight, rule = products.tolist(), weights.tolist(), params.absorbing.at(cells.scale)
+        strong = [group for group in range(count) if weight[group] >= rule.weight]
+        return clearly_likest({group: near[group] / (weight[group] * weight[count]) for group in strong}, rule)
 
     def partition(self, cells: Cells, params: Params) -> Ints:
         by = params.smoothing
         about = cells.about(params.mean_prior)
-        sums = centred(cells, about)
+        sums = cells.centred(about)
         sums = smoothed(sums, cells.weights, by.neighbours, cells.scale)
         ratio, threshold = by.ratio * params.prior_ratio * cells.scale, by.threshold * _threshold(cells, about, params)
         groups = agglomerate(sums, cells.weights, ratio, threshold)

@@ -20,10 +20,11 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     """
     count = len(weights)
     lengths = _lengths(sums)
-    nothing = lengths[:, 0] <= _LEAST * weights  # nearly: its direction is but rounding
+    (nothing,) = (lengths[:, 0] <= _LEAST * weights).nonzero()  # nearly: its direction is but rounding
     units = sums / np.maximum(lengths, TINY)
-    units[nothing] = 0.0
-    likeness = units @ units.T
+    if len(nothing):
+        units[nothing] = 0.0
+    likeness = units.dot(units.T)
     itself = likeness.ravel()[:: count + 1]
     itself[:] = -np.inf
     if count > neighbours + 1:
@@ -34,9 +35,10 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     likeness *= likeness
     likeness *= np.minimum(weights, 1.0).astype(np.float32)
     itself[:] = np.maximum(weights, 1.0)
-    found: Floats = np.asarray(likeness @ units, dtype=np.float32)
+    found: Floats = likeness.dot(units)
     found *= lengths / np.maximum(_lengths(found), TINY)
-    found[nothing] = sums[nothing]
+    if len(nothing):
+        found[nothing] = sums[nothing]
     return found
 
 

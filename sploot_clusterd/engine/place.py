@@ -165,6 +165,8 @@ def _near_cell(draft: Draft, block: Block, vector: Floats, mark: int | None, clo
     elif closed or draft.constraints.barring:
         open_to_all = [_is_open(draft, draft.cells[cell_id].anchor, closed) for cell_id in block.ids]
         plain = np.where(open_to_all, plain, -np.inf)
+    if plain[plain.argmax()] < draft.params.join_cosine:  # as mostly
+        return None
     best = first_best(plain)
     near = plain[best] >= draft.params.join_cosine
     return block.ids[best] if near and _closeness(draft, block, best, vector) >= draft.params.join_threshold else None
@@ -207,10 +209,9 @@ def _attached(draft: Draft, block: Block) -> int | None:
         homes = {at: draft.home[cell_id] for at, cell_id in enumerate(others)}
         places = [at for at, key in homes.items() if draft.clusters[key].anchor not in barred]
         cells, others = cells.chosen([*places, len(others)]), [others[at] for at in places]
-    homes_of = [draft.home[cell_id] for cell_id in others]
-    keys = list(dict.fromkeys(homes_of))
-    numbers = {key: number for number, key in enumerate(keys)}
-    groups = np.array([numbers[key] for key in homes_of], dtype=np.int64)
+    numbers: dict[int, int] = {}
+    groups = np.array([numbers.setdefault(draft.home[cell_id], len(numbers)) for cell_id in others], dtype=np.int64)
+    keys = [*numbers]
     group = draft.algorithm.attach(cells, groups, draft.params)
     return keys[group] if group is not None and 0 <= group < len(keys) else None
 

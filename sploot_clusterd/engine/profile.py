@@ -70,7 +70,7 @@ class KindProfile:
         """Scaled coordinates [..., D] of vectors [..., d] of length 1; not normalised."""
         if not len(self.scales):
             return np.asarray(vectors - self.mean, dtype=np.float32)
-        return np.asarray(((vectors - self.mean) @ self.axes.T) * self.scales, dtype=np.float32)
+        return np.asarray((vectors - self.mean).dot(self.axes.T) * self.scales, dtype=np.float32)
 
     def expand(self, reduced: Floats) -> Floats:
         """Nearly the vector [d] of length 1 whose reduced form has the direction of `reduced` [D].

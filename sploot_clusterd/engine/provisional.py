@@ -90,10 +90,11 @@ def turn_of(draft: Draft, image_id: str) -> Turn | None:
 
 def regroup(draft: Draft) -> None:
     """Cuts the list anew. A cluster keeps its number as long as the newest labels hold its label."""
-    labels: tuple[str | None, ...] = draft.job.labels or (None,)
+    job = draft.job
+    labels: tuple[str | None, ...] = job.labels or (None,)
     known = {cluster.label: cluster for cluster in draft.provisional}
     total = sum([len(chunk.images) for chunk in draft.chunks])
-    sizes = split(total, shares(draft.job.labels, draft.job.coverage)) if draft.job.labels else [total]
+    sizes = split(total, shares(job.labels, job.coverage)) if job.labels else [total]
     clusters: list[ProvisionalCluster] = []
     first = 0
     for label, size in zip(labels, sizes, strict=True):
@@ -112,34 +113,25 @@ def best_images(
     chunks: Sequence[Chunk], cluster: ProvisionalCluster, at_most: int
 ) -> tuple[list[tuple[str, float | None]], list[float]]:
     """The cluster's best images with their quality, best first (ties in order); and all known qualities."""
-    parts = _parts(chunks, cluster.first, cluster.last)
-    if not any(chunk.qualities for chunk, _, _ in parts):
-        names: list[str] = []
-        for chunk, first, last in parts:
-            names += islice(chunk.images, first, last)
-            if len(names) >= at_most:
-                break
-        return [(name, None) for name in names[:at_most]], []
-    images = [
-        image
-        for chunk, first, last in parts
-        for image in islice(zip(chunk.images, chunk.qualities or repeat(None), strict=False), first, last)
-    ]
-    best = sorted(images, key=lambda image: image[1] or 0.0, reverse=True)
-    return best[:at_most], [quality for _, quality in images if quality is not None]
-
-
-def _parts(chunks: Sequence[Chunk], first: int, last: int) -> list[tuple[Chunk, int, int]]:
-    """The chunks that hold the images from `first` on and before `last`, each with the places in it."""
-    parts, at = [], 0
+    first, last = cluster.first, cluster.last
+    images: list[tuple[str, float | None]] = []
+    known: list[float] = []
     for chunk in chunks:
-        end = at + len(chunk.images)
-        if end > first:
-            parts.append((chunk, max(first - at, 0), min(last, end) - at))
-            if end >= last:
-                break
-        at = end
-    return parts
+        count = len(chunk.images)
+        if first < count:
+            start = max(first, 0)
+            if chunk.qualities:
+                part = chunk.qualities[start:last]
+                known += [quality for quality in part if quality is not None]
+                images += zip(islice(chunk.images, start, last), part, strict=True)
+            elif len(images) < at_most:  # further ones would not be among the best
+                images += zip(islice(chunk.images, start, last), repeat(None), strict=False)
+        first, last = first - count, last - count
+        if last <= 0:
+            break
+    if known:
+        images.sort(key=lambda image: image[1] or 0.0, reverse=True)
+    return images[:at_most], known
 
 
 def shares(labels: Sequence[str], coverage: Mapping[str, float]) -> list[float]:
@@ -168,10 +160,10 @@ def split(total: int, parts: Sequence[float]) -> list[int]:
     `parts` sum to 1. See Balinski and Young, "Fair Representation", 1982, on Hamilton's method.
     """
     exact = [part * total for part in parts]
-    counts = [math.floor(value + 1e-9) for value in exact]
+    counts = [int(value + 1e-9) for value in exact]
     if left := total - sum(counts):
-        by_remainder = sorted(range(len(parts)), key=lambda i: (round(counts[i] - exact[i], 9), i))
-        for i in by_remainder[:left]:
+        by_remainder = sorted([(round((counts[i] - value) * 1e9), i) for i, value in enumerate(exact)])
+        for _, i in by_remainder[:left]:
             counts[i] += 1
     return counts
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sploot_clusterd.engine.statistics import TINY, Cells, Centring, Ints, centred
+from sploot_clusterd.engine.statistics import TINY, Cells, Centring, Ints
 
 
 def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least: int) -> float | None:
@@ -16,21 +16,24 @@ def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least:
     weight.
     """
     is_shown = np.bincount(groups, counts) >= least
-    number = len(is_shown.nonzero()[0])
+    number = int(np.count_nonzero(is_shown))
     if number < 2:  # noqa: PLR2004 - nothing to be apart from
         return None
-    (shown,) = is_shown[groups].nonzero()
-    groups = is_shown.cumsum()[groups[shown]] - 1
-    sums, weights, each = centred(cells, about)[shown], cells.weights[shown], np.arange(len(shown))
+    sums, weights = cells.centred(about), cells.weights
+    if number < len(is_shown):
+        (shown,) = is_shown[groups].nonzero()
+        groups = is_shown.cumsum()[groups[shown]] - 1
+        sums, weights, counts = sums[shown], weights[shown], counts[shown]
+    each = np.arange(len(groups))
     members = (groups == np.arange(number)[:, None]).astype(np.float32)
     totals = np.bincount(groups, weights)
-    products = (sums @ (members @ sums).T).astype(np.float64) / weights[:, None]
-    itself = weights / counts[shown]  # the product of an image of this weight with itself
+    products = sums.dot(members.dot(sums).T).astype(np.float64) / weights[:, None]
+    itself = weights / counts  # the product of an image of this weight with itself
     others = totals[groups] - itself
     cohesion = (products[each, groups] - itself) / np.maximum(others, TINY)
     products /= totals
     products[each, groups] = -np.inf
     separation = products.max(axis=1)
     apart = (cohesion - separation) / np.maximum(1.0 - np.minimum(cohesion, separation), TINY)
-    mean = float(weights @ np.where(others > TINY, apart, 0.0)) / float(np.add.reduce(weights))
+    mean = float(weights.dot(np.where(others > TINY, apart, 0.0))) / float(np.add.reduce(weights))
     return min(max(mean, -1.0), 1.0)

@@ -14,7 +14,7 @@ from sploot_clusterd.engine.apart import told_apart
 from sploot_clusterd.engine.evidence import pair_scores
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.precedence import was_corrected
-from sploot_clusterd.engine.statistics import Cells, Doubles, Floats, Ints, centred
+from sploot_clusterd.engine.statistics import Cells, Doubles, Floats, Ints
 from sploot_clusterd.engine.vectors import image_weight
 from sploot_clusterd.model import cluster_id
 from sploot_clusterd.view import MOST_DOUBTFUL, Belongs, Same, Suggestions
@@ -60,7 +60,7 @@ class _Shown(NamedTuple):
             mine,
             ids,
             np.array([places[cell_id] for cell_id in ids], dtype=np.int64),
-            centred(cells, cells.about(params.mean_prior))[inner],
+            cells.centred(cells.about(params.mean_prior))[inner],
             cells.weights[inner],
             params.threshold(float(cells.weights.sum())) * space.scale**2,
             params.absorbing.at(space.scale).likeness,

@@ -42,7 +42,7 @@ def render(album: Album, params: Params, *, with_wants: bool = False) -> bytes:
     changes the album brings it up to date.
     """
     parts = parts_of(album, params)
-    loose = unclustered(album, album.clusters.values())
+    loose = unclustered(album, album.clusters.values()) if album.clusters else []
     silhouette = album.silhouette
     stamp = timestamp(album.updated_ms)
     return _encode(
@@ -161,7 +161,7 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
     members = [
         member
         for cluster in clusters
-        if not cluster.shown
+        if cluster.hero is None
         for cell_id in cluster.cells
         for member in album.cells[cell_id].members
     ]
@@ -172,13 +172,14 @@ def unclustered(album: Album, clusters: Iterable[Cluster]) -> list[str]:
 def _coverage(album: Album) -> dict[str, float]:
     """The shares of the clusters' labels among the images shown."""
     sizes: dict[str, int] = {}
-    for cluster in sorted(album.seen_clusters(), key=_key):
-        label = label_of(cluster)
-        sizes[label] = sizes.get(label, 0) + cluster.size
+    if album.clusters:
+        for cluster in sorted(album.seen_clusters(), key=_key):
+            label = label_of(cluster)
+            sizes[label] = sizes.get(label, 0) + cluster.size
     for provisional in album.provisional:
-        if provisional.last > provisional.first:
+        if size := provisional.last - provisional.first:
             label = provisional_label(provisional)
-            sizes[label] = sizes.get(label, 0) + provisional.last - provisional.first
+            sizes[label] = sizes.get(label, 0) + size
     total = sum(sizes.values())
     return {label: round(size / total, _DIGITS) for label, size in sizes.items()}
 

@@ -3,6 +3,8 @@
 A group of images is (S, W): the sum of weight times unit vector, and the sum of weights. Both add up, so joining,
 leaving and merging are sums. Directions are compared *centred*: real encoders put every image near one common
 direction, which says nothing of what tells images apart.
+
+Products are `dot`, not `@`, which does the same with more ado: albums are small, and jobs many.
 """
 
 import math
@@ -47,7 +49,7 @@ class Centring(NamedTuple):
     """Of all cells."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Cells:
     """Statistics of k micro-clusters of one space of d dimensions, in the order in which they were founded."""
 
@@ -60,6 +62,7 @@ class Cells:
     scale: float = 1.0
     """How large the encoder's cosines are: the unit of what they are compared with."""
     _about: dict[float, Centring] = field(default_factory=dict, repr=False)
+    _centred: tuple[Centring, Floats] | None = field(default=None, repr=False)
 
     def chosen(self, places: Sequence[int]) -> "Cells":
         """Those at these places, in that order."""
@@ -74,37 +77,44 @@ class Cells:
         that put all images close together are centred sooner than others.
         """
         prior *= _PROFILED if self.profiled else 1.0
-        if prior not in self._about:
+        held = self._about.get(prior)
+        if held is None:
             total = np.add.reduce(self.sums, axis=0)  # row by row, so the same on every CPU; a product is not
             weight = float(np.add.reduce(self.weights))
             # |S|^2 is W + (W^2 - W) b where weights are 1; clipped, for few or copied images tell nothing.
             cosine = (_square(total) - weight) / max(weight * weight - weight, TINY) if weight > 1.0 else 0.0
             common = min(max(cosine, _LEAST_COMMON), _MOST_COMMON)
             mean = total / (weight + prior * (1.0 - common) / common)
-            self._about[prior] = Centring(mean, self._scales(mean), weight)
-        return self._about[prior]
+            held = self._about[prior] = Centring(mean, self._scales(mean), weight)
+        return held
+
+    def centred(self, about: Centring) -> Floats:
+        """Each cell's sum of weight times centred, normalised image, [k, d] (normalised by its root mean square).
+
+        Kept for whoever asks next, and so not to be written to.
+        """
+        held = self._centred
+        if held is None or held[0] is not about:
+            shifted = self.sums - self.weights.astype(np.float32)[:, None] * about.mean
+            shifted *= about.scales.astype(np.float32)[:, None]
+            shifted.flags.writeable = False
+            held = self._centred = about, shifted
+        return held[1]
 
     def _scales(self, mean: Floats) -> Doubles:
         """Images have length 1, so the mean of |x - m|^2 over a cell of centroid c = S / W is 1 - 2 m.c + |m|^2."""
-        squares = (self.sums @ mean) * (-2.0 / self.weights)
-        squares += 1.0 + float(mean @ mean)
+        squares = self.sums.dot(mean) * (-2.0 / self.weights)
+        squares += 1.0 + float(mean.dot(mean))
         return np.asarray(1.0 / np.sqrt(np.maximum(squares, _LEAST_SQUARE)))
 
 
-def centred(cells: Cells, about: Centring) -> Floats:
-    """Each cell's sum of weight times centred, normalised image, [k, d] (normalised by its root mean square)."""
-    shifted = cells.sums - cells.weights.astype(np.float32)[:, None] * about.mean
-    shifted *= about.scales.astype(np.float32)[:, None]
-    return shifted
-
-
 def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
-    """The same of some cells, [len(at), d], in float64: what is shown follows from it."""
+    """`Cells.centred` of some cells, [len(at), d], in float64: what is shown follows from it."""
     places, mean = np.array(at), about.mean.astype(np.float64)
     weights = cells.weights[places]
     shifted = (cells.sums.take(places, axis=0) - weights.astype(np.float32)[:, None] * about.mean).astype(np.float64)
-    squares = (shifted @ mean) * (-2.0 / weights)  # `_scales` says of what
-    squares += 1.0 - float(mean @ mean)
+    squares = shifted.dot(mean) * (-2.0 / weights)  # `_scales` says of what
+    squares += 1.0 - float(mean.dot(mean))
     shifted /= np.sqrt(np.maximum(squares, _LEAST_SQUARE))[:, None]
     return np.asarray(shifted)
 
@@ -112,21 +122,21 @@ def centred_part(cells: Cells, about: Centring, at: Sequence[int]) -> Doubles:
 def _square(vector: Floats) -> float:
     """Its squared length, in float64."""
     double = vector.astype(np.float64)
-    return float(double @ double)
+    return float(double.dot(double))
 
 
 def cosines(cells: Cells, vector: Floats) -> Doubles:
     """Plain cosines between a vector [d] of length 1 and each cell's centroid, [k]."""
     lengths = np.vecdot(cells.sums, cells.sums)
-    return np.asarray(((cells.sums @ vector) / np.sqrt(np.maximum(lengths, TINY))).astype(np.float64))
+    return np.asarray((cells.sums.dot(vector) / np.sqrt(np.maximum(lengths, TINY))).astype(np.float64))
 
 
 def closeness(cells: Cells, at: int, vector: Floats, about: Centring) -> float:
     """Centred cosine between a vector [d] of length 1 and the centroid of cell `at`."""
     centroid = (cells.sums[at] / np.float32(cells.weights[at]) - about.mean).astype(np.float64)
     towards = (vector - about.mean).astype(np.float64)
-    lengths = float(centroid @ centroid) * float(towards @ towards)
-    return min(max(float(centroid @ towards) / math.sqrt(max(lengths, TINY)), -1.0), 1.0)
+    lengths = float(centroid.dot(centroid)) * float(towards.dot(towards))
+    return min(max(float(centroid.dot(towards)) / math.sqrt(max(lengths, TINY)), -1.0), 1.0)
 
 
 def grouped(cells: Cells, about: Centring, groups: Ints, count: int) -> tuple[Floats, Doubles]:
@@ -144,7 +154,7 @@ def _by_product(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple
     """Sums [count, d] of scaled cells, and of their scaled weights [count]: soonest where there are few."""
     members = np.zeros((count, len(groups)), dtype=np.float32)
     members[groups, np.arange(len(groups))] = scales
-    return members @ cells.sums, members @ cells.weights.astype(np.float32)
+    return members.dot(cells.sums), members.dot(cells.weights.astype(np.float32))
 
 
 def _by_rows(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:
@@ -161,6 +171,6 @@ def _by_rows(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Fl
 def cosines_to_sum(sums: Floats | Doubles) -> Doubles:
     """Cosine of each row with the sum of all rows, [k]; one row alone is its own sum."""
     total = np.add.reduce(sums, axis=0)
-    lengths = np.sqrt(np.vecdot(sums, sums) * float(total @ total))
-    cosine = (sums @ total) / np.maximum(lengths, TINY)
+    lengths = np.sqrt(np.vecdot(sums, sums) * float(total.dot(total)))
+    cosine = sums.dot(total) / np.maximum(lengths, TINY)
     return np.asarray(np.minimum(np.maximum(cosine, -1.0), 1.0), dtype=np.float64)

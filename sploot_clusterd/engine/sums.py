@@ -26,20 +26,33 @@ _EXTENDED: Final = np.int32(0x70000000)
 _EXPONENT: Final = np.float32(2.0**112)
 
 
-def pack(sums: Floats, weight: float) -> tuple[Form, bytes]:
-    """The short form of a cell of one image: sums float32 [d], which are its weight times a unit vector."""
-    halves = (sums / np.float32(weight)).astype(_STORED["f2"])  # as `vectors.combine` leaves a whole vector
-    if (np.float32(weight) * halves.astype(np.float32)).tobytes() == sums.tobytes():
-        return "f2", halves.tobytes()
+def pack(sums: Floats, weight: float, stored: bytes = b"") -> tuple[Form, bytes]:
+    """The short form of a cell of one image: sums float32 [d], which are its weight times a unit vector.
+
+    `stored` may be the image's vector, if it is at hand.
+    """
+    if _are_halves(stored, sums, weight):
+        return "f2", stored
+    halves = (sums / np.float32(weight)).astype(_STORED["f2"]).tobytes()  # as `vectors.combine` leaves a whole vector
+    if _are_halves(halves, sums, weight):
+        return "f2", halves
     _, levels = quantised(sums)  # as `VectorFormat` stores a reduced vector
     if unpack(levels, np.array([weight]), "i1").tobytes() == sums.tobytes():
         return "i1", levels
     return whole(sums)
 
 
+def _are_halves(stored: bytes, sums: Floats, weight: float) -> bool:
+    """Whether the sums are the weight times these bytes as float16."""
+    if len(stored) != _STORED["f2"].itemsize * len(sums):
+        return False
+    halves = np.frombuffer(stored, _STORED["f2"]).astype(np.float32)
+    return (np.float32(weight) * halves).tobytes() == sums.tobytes()
+
+
 def whole(sums: Floats) -> tuple[Form, bytes]:
     """The form of any other cell."""
-    return "f4", sums.astype(_STORED["f4"]).tobytes()
+    return "f4", sums.astype(_STORED["f4"], copy=False).tobytes()
 
 
 def unpack(raw: bytes, weights: Doubles, form: Form) -> Floats:

@@ -106,7 +106,7 @@ class VectorFormat:
         before = after = 0
         for kind, length, reduced in self._kinds():
             part = whole[before : before + length]
-            share = math.sqrt(float(part @ part))
+            share = math.sqrt(float(part.dot(part)))
             known = self.profile.of_kind(kind, length)
             if share:
                 vector[after : after + reduced] = (
@@ -119,5 +119,5 @@ class VectorFormat:
 
 
 def _at_length_one(vector: Floats) -> Floats:
-    length = math.sqrt(float(vector @ vector))
+    length = math.sqrt(float(vector.dot(vector)))
     return np.asarray(vector / np.float32(length)) if length else vector

@@ -42,7 +42,7 @@ def combine(vectors: Mapping[str, Floats], layout: Layout, weights: KindWeights)
     """
     parts = [unit(vectors[kind]) * weights.of(kind) if kind in vectors else np.zeros(length) for kind, length in layout]
     whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    length = math.sqrt(float(whole @ whole))
+    length = math.sqrt(float(whole.dot(whole)))
     if not 0.0 < length < math.inf:  # nor is it, if it is not a number
         raise BadJobError("invalid", "the vectors of an image have no direction: all zeros, not finite or of weight 0")
     return (whole / length).astype(_STORED).tobytes()
@@ -53,7 +53,7 @@ def restore(data: bytes, dimension: int) -> Floats:
     if len(data) % 2 or len(data) > 2 * dimension:
         raise BadStateError(f"a vector of {len(data)} bytes in a space of {dimension} dimensions")
     vector = padded(np.frombuffer(data, dtype=_STORED).astype(np.float32), dimension)
-    if not np.logical_and.reduce(np.isfinite(vector)):
+    if np.count_nonzero(np.isfinite(vector)) < len(vector):
         raise BadStateError("a stored vector is not finite")
     return vector
 
@@ -81,5 +81,5 @@ def image_weight(quality: float | None) -> float:
 def unit(vector: Floats) -> npt.NDArray[np.float64]:
     """The vector at length 1 (or 0), in double precision: in which squares of single precision cannot overflow."""
     wide = vector.astype(np.float64)
-    length = math.sqrt(float(wide @ wide))
+    length = math.sqrt(float(wide.dot(wide)))
     return wide / length if length else wide

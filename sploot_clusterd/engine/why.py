@@ -13,7 +13,7 @@ from sploot_clusterd.engine.evidence import pair_scores
 from sploot_clusterd.engine.hero import parts_of_score, score
 from sploot_clusterd.engine.params import Params
 from sploot_clusterd.engine.rows import Row, decode_row
-from sploot_clusterd.engine.statistics import TINY, Cells, centred
+from sploot_clusterd.engine.statistics import TINY, Cells
 from sploot_clusterd.engine.words import constraints
 from sploot_clusterd.model import cluster_id
 
@@ -48,7 +48,7 @@ def _evidence(album: Album, cell_id: int, own: Cluster, params: Params) -> list[
     """Of its own cluster, without the cell, and of the others of the space that speak most for it."""
     space = album.spaces[own.space]
     cells = Cells(space.sums, space.weights, space.profile > 0, space.scale)
-    sums, places = centred(cells, cells.about(params.mean_prior)), {each: at for at, each in enumerate(space.ids)}
+    sums, places = cells.centred(cells.about(params.mean_prior)), {each: at for at, each in enumerate(space.ids)}
     at, found = places[cell_id], list[view.Evidence]()
     threshold = params.threshold(float(cells.weights.sum())) * space.scale**2
     for cluster in album.clusters.values():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine.constraints import keep, obey
 from sploot_clusterd.engine.evidence import agglomerate
-from sploot_clusterd.engine.statistics import Cells, centred
+from sploot_clusterd.engine.statistics import Cells
 
 
 def cells(count, seed=0, dimension=6):
@@ -112,7 +112,7 @@ def test_permanent_merges_keep_anchors_apart_and_stop_where_only_they_are_left(p
     _, anchors = pair
     of = cells(len(anchors), 3)
 
-    sums = centred(of, of.about(16.0))
+    sums = of.centred(of.about(16.0))
     groups = agglomerate(sums, of.weights, 0.15, 0.05, at_most=at_most, anchors=np.array(anchors, dtype=np.int64))
 
     for group in set(groups.tolist()):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, clearly_like, evidence
+from sploot_clusterd.engine.evidence import Groups, absorb, agglomerate, best_for_last, clearly_like, evidence
+from sploot_clusterd.engine.handful import clearly_likest
 from sploot_clusterd.engine.params import Absorbing
 
 RATIO = 0.15
@@ -79,6 +80,28 @@ def test_at_most_so_many_groups_are_left_where_a_number_is_given(count, at_most,
     groups = agglomerate(units(count, seed=seed), np.ones(count), RATIO, 9.0, at_most=at_most)
 
     assert len(set(groups.tolist())) == min(count, at_most)
+
+
+@given(st.integers(2, 30), st.integers(0, 1000))
+def test_the_best_of_a_handful_is_the_best_of_many(count, seed):
+    sums, weights = units(count, seed=seed), np.random.default_rng(seed).uniform(0.2, 3.0, count)
+    sums *= weights[:, None].astype(np.float32)
+    products = sums.dot(sums[-1]).astype(float)
+    found = []
+    for few in (0, count):
+        with mock.patch("sploot_clusterd.engine.evidence.FEW", few):
+            found.append(best_for_last(sums, weights, products, RATIO))
+
+    (best, score), (plain_best, plain_score) = found
+    assert plain_best == best
+    assert plain_score == pytest.approx(score, abs=1e-12)
+
+
+@given(st.lists(st.sampled_from([-0.1, 0.2, 0.2000001, 0.29, 0.3, 0.31, 0.4]), max_size=5))
+def test_an_image_alone_is_like_what_it_is_like_among_others(likeness):
+    likest = clearly_likest(dict(enumerate(likeness)), RULE)
+
+    assert likest == (None if not likeness or (at := int(clearly_like(np.array([likeness]), RULE)[0])) < 0 else at)
 
 
 def test_an_image_is_like_a_group_only_if_it_is_clearly_so():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sploot_clusterd.engine import Params, decode_album
 from sploot_clusterd.engine.quality import silhouette
-from sploot_clusterd.engine.statistics import Cells, centred
+from sploot_clusterd.engine.statistics import Cells
 from tests.engine.pet import Pet, direction, insight, job, photos
 
 
@@ -26,7 +26,7 @@ def figure(vectors, groups, weights=None, counts=None, least=2):
 def by_pairs(vectors, groups):
     """Rousseeuw's definition, image by image, on distances of centred vectors."""
     cells = Cells(vectors, np.ones(len(vectors)))
-    towards = centred(cells, cells.about(16.0)).astype(np.float64)
+    towards = cells.centred(cells.about(16.0)).astype(np.float64)
     distances = 1 - towards @ towards.T
     found = []
     for n, group in enumerate(groups):

@@ -5,7 +5,6 @@ import pytest
 
 from sploot_clusterd.engine.statistics import (
     Cells,
-    centred,
     centred_part,
     closeness,
     cosines,
@@ -65,20 +64,20 @@ def test_cosines_agree_with_subtracting_the_mean():
 def test_a_cell_of_one_image_has_length_one_once_centred():
     many = cells(units(9))
 
-    assert np.linalg.norm(centred(many, many.about(5.0)), axis=1) == pytest.approx(np.ones(9), abs=1e-4)
+    assert np.linalg.norm(many.centred(many.about(5.0)), axis=1) == pytest.approx(np.ones(9), abs=1e-4)
 
 
 def test_some_cells_are_centred_as_all_are():
     many = cells(units(9))
     about = many.about(5.0)
 
-    assert centred_part(many, about, [2, 7]) == pytest.approx(centred(many, about)[[2, 7]], abs=1e-6)
+    assert centred_part(many, about, [2, 7]) == pytest.approx(many.centred(about)[[2, 7]], abs=1e-6)
 
 
 def test_groups_are_sums_of_their_cells():
     many = cells(units(6))
     about = many.about(5.0)
-    single = centred(many, about)
+    single = many.centred(about)
 
     sums, weights = grouped(many, about, np.array([0, 1, 0, 2, 1, 0]), 3)
 
