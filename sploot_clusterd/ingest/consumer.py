@@ -154,13 +154,13 @@ class Consumer:
     async def _read_some(self, reader: Reader, lanes: Sequence[Lane], in_use: ExitStack) -> list[Read]:
         """Of a lane that is behind as much as a batch holds, for few at a time cost more; of others what there is."""
         behind = [lane for lane in lanes if lane in self._behind]
-        if len(lanes) == 1 or not behind:
+        if len(self._lanes) == 1 or not behind:
             read = await reader.read([lane.number for lane in lanes])
         else:
             one = _least_worked_on(behind)
             in_use.enter_context(one.worked_on())
             others = [lane.number for lane in lanes if lane not in self._behind]
-            read = await reader.read([one.number], waits=False)
+            read = await reader.read([one.number], waits=False, behind=True)
             read += await reader.read(others, waits=False) if others else []
             self._behind.discard(one)
         self._behind.update(self._lanes[each.partition] for each in read if each.is_full)

@@ -1,12 +1,15 @@
-"""A consumer of several lanes that are all behind: each of a process takes another one's jobs."""
+"""Consumers of lanes that are behind: which they take jobs of, and how many."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import Self
 
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.consumer import Consumer
+from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
 from sploot_clusterd.metrics import Metrics
+from sploot_clusterd.pauses import Pauses
 from sploot_clusterd.store import Entry
 from sploot_clusterd.store.reader import Read
 from tests.support.side import Side
@@ -20,7 +23,8 @@ class FullReader:
     """There is always more than was asked for."""
 
     def __init__(self) -> None:
-        self._reads = 0
+        self.behind: list[bool] = []
+        """Of each read."""
 
     async def open(self) -> None: ...
 
@@ -28,10 +32,18 @@ class FullReader:
 
     async def wake(self) -> None: ...
 
-    async def read(self, partitions: Sequence[int], *, waits: bool = True) -> list[Read]:  # noqa: ARG002
-        self._reads += 1
+    async def read(
+        self,
+        partitions: Sequence[int],
+        *,
+        waits: bool = True,  # noqa: ARG002
+        behind: bool = False,
+        beside: int = 0,  # noqa: ARG002
+    ) -> list[Read]:
+        self.behind.append(behind)
         await asyncio.sleep(0)
-        return [Read(n, [Entry.of(_FIRST if self._reads == 1 else _NEXT, {})], True) for n in partitions]
+        key = _FIRST if len(self.behind) == 1 else _NEXT
+        return [Read(n, [Entry.of(key, {})], True) for n in partitions]
 
 
 class Held:
@@ -51,35 +63,85 @@ class Held:
     async def drained(self) -> None: ...
 
 
-async def test_each_of_a_process_takes_a_lane_that_no_other_one_is_at(side: Side):
-    stopping, processors = asyncio.Event(), [Held() for _ in range(_LANES)]
-    lanes = [Lane(n, side.stream, each, side.due, asyncio.Event()) for n, each in enumerate(processors)]
-    confirmed = asyncio.Event()
-    consumers = [
-        Consumer(
-            name=f"consumer-{n}",
-            consumer=f"c{n}",
-            new_reader=lambda _: FullReader(),
-            lanes=lanes,
-            brake=side.ingest.brake,
+class Scene:
+    """Consumers over so many lanes, each of which has a processor of its own."""
+
+    def __init__(self, side: Side, lanes: int) -> None:
+        self._side = side
+        self._stopping = asyncio.Event()
+        self.processors = [Held() for _ in range(lanes)]
+        self._lanes = [Lane(n, side.stream, each, side.due, asyncio.Event()) for n, each in enumerate(self.processors)]
+        self._running: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
+        for each in self.processors:
+            each.done.set()
+        await asyncio.gather(*self._running)
+
+    async def begin(self) -> FullReader:
+        """One more, until it has its second batch in hand; what it reads with."""
+        reader, name, before = FullReader(), f"c{len(self._running)}", len(self._at_work())
+        consumer = Consumer(
+            name=name,
+            consumer=name,
+            new_reader=lambda _: reader,
+            lanes=self._lanes,
+            brake=self._side.ingest.brake,
             metrics=Metrics(),
-            health=side.health,
-            name_confirmed=confirmed,
-            stopping=stopping,
+            health=self._side.health,
+            name_confirmed=asyncio.Event(),
+            stopping=self._stopping,
         )
-        for n in range(_LANES)
-    ]
+        await self._begun(consumer, before)
+        return reader
 
-    def at_work() -> list[str]:
-        return [consumer for each in processors for consumer in each.consumers]
+    async def begin_of_one(self) -> FullReader:
+        """The same of one that reads only the first lane."""
+        reader = FullReader()
+        consumer = LaneConsumer(
+            self._lanes[0],
+            "c",
+            reader,
+            sharing=Sharing(),
+            who="c",
+            brake=self._side.ingest.brake,
+            metrics=Metrics(),
+            pauses=Pauses(1, self._side.health, Metrics()),
+            progress=lambda: None,
+            stopping=self._stopping,
+        )
+        await self._begun(consumer, 0)
+        return reader
 
-    running = []
-    for consumer in consumers:
-        before = len(at_work())
-        running.append(asyncio.create_task(consumer.run()))
-        await eventually(lambda before=before: len(at_work()) > before, what="it to have jobs")
-    assert sorted(len(each.consumers) for each in processors) == [1] * _LANES
-    stopping.set()
-    for each in processors:
-        each.done.set()
-    await asyncio.gather(*running)
+    async def _begun(self, consumer: Consumer | LaneConsumer, before: int) -> None:
+        self._running.append(asyncio.create_task(consumer.run()))
+        await eventually(lambda: len(self._at_work()) > before, what="it to have jobs")
+
+    def _at_work(self) -> list[str]:
+        return [consumer for each in self.processors for consumer in each.consumers]
+
+
+async def test_each_of_a_process_takes_a_lane_that_no_other_one_is_at(side: Side):
+    async with Scene(side, _LANES) as scene:
+        for _ in range(_LANES):
+            await scene.begin()
+        assert [len(each.consumers) for each in scene.processors] == [1] * _LANES
+
+
+async def test_of_several_lanes_more_is_taken_of_one_that_is_behind(side: Side):
+    async with Scene(side, _LANES) as scene:
+        assert (await scene.begin()).behind == [False, True]
+
+
+async def test_of_a_lane_that_is_read_by_itself_too(side: Side):
+    async with Scene(side, 1) as scene:
+        assert (await scene.begin_of_one()).behind == [False, True]
+
+
+async def test_of_the_only_one_it_is_what_was_set(side: Side):
+    async with Scene(side, 1) as scene:
+        assert (await scene.begin()).behind == [False, False]
