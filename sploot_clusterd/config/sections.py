@@ -206,7 +206,13 @@ class StreamSettings:
     read_timeout_ms: int = whole(
         5000, "How long a read waits for new jobs, in milliseconds.", 10, 600_000, env="CLUSTER_READ_TIMEOUT_MS"
     )
-    read_count: int = whole(64, "Jobs in one read, and so in one batch.", 1, 10_000, env="CLUSTER_READ_COUNT")
+    read_count: int = whole(
+        64,
+        "Jobs in one read, and so in one batch; of one of several partitions that is behind twice as many.",
+        1,
+        10_000,
+        env="CLUSTER_READ_COUNT",
+    )
     retry_idle_ms: int = whole(
         60_000,
         "How long a read job may stay unsettled before another consumer takes it, in milliseconds.",

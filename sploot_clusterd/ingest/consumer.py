@@ -144,22 +144,23 @@ class Consumer:
             for lane in lanes:
                 unread.enter_context(lane.in_use())
             start = clock()
-            read = await self._read_some(reader, lanes)
+            read = await self._read_some(reader, lanes, in_use)
             self._wait_seconds.inc(clock() - start)
             for each in read:
                 in_use.enter_context(self._lanes[each.partition].in_use())
             unread.close()
             await self._run(read)
 
-    async def _read_some(self, reader: Reader, lanes: Sequence[Lane]) -> list[Read]:
+    async def _read_some(self, reader: Reader, lanes: Sequence[Lane], in_use: ExitStack) -> list[Read]:
         """Of a lane that is behind as much as a batch holds, for few at a time cost more; of others what there is."""
         behind = [lane for lane in lanes if lane in self._behind]
-        if len(lanes) == 1 or not behind:
+        if len(self._lanes) == 1 or not behind:
             read = await reader.read([lane.number for lane in lanes])
         else:
-            one = random.choice(behind)  # noqa: S311 - other consumers had better take another one
+            one = _least_worked_on(behind)
+            in_use.enter_context(one.worked_on())
             others = [lane.number for lane in lanes if lane not in self._behind]
-            read = await reader.read([one.number], waits=False)
+            read = await reader.read([one.number], waits=False, behind=True)
             read += await reader.read(others, waits=False) if others else []
             self._behind.discard(one)
         self._behind.update(self._lanes[each.partition] for each in read if each.is_full)
@@ -200,3 +201,11 @@ class Consumer:
             await reader.wake()
         except StoreUnavailableError as error:
             log.info("read not woken, it ends by itself", extra={"data": {"error": error.detail}})
+
+
+def _least_worked_on(lanes: Sequence[Lane]) -> Lane:
+    """One of those that the fewest consumers of this process are at: what comes next in a lane is of the same pets,
+    most likely, and would wait for what they have.
+    """
+    fewest = min(lane.workers for lane in lanes)
+    return random.choice([lane for lane in lanes if lane.workers == fewest])  # noqa: S311 - to be fair

@@ -64,6 +64,8 @@ class LaneConsumer:
         self._progress = progress
         self._stopping = stopping
         self._failures = 0
+        self._is_behind = False
+        """Whether the last read gave as much as was asked for."""
         self._known = False
         """Whether it claimed what was its own before: whatever is its own now was delivered to this process."""
 
@@ -120,7 +122,8 @@ class LaneConsumer:
         clock = asyncio.get_running_loop().time
         with self._lane.in_use():
             start = clock()
-            read = await self._reader.read([self._lane.number], beside=self._sharing.beside)
+            read = await self._reader.read([self._lane.number], behind=self._is_behind, beside=self._sharing.beside)
             self._wait_seconds.inc(clock() - start)
+            self._is_behind = any(each.is_full for each in read)
             for each in read:
                 await self._lane.run(Batch(self._consumer, each.entries, self._progress, contiguous=True))

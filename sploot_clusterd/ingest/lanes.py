@@ -23,6 +23,8 @@ class Lane:
         self.processor = processor
         self.due = due
         self._leaving = leaving
+        self.workers = 0
+        """Consumers that have as much of it as a batch holds, or are about to read it."""
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -44,6 +46,16 @@ class Lane:
             self._users -= 1
             if not self._users:
                 self._unused.set()
+
+    @contextmanager
+    def worked_on(self) -> Iterator[None]:
+        """Within it, a consumer is one of its workers."""
+        with self.in_use():
+            self.workers += 1
+            try:
+                yield
+            finally:
+                self.workers -= 1
 
     async def run(self, batch: Batch) -> None:
         """Takes the batch to its outcomes. Raises StoreUnavailableError."""

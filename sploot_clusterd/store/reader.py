@@ -16,6 +16,8 @@ _READ_BYTES: Final = 4 * 2**20
 _FIRST_COUNT: Final = 8
 _LEAST_OF_EACH: Final = 8
 """Of several streams, where entries are small: each stream's are worked on by themselves, and few at a time cost."""
+_BEHIND: Final = 2
+"""Times as many of one that is behind: its jobs are of few pets, and some of one pet together cost little more."""
 
 
 class ReadCount:
@@ -32,12 +34,13 @@ class ReadCount:
         if size > _READ_BYTES:
             self.entries = max(1, entries * _READ_BYTES // size)
         elif entries >= self.entries:  # fewer than were asked for say nothing about more
-            self.entries = min(2 * self.entries, self._most)
+            self.entries = min(2 * self.entries, _BEHIND * self._most)
 
-    def of_each(self, streams: int) -> int:
-        """The same, divided: Redis gives so many of each stream."""
-        least = min(_LEAST_OF_EACH, self._most) if self.entries == self._most else 1
-        return self.entries if streams == 1 else max(-(-self.entries // streams), least)
+    def of_each(self, streams: int, *, behind: bool = False) -> int:
+        """The same, divided: Redis gives so many of each stream. `behind`: of one partition of several that is."""
+        entries = self.entries if behind else min(self.entries, self._most)
+        least = min(_LEAST_OF_EACH, self._most) if entries >= self._most else 1
+        return entries if streams == 1 else max(-(-entries // streams), least)
 
 
 class Read(NamedTuple):
@@ -95,16 +98,19 @@ class Reader:
         for stream in self._streams.values():
             await stream.ensure_group()
 
-    async def read(self, partitions: Sequence[int] = (0,), *, waits: bool = True, beside: int = 0) -> list[Read]:
+    async def read(
+        self, partitions: Sequence[int] = (0,), *, waits: bool = True, behind: bool = False, beside: int = 0
+    ) -> list[Read]:
         """New entries of these partitions, as soon as there are some; none after the block time, or when woken, or at
-        once where it does not wait. `beside`: partitions that others read meanwhile, for the same batch.
+        once where it does not wait. `behind`: there was more of it than was read the last time. `beside`: partitions
+        that others read meanwhile, for the same batch.
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
         if self._session is None:
             raise RuntimeError("not open")
         share = 1 + beside / len(partitions)
-        count = self._count.of_each(len(partitions) + beside)
+        count = self._count.of_each(len(partitions) + beside, behind=behind)
         self._reading = True
         self._reads += 1
         try:

@@ -43,7 +43,7 @@ def named_ids(fields: Mapping[bytes, bytes]) -> tuple[str, str]:
     outer = _names(raw)
     if outer.fields:
         outer = _names(outer.fields)
-    inner = _names(outer.payload)
+    inner = _Names() if outer.pet_id and outer.job_id else _names(outer.payload)
     pet_id = _id(outer.pet_id or inner.pet_id) or next(filter(None, _named_pets(raw)), "")
     return pet_id, _id(outer.job_id or inner.job_id)
 

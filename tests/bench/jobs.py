@@ -14,6 +14,8 @@ import msgspec
 import numpy as np
 from redis.asyncio import Redis
 
+from sploot_clusterd.keys import Layout
+from sploot_clusterd.wire import named_ids
 from tests.bench.figure import Figure, Size
 from tests.bench.load import metrics
 from tests.faults.fleet import Fleet
@@ -81,11 +83,12 @@ async def preload(redis: Redis, count: int, dimension: int) -> None:
     await add(redis, payloads(count, dimension))
 
 
-async def add(redis: Redis, jobs: Iterable[bytes]) -> None:
-    """Puts these jobs into the stream."""
+async def add(redis: Redis, jobs: Iterable[bytes], *, layout: Layout | None = None) -> None:
+    """Puts these jobs into the stream, or by the `layout` into their pets' partitions."""
     pipe = redis.pipeline(transaction=False)
     for number, payload in enumerate(jobs, 1):
-        pipe.xadd(STREAM, {"payload": payload})
+        stream = layout.of(named_ids({b"payload": payload})[0]).stream if layout else STREAM
+        pipe.xadd(stream, {"payload": payload})
         if number % 500 == 0:
             await pipe.execute()
     await pipe.execute()

@@ -1,5 +1,5 @@
 """Two daemons on one stream: what it costs to keep the order of few pets, what they gain over many, and how long jobs
-wait. And the same over partitions, to which jobs are moved from the plain stream.
+wait. And the same over partitions, to which jobs are moved from the plain stream, or sent.
 """
 
 import asyncio
@@ -10,11 +10,13 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from tests.bench.figure import Figure, Size
-from tests.bench.jobs import DIMENSION, STREAM, payloads
-from tests.bench.throughput import ENV, PARTITIONS, Throughput, beside, drained, shared
+from tests.bench.jobs import DIMENSION, STREAM, add, payloads
+from tests.bench.throughput import ENV, PARTITIONS, Throughput, beside, shared, worked_off
 from tests.faults.fleet import Fleet
 
 _HOT, _SHARED, _MANY = 5, 40, 500
+_WARMED_UP = 10
+"""A tenth as many jobs come before those that are measured."""
 _LIVE_JOBS_A_SECOND = 100
 _LOOK_SECONDS = 0.01
 
@@ -27,13 +29,14 @@ async def _rivals(size: Size) -> list[Figure]:
     one: dict[int, list[Throughput]] = {_HOT: [], _SHARED: [], _MANY: []}
     two: dict[int, list[Throughput]] = {_HOT: [], _SHARED: [], _MANY: []}
     apart: dict[int, list[Throughput]] = {_HOT: [], _MANY: []}
-    waits = []
+    straight, waits = list[Throughput](), list[float]()
     for _ in range(size.repeats):
         for pets in (_HOT, _SHARED, _MANY):
             one[pets].append(await _drain(1, size, pets))
             two[pets].append(await _drain(2, size, pets))
             if pets in apart:
                 apart[pets].append(await _drain(2, size, pets, partitions=PARTITIONS))
+        straight.append(await _drain(2, size, _MANY, partitions=PARTITIONS, straight=True))
         waits.append(await _longest_wait(size))
     return [
         *_drained(f"{_HOT} hot pets, two daemons", one[_HOT], two[_HOT]),
@@ -42,6 +45,7 @@ async def _rivals(size: Size) -> list[Figure]:
         *_drained(f"{_MANY} pets, two daemons", one[_MANY], two[_MANY]),
         *_drained(f"{_HOT} hot pets, two daemons, {PARTITIONS} partitions", one[_HOT], apart[_HOT]),
         *_drained(f"{_MANY} pets, two daemons, {PARTITIONS} partitions", one[_MANY], apart[_MANY]),
+        *_drained(f"{_MANY} pets, two daemons, {PARTITIONS} partitions, sent there", one[_MANY], straight),
     ]
 
 
@@ -53,15 +57,20 @@ def _drained(name: str, one: list[Throughput], two: list[Throughput]) -> list[Fi
     ]
 
 
-async def _drain(daemons: int, size: Size, pets: int, *, partitions: int = 1) -> Throughput:
-    jobs = list(payloads(size.jobs // 2, DIMENSION, pets=pets))
+async def _drain(daemons: int, size: Size, pets: int, *, partitions: int = 1, straight: bool = False) -> Throughput:
+    """What is measured begins after some jobs, as what is read at a time grows with them. Of many pets there are more
+    jobs: two daemons work off the others within a second, and what one does at its end, alone, would count for much.
+    """
+    count = size.jobs if pets == _MANY else size.jobs // 2
+    jobs = list(payloads(count + count // _WARMED_UP, DIMENSION, pets=pets))
     with tempfile.TemporaryDirectory(prefix="bench-") as path:
         async with Fleet(Path(path), daemons=daemons, env=ENV, partitions=partitions) as fleet:
             await fleet.ready()
             if partitions > 1:
                 await shared(fleet)
-            assert fleet.server.pid is not None
-            return await drained(fleet, fleet.redis, jobs, [fleet.server.pid])
+            await add(fleet.redis, jobs[count:])
+            await fleet.settled()
+            return await worked_off(fleet, jobs[:count], straight=straight)
 
 
 async def _is_empty(redis: Redis) -> bool:

@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Self
 
+import psutil
 from redis.asyncio import Redis
 
 from tests.bench.figure import Figure
@@ -22,8 +25,9 @@ _CONFLICTS = re.compile(r"^media_cluster_conflicts_total (\S+)", re.MULTILINE)
 
 
 class Throughput(NamedTuple):
-    """Jobs a second, from the first one added on; conflicts a thousand jobs; how long a job took once it was read; CPU
-    time of all daemons and of all Redis servers a job: what more cores would give is told by these.
+    """Jobs a second; conflicts a thousand jobs; how long a job took once it was read; CPU time of all daemons and of
+    all Redis servers a job: what more cores would give is told by these. And how much of the machine's CPU time was
+    used meanwhile, by whatever, in percent: near 100 it is its cores that the rate ends at.
     """
 
     rate: float
@@ -31,30 +35,85 @@ class Throughput(NamedTuple):
     longest_ms: float
     daemons_us: float
     redis_us: float
+    machine: float
+
+
+class _Meter:
+    """Measures a run, from `start` on."""
+
+    def __init__(self, fleet: Fleet, servers: Sequence[int], conflicts: float) -> None:
+        self._fleet = fleet
+        self._daemons = [daemon.pid for daemon in fleet.daemons]
+        self._servers = servers
+        self._conflicts = conflicts
+        for daemon in fleet.daemons:
+            daemon.forget_log()
+
+    @classmethod
+    async def over(cls, fleet: Fleet, servers: Sequence[int]) -> Self:
+        return cls(fleet, servers, await _conflicts(fleet))
+
+    def start(self) -> None:
+        self._spent, self._busy, self._machine = seconds(self._daemons), seconds(self._servers), _machine_seconds()
+        self._began = time.perf_counter()
+
+    async def settled(self, jobs: int) -> Throughput:
+        """When all are."""
+        await eventually(self._fleet.is_empty, what="every job to be settled", timeout=120)
+        took = time.perf_counter() - self._began
+        machine = _machine_seconds() - self._machine
+        spent, busy = seconds(self._daemons) - self._spent, seconds(self._servers) - self._busy
+        return Throughput(
+            rate=jobs / took,
+            conflicts=1000 * (await _conflicts(self._fleet) - self._conflicts) / jobs,
+            longest_ms=max(_took(self._fleet)),
+            daemons_us=1e6 * spent / jobs,
+            redis_us=1e6 * busy / jobs,
+            machine=100 * machine / took / psutil.cpu_count(),
+        )
 
 
 async def drained(fleet: Fleet, producer: Redis, jobs: Sequence[bytes], servers: Sequence[int]) -> Throughput:
-    """The jobs come by the plain stream, over the producer's client; `servers` are the Redis servers' process ids."""
-    daemons = [daemon.pid for daemon in fleet.daemons]
-    conflicts, spent, busy = await _conflicts(fleet), seconds(daemons), seconds(servers)
-    for daemon in fleet.daemons:
-        daemon.forget_log()
-    began = time.perf_counter()
+    """The jobs come by the plain stream, over the producer's client; the clock starts with the first one. `servers` are
+    the Redis servers' process ids.
+    """
+    meter = await _Meter.over(fleet, servers)
+    meter.start()
     await add(producer, jobs)
-    await eventually(fleet.is_empty, what="every job to be settled", timeout=120)
-    rate = len(jobs) / (time.perf_counter() - began)
-    spent, busy = seconds(daemons) - spent, seconds(servers) - busy
-    conflicts = await _conflicts(fleet) - conflicts
-    a_job = 1e6 / len(jobs)
-    return Throughput(rate, 1000 * conflicts / len(jobs), max(_took(fleet)), a_job * spent, a_job * busy)
+    return await meter.settled(len(jobs))
+
+
+async def worked_off(fleet: Fleet, jobs: Sequence[bytes], *, straight: bool = False) -> Throughput:
+    """All jobs wait when the clock starts: a producer would take cores that daemons could use, of two daemons sooner
+    than of one. They wait in the plain stream, or `straight` in their partitions, as those do that come over HTTP.
+    """
+    assert fleet.server.pid is not None
+    meter = await _Meter.over(fleet, [fleet.server.pid])
+    with _held(fleet):
+        await add(fleet.redis, jobs, layout=fleet.layout if straight else None)
+        meter.start()
+    return await meter.settled(len(jobs))
+
+
+@contextmanager
+def _held(fleet: Fleet) -> Iterator[None]:
+    """Within it, no daemon runs: for less than their leases last."""
+    for daemon in fleet.daemons:
+        daemon.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for daemon in fleet.daemons:
+            daemon.signal(signal.SIGCONT)
 
 
 def beside(name: str, ours: Sequence[Throughput], bare: Sequence[Throughput]) -> list[Figure]:
-    """Rates, and what a job costs."""
+    """Rates, what a job costs, and how much of the machine was used."""
     return [
         Figure(name, "jobs/s", [each.rate for each in ours], [each.rate for each in bare]),
         Figure(f"{name}: CPU of the daemons", "us a job", [e.daemons_us for e in ours], [e.daemons_us for e in bare]),
         Figure(f"{name}: CPU of Redis", "us a job", [e.redis_us for e in ours], [e.redis_us for e in bare]),
+        Figure(f"{name}: CPU of the machine in use", "%", [e.machine for e in ours], [e.machine for e in bare]),
     ]
 
 
@@ -76,6 +135,12 @@ def seconds(processes: Sequence[int]) -> float:
 def _took(fleet: Fleet) -> list[float]:
     lines = [line for daemon in fleet.daemons for line in daemon.log() if line["message"] == "job done"]
     return [float(str(line["latency_ms"])) for line in lines]
+
+
+def _machine_seconds() -> float:
+    """CPU time that all processes together have taken."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 async def _conflicts(fleet: Fleet) -> float:

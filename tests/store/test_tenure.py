@@ -78,6 +78,15 @@ def test_what_is_asked_for_is_divided_over_streams(read: int, size: int, streams
     assert count.of_each(streams) == each
 
 
+def test_of_one_that_is_behind_twice_as_much_is_asked_for_as_long_as_that_is_small():
+    count = ReadCount(64)
+    for _ in range(5):
+        count.was_read(count.of_each(1, behind=True), 640)
+    assert (count.of_each(1), count.of_each(1, behind=True)) == (64, 128)
+    count.was_read(128, 2**23)
+    assert (count.of_each(1), count.of_each(1, behind=True)) == (64, 64)
+
+
 async def test_one_read_covers_partitions_and_says_where_there_may_be_more(stores: list[Store]):
     store, pets = stores[0], [f"pet-{n}" for n in range(40)]
     await store.views.submit_all([(pet, pet.encode()) for pet in pets])

@@ -11,10 +11,12 @@ local entries = list_after(2)
 if tonumber(redis.call('HGET', routed, 'router') or 0) > tonumber(router) then return -1 end
 local erases = redis.call('HLEN', origins) > 0  -- and of the right type, or nothing is written
 local last, done, at = redis.call('HGET', routed, 'last') or '0-0', 0, entries.from
+local is_new = false  -- and so is what follows
 local room = tonumber(most) - redis.call('XLEN', stream)
 while at <= entries.to do
   local origin, pet, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
-  if not at_or_before(origin, last) then
+  is_new = is_new or not at_or_before(origin, last)
+  if is_new then
     if count > 0 and not (erases and is_erased(origins, pet, origin)) then
       if room <= 0 then break end
       redis.call('XADD', stream, '*', unpack(ARGV, at + 3, at + 2 + count))
