@@ -82,12 +82,17 @@ def _close(table: Table, keys: tuple[str, ...], is_sqlite: bool) -> str:
     if is_sqlite:
         where = " AND ".join(f"{key} = ?" for key in keys)
         return f"UPDATE {table.name} SET until_version = ?, until_ms = ? WHERE {where} AND {IS_OPEN}"
+    # A plan that was made while there were few rows is kept: so none may be possible that goes through all open ones.
+    # Each row's id is looked up by itself; then nothing but the ids tells of an index.
     names = ("until_version", "until_ms", *keys)
-    where = " AND ".join(f"{table.name}.{key} = closed.{key}" for key in keys)
+    alike = " AND ".join(f"each.{key} = closed.{key}" for key in keys)
     return (
-        f"UPDATE {table.name} SET until_version = closed.until_version, until_ms = closed.until_ms "
-        f"FROM {_unnested(table, names)} AS closed ({', '.join(names)}) "
-        f"WHERE {where} AND {table.name}.until_version IS NULL AND {table.name}.live"
+        f"WITH closed ({', '.join(names)}) AS MATERIALIZED (SELECT * FROM {_unnested(table, names)}), "
+        "found AS MATERIALIZED (SELECT one.id, closed.until_version, closed.until_ms FROM closed CROSS JOIN LATERAL "
+        f"(SELECT id FROM {table.name} AS each WHERE {alike} AND {IS_OPEN} LIMIT 1) AS one) "
+        f"UPDATE {table.name} SET until_version = found.until_version, until_ms = found.until_ms FROM found "
+        f"WHERE {table.name}.id = found.id AND {table.name}.id = ANY(ARRAY(SELECT id FROM found)) "
+        f"AND ({table.name}.until_version IS NOT NULL) IS NOT TRUE"
     )
 
 
