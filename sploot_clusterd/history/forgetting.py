@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import erased_pets
 from sploot_clusterd.history.writing import erase_pet
@@ -48,9 +48,8 @@ def forget(database: Database, erased: Mapping[str, int]) -> int:
     """Deletes what there is of pets that were erased at these times (ms), unless that was done before. How many pets
     that were. Raises HistoryUnavailableError.
     """
-    tombstones = erased_pets.c
     with database.write() as connection:
-        rows = statements.rows_of(connection, [tombstones.pet_id, tombstones.erased_ms], tombstones.pet_id, erased)
+        rows = bulk.fetch(connection, erased_pets, ("pet_id", "erased_ms"), erased)
         known = {row.pet_id: row.erased_ms for row in rows}
         late = {pet_id: at_ms for pet_id, at_ms in sorted(erased.items()) if known.get(pet_id, -1) < at_ms}
         for pet_id, at_ms in late.items():

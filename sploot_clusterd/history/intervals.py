@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, insert, update
 
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk
 from sploot_clusterd.history.bulk import Row
 from sploot_clusterd.history.folding import Face
 from sploot_clusterd.history.schema import cluster_heroes, cluster_members
@@ -29,13 +29,11 @@ class Intervals:
         self._members: dict[str, dict[tuple[str, str, bool], int]] = {pet: {} for pet in pets}
         """By pet: the rows by cluster, image, and whether it is shown there."""
         self._faces: dict[str, dict[tuple[str, Face], int]] = {pet: {} for pet in pets}
-        table = cluster_members.c
-        columns = table.pet_id, table.cluster_id, table.image_id, table.shown, table.id
-        for pet, cluster, image, shown, row in _open_rows(connection, cluster_members, columns, pets):
+        columns = "pet_id", "cluster_id", "image_id", "shown", "id"
+        for pet, cluster, image, shown, row in bulk.fetch(connection, cluster_members, columns, pets, bulk.IS_OPEN):
             self._members[pet][cluster, image, shown] = row
-        faces = cluster_heroes.c
-        columns = faces.pet_id, faces.cluster_id, faces.hero_image_id, faces.label, faces.id
-        for pet, cluster, hero, label, row in _open_rows(connection, cluster_heroes, columns, pets):
+        columns = "pet_id", "cluster_id", "hero_image_id", "label", "id"
+        for pet, cluster, hero, label, row in bulk.fetch(connection, cluster_heroes, columns, pets, bulk.IS_OPEN):
             self._faces[pet][cluster, Face(hero, label)] = row
         self._closed: dict[Table, list[Row]] = {cluster_members: [], cluster_heroes: []}
         self._opened: dict[Table, list[Row]] = {cluster_members: [], cluster_heroes: []}
@@ -90,8 +88,3 @@ _CLOSE: Final = {
     .values(until_version=bindparam("until_version"), until_ms=bindparam("until_ms"))
     for table in _VALUES
 }
-
-
-def _open_rows(connection: Connection, table: Table, columns: Sequence[Any], pets: Sequence[str]) -> list[Any]:
-    is_open = table.c.until_version.is_(None), table.c.live
-    return statements.rows_of(connection, columns, table.c.pet_id, pets, *is_open)

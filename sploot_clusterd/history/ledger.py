@@ -9,9 +9,8 @@ from typing import Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, exc, select
 
-from sploot_clusterd.changes import Event
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk, statements
 from sploot_clusterd.history.branches import give_up
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.schema import newest_snapshots, pet_clusters, pet_latest, refused_events, stream_marks
@@ -19,7 +18,7 @@ from sploot_clusterd.history.settling import Settled, Settling
 from sploot_clusterd.history.texts import clean
 from sploot_clusterd.history.told import Place, told
 from sploot_clusterd.history.writing import Batch, move_place, place_of
-from sploot_clusterd.store import FeedEntries, Picture
+from sploot_clusterd.store import FeedEntries, FeedEntry, Picture
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +83,11 @@ class Ledger:
         halving. Raises BadStateError, too, for what another hand added.
         """
         written = Written(place)
-        self._write(database, found.events(), written)
+        self._write(database, found.decoded(), written)
         return written
 
-    def _write(self, database: Database, events: Sequence[Event], written: Written) -> None:
-        to = Place(events[-1].id, events[-1].sequence)
+    def _write(self, database: Database, events: Sequence[FeedEntry], written: Written) -> None:
+        to = Place.of(events[-1].id)
         try:
             with database.write() as connection:
                 move_place(connection, self._partition, written.place, to, _now_ms())
@@ -106,14 +105,14 @@ class Ledger:
         written.erased = (written.erased - done.changed) | done.erased
         written.superseded += done.superseded
 
-    def _refuse(self, database: Database, event: Event, error: Exception, written: Written) -> None:
+    def _refuse(self, database: Database, event: FeedEntry, error: Exception, written: Written) -> None:
         text = clean(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
         log.error("an event cannot be written", extra={"data": {"event": event.id, "error": text}})
-        to = Place(event.id, event.sequence)
+        to = Place.of(event.id)
         row = {
             "partition": self._partition,
             "event_id": event.id,
-            "event": msgspec.json.encode(event),
+            "event": msgspec.json.encode(event.event()),
             "error": text,
             "at_ms": to.at_ms,
         }
@@ -148,18 +147,16 @@ class Ledger:
 
     def known(self, database: Database, tokens: Mapping[str, str]) -> set[str]:
         """Of tokens by pet, the pets of which such a version is written, on the branch that lives."""
-        table = pet_clusters.c
         with database.read() as connection:
-            rows = statements.rows_of(connection, (table.pet_id, table.token), table.pet_id, tokens, table.live)
+            rows = bulk.fetch(connection, pet_clusters, ("pet_id", "token"), tokens, "live")
             return {row.pet_id for row in rows if tokens[row.pet_id] == row.token}
 
     def differing(self, database: Database, tokens: Mapping[str, str]) -> set[str]:
         """Of Redis' tokens by pet, the pets whose newest version, or album, is another one here."""
-        latest, kept = pet_latest.c, newest_snapshots.c
         with database.read() as connection:
             pairs = [
-                {(row.pet_id, row.token) for row in statements.rows_of(connection, columns, columns[0], tokens)}
-                for columns in ((latest.pet_id, latest.token), (kept.pet_id, kept.token))
+                {(row.pet_id, row.token) for row in bulk.fetch(connection, table, ("pet_id", "token"), tokens)}
+                for table in (pet_latest, newest_snapshots)
             ]
         return {pet for pet, token in tokens.items() if not all((pet, token) in each for each in pairs)}
 

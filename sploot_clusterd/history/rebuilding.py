@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from sploot_clusterd.entry_ids import EntryId
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk, statements
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.marks import ERASED, LAST_ID, PROFILE, RECORD
 from sploot_clusterd.history.packing import unpack
@@ -144,9 +144,8 @@ class Rebuild:
         they were put back.
         """
         before = {row.pet_id: row.erased_ms for row in rows}
-        columns = erased_pets.c.pet_id, erased_pets.c.erased_ms
         with self._database.read() as connection:
-            now = statements.rows_of(connection, columns, erased_pets.c.pet_id, before)
+            now = bulk.fetch(connection, erased_pets, ("pet_id", "erased_ms"), before)
         return [row.pet_id for row in now if row.erased_ms != before[row.pet_id]]
 
     def _pages(self) -> Iterator[Sequence[Row[Any]]]:

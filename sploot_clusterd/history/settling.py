@@ -5,13 +5,13 @@ that differ from its view end and begin with its version, a version that no even
 that Redis lost give way. The album is kept, for `restore`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, select, update
 
 from sploot_clusterd.errors import BadStateError
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk, statements
 from sploot_clusterd.history.branching import Newest, Written, superseded
 from sploot_clusterd.history.bulk import Row
 from sploot_clusterd.history.intervals import At, Intervals
@@ -53,15 +53,20 @@ class Settling:
         self._place = place
         self._now_ms = now_ms
         self._superseded = 0
+        self._newest = dict[str, Newest]()
+        self._times = dict[str, int]()
+        """When the newest version was written, in ms."""
 
     def settle(self, pictures: Sequence[Picture], moving: Collection[str]) -> Settled:
         """`moving` pets had more commits than are written: of them the album is kept, and nothing is concluded."""
         asked = frozenset(each.pet_id for each in pictures)
         pictures = self._living(sorted(pictures, key=lambda each: each.pet_id))
         still = [each for each in pictures if each.pet_id not in moving]
-        newest = self._newest([each.pet_id for each in pictures])
+        columns = "pet_id", "at_ms", *Newest._fields
+        for pet, at_ms, *rest in bulk.fetch(self._connection, pet_latest, columns, [each.pet_id for each in pictures]):
+            self._newest[pet], self._times[pet] = Newest(*rest), at_ms
         for picture in still:
-            known = newest.get(picture.pet_id)
+            known = self._newest.get(picture.pet_id)
             if known is None or known.token != picture.token:
                 self._adopt(picture, known)
         self._reconcile(still)
@@ -70,18 +75,10 @@ class Settling:
         return Settled(done, asked - done, self._superseded)
 
     def _living(self, pictures: Sequence[Picture]) -> list[Picture]:
-        table = erased_pets.c
         pets = [each.pet_id for each in pictures]
-        lately = table.erased_ms >= self._now_ms - _NEW_LIFE_MS
-        erased = {
-            row.pet_id for row in statements.rows_of(self._connection, [table.pet_id], table.pet_id, pets, lately)
-        }
+        lately = "erased_ms", self._now_ms - _NEW_LIFE_MS
+        erased = {row.pet_id for row in bulk.fetch(self._connection, erased_pets, ["pet_id"], pets, since=lately)}
         return [each for each in pictures if each.pet_id not in erased]
-
-    def _newest(self, pets: Sequence[str]) -> dict[str, Newest]:
-        columns = [pet_latest.c[name] for name in ("pet_id", *Newest._fields)]
-        rows = statements.rows_of(self._connection, columns, pet_latest.c.pet_id, pets)
-        return {pet: Newest(*rest) for pet, *rest in rows}
 
     def _adopt(self, picture: Picture, newest: Newest | None) -> None:
         """Makes its version the newest one."""
@@ -105,6 +102,8 @@ class Settling:
             more = {"before": before, "live": True, "jobs": "[]", "change": b""}
             statements.add(self._connection, pet_clusters, [{**row, **more}])
         statements.upsert(self._connection, pet_latest, [{**row, "complete": False}])
+        self._newest[pet] = Newest(picture.incarnation, version, picture.token, complete=False)
+        self._times[pet] = row["at_ms"]
 
     def _row(self, picture: Picture, version: int, at_ms: int) -> Row:
         counts = (_shown(picture) or Shown()).metrics
@@ -126,53 +125,46 @@ class Settling:
         views = [(each, shown) for each in pictures if (shown := _shown(each)) is not None]
         pets = [picture.pet_id for picture, _ in views]
         intervals = Intervals(self._connection, pets)
-        times = self._times(pets)
         for picture, shown in views:
             version = version_of(picture.token)
-            at = At(picture.pet_id, picture.incarnation, version, times[picture.pet_id])
+            at = At(picture.pet_id, picture.incarnation, version, self._times[picture.pet_id])
             intervals.bring(at, shown, unlisted(picture, shown))
         intervals.write()
-        for some in statements.pages(pets):
-            gaps = pet_latest.c.pet_id.in_(some), pet_latest.c.complete.is_(False)
-            self._connection.execute(update(pet_latest).where(*gaps).values(complete=True))
-
-    def _times(self, pets: Sequence[str]) -> dict[str, int]:
-        columns = pet_latest.c.pet_id, pet_latest.c.at_ms
-        return dict(map(tuple, statements.rows_of(self._connection, columns, pet_latest.c.pet_id, pets)))
+        for some in statements.pages([pet for pet in pets if not self._newest[pet].complete]):
+            self._connection.execute(update(pet_latest).where(pet_latest.c.pet_id.in_(some)).values(complete=True))
 
     def _keep(self, pictures: Sequence[Picture], done: Collection[str]) -> None:
-        pets = [each.pet_id for each in pictures]
-        tokens = pet_latest.c.pet_id, pet_latest.c.token, pet_latest.c.at_ms
-        at = {row.token: row.at_ms for row in statements.rows_of(self._connection, tokens, pet_latest.c.pet_id, pets)}
-        known = [each.token for each in pictures]
-        self._put_by(pets, known)
-        for some in statements.pages(done):  # of another life, or lost
-            others = newest_snapshots.c.pet_id.in_(some), newest_snapshots.c.token.not_in(known)
-            self._connection.execute(newest_snapshots.delete().where(*others))
-        rows = [
-            {
-                "pet_id": each.pet_id,
-                "incarnation": each.incarnation,
-                "version": version_of(each.token),
-                "token": each.token,
-                "at_ms": at.get(each.token, self._now_ms),
-                "view": pack(each.view) if each.view else None,
-                "album": pack(encode_snapshot(Snapshot(each.fields, each.rows))),
-            }
-            for each in pictures
-        ]
-        statements.upsert(self._connection, newest_snapshots, rows, newer_by="version")
+        self._put_by({each.pet_id: each.token for each in pictures})
+        rows = {each.pet_id: self._snapshot(each) for each in pictures}
+        # What others have in the place of a pet that is done is of another life, or lost, if it is not older.
+        statements.upsert(self._connection, newest_snapshots, [row for pet, row in rows.items() if pet in done])
+        moving = [row for pet, row in rows.items() if pet not in done]
+        statements.upsert(self._connection, newest_snapshots, moving, newer_by="version")
 
-    def _put_by(self, pets: Sequence[str], tokens: Sequence[str]) -> None:
-        """Some of those that others come in place of stay, as former ones."""
+    def _snapshot(self, picture: Picture) -> Row:
+        newest = self._newest.get(picture.pet_id)
+        is_newest = newest is not None and newest.token == picture.token
+        return {
+            "pet_id": picture.pet_id,
+            "incarnation": picture.incarnation,
+            "version": version_of(picture.token),
+            "token": picture.token,
+            "at_ms": self._times[picture.pet_id] if is_newest else self._now_ms,
+            "view": pack(picture.view) if picture.view else None,
+            "album": pack(encode_snapshot(Snapshot(picture.fields, picture.rows))),
+        }
+
+    def _put_by(self, tokens: Mapping[str, str]) -> None:
+        """Some of those that others, of these tokens by pet, come in place of stay, as former ones."""
+        kept = bulk.fetch(self._connection, newest_snapshots, ("pet_id", "token", "at_ms"), tokens)
+        replaced = {row.pet_id: row.at_ms for row in kept if row.token != tokens[row.pet_id]}
+        first = min(replaced.values(), default=0) - KEPT_EVERY_MS
+        former = bulk.fetch(self._connection, cluster_snapshots, ("pet_id", "at_ms"), replaced, since=("at_ms", first))
+        lately = {row.pet_id for row in former if row.at_ms > replaced[row.pet_id] - KEPT_EVERY_MS}
         names = [column.name for column in newest_snapshots.c]
-        now, former = newest_snapshots.c, cluster_snapshots.c
-        for some in statements.pages(pets):
-            lately = exists().where(former.pet_id == now.pet_id, former.at_ms > now.at_ms - KEPT_EVERY_MS)
-            replaced = select(*(now[name] for name in names)).where(
-                now.pet_id.in_(some), now.token.not_in(tokens), ~lately
-            )
-            statements.add_from(self._connection, cluster_snapshots, names, replaced)
+        for some in statements.pages(sorted(replaced.keys() - lately)):
+            staying = select(newest_snapshots).where(newest_snapshots.c.pet_id.in_(some))
+            statements.add_from(self._connection, cluster_snapshots, names, staying)
 
 
 def _shown(picture: Picture) -> Shown | None:

@@ -20,12 +20,14 @@ class _Cluster(Struct):
     label: str
     hero_image_id: str | None
     members: list[_Member]
+    size: int = -1
 
 
 class _Counts(Struct, frozen=True):
     num_clusters: int = 0
     num_images: int = 0
     num_unclustered: int = 0
+    num_hidden: int = 0
 
 
 class Shown(Struct):
@@ -42,6 +44,10 @@ class Shown(Struct):
                 yield cluster.id, member.image_id
         for image in self.unclustered:
             yield UNCLUSTERED, image
+
+    def lists_all(self) -> bool:
+        """Whether no image is in one of its clusters and not listed there, as it does of large ones."""
+        return not self.metrics.num_hidden and all(each.size == len(each.members) for each in self.clusters)
 
     def faces(self) -> dict[str, Face]:
         """By cluster."""

@@ -109,8 +109,3 @@ def delete_pet(connection: Connection, tables: Iterable[Table], pet_id: str) -> 
 def pages(values: Collection[Any]) -> Iterable[list[Any]]:
     each = [*values]
     return (each[first : first + MOST_ASKED] for first in range(0, len(each), MOST_ASKED))
-
-
-def rows_of(connection: Connection, columns: Sequence[Any], by: Any, values: Collection[Any], *where: Any) -> list[Any]:
-    """Rows of many keys, some hundred of them at a time."""
-    return [row for some in pages(values) for row in connection.execute(select(*columns).where(by.in_(some), *where))]

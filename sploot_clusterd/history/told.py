@@ -1,11 +1,11 @@
 """Events of the feed as history takes them."""
 
-from typing import Final, NamedTuple, Self, cast
+from typing import Final, NamedTuple, Self
 
 import msgspec
-from msgspec import Raw
 
-from sploot_clusterd.changes import Change, DeadJob, Event, Kind
+from sploot_clusterd.changes import Change, DeadJob, Kind
+from sploot_clusterd.store import FeedEntry
 
 _change: Final = msgspec.json.Decoder(Change).decode
 _job: Final = msgspec.json.Decoder(DeadJob).decode
@@ -51,27 +51,27 @@ def version_of(token: str) -> int:
     return int(token.rpartition(".")[2] or 0)
 
 
-def told(partition: int, event: Event) -> Told:
+def told(partition: int, entry: FeedEntry) -> Told:
     """Raises ValueError for an event that is not as the feed's contract says."""
     change = job = None
     raw = b""
-    if event.kind == "changed":
-        raw = bytes(cast("Raw", event.change))  # from the store it comes as JSON
+    if entry.kind == "changed":
+        raw = bytes(entry.change)
         change = _change(raw)
-    elif event.kind == "dead":
-        job = _job(cast("Raw", event.job))
-    version_of(event.before)
-    place = Place(event.id, event.sequence)
+    elif entry.kind == "dead":
+        job = _job(entry.job)
+    version_of(entry.before)
+    place = Place.of(entry.id)
     return Told(
         partition,
         place,
         place.at_ms,
-        event.kind,
-        event.pet_id,
-        event.incarnation,
-        event.before,
-        event.after,
-        version_of(event.after),
+        entry.kind,
+        entry.pet_id,
+        entry.incarnation,
+        entry.before,
+        entry.after,
+        version_of(entry.after),
         change,
         raw,
         job,

@@ -14,7 +14,9 @@ _ANY_SIZE: Final = Params(min_cluster_size=1)
 
 
 def unlisted(picture: Picture, shown: Shown) -> set[tuple[str, str]]:
-    """(cluster, image). Of an album that cannot be read, none: its jobs say so."""
+    """(cluster, image). Of an album that cannot be read, none: its jobs say so. One of which all is listed is not."""
+    if shown.lists_all():
+        return set()
     clusters = {each.id for each in shown.clusters}
     listed = {image for _, image in shown.members()}
     try:

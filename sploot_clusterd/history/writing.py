@@ -1,12 +1,12 @@
 """Writing a batch of events: all that it comes to and the place behind it, in one transaction."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, exc, insert, select, update
+from sqlalchemy import Connection, bindparam, exc, insert, select, update
 
 from sploot_clusterd.errors import ClusterdError
-from sploot_clusterd.history import statements
+from sploot_clusterd.history import bulk, statements
 from sploot_clusterd.history.branching import Newest, Standing, Written, at_first_sight, judged
 from sploot_clusterd.history.folding import Face, Fold, half_told
 from sploot_clusterd.history.schema import (
@@ -19,6 +19,10 @@ from sploot_clusterd.history.schema import (
     pet_latest,
 )
 from sploot_clusterd.history.told import Place, Told, version_of
+
+_MOVE: Final = update(feed_places).where(
+    feed_places.c.partition == bindparam("which"), feed_places.c.event_id == bindparam("behind")
+)
 
 
 class OvertakenError(ClusterdError):
@@ -45,8 +49,7 @@ def place_of(connection: Connection, partition: int) -> Place:
 def move_place(connection: Connection, partition: int, place: Place, to: Place, now_ms: int) -> None:
     """First of all that a transaction does: whoever else writes waits for it. Raises OvertakenError."""
     values = {"event_id": to.event_id, "sequence": to.sequence, "updated_ms": now_ms}
-    at = feed_places.c.partition == partition, feed_places.c.event_id == place.event_id
-    if connection.execute(update(feed_places).where(*at).values(values)).rowcount:
+    if connection.execute(_MOVE, {**values, "which": partition, "behind": place.event_id}).rowcount:
         return
     overtaken = OvertakenError(f"partition {partition} is written beyond {place.event_id or 'its beginning'}")
     if place_of(connection, partition) != Place() or place != Place():
@@ -137,15 +140,12 @@ class Batch:
         self._erased.add(event.pet_id)
 
     def _newest(self, pets: Sequence[str]) -> dict[str, Newest]:
-        columns = [pet_latest.c[name] for name in ("pet_id", *Newest._fields)]
-        rows = statements.rows_of(self._connection, columns, pet_latest.c.pet_id, pets)
+        rows = bulk.fetch(self._connection, pet_latest, ("pet_id", *Newest._fields), pets)
         return {pet: Newest(*rest) for pet, *rest in rows}
 
     def _faces(self, pets: Sequence[str]) -> dict[tuple[str, str], Face]:
-        table = cluster_heroes.c
-        columns = table.pet_id, table.cluster_id, table.hero_image_id, table.label
-        open_ones = table.until_version.is_(None), table.live
-        rows = statements.rows_of(self._connection, columns, table.pet_id, pets, *open_ones)
+        columns = "pet_id", "cluster_id", "hero_image_id", "label"
+        rows = bulk.fetch(self._connection, cluster_heroes, columns, pets, bulk.IS_OPEN)
         return {(pet, cluster): Face(hero, label) for pet, cluster, hero, label in rows}
 
     def _written(self, event: Told) -> list[Written]:

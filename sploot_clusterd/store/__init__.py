@@ -8,7 +8,7 @@ from sploot_clusterd.store.albums import AlbumStore
 from sploot_clusterd.store.charge import Charge
 from sploot_clusterd.store.commit import LIST, Commit, CommitOutcome, Committed, InsightNews
 from sploot_clusterd.store.erasure import Erasure
-from sploot_clusterd.store.feed import Feed, FeedEntries, FeedFigures
+from sploot_clusterd.store.feed import Feed, FeedEntries, FeedEntry, FeedFigures
 from sploot_clusterd.store.fleet_beats import FleetBeats
 from sploot_clusterd.store.fleet_letters import FleetLetters
 from sploot_clusterd.store.inspection import KeyFault
@@ -48,6 +48,7 @@ __all__ = [
     "FailedRun",
     "Feed",
     "FeedEntries",
+    "FeedEntry",
     "FeedFigures",
     "Finding",
     "FleetBeats",

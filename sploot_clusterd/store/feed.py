@@ -30,6 +30,39 @@ class FeedFigures(NamedTuple):
     """Age of the oldest event."""
 
 
+class FeedEntry(Struct):
+    """An event as it is kept."""
+
+    pet_id: str
+    previous: str
+    kind: Kind
+    incarnation: str
+    before: str
+    after: str
+    change: Raw
+    """JSON, as `job` is."""
+    job: Raw = Raw()
+    id: str = ""
+    """The entry's, which is not in its text."""
+
+    def event(self) -> Event:
+        """As it is given to others. Raises ValueError for an id that is none of ours."""
+        sequence, ms = map(int, self.id.split("-"))
+        return Event(
+            self.id,
+            sequence,
+            _stamp(ms),
+            self.previous,
+            self.kind,
+            self.pet_id,
+            self.incarnation,
+            self.before,
+            self.after,
+            cast("Change", self.change) if self.kind == "changed" else None,  # encoded already
+            cast("DeadJob", self.job) if self.kind == "dead" else None,
+        )
+
+
 class FeedEntries(NamedTuple):
     """Events of a partition as Redis has them. To decode many takes a while, which need not be the loop's."""
 
@@ -46,10 +79,10 @@ class FeedEntries(NamedTuple):
         """Whether none is behind them. Where the newest one was dropped, only the next read tells, as it finds none."""
         return not self.entries or self.entries[-1][0].decode() == self.newest
 
-    def events(self) -> list[Event]:
+    def decoded(self) -> list[FeedEntry]:
         """Raises BadStateError for what another hand added."""
         try:
-            return [_event(key.decode(), pairs(flat)[b"event"]) for key, flat in self.entries]
+            return [_entry(key, pairs(flat)[b"event"]) for key, flat in self.entries]
         except (KeyError, ValueError) as error:
             text = f"{self.feed} holds what is no event of ours: UNLINK it, and it begins anew"
             raise BadStateError(text) from error
@@ -76,7 +109,7 @@ class Feed:
         Of large ones fewer: a megabyte. Raises BadStateError for what another hand added.
         """
         found = await self.entries(partition, place, most)
-        return Events(found.events(), found.newest, found.is_whole)
+        return Events([each.event() for each in found.decoded()], found.newest, found.is_whole)
 
     async def entries(self, partition: int, place: str, most: int) -> FeedEntries:
         """As `read`, not decoded."""
@@ -118,40 +151,14 @@ class Feed:
                 return dropped
 
 
-class _Stored(Struct):
-    """What of an event is in its entry."""
-
-    pet_id: str
-    previous: str
-    kind: Kind
-    incarnation: str
-    before: str
-    after: str
-    change: Raw
-    job: Raw = Raw()
+_decode: Final = msgspec.json.Decoder(FeedEntry).decode
 
 
-_stored: Final = msgspec.json.Decoder(_Stored).decode
-
-
-def _event(event_id: str, raw: bytes) -> Event:
+def _entry(key: bytes, raw: bytes) -> FeedEntry:
     """Raises ValueError for what another hand added."""
-    stored = _stored(raw)
-    change = cast("Change", stored.change) if stored.kind == "changed" else None  # encoded already
-    sequence, ms = map(int, event_id.split("-"))
-    return Event(
-        event_id,
-        sequence,
-        _stamp(ms),
-        stored.previous,
-        stored.kind,
-        stored.pet_id,
-        stored.incarnation,
-        stored.before,
-        stored.after,
-        change,
-        cast("DeadJob", stored.job) if stored.kind == "dead" else None,
-    )
+    entry = _decode(raw)
+    entry.id = key.decode()
+    return entry
 
 
 def _place(total: bytes | None) -> str:

@@ -1,9 +1,12 @@
 """What history costs: jobs a second and CPU of a job with it and without; at half that rate, how far it is behind, and
-what a read takes.
+what a read takes. Where there are few cores, readers wait for whatever has them: so also beside a process that only
+takes as much CPU as the one that writes, as often.
 """
 
 import asyncio
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -21,7 +24,7 @@ from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, STREAM, payloads
 from tests.bench.load import ENV, asked, load, metrics, serving
 from tests.bench.throughput import drained, seconds
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import ROOT, Fleet
 from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
 
@@ -37,17 +40,18 @@ _JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
 
 
 class _Beside(NamedTuple):
-    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds, and what a read
-    took, p99, in ms.
+    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds; what a read
+    took, p99, in ms; and which part of a core the process that writes had.
     """
 
     lag: float
     read_ms: float
+    share: float
 
 
 def history(size: Size) -> list[Figure]:
     """Without it and with it in turns, as a machine's speed changes while this runs."""
-    off, reads = [], []
+    off, reads, burnt = [], [], []
     kinds = [_Kept("SQLite", _sqlite), _Kept("PostgreSQL", _postgres)]
     for _ in range(size.repeats):
         off.append(asyncio.run(_drained(size, {})))
@@ -60,8 +64,13 @@ def history(size: Size) -> list[Figure]:
         for kept in kinds:
             with kept.database() as url:
                 kept.beside.append(asyncio.run(_beside(size, {"DATABASE_URL": url}, half)))
+        with _burning(kinds[0].beside[-1].share):
+            burnt.append(asyncio.run(_beside(size, {}, half)).read_ms)
     rates, cpus = [rate for rate, _ in off], [cpu for _, cpu in off]
-    return [figure for kept in kinds for figure in kept.figures(rates, cpus, reads)]
+    return [
+        *(figure for kept in kinds for figure in kept.figures(rates, cpus, reads)),
+        Figure("GET at that rate, as much CPU as SQLite's writer takes burnt beside it, p99", "ms", burnt, reads),
+    ]
 
 
 class _Kept:
@@ -99,8 +108,11 @@ async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
 
 
 def _cpu_seconds(fleet: Fleet) -> float:
-    daemon = fleet.daemons[0].pid
-    return seconds([daemon, *(child.pid for child in psutil.Process(daemon).children())])
+    return seconds([fleet.daemons[0].pid, *_children(fleet)])
+
+
+def _children(fleet: Fleet) -> list[int]:
+    return [child.pid for child in psutil.Process(fleet.daemons[0].pid).children()]
 
 
 @asynccontextmanager
@@ -123,6 +135,7 @@ async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
     jobs = [*payloads(int(rate * lasting.seconds) + 1, DIMENSION)]
     async with _started(env) as fleet:
         await seeded(fleet)
+        spent, began = seconds(_children(fleet)), time.perf_counter()
         looking = asyncio.create_task(_worst_lag(fleet))
         coming = asyncio.create_task(_come(fleet, jobs, rate))
         read = await asyncio.to_thread(load, serving(fleet), lasting, asked("GET", _VIEW), 200, rate=_READS)
@@ -130,7 +143,18 @@ async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
         if env:
             await _caught_up(fleet)
         looking.cancel()
-        return _Beside(await looking, read.p99_ms)
+        share = (seconds(_children(fleet)) - spent) / (time.perf_counter() - began)
+        return _Beside(await looking, read.p99_ms, share)
+
+
+@contextmanager
+def _burning(share: float) -> Iterator[None]:
+    """Beside a process that takes this part of a core."""
+    with subprocess.Popen([sys.executable, "-m", "tests.bench.burner", str(share)], cwd=ROOT) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sploot_clusterd.changes import Change, DeadJob, Event
+from sploot_clusterd.changes import Change, DeadJob
 from sploot_clusterd.engine.differences import Shown, compare
 from sploot_clusterd.engine.fragment import Face
 from sploot_clusterd.history.told import Told, told
 from sploot_clusterd.model import cluster_id
+from sploot_clusterd.store import FeedEntry
 
 EPOCH_MS = 1_764_210_000_000
 
@@ -88,21 +89,10 @@ class Teller:
     def _tell(self, kind: str, pet: Pet, before: str, after: str, **more: msgspec.Raw) -> Told:
         self._sequence += 1
         event_id = f"{self._sequence}-{EPOCH_MS + 10 * self._sequence}"
-        event = Event(
-            event_id,
-            self._sequence,
-            "",
-            self._previous,
-            kind,
-            pet.pet_id,
-            pet.incarnation,
-            before,
-            after,
-            more.get("change"),
-            more.get("job"),
-        )
+        names = pet.pet_id, self._previous, kind, pet.incarnation, before, after
+        change, job = (more.get(name, msgspec.Raw()) for name in ("change", "job"))
         self._previous = event_id
-        self.events.append(told(self._partition, event))
+        self.events.append(told(self._partition, FeedEntry(*names, change, job, event_id)))
         return self.events[-1]
 
 
