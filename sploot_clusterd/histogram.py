@@ -32,6 +32,8 @@ class Series:
         self._counts = [0] * (len(bounds) + 1)
         self._examples: dict[int, tuple[Context, float, float]] = {}
         """The last of each bucket: what it is of, its value, and when it was, in seconds since the epoch."""
+        self.wants_example = [0.0] * len(self._counts)
+        """From when on each bucket does, by `time.perf_counter`."""
 
     @property
     def bounds(self) -> Sequence[float]:
@@ -47,18 +49,18 @@ class Series:
         """Of all values."""
         return self._sum
 
-    def observe(self, value: float) -> None:
+    def observe(self, value: float) -> int:
+        """The place of its bucket."""
         self._sum += value
-        self._counts[bisect_left(self._bounds, value)] += 1
-
-    def lacks_example(self, value: float) -> bool:
-        """Whether its bucket had none for a moment."""
-        example = self._examples.get(bisect_left(self._bounds, value))
-        return example is None or time.time() - example[2] > _EXAMPLE_LIVES
+        place = bisect_left(self._bounds, value)
+        self._counts[place] += 1
+        return place
 
     def show(self, value: float, context: Context) -> None:
         """What was observed is an example of its bucket, which has a trace."""
-        self._examples[bisect_left(self._bounds, value)] = context, value, time.time()
+        place = bisect_left(self._bounds, value)
+        self._examples[place] = context, value, time.time()
+        self.wants_example[place] = time.perf_counter() + _EXAMPLE_LIVES
 
     def observe_each(self, values: Iterable[float]) -> None:
         """As `observe` for each of the values."""

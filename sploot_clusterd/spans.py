@@ -202,22 +202,20 @@ class Ended(NamedTuple):
         return len(self.runs)
 
 
-Visit = tuple[Sort, float, float, str]
-"""A span of which nobody has to know the ids: its sort, when it began and ended, and what spans call the pet, or ""."""
+MANY_VISITS: Final = 128
 
 
-class Visits(NamedTuple):
-    """Spans that are traces by themselves."""
+class Visits(list[tuple[float, float, str]]):
+    """Spans of one sort that are traces by themselves, and of which nobody has to know the ids: when each began and
+    ended, and its pet's id, "" without one. Who adds one tells of all as soon as there are `MANY_VISITS`.
+    """
 
-    visits: Sequence[Visit]
-
-    @property
-    def size(self) -> int:
-        """How many spans it is."""
-        return len(self.visits)
+    def __init__(self, sort: Sort) -> None:
+        super().__init__()
+        self.of = sort
 
 
-Told = Span | Stage | Ended | Visits
+Told = Span | Stage | Ended
 """What a tracer takes."""
 
 
@@ -242,8 +240,12 @@ class Tracer:
     def record(self, ended: Told) -> None:
         """Takes what has ended. Never waits."""
 
-    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
-        """Takes a visit, which is told with others."""
+    def visits_of(self, sort: Sort) -> Visits:
+        """To be filled, and filled again. What is in it for some seconds is taken."""
+        return Visits(sort)
+
+    def tell(self, visits: Visits) -> None:
+        """Takes what is in it, which is empty then."""
 
     def start(self, sort: Sort, parent: Context | None = None, began: float | None = None) -> Span:
         """A span of the parent's trace, which decides whether it is sampled, or the root of a new one."""

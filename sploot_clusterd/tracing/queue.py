@@ -12,6 +12,7 @@ from typing import Final
 
 from sploot_clusterd.spans import Told
 from sploot_clusterd.tracing.encoding import Piece
+from sploot_clusterd.tracing.rows import Rows
 
 _MOST_WAITING: Final = 16 * 2**20
 """Bytes; and what ended last."""
@@ -31,7 +32,7 @@ class Queue:
         self._last: Piece | None = None
         """The one that is added to."""
         self._bytes = 0
-        self._some, self._many = asyncio.Event(), asyncio.Event()
+        self._many = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
@@ -42,7 +43,7 @@ class Queue:
         """How many spans wait."""
         return sum(piece.size for piece in self._pieces)
 
-    def add(self, ended: Told) -> None:
+    def add(self, ended: Told | Rows) -> None:
         """Raises what encoding it raises; then nothing is added."""
         piece = self._last
         if piece is None or len(piece.encoded) >= _PIECE:
@@ -52,18 +53,12 @@ class Queue:
     def _begin_piece(self) -> Piece:
         piece = self._last = Piece()
         self._pieces.append(piece)
-        self._some.set()
         if self._bytes >= _MOST_SENT:
             self._many.set()
         return piece
 
-    def expect(self) -> None:
-        """Something is to be added before the next request is taken."""
-        self._some.set()
-
     async def gathered(self) -> None:
-        """Returns when there is a whole request, or some that have waited."""
-        await self._some.wait()
+        """Returns when there is a whole request, or whatever there is has waited."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_GATHER):
                 await self._many.wait()
@@ -79,5 +74,4 @@ class Queue:
             self._many.clear()
         if not self._pieces:
             self._last = None
-            self._some.clear()
         return taken if size else ()

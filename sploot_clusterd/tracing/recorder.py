@@ -1,6 +1,6 @@
 """Tracing that is on: what has ended is encoded, kept in a bounded queue, and sent by a task of its own.
 
-It is encoded at once, or a few together: those who ask meanwhile would wait for many.
+It is encoded at once, or some together: those who ask meanwhile would wait for many.
 
 Nobody waits for it. What finds no room in the queue, or is not taken, is counted and forgotten.
 """
@@ -19,10 +19,11 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Sort, Told, Tracer, Visit, Visits
+from sploot_clusterd.spans import Sort, Told, Tracer, Visits
 from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Piece, request
 from sploot_clusterd.tracing.queue import Queue
+from sploot_clusterd.tracing.rows import Rows
 from sploot_clusterd.waiting import backoff
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
 _LAST_SECONDS: Final = 1.0
 """For what is left when the daemon stops."""
-_VISITS: Final = 16
-"""That are encoded together: half of what each takes by itself; some 20 us."""
+_PAUSE: Final = 0.002
+"""Seconds between two pieces of a request: who waits for an answer meanwhile is held up by one of them."""
 _LOG_EVERY: Final = 300.0
 _HASH_BYTES: Final = 8
 
@@ -67,7 +68,7 @@ class Recorder(Tracer):
         )
         self._collector = Collector(tracing.endpoint)
         self._queue = Queue()
-        self._visits: list[Visit] = []
+        self._visits: list[Visits] = []
         self._in_hand: Sequence[Piece] = ()
         """Of a request that is not yet taken."""
         self._sent, self._lost, self._dropped = (
@@ -82,9 +83,9 @@ class Recorder(Tracer):
 
     def pet(self, pet_id: str) -> str:
         """A hash, the same in all processes, where ids are not to leave this one."""
-        return pet_id if self._pet_ids else _hash(pet_id)
+        return pet_id if self._pet_ids else _hash(pet_id).decode()
 
-    def record(self, ended: Told) -> None:
+    def record(self, ended: Told | Rows) -> None:
         if self._queue.is_full:
             self._dropped.inc(ended.size)
             return
@@ -93,17 +94,17 @@ class Recorder(Tracer):
         except Exception as error:  # noqa: BLE001 - whatever it is, whose span it is goes on
             self._count_lost(ended.size, error)
 
-    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
-        self._visits.append((sort, began, ended, pet))
-        if len(self._visits) == 1:
-            self._queue.expect()
-        elif len(self._visits) >= _VISITS:
-            self._record_visits()
+    def visits_of(self, sort: Sort) -> Visits:
+        visits = Visits(sort)
+        self._visits.append(visits)
+        return visits
 
-    def _record_visits(self) -> None:
-        visits, self._visits = self._visits, []
+    def tell(self, visits: Visits) -> None:
         if visits:
-            self.record(Visits(visits))
+            began, ended, pet_ids = zip(*visits, strict=True)
+            visits.clear()
+            hidden = pet_ids[0] and not self._pet_ids  # all are about pets, or none
+            self.record(Rows(visits.of, began, ended, [*map(_hash if hidden else str.encode, pet_ids)]))
 
     async def run(self) -> None:
         """Until the daemon stops, whatever becomes of the collector."""
@@ -118,6 +119,8 @@ class Recorder(Tracer):
 
     async def close(self) -> None:
         """Offers what is left, once, and for no longer than a moment."""
+        for visits in self._visits:
+            self.tell(visits)
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 while self._take_some():
@@ -130,6 +133,9 @@ class Recorder(Tracer):
     async def _send(self) -> None:
         while True:
             await self._queue.gathered()
+            for visits in [*self._visits]:
+                self.tell(visits)
+                await asyncio.sleep(0)
             try:
                 if self._take_some():
                     await self._offer_again()
@@ -138,7 +144,6 @@ class Recorder(Tracer):
 
     def _take_some(self) -> bool:
         """Whether there is a request in hand: one that was left, or the next."""
-        self._record_visits()
         self._in_hand = self._in_hand or self._queue.take()
         return bool(self._in_hand)
 
@@ -160,7 +165,8 @@ class Recorder(Tracer):
         """Raises CollectorAwayError; then it is still in hand."""
         size = sum(piece.size for piece in self._in_hand)
         try:
-            refused = await self._collector.take(request(self._resource.attributes, self._in_hand))
+            pause = 0.0 if self._stopping.is_set() else _PAUSE
+            refused = await self._collector.take(request(self._resource.attributes, self._in_hand), pause)
         except CollectorRefusesError as error:
             self._lose(error)
             return
@@ -183,5 +189,5 @@ class Recorder(Tracer):
 
 
 @lru_cache(maxsize=4096)
-def _hash(pet_id: str) -> str:
-    return blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest()
+def _hash(pet_id: str) -> bytes:
+    return blake2b(pet_id.encode(), digest_size=_HASH_BYTES).hexdigest().encode()

@@ -22,7 +22,7 @@ from sploot_clusterd.web.auditing import Auditor
 from sploot_clusterd.web.auth import TOKEN_HEADER, Caller, Tokens, missing
 from sploot_clusterd.web.proxies import Proxies
 from sploot_clusterd.web.route import INTERNAL, PARAMETER, Route
-from sploot_clusterd.web.spans import Requests
+from sploot_clusterd.web.spans import TRACEPARENT, Requests
 from sploot_clusterd.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Endpoint:
         self._label = path
         traces = tracer.is_on and tokens is not None  # probes come every other second
         route = None if path == _UNKNOWN else path
-        self._traced = Requests(tracer, route, self._parameters) if traces else None
         self._seconds = metrics.http_seconds.labels(path)
+        self._traced = Requests(tracer, route, self._parameters, self._seconds) if traces else None
         self._requests = metrics.http_requests
         self._token_uses = metrics.http_token_uses
         # Finding a labelled child takes longer than counting with it.
@@ -99,8 +99,10 @@ class Endpoint:
     async def handle(self, request: web.BaseRequest, ids: Sequence[str]) -> Response:
         """`ids`: the path's parameters, as they came."""
         began = perf_counter()
-        requests = self._traced
-        span = requests.begin(request, began, logged=access_log.isEnabledFor(logging.DEBUG)) if requests else None
+        logged, requests = access_log.isEnabledFor(logging.DEBUG), self._traced
+        span = None
+        if requests and (logged or request.method != requests.told_later or TRACEPARENT in request.headers):
+            span = requests.begin(request, began)
         self._in_flight.count += 1
         try:
             handler = self._admit(request)
@@ -109,22 +111,30 @@ class Endpoint:
             response = await handler(request, *ids)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
             if requests and span is None:
-                span = requests.known(request, began)
+                span = requests.begin(request, began)
             response = (refusal_of(error) or self._unexpected(error, span)).answer()
         finally:
             self._in_flight.count -= 1
-        if self._changes and self._auditor and (what := self._changes.get(request.method)):
-            pet_id = ids[0] if self._parameters[:1] == ["pet_id"] else None
-            await self._auditor.note(request, what, pet_id, response)
+        if self._changes:
+            await self._audit(request, response, ids)
         if not request.content.is_eof():
             response.force_close()  # the rest of a body nobody reads is not worth the wait
-        seconds = perf_counter() - began
+        ended = perf_counter()
+        bucket = self._count(response, ended - began)
         if requests:
-            if span is None and self._seconds.lacks_example(seconds):
-                span = requests.known(request, began)
-            requests.end(span, request, response, ids, began)
-        self._record(request, response, seconds, span)
+            if span is None and ended < self._seconds.wants_example[bucket]:
+                requests.tell(response, ids, began, ended)
+            else:
+                span = span or requests.begin(request, began)
+                requests.end(span, request, response, ids, ended - began)
+        if logged:
+            self._log(request, response, ended - began, span)
         return response
+
+    async def _audit(self, request: web.BaseRequest, response: Response, ids: Sequence[str]) -> None:
+        if self._auditor and (what := self._changes.get(request.method)):
+            pet_id = ids[0] if self._parameters[:1] == ["pet_id"] else None
+            await self._auditor.note(request, what, pet_id, response)
 
     def _admit(self, request: web.BaseRequest) -> Handler:
         """Decides by the headers alone: a stranger's body is never read."""
@@ -166,25 +176,25 @@ class Endpoint:
             log.error("a request failed", exc_info=error, extra={"data": data})
         return RefusedError(500, "internal error")
 
-    def _record(self, request: web.BaseRequest, response: Response, seconds: float, span: Span | None) -> None:
+    def _count(self, response: Response, seconds: float) -> int:
+        """The place of its bucket among seconds."""
         status = response.status
         count = self._by_status.get(status)
         if count is None:
             count = self._by_status[status] = self._requests.labels(self._label, str(status)).inc
         count()
-        self._seconds.observe(seconds)
-        if span is not None and span.context.sampled:
-            self._seconds.show(seconds, span.context)
-        if access_log.isEnabledFor(logging.DEBUG):
-            data = {
-                "method": request.method,
-                "path": request.raw_path[:_LONGEST_PATH],
-                "status": status,
-                "ms": round(seconds * 1000, 3),
-                "remote": self._proxies.client(request),
-                **(span.context.log_fields() if span else {}),
-            }
-            access_log.debug("request", extra={"data": data})
+        return self._seconds.observe(seconds)
+
+    def _log(self, request: web.BaseRequest, response: Response, seconds: float, span: Span | None) -> None:
+        data = {
+            "method": request.method,
+            "path": request.raw_path[:_LONGEST_PATH],
+            "status": response.status,
+            "ms": round(seconds * 1000, 3),
+            "remote": self._proxies.client(request),
+            **(span.context.log_fields() if span else {}),
+        }
+        access_log.debug("request", extra={"data": data})
 
 
 class Router:

@@ -3,19 +3,31 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
-from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from sploot_clusterd.spans import PET, Context, Kind, Sort, Span, Tracer, Value, context_of, told_by
+from sploot_clusterd.histogram import Series
+from sploot_clusterd.spans import (
+    MANY_VISITS,
+    PET,
+    Context,
+    Kind,
+    Sort,
+    Span,
+    Tracer,
+    Value,
+    Visits,
+    context_of,
+    told_by,
+)
 from sploot_clusterd.web.answers import Response
 
 if TYPE_CHECKING:
     from sploot_clusterd.web.connection import Connection
 
-_TRACEPARENT: Final = "traceparent"
+TRACEPARENT: Final = "traceparent"
 _TRACESTATE: Final = "tracestate"
 _SERVER_ERROR: Final = 500
 _PET_ID: Final = "pet_id"
@@ -23,52 +35,55 @@ _MOST_LINKS: Final = 128
 """Of a span; a batch may have a thousand jobs."""
 _REQUEST: Final = Sort("", Kind.SERVER)
 """Of one that has not ended."""
-_READS: Final = frozenset({"GET", "HEAD"})
+_GET: Final = "GET"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"})
 
 
 class Requests:
     """Spans of the requests of one path."""
 
-    def __init__(self, tracer: Tracer, route: str | None, parameters: Sequence[str]) -> None:
-        """`route` is the path with names for ids, None of one that is not there. Of ids only the pet's is told."""
+    def __init__(self, tracer: Tracer, route: str | None, parameters: Sequence[str], seconds: Series) -> None:
+        """`route` is the path with names for ids, None of one that is not there. Of ids only the pet's is told. Spans
+        are examples of `seconds`, where they were counted.
+        """
         self._tracer = tracer
+        self._seconds = seconds
         self._route = route
         self._pet = parameters.index(_PET_ID) if _PET_ID in parameters else None
         self._sorts: dict[tuple[str, int], Sort] = {}
+        self._visits: dict[int, Visits] = {}
+        """By status."""
+        self.told_later = _GET if tracer.samples_all else ""
+        """The method of requests that lead to nothing: of one without a parent nobody has to know the ids."""
 
-    def begin(self, request: web.BaseRequest, began: float, *, logged: bool) -> Span | None:
-        """None of one that leads to nothing, if it is not `logged`: nobody has to know its ids."""
-        if not logged and request.method in _READS and self._tracer.samples_all and _TRACEPARENT not in request.headers:
-            return None
-        return self.known(request, began)
-
-    def known(self, request: web.BaseRequest, began: float) -> Span:
+    def begin(self, request: web.BaseRequest, began: float) -> Span:
         """In the trace that the headers name, or else in a new one."""
-        given = request.headers.get(_TRACEPARENT)
+        given = request.headers.get(TRACEPARENT)
         parent = context_of(given, ",".join(request.headers.getall(_TRACESTATE, ()))) if given else None
         span = _connection(request).span = self._tracer.start(_REQUEST, parent, began)
         return span
 
-    def end(
-        self, span: Span | None, request: web.BaseRequest, response: Response, ids: Sequence[str], began: float
-    ) -> None:
-        if span is not None:
-            _connection(request).span = None
-            if not span.context.sampled:
-                return
-        key = request.method, response.status
-        sort = self._sorts.get(key) or self._new_sort(*key)
-        pet = self._tracer.pet(ids[self._pet]) if self._pet is not None else ""
-        if span is None:
-            self._tracer.visit(sort, began, perf_counter(), pet)
+    def end(self, span: Span, request: web.BaseRequest, response: Response, ids: Sequence[str], seconds: float) -> None:
+        _connection(request).span = None
+        if not span.context.sampled:
             return
-        span.sort = sort
-        if pet:
-            span.attributes[PET] = pet
+        self._seconds.show(seconds, span.context)
+        span.sort = self._sort(request.method, response.status)
+        if self._pet is not None:
+            span.attributes[PET] = self._tracer.pet(ids[self._pet])
         span.end()
 
-    def _new_sort(self, method: str, status: int) -> Sort:
+    def tell(self, response: Response, ids: Sequence[str], began: float, ended: float) -> None:
+        """Of one that has no span. All reads wait for this: what can be done later is not done here."""
+        visits = self._visits.get(response.status)
+        if visits is None:
+            sort = self._sort(self.told_later, response.status)
+            visits = self._visits[response.status] = self._tracer.visits_of(sort)
+        visits.append((began, ended, ids[self._pet] if self._pet is not None else ""))
+        if len(visits) >= MANY_VISITS:
+            self._tracer.tell(visits)
+
+    def _sort(self, method: str, status: int) -> Sort:
         method = method if method in _METHODS else "_OTHER"
         if (sort := self._sorts.get((method, status))) is not None:
             return sort

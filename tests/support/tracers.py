@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Sort, Span, Stage, Told, Tracer, Value
+from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Sort, Span, Stage, Told, Tracer, Value, Visits
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = SAMPLED[:-1] + "0"
@@ -27,8 +27,9 @@ class Kept(Tracer):
     def __init__(self, rate: int = 1) -> None:
         self.rate = rate
         self.samples_all = rate == 1
-        self.told: list[Told | Visit] = []
+        self.told: list[Told] = []
         """Of runs that ended together, each is a span."""
+        self._visits: list[Visits] = []
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
         return self.rate == 1
@@ -39,8 +40,9 @@ class Kept(Tracer):
     def record(self, ended: Told) -> None:
         self.told += [self._span(ended, run) for run in ended.runs] if isinstance(ended, Ended) else [ended]
 
-    def visit(self, sort: Sort, began: float, ended: float, pet: str) -> None:
-        self.told.append(Visit(sort, began, ended, pet))
+    def visits_of(self, sort: Sort) -> Visits:
+        self._visits.append(Visits(sort))
+        return self._visits[-1]
 
     def _span(self, ended: Ended, run: Run) -> Span:
         span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)
@@ -54,7 +56,11 @@ class Kept(Tracer):
         return [each for each in self.told if isinstance(each, Span) and each.sort.name.startswith(name)]
 
     def visits(self) -> list[Visit]:
-        return [each for each in self.told if isinstance(each, Visit)]
+        return [
+            Visit(visits.of, began, ended, self.pet(pet_id) if pet_id else "")
+            for visits in self._visits
+            for began, ended, pet_id in visits
+        ]
 
     def stages(self) -> list[Stage]:
         return [each for each in self.told if isinstance(each, Stage)]

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sploot_clusterd.config import SecretUrl
-from sploot_clusterd.spans import Kind, Sort, Visits
+from sploot_clusterd.spans import Kind, Sort
 from sploot_clusterd.tracing import collector as collector_module
 from sploot_clusterd.tracing.collector import Collector, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Piece, request
+from sploot_clusterd.tracing.rows import Rows
 from tests.support.collector import collecting
 
-VISIT = Visits([(Sort("GET /x", Kind.SERVER), 1.0, 2.0, "a")])
+VISIT = Rows(Sort("GET /x", Kind.SERVER), [1.0], [2.0], [b"a"])
 
 
 def some(pieces: int) -> list[bytes | bytearray]:

@@ -6,8 +6,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told, Visit, Visits
+from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told
 from sploot_clusterd.tracing.encoding import Piece, request
+from sploot_clusterd.tracing.rows import Rows
 
 texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
 values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
@@ -31,7 +32,7 @@ runs = st.builds(
 sorts = st.builds(Sort, texts, st.sampled_from(Kind), attributes, texts)
 
 
-def decoded(*ended: Told) -> list[Message]:
+def decoded(*ended: Told | Rows) -> list[Message]:
     """What comes out of a request with a piece for each of them."""
     pieces = [Piece() for _ in ended]
     added = [piece.add(each) for piece, each in zip(pieces, ended, strict=True)]
@@ -91,22 +92,29 @@ def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, mo
     assert all(len(told(each)) == len(sort.attributes) + len(more) + bool(sort.error) for each in spans)
 
 
-@given(st.lists(st.tuples(sorts, st.just(1.0), st.just(1.25), texts), min_size=1, max_size=40))
-def test_visits_are_traces_by_themselves(visits: list[Visit]):
-    spans = decoded(Visits(visits))
-    for read, (sort, *_, pet) in zip(spans, visits, strict=True):
+@given(sorts, st.lists(texts, min_size=1, max_size=40))
+def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
+    """Also where pets' ids are of many lengths, by which they are put together."""
+    began = [*range(1, len(pets) + 1)]
+    spans = decoded(Rows(sort, began, [each + each / 4 for each in began], [*map(str.encode, pets)]))
+    first = min(each.start_time_unix_nano for each in spans)
+    of_error = [("error.type", sort.error)] if sort.error else []
+    seen = {}
+    for read in spans:
         assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
         assert (read.name, read.flags) == (sort.name, 1)
-        assert read.end_time_unix_nano - read.start_time_unix_nano == 250_000_000
-        own = [("clusterd.pet", pet)] if pet else []
-        of_error = [("error.type", sort.error)] if sort.error else []
+        place, rest = divmod(read.start_time_unix_nano - first, 10**9)
+        assert (rest, read.end_time_unix_nano - read.start_time_unix_nano) == (0, 250_000_000 * began[place])
+        own = [("clusterd.pet", pets[place])] if pets[place] else []
         assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
+        seen[place] = read
+    assert len(seen) == len(pets)
     assert len({each.trace_id for each in spans}) == len({each.span_id for each in spans}) == len(spans)
 
 
-@given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, max_size=4))
+@given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, min_size=1, max_size=4))
 def test_what_is_sent_together_comes_out_in_its_order(ended: list[Run], sort: Sort, pets: list[str]):
-    visits = [(sort, 1.0, 2.0, pet) for pet in pets]
-    spans = decoded(Ended(sort, 1.0, 2.0, ended), Visits(visits), Stage(sort, 1.0, 2.0, ended, {}))
+    visits = Rows(sort, [1.0] * len(pets), [2.0] * len(pets), [*map(str.encode, pets)])
+    spans = decoded(Ended(sort, 1.0, 2.0, ended), visits, Stage(sort, 1.0, 2.0, ended, {}))
     assert [each.span_id for each in spans][: len(ended)] == [run.span_id for run in ended]
     assert [each.parent_span_id for each in spans][len(ended) :] == [b""] * len(pets) + [run.span_id for run in ended]

@@ -12,7 +12,7 @@ import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Context, Ended, Kind, Run, Sort, Span, Stage, context_of
+from sploot_clusterd.spans import MANY_VISITS, Context, Ended, Kind, Run, Sort, Span, Stage, context_of
 from sploot_clusterd.tracing import queue
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing.recorder import Recorder
@@ -75,7 +75,7 @@ async def collector() -> AsyncIterator[Collector]:
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "_GATHER", 0.0)
+    monkeypatch.setattr(queue, "_GATHER", 0.01)
     monkeypatch.setattr(recorder_module, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(recorder_module, "_LONGEST_PAUSE", 0.02)
 
@@ -108,11 +108,13 @@ async def test_spans_arrive_as_they_were(collector: Collector):
 
 
 async def test_visits_are_traces_by_themselves(collector: Collector):
-    traced = Traced(collector.url)
+    traced = Traced(collector.url, pet_ids=True)
     gone = Sort("GET /x", Kind.SERVER, {"http.response.status_code": 500}, "500")
-    traced.recorder.visit(gone, 1.0, 1.5, "a")
+    visits = traced.recorder.visits_of(gone)
+    visits.append((1.0, 1.5, "a"))
     await eventually(lambda: traced.counted() == {"sent": 1}, what="one to be sent for which there are no others")
-    traced.recorder.visit(gone, 1.0, 1.5, "")
+    none = traced.recorder.visits_of(gone)
+    none.append((1.0, 1.5, ""))
     await traced.stop()
     one, other = collector.spans
     assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
@@ -204,12 +206,12 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
     most = MOST // 8
     monkeypatch.setattr(queue, "_MOST_WAITING", most)
     traced = Traced("http://127.0.0.1:9")
-    sort = Sort("GET /x", Kind.SERVER)
+    visits = traced.recorder.visits_of(Sort("GET /x", Kind.SERVER))
     tracemalloc.start()
     try:
         while not traced.counted():
-            for _ in range(2000):
-                traced.recorder.visit(sort, 1.0, 2.0, "a")
+            visits += [(1.0, 2.0, "a")] * MANY_VISITS
+            traced.recorder.tell(visits)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

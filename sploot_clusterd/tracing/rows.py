@@ -1,0 +1,82 @@
+"""Spans that differ by ids, times and pets alone, as rows of one length: what is each one's own is filled in by column.
+
+That takes 13 us for one, and .2 us each for 128.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from sploot_clusterd.spans import PET, Sort
+from sploot_clusterd.tracing import fields
+
+_TRACE_ID, _SPAN_ID, _BEGAN, _ENDED, _PET = "trace_id", "span_id", "began", "ended", "pet"
+_TIME: Final = "<i8"
+_IDS: Final = np.dtype([(_TRACE_ID, "V16"), (_SPAN_ID, "V8")])
+_IDS_WORDS: Final = 3
+"""Of 64 bits."""
+_random: Final = np.random.PCG64()
+
+
+class Rows(NamedTuple):
+    """Spans of one sort that are traces by themselves, by column."""
+
+    sort: Sort
+    began: Sequence[float]
+    """Seconds by `time.perf_counter`, as when they ended."""
+    ended: Sequence[float]
+    pets: Sequence[bytes]
+    """What spans call them, b"" where there are none."""
+
+    @property
+    def size(self) -> int:
+        """How many spans it is."""
+        return len(self.pets)
+
+
+def filled(rows: Rows, epoch_ns: int) -> bytes | bytearray:
+    """As fields of a ScopeSpans. `epoch_ns` is when the clock of their times was 0, in nanoseconds since the epoch."""
+    sizes = {*map(len, rows.pets)}
+    if len(sizes) == 1:
+        return _of_one_length(rows, epoch_ns)
+    each = [*zip(rows.began, rows.ended, rows.pets, strict=True)]
+    alike = ((row for row in each if len(row[-1]) == size) for size in sizes)
+    return b"".join(_of_one_length(Rows(rows.sort, *zip(*some, strict=True)), epoch_ns) for some in alike)
+
+
+def _of_one_length(rows: Rows, epoch_ns: int) -> bytearray:
+    sort, began, ended, pets = rows
+    text, columns = _row(sort, len(pets[0]))
+    texts = text * len(pets)
+    table = np.frombuffer(texts, columns)
+    ids = np.frombuffer(_random.random_raw(_IDS_WORDS * len(pets)), _IDS)
+    table[_TRACE_ID], table[_SPAN_ID] = ids[_TRACE_ID], ids[_SPAN_ID]
+    for name, seconds in ((_BEGAN, began), (_ENDED, ended)):
+        table[name] = (np.fromiter(seconds, float) * 1e9).astype(_TIME) + epoch_ns
+    if pets[0]:
+        table[_PET] = np.frombuffer(b"".join(pets), columns[_PET])
+    return texts
+
+
+@lru_cache(maxsize=256)
+def _row(sort: Sort, pet_bytes: int) -> tuple[bytearray, np.dtype[np.void]]:
+    """A row's text, with nothing in the columns yet, and where these are."""
+    begins = fields.before_text(PET, pet_bytes) if pet_bytes else b""
+    told = (
+        (fields.TRACE_ID, _TRACE_ID, 16),
+        (fields.SPAN_ID, _SPAN_ID, 8),
+        (bytes((fields.BEGAN,)), _BEGAN, 8),
+        (bytes((fields.ENDED,)), _ENDED, 8),
+        (fields.of_sort(sort) + begins, _PET, pet_bytes),
+    )
+    text = bytearray(fields.begun_span(sum(len(before) + size for before, _, size in told)))
+    places = []
+    for before, _, size in told:
+        text += before
+        places.append(len(text))
+        text += bytes(size)
+    formats = ["V16", "V8", _TIME, _TIME, f"V{pet_bytes}"]
+    names = [name for _, name, _ in told]
+    return text, np.dtype({"names": names, "formats": formats, "offsets": places, "itemsize": len(text)})
