@@ -42,10 +42,11 @@ PLANT: dict[str, Callable[[Redis, str], Awaitable[object]]] = {
 
 @pytest.fixture
 async def daemon(directory: Path) -> AsyncIterator[Fleet]:
-    async with Fleet(directory, daemons=1) as fleet:
+    async with Fleet(directory, daemons=0) as fleet:
+        daemon = fleet.add_daemon({}, module="tests.daemon.hasty")
+        await daemon.start()
         await fleet.ready()
         yield fleet
-        (daemon,) = fleet.daemons
         assert daemon.alive()
         assert "root task ended" not in daemon.output()
 
