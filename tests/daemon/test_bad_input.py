@@ -116,6 +116,7 @@ def resident(daemon: Daemon) -> float:
     return psutil.Process(daemon.pid).memory_info().rss / 2**20
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(240)
 async def test_ten_thousand_bad_requests_are_few_lines_and_no_memory(fleet: Fleet, daemon: Daemon, api: Api):
     await flood(daemon, 10_000)  # what the first ones leave is the size of buffers and pools

@@ -9,6 +9,13 @@ from tests.faults.fleet import Fleet
 from tests.support.api import SEED, Api, add
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fleet(lent_fleet: Fleet) -> Fleet:
+    return lent_fleet
+
 
 def groups(view: dict) -> list[tuple[str, list[str]]]:
     return [(cluster["label"], [member["image_id"] for member in cluster["members"]]) for cluster in view["clusters"]]

@@ -1,9 +1,11 @@
 """Anything at all under a key of ours: the loops stay up, it is told which key and what to do, and all goes on then."""
 
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from redis.asyncio import Redis
 
 from sploot_clusterd.config import Settings
@@ -12,6 +14,7 @@ from tests.faults.fleet import Fleet
 from tests.support.api import Api
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 _defaults = Settings()
 KEYS = Keys(_defaults.clusters.namespace, _defaults.stream.key, _defaults.stream.dead_letter)
 SAMPLE = KEYS.sample("v1")
@@ -40,14 +43,31 @@ PLANT: dict[str, Callable[[Redis, str], Awaitable[object]]] = {
 }
 
 
-@pytest.fixture
-async def daemon(directory: Path) -> AsyncIterator[Fleet]:
-    async with Fleet(directory, daemons=1) as fleet:
-        await fleet.ready()
-        yield fleet
-        (daemon,) = fleet.daemons
-        assert daemon.alive()
-        assert "root task ended" not in daemon.output()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[Fleet]:
+    """One for all tests: each mends what it broke, and sees that all goes on."""
+    with tempfile.TemporaryDirectory(prefix="daemon-") as path:
+        async with Fleet(Path(path), daemons=0) as fleet:
+            await fleet.add_daemon({}, module="tests.daemon.hasty").start()
+            await fleet.ready()
+            yield fleet
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def daemon(running: Fleet) -> AsyncIterator[Fleet]:
+    (daemon,) = running.daemons
+    yield running
+    assert daemon.alive()
+    assert "root task ended" not in daemon.output()
+    await running.settled()
+    for pet in ("odd", "other", "another"):
+        await Api(running, daemon).ask("DELETE", f"/internal/pets/{pet}")
+    await running.redis.delete(KEYS.dead_letters, KEYS.profiles, SAMPLE.images, SAMPLE.slots)
+
+    async def nothing_is_told() -> bool:
+        return not await told(running)
+
+    await eventually(nothing_is_told, what="nothing to be told any more")
 
 
 def photos(pet: str) -> dict:
@@ -122,7 +142,9 @@ async def test_another_type_is_told_by_its_key_and_mended_by_taking_it_away(daem
             return all((key if key == KEYS.learning else f"holds a {kind} under {key}") in text for key in planted)
 
         await eventually(they_are_told, what=f"{kind} under {planted} to be told", timeout=20)
-        await redis.delete(*planted, KEYS.profiles)
+        await redis.delete(
+            *planted, KEYS.profiles, SAMPLE.images, SAMPLE.slots
+        )  # in one: nothing is left to learn from
         await works(daemon, "odd")
         await redis.delete(KEYS.dead_letters)
 

@@ -1,10 +1,13 @@
 """What a real daemon has an app ask: of the view as it is, until the user has answered."""
 
 import pytest
+import pytest_asyncio
 
 from tests.daemon.photos import photos
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PET = "pet_123"
 SUGGESTIONS = f"/internal/pets/{PET}/suggestions"
@@ -12,6 +15,11 @@ FIRST, SECOND = f"{PET}-cluster-0", f"{PET}-cluster-1"
 
 
 @pytest.fixture
+def fleet(lent_fleet: Fleet) -> Fleet:
+    return lent_fleet
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def api(fleet: Fleet) -> Api:
     """Three clusters, of which the second is rather like the first."""
     api = Api(fleet, fleet.daemons[0])

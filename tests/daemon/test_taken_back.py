@@ -1,10 +1,13 @@
 """Through a real daemon: what users said is listed with who said it, can be taken back, and hides what it hides."""
 
 import pytest
+import pytest_asyncio
 
 from tests.daemon.photos import photos
 from tests.faults.fleet import Fleet
 from tests.support.api import Api
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PET = "pet_123"
 CORRECTIONS = f"/internal/pets/{PET}/corrections"
@@ -12,6 +15,11 @@ FIRST, SECOND = f"{PET}-cluster-0", f"{PET}-cluster-1"
 
 
 @pytest.fixture
+def fleet(lent_fleet: Fleet) -> Fleet:
+    return lent_fleet
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def api(fleet: Fleet) -> Api:
     api = Api(fleet, fleet.daemons[0])
     assert (await api.ask("GET", CORRECTIONS))[0] == 404

@@ -38,6 +38,8 @@ class Plan(NamedTuple):
     needs: Literal["", "root", "faketime", "cluster"] = ""
     takes_an_hour: bool = False
     """In full it runs only where it is asked for by name."""
+    by_default: bool = False
+    """In small it is among the tests of the README's command; the others wait for `pytest -m faults`."""
 
     def missing(self) -> str:
         """What it cannot run without here; empty if it can."""
@@ -52,9 +54,21 @@ _KILLS = (
     Plan("kill -9 of a daemon", kills.kill_storm, Size(1000, 400, 4), Size(10_000, 200, 40)),
     Plan("kill -9 of a daemon that does not come back", kills.taken_over, Size(300, 100, 1), Size(3000, 100, 10)),
     Plan("kill -9 of a daemon, all jobs of one pet", kills.hot_pet, Size(300, 200, 2), Size(3000, 150, 10)),
-    Plan("kill -9 of a daemon, jobs that show their order", order.inversions, Size(800, 400, 3), Size(20_000, 400, 20)),
+    Plan(
+        "kill -9 of a daemon, jobs that show their order",
+        order.inversions,
+        Size(800, 400, 3),
+        Size(20_000, 400, 20),
+        by_default=True,
+    ),
     Plan("kill -9 of a daemon, images removed again", kills.removed_again, Size(300, 300, 2), Size(3000, 250, 10)),
-    Plan("crash before or after a command", crashes.while_working, Size(500, 100, 11), Size(5000, 200, 44)),
+    Plan(
+        "crash before or after a command",
+        crashes.while_working,
+        Size(500, 100, 11),
+        Size(5000, 200, 44),
+        by_default=True,
+    ),
     Plan("crash at the count of a lone run", crashes.while_suspecting, Size(300, 100, 2), Size(2000, 150, 8)),
     Plan("crash in DELETE of a pet", crashes.while_erasing, Size(300, 100, 4), Size(3000, 200, 24)),
     Plan("SIGTERM of a daemon", kills.restarts, Size(400, 300, 2), Size(5000, 250, 20)),
@@ -110,7 +124,7 @@ _CLUSTER = (
     Plan("cluster: kill -9 of the router", reshards.router_killed, None, Size(4000, 200, 10), "cluster"),
 )
 _NETWORK = (
-    Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50)),
+    Plan("reply lost, to any command", network.lost_replies, Size(500, 300, 50), Size(6000, 300, 50), by_default=True),
     Plan("reply lost, to a commit", network.lost_commits, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a retry", network.lost_retries, Size(300, 300, 10), Size(5000, 300, 50)),
     Plan("reply lost, to a submit", network.lost_submits, Size(300, 300, 10), Size(5000, 300, 50)),
@@ -163,8 +177,6 @@ _HISTORY = (
     ),
     Plan("history: replica promoted after a cut", history.promoted, Size(600, 300, 1), Size(5000, 300, 6)),
 )
-KILLS_AND_LOSSES = frozenset({*_KILLS, *_NETWORK})
-"""The heart of it, which the README's test command runs in small; the others wait for `pytest -m faults`."""
 PLANS = (
     *_KILLS,
     *_CORRECTIONS,

@@ -14,7 +14,7 @@ from tests.faults.broken import broken
 from tests.faults.checker import Verdict
 from tests.faults.fleet import Fleet
 from tests.faults.harm import Outcome, Size
-from tests.faults.plans import KILLS_AND_LOSSES, PLANS
+from tests.faults.plans import PLANS
 from tests.faults.table import Row, refreshed
 
 pytestmark = pytest.mark.timeout(180)
@@ -37,7 +37,7 @@ def small_runs() -> Iterator[object]:
         marks = [pytest.mark.skipif(bool(plan.missing()), reason=plan.missing() or "nothing is missing")]
         if plan.needs in _MARKS:
             marks.append(_MARKS[plan.needs])
-        elif plan not in KILLS_AND_LOSSES:
+        elif not plan.by_default:
             marks.append(pytest.mark.faults)
         yield pytest.param(plan.run, plan.small, id=plan.name, marks=marks)
 
@@ -50,7 +50,7 @@ async def test_the_rule_holds_under(directory: Path, experiment, size: Size):
     assert outcome.verdict.once + outcome.verdict.never > 0 or outcome.figures
 
 
-@pytest.mark.parametrize("concurrent", [32, 256])
+@pytest.mark.parametrize("concurrent", [pytest.param(32, marks=pytest.mark.faults), 256])
 async def test_many_callers_get_no_server_error(directory: Path, concurrent: int):
     async with Fleet(directory, daemons=1) as fleet:
         statuses = await answers_to_callers(fleet, concurrent, 4000)
@@ -98,6 +98,7 @@ _WAITS_FOR_NOBODY = (
 )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "breaks",
     [[each, _WAITS_FOR_NOBODY] for each in (_ACKNOWLEDGES_FIRST, _NO_VERSION)],
@@ -111,6 +112,7 @@ async def test_the_checker_catches_a_broken_commit(directory: Path, breaks):
     assert outcome.breaches
 
 
+@pytest.mark.faults
 async def test_jobs_are_seen_to_be_applied_after_later_ones_if_nobody_waits(directory: Path):
     code = broken(directory, [_WAITS_FOR_NOBODY])
     outcome = await order.inversions(directory, 1, Size(jobs=1500, rate=600, harms=1), code)
