@@ -234,7 +234,7 @@ def absorb(sums: Floats, weights: Doubles, groups: Ints, rule: Absorbing) -> Int
     if not len(strong) or not len(weak):
         return absorbed
     members = (groups == strong[:, None]).astype(np.float32)
-    products = sums[weak].dot(members.dot(sums).T).astype(np.float64)
+    products = sums[weak].dot((members @ sums).T).astype(np.float64)
     likest = clearly_like(products / weights[weak, None] / totals[strong], rule)
     absorbed[weak[likest >= 0]] = strong[likest[likest >= 0]]
     return absorbed

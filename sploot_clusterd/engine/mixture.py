@@ -23,10 +23,11 @@ class Mixture:
         """The group that evidence speaks for, else the strong one that the image is clearly most like."""
         if not len(groups):
             return None
-        numbers = groups.tolist()
-        count = max(numbers) + 1
+        count = int(groups[groups.argmax()]) + 1
+        every = np.empty(len(groups) + 1, dtype=np.int64)
+        every[:-1], every[-1] = groups, count
         about = cells.about(params.mean_prior)
-        sums, weights = grouped(cells, about, np.array([*numbers, count]), count + 1)
+        sums, weights = grouped(cells, about, every, count + 1)
         products = sums.dot(sums[count]).astype(np.float64)
         best, score = best_for_last(sums, weights, products, params.prior_ratio * cells.scale)
         if score > _threshold(cells, about, params):

@@ -35,7 +35,7 @@ def smoothed(sums: Floats, weights: Doubles, neighbours: int, scale: float) -> F
     likeness *= likeness
     likeness *= np.minimum(weights, 1.0).astype(np.float32)
     itself[:] = np.maximum(weights, 1.0)
-    found: Floats = likeness.dot(units)
+    found: Floats = likeness @ units
     found *= lengths / np.maximum(_lengths(found), TINY)
     if len(nothing):
         found[nothing] = sums[nothing]

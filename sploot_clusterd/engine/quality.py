@@ -27,7 +27,7 @@ def silhouette(cells: Cells, counts: Ints, groups: Ints, about: Centring, least:
     each = np.arange(len(groups))
     members = (groups == np.arange(number)[:, None]).astype(np.float32)
     totals = np.bincount(groups, weights)
-    products = sums.dot(members.dot(sums).T).astype(np.float64) / weights[:, None]
+    products = sums.dot((members @ sums).T).astype(np.float64) / weights[:, None]
     itself = weights / counts  # the product of an image of this weight with itself
     others = totals[groups] - itself
     cohesion = (products[each, groups] - itself) / np.maximum(others, TINY)

@@ -4,7 +4,7 @@ A group of images is (S, W): the sum of weight times unit vector, and the sum of
 leaving and merging are sums. Directions are compared *centred*: real encoders put every image near one common
 direction, which says nothing of what tells images apart.
 
-Products are `dot`, not `@`, which does the same with more ado: albums are small, and jobs many.
+Products that give few numbers are `dot`, not `@`, which does the same with more ado: albums are small, and jobs many.
 """
 
 import math
@@ -154,7 +154,7 @@ def _by_product(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple
     """Sums [count, d] of scaled cells, and of their scaled weights [count]: soonest where there are few."""
     members = np.zeros((count, len(groups)), dtype=np.float32)
     members[groups, np.arange(len(groups))] = scales
-    return members.dot(cells.sums), members.dot(cells.weights.astype(np.float32))
+    return members @ cells.sums, members.dot(cells.weights.astype(np.float32))
 
 
 def _by_rows(cells: Cells, scales: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:

@@ -33,12 +33,15 @@ def test_a_whole_vector_of_one_image_takes_two_bytes_a_value_at_most(values, wei
     assert len(raw) <= 16
 
 
-@given(npst.arrays(np.float16, 8, elements=st.floats(-1, 1, width=16)), weights, st.binary(max_size=20))
+halves = st.integers(7, 9).flatmap(lambda size: npst.arrays(np.float16, size, elements=st.floats(-1, 1, width=16)))
+
+
+@given(halves, weights, halves)
 def test_a_vector_at_hand_makes_no_difference(values, weight, others):
     sums = np.float32(weight) * values.astype(np.float32)
 
-    for stored in (values.astype("<f2").tobytes(), others, others[:16].ljust(16, b"x")):
-        assert pack(sums, weight, stored) == pack(sums, weight)
+    for stored in (values, others):
+        assert pack(sums, weight, stored.astype("<f2").tobytes()) == pack(sums, weight)
 
 
 @given(st.integers(0, 30), weights)
