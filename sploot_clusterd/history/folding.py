@@ -6,7 +6,7 @@ closed by a later one of the same batch is one row, written once.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,8 @@ from sploot_clusterd.history.packing import pack
 from sploot_clusterd.history.schema import UNCLUSTERED
 from sploot_clusterd.history.texts import clean
 from sploot_clusterd.history.told import Told
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Face(NamedTuple):
@@ -118,7 +120,7 @@ class Fold:
                 "num_clusters": change.num_clusters,
                 "num_images": change.num_images,
                 "num_unclustered": change.num_unclustered,
-                "jobs": msgspec.json.encode(change.jobs).decode(),
+                "jobs": _encode(change.jobs).decode(),
                 "change": pack(event.raw),
             }
         )
