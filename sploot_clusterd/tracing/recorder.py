@@ -37,8 +37,6 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
 _LAST_SECONDS: Final = 1.0
 """For what is left when the daemon stops."""
-_PAUSE: Final = 0.002
-"""Seconds between two pieces of a request: who waits for an answer meanwhile is held up by one of them."""
 _LOG_EVERY: Final = 300.0
 _HASH_BYTES: Final = 8
 
@@ -133,10 +131,10 @@ class Recorder(Tracer):
     async def _send(self) -> None:
         while True:
             await self._queue.gathered()
-            for visits in [*self._visits]:
-                self.tell(visits)
-                await asyncio.sleep(0)
             try:
+                for visits in [*self._visits]:
+                    self.tell(visits)
+                    await asyncio.sleep(0)
                 if self._take_some():
                     await self._offer_again()
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing but these spans suffers
@@ -165,8 +163,7 @@ class Recorder(Tracer):
         """Raises CollectorAwayError; then it is still in hand."""
         size = sum(piece.size for piece in self._in_hand)
         try:
-            pause = 0.0 if self._stopping.is_set() else _PAUSE
-            refused = await self._collector.take(request(self._resource.attributes, self._in_hand), pause)
+            refused = await self._collector.take(request(self._resource.attributes, self._in_hand))
         except CollectorRefusesError as error:
             self._lose(error)
             return

@@ -1,5 +1,6 @@
 """A tracer that keeps what it is told, for tests that need no collector."""
 
+from itertools import chain
 from typing import NamedTuple
 
 from sploot_clusterd.spans import MESSAGE_ID, PET, Ended, Run, Sort, Span, Stage, Told, Tracer, Value, Visits
@@ -30,6 +31,7 @@ class Kept(Tracer):
         self.told: list[Told] = []
         """Of runs that ended together, each is a span."""
         self._visits: list[Visits] = []
+        self.told_together: list[list[Visit]] = []
 
     def samples(self, trace_id: bytes) -> bool:  # noqa: ARG002 - as the real one
         return self.rate == 1
@@ -44,6 +46,13 @@ class Kept(Tracer):
         self._visits.append(Visits(sort))
         return self._visits[-1]
 
+    def tell(self, visits: Visits) -> None:
+        self.told_together.append(self._named(visits))
+        visits.clear()
+
+    def _named(self, visits: Visits) -> list[Visit]:
+        return [Visit(visits.of, began, ended, self.pet(pet_id) if pet_id else "") for began, ended, pet_id in visits]
+
     def _span(self, ended: Ended, run: Run) -> Span:
         span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)
         span.ended = ended.ended
@@ -56,11 +65,8 @@ class Kept(Tracer):
         return [each for each in self.told if isinstance(each, Span) and each.sort.name.startswith(name)]
 
     def visits(self) -> list[Visit]:
-        return [
-            Visit(visits.of, began, ended, self.pet(pet_id) if pet_id else "")
-            for visits in self._visits
-            for began, ended, pet_id in visits
-        ]
+        """Those that are told, and those that still wait for others."""
+        return list(chain(*self.told_together, *map(self._named, self._visits)))
 
     def stages(self) -> list[Stage]:
         return [each for each in self.told if isinstance(each, Stage)]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sploot_clusterd.errors import StoreUnavailableError
-from sploot_clusterd.spans import Kind
+from sploot_clusterd.spans import MANY_VISITS, Kind
 from tests.support.tracers import NOT_SAMPLED, PARENT_ID, SAMPLED, TRACE_ID, Kept, attributes
 from tests.web.raw_corpus import TOKEN
 from tests.web.service import CLUSTERS, JOBS, Service
@@ -59,6 +59,27 @@ async def test_reads_whose_ids_nobody_has_to_know_have_none_yet(client, tracer):
     assert len(tracer.spans()) + len(tracer.visits()) == 20
     assert tracer.visits()
     assert attributes(tracer.visits()[0]) == attributes(tracer.spans()[0])
+
+
+async def test_reads_are_told_many_at_a_time_and_no_more_wait(client, tracer):
+    asked = 0
+    while not tracer.told_together:
+        async with client.get(CLUSTERS):
+            asked += 1
+    assert tracer.told_together == [tracer.visits()]
+    assert len(tracer.visits()) == MANY_VISITS == asked - len(tracer.spans())
+
+
+@pytest.mark.parametrize(("given", "recorded"), [(SAMPLED, 1), (NOT_SAMPLED, 0)])
+async def test_a_read_is_in_the_trace_of_its_headers_whoever_read_before(client, tracer, given, recorded):
+    async with client.get(CLUSTERS) as answer:
+        assert answer.status == 200
+    before = len(tracer.spans())
+    async with client.get(CLUSTERS, headers={"traceparent": given}):
+        pass
+    spans = tracer.spans()[before:]
+    assert [(span.parent_id.hex(), span.context.trace_id.hex()) for span in spans] == [(PARENT_ID, TRACE_ID)] * recorded
+    assert tracer.visits() == []
 
 
 async def test_a_submit_carries_the_trace_of_its_headers(client, service, tracer):
