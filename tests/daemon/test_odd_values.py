@@ -142,9 +142,8 @@ async def test_another_type_is_told_by_its_key_and_mended_by_taking_it_away(daem
             return all((key if key == KEYS.learning else f"holds a {kind} under {key}") in text for key in planted)
 
         await eventually(they_are_told, what=f"{kind} under {planted} to be told", timeout=20)
-        await redis.delete(
-            *planted, KEYS.profiles, SAMPLE.images, SAMPLE.slots
-        )  # in one: nothing is left to learn from
+        # At once, or a sample is left to learn from.
+        await redis.delete(*planted, KEYS.profiles, SAMPLE.images, SAMPLE.slots)
         await works(daemon, "odd")
         await redis.delete(KEYS.dead_letters)
 
