@@ -128,12 +128,12 @@ async def test_a_reader_who_stalls_holds_up_nothing_and_is_told_what_he_missed(d
     with stalled() as (reading, writing), daemon.running(stdout=writing, stderr=writing) as process:
         os.close(writing)
         await daemon.ready()
-        await daemon.submit(6000)
-        await daemon.applied(6000)
+        await daemon.submit(4500)
+        await daemon.applied(4500)
         assert (await daemon.ask("GET", f"{daemon.url}/internal/pets/p1/clusters"))[0] == 200
         assert await daemon.figure("log_lines_dropped_total") > 0
         if stalled is not stalled_terminal:
-            dropped = await asyncio.wait_for(asyncio.to_thread(dropped_of, 6000, reading), 30)
+            dropped = await asyncio.wait_for(asyncio.to_thread(dropped_of, 4500, reading), 30)
             assert await daemon.figure("log_lines_dropped_total") == dropped
         process.terminate()
         assert await ended(process) == 0
