@@ -40,12 +40,12 @@ def compare(pet_id: str, before: Shown, after: Shown, successors: Mapping[int, i
             changes.append(_new(pet_id, number, new, _origin(new, before, after)))
         elif (change := _changed(pet_id, number, old, new)) is not None:
             changes.append(change)
-    loose = ImageChange(*_moved(before.loose, after.loose))
-    count = sum([len(each.images_in) + len(each.images_out) for each in changes])
-    if count + len(loose.images_in) + len(loose.images_out) > MOST_IMAGES or len(changes) > MOST_CLUSTERS:
+    came, went = _moved(before.loose, after.loose)
+    count = len(came) + len(went) + sum([len(each.images_in) + len(each.images_out) for each in changes])
+    if count > MOST_IMAGES or len(changes) > MOST_CLUSTERS:
         bare = [structs.replace(change, images_in=[], images_out=[]) for change in changes[:MOST_CLUSTERS]]
         return Differences(bare, None, truncated=True)
-    return Differences(changes, loose if loose.images_in or loose.images_out else None, truncated=False)
+    return Differences(changes, ImageChange(came, went) if came or went else None, truncated=False)
 
 
 def _gone(pet_id: str, number: int, old: Face, heir: int | None) -> ClusterChange:
@@ -98,8 +98,12 @@ def _changed(pet_id: str, number: int, old: Face, new: Face) -> ClusterChange | 
 
 
 def _moved(before: Sequence[str], after: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which came, and which went."""
-    came, went = set(after).difference(before), set(before).difference(after)
-    return [each for each in after if each in came] if came else [], [
-        each for each in before if each in went
-    ] if went else []
+    """Which came, and which went; none is twice in either."""
+    if before == after:
+        return [], []
+    old = set(before)
+    came = [each for each in after if each not in old]
+    if len(after) - len(came) == len(before):
+        return came, []
+    new = set(after)
+    return came, [each for each in before if each not in new]

@@ -13,12 +13,10 @@ from sploot_clusterd.engine.render import parts_of, unclustered
 def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) -> Change:
     """What is different in the view of `after`, for which these jobs were applied to `before`."""
     found = compare(after.pet_id, *_differing(before, after, params), after.successors)
-    seen = sum(map(after.is_seen, after.clusters.values()))
-    provisional = [each for each in after.provisional if each.last > each.first]
     return Change(
         after.version,
         list(jobs[:MOST_JOBS]),
-        seen + len(provisional),
+        after.shown_clusters,
         after.num_images,
         after.unclustered_images,
         found.clusters,

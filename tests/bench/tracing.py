@@ -21,6 +21,8 @@ _SENT_WITHIN = 3.0
 """Seconds after the last job, of which spans wait two for others."""
 _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
+_TIMES_AS_MANY = 3
+"""Pairs of reads as of jobs: from one to the next a 99th percentile changes by more than tracing may cost."""
 
 
 def tracing(size: Size) -> list[Figure]:
@@ -77,8 +79,9 @@ async def _told(fleet: Fleet, least: int) -> dict[str, float]:
 
 
 def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
-    pairs = [(asyncio.run(_read(size, on)), asyncio.run(_read(size, _OFF))) for _ in range(size.repeats)]
-    paced = [(asyncio.run(_read(size, on, _RATE)), asyncio.run(_read(size, _OFF, _RATE))) for _ in range(size.repeats)]
+    repeats = _TIMES_AS_MANY * size.repeats
+    pairs = [(asyncio.run(_read(size, on)), asyncio.run(_read(size, _OFF))) for _ in range(repeats)]
+    paced = [(asyncio.run(_read(size, on, _RATE)), asyncio.run(_read(size, _OFF, _RATE))) for _ in range(repeats)]
     return [
         Figure("GET a view, traced", "requests/s", [ours.rate for ours, _ in pairs], [off.rate for _, off in pairs]),
         Figure("GET a view, traced, p99", "ms", [ours.p99_ms for ours, _ in pairs], [off.p99_ms for _, off in pairs]),
