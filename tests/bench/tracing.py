@@ -4,6 +4,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.figure import Figure, Size
@@ -22,11 +23,12 @@ _SENT_WITHIN = 3.0
 _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
 _TIMES_AS_MANY = 3
-"""Pairs of reads as of jobs: from one to the next a 99th percentile changes by more than tracing may cost."""
+"""Pairs as of other things: from one to the next both figures change by more than tracing may cost."""
 
 
 def tracing(size: Size) -> list[Figure]:
     """In pairs, the one after the other; a bare handler is the collector, which takes what it is sent."""
+    size = replace(size, repeats=_TIMES_AS_MANY * size.repeats)
     with bare_handler(200, b"") as (_, port):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
         return [
@@ -79,9 +81,8 @@ async def _told(fleet: Fleet, least: int) -> dict[str, float]:
 
 
 def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
-    repeats = _TIMES_AS_MANY * size.repeats
-    pairs = [(asyncio.run(_read(size, on)), asyncio.run(_read(size, _OFF))) for _ in range(repeats)]
-    paced = [(asyncio.run(_read(size, on, _RATE)), asyncio.run(_read(size, _OFF, _RATE))) for _ in range(repeats)]
+    pairs = [(asyncio.run(_read(size, on)), asyncio.run(_read(size, _OFF))) for _ in range(size.repeats)]
+    paced = [(asyncio.run(_read(size, on, _RATE)), asyncio.run(_read(size, _OFF, _RATE))) for _ in range(size.repeats)]
     return [
         Figure("GET a view, traced", "requests/s", [ours.rate for ours, _ in pairs], [off.rate for _, off in pairs]),
         Figure("GET a view, traced, p99", "ms", [ours.p99_ms for ours, _ in pairs], [off.p99_ms for _, off in pairs]),
