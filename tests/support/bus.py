@@ -8,6 +8,8 @@ _HEAD: Final = 80
 _SENDER: Final = slice(40, 80)
 """Where a message's first bytes name the node that it comes from."""
 _CHUNK: Final = 1 << 16
+_MOMENT: Final = 0.01
+"""Seconds, in which the loop makes connections that it has accepted, and closes those that are aborted."""
 
 
 @dataclass(eq=False)
@@ -38,9 +40,17 @@ class Bus:
         """A port that leads to that one."""
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            serving = asyncio.ensure_future(self._serve(bus_port, reader, writer))
+            link = _Link([writer])
+            self._links.add(link)
+            serving = asyncio.ensure_future(self._serve(bus_port, link, reader))
             self._serving.add(serving)
-            serving.add_done_callback(self._serving.discard)
+
+            def end(serving: asyncio.Task[None]) -> None:  # also of one that was cancelled before it began
+                self._serving.discard(serving)
+                self._links.discard(link)
+                link.abort()
+
+            serving.add_done_callback(end)
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         self._servers.append(server)
@@ -64,14 +74,15 @@ class Bus:
     async def close(self) -> None:
         for server in self._servers:
             server.close()
+        await asyncio.sleep(_MOMENT)
         for serving in self._serving:
             serving.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
+        await asyncio.sleep(_MOMENT)
 
-    async def _serve(self, bus_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = _Link([writer])
-        self._links.add(link)
+    async def _serve(self, bus_port: int, link: _Link, reader: asyncio.StreamReader) -> None:
+        (writer,) = link.writers
         try:
             head = await reader.readexactly(_HEAD)
             link.ends = frozenset({head[_SENDER].decode(), self._names[bus_port]})
@@ -80,9 +91,6 @@ class Bus:
             await asyncio.gather(self._carry(link, head, reader, onward), self._carry(link, b"", there, writer))
         except (OSError, asyncio.IncompleteReadError):
             pass  # a node is not there, or has gone
-        finally:
-            self._links.discard(link)
-            link.abort()
 
     async def _carry(
         self, link: _Link, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
