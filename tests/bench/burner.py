@@ -1,5 +1,6 @@
 """`python -m tests.bench.burner SHARE`: takes this part of a core, as often as history writes; it does nothing else."""
 
+import os
 import sys
 import time
 
@@ -8,9 +9,9 @@ _EVERY = 0.25
 
 
 def burn(share: float) -> None:
-    """For ever."""
-    due = time.monotonic()
-    while True:
+    """As long as whoever started it is there."""
+    due, parent = time.monotonic(), os.getppid()
+    while os.getppid() == parent:
         until = time.thread_time() + share * _EVERY
         while time.thread_time() < until:
             pass
