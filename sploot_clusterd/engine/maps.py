@@ -32,7 +32,7 @@ def _map(album: Album, space: Space, homes: dict[int, Cluster], params: Params) 
     points = []
     for cell_id, (x, y) in zip(space.ids, places.tolist(), strict=True):
         cell, cluster = album.cells[cell_id], homes[cell_id]
-        name = cluster_id(album.pet_id, cluster.number) if _is_seen(album, cluster) else None
+        name = cluster_id(album.pet_id, cluster.number) if album.is_seen(cluster) else None
         image = cell.members[0].image_id if cell.members else None
         points.append(view.MapCell(cell_id, x, y, cell.count, name, image))
     return view.Map(space.model_version, points)
@@ -55,7 +55,3 @@ def principal(points: Doubles, weights: Doubles) -> Doubles:
     places = np.zeros((len(points), _AXES))
     places[:, : len(axes)] = spread @ axes.T
     return np.asarray(places / max(float(np.abs(places).max()), TINY))
-
-
-def _is_seen(album: Album, cluster: Cluster) -> bool:
-    return cluster.shown and cluster.anchor not in album.veiled

@@ -7,36 +7,32 @@ the interpreter's lock.
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
 from sploot_clusterd import logs
-from sploot_clusterd.changes import DeadJob, encode_told
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.errors import ClusterdError, Reason, StrayJobError
 from sploot_clusterd.ingest.batch import Batch, Delivery, Failure, log_fields
 from sploot_clusterd.ingest.brake import Brake
+from sploot_clusterd.ingest.dead_letter import AT_FIRST_SIGHT, error_text, letter_of
 from sploot_clusterd.ingest.plan import JobResult, Ready
 from sploot_clusterd.ingest.retry import TryAgain, after_failure, put_off_ms
 from sploot_clusterd.ingest.runs import Runs
 from sploot_clusterd.ingest.scheduling import Compute
 from sploot_clusterd.ingest.wanting import Wanting
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.model import Job, is_id
+from sploot_clusterd.model import Job
 from sploot_clusterd.spans import Run
-from sploot_clusterd.store import Entry, FailedRun, Letter, Retry, Stream
+from sploot_clusterd.store import Entry, FailedRun, Retry, Stream
 from sploot_clusterd.troubles import Troubles
-from sploot_clusterd.wire import first_place, flat_payload, named_ids, other_pet
+from sploot_clusterd.wire import named_ids
 
 log = logging.getLogger(__name__)
 
 _LINES_A_WRITE: Final = 8
 """Many keep the loop's other work waiting: a computing thread wants its turns meanwhile."""
-_LONGEST_ERROR: Final = 512
 _DEFER_MS: Final = 100
-_AT_FIRST_SIGHT: Final = {"malformed", "invalid", "mismatch", "dimension", "stale_correction", "snapshot_gone"}
-"""Reasons that count as an invalid job, and not as a failed run."""
 _LATE: Final = {"stale_correction", "snapshot_gone"}
 """Reasons that say nothing but that somebody was late: no sign that anything is broken, however many there are."""
 
@@ -131,7 +127,7 @@ class Results:
                 _end_runs(batch, [entry], "put_off")
                 retries.append(Retry(entry.key, entry.attempts, put_off_ms()))
             else:
-                await self.set_aside(batch, entry, decision.reason, _text(failure.error), failure.job)
+                await self.set_aside(batch, entry, decision.reason, error_text(failure.error), failure.job)
         if put_off:
             log.warning("put off bad jobs of pets that have many", extra={"data": {"entries_of_pets": put_off}})
         if retries:
@@ -160,14 +156,14 @@ class Results:
 
     async def set_aside(self, batch: Batch, entry: Entry, reason: Reason, error: str, job: Job | None = None) -> None:
         """Makes the entry a dead letter. At first sight it counts as invalid, else as a failure too."""
-        letter = _letter(entry, reason, error, job)
+        letter = letter_of(entry, reason, error, job)
         if not await self._stream.dead_letter(batch.consumer, letter):
             self._skipped.inc()
             _end_runs(batch, [entry], "skipped")
             return
         if reason not in _LATE:
             self._brake.bad(letter.pet_id)
-        for result in ("invalid",) if reason in _AT_FIRST_SIGHT else ("failure", "dead_letter"):
+        for result in ("invalid",) if reason in AT_FIRST_SIGHT else ("failure", "dead_letter"):
             self._processed.labels(result).inc()
         told = {"pet_id": letter.pet_id, "reason": reason, "error": letter.error}
         fields = {**log_fields(entry, job, _run(batch, entry)), **told}
@@ -201,7 +197,7 @@ class Results:
         self._processed.labels("failure").inc()
         self._processed.labels("retry").inc()
         fields = log_fields(failure.entry, failure.job, _run(batch, failure.entry))
-        self._troubles.add(_text(failure.error), time.time())
+        self._troubles.add(error_text(failure.error), time.time())
         log.warning(
             "job failed, will be tried again",
             exc_info=None if isinstance(failure.error, ClusterdError) else failure.error,
@@ -250,38 +246,4 @@ def _pet_id(failure: Failure) -> str:
 
 def _failed_run(failure: Failure) -> FailedRun | None:
     job = failure.job
-    return FailedRun(job.pet_id, job.job_id, str(job.sequence), _text(failure.error)) if job else None
-
-
-def _letter(entry: Entry, reason: Reason, error: str, job: Job | None) -> Letter:
-    pet_id, job_id = (job.pet_id, job.job_id) if job else named_ids(entry.fields)
-    letter = Letter(
-        entry=entry.key,
-        payload=_original(entry),
-        reason=reason,
-        error=error[:_LONGEST_ERROR],
-        attempts=entry.attempts + (reason not in _AT_FIRST_SIGHT),
-        first_id=str(job.sequence if job else first_place(entry.id, entry.fields)),
-        pet_id=pet_id,
-        job_id=job_id,
-        other_pet_id="" if job else other_pet(entry.fields),
-        failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    )
-    is_named = not letter.other_pet_id and is_id(pet_id) and is_id(job_id)
-    return letter._replace(fed=_fed(letter)) if is_named else letter
-
-
-def _fed(letter: Letter) -> bytes:
-    error = letter.error.encode(errors="replace").decode()
-    return encode_told(DeadJob(letter.job_id, letter.reason, error, letter.attempts, letter.first_id))
-
-
-def _original(entry: Entry) -> bytes:
-    if not entry.fields:
-        return b""
-    payload = entry.fields.get(b"payload")
-    return flat_payload(entry.fields) if payload is None else payload
-
-
-def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, ClusterdError) else f"{type(error).__name__}: {error}"
+    return FailedRun(job.pet_id, job.job_id, str(job.sequence), error_text(failure.error)) if job else None

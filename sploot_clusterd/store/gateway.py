@@ -7,7 +7,6 @@ which ones may happen twice. Each call names the key or the pet that it is about
 
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import Any, Final, Self, get_args
 
 from msgspec import Struct
@@ -16,13 +15,13 @@ from sploot_clusterd.config import RedisSettings
 from sploot_clusterd.errors import StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.connection import Argument, Connection, ReplyError, pack
+from sploot_clusterd.store.connection import Argument, ReplyError, pack
+from sploot_clusterd.store.dedicated import DedicatedConnection
 from sploot_clusterd.store.inspection import KeyFault, faults, is_symptom
 from sploot_clusterd.store.reasons import FAILURES, leads_elsewhere, of_reply, of_stored
 from sploot_clusterd.store.script import Kind, Script
 from sploot_clusterd.store.scripts import INSPECT
-from sploot_clusterd.store.way import COMMAND_TIMEOUT, Request, command_timeout, way_of
-from sploot_clusterd.store.whereabouts import Server
+from sploot_clusterd.store.way import Request, command_timeout, way_of
 
 _READ_MARGIN: Final = 5.0
 """Seconds beyond its block time after which a blocked read is taken for dead."""
@@ -163,7 +162,7 @@ class Gateway:
             raise await self._error(reply, [""], of_reply)
         return reply
 
-    async def session(self, block_ms: int) -> "Session":
+    async def dedicated(self, block_ms: int) -> DedicatedConnection:
         """A connection apart to the server of the stream, for reads that block up to `block_ms`."""
         seconds = block_ms / 1000 + max(self._timeout, _READ_MARGIN)
         server = await self._way.server(self.keys.stream)
@@ -171,7 +170,7 @@ class Gateway:
             connection = await server.connect(seconds)
         except FAILURES as error:
             raise server.explained(error) from error
-        return Session(server, connection, self._round_trips)
+        return DedicatedConnection(server, connection, self._round_trips)
 
     @property
     def is_one_server(self) -> bool:
@@ -257,44 +256,6 @@ class Gateway:
     ) -> list[Any]:
         self._round_trips[kind].inc()
         return await self._way.exchange(requests, again=again, patience=patience)
-
-
-class Session:
-    """One connection, opened once: what was done on it, such as taking a name, is not there on another one."""
-
-    def __init__(self, server: Server, connection: Connection, round_trips: Mapping[str, Any]) -> None:
-        self._server = server
-        self._connection = connection
-        self._round_trips = round_trips
-
-    async def command(self, kind: Kind, *command: Argument) -> Any:
-        """The reply. Raises StoreUnavailableError, or one of its kinds."""
-        self._round_trips[kind].inc()
-        try:
-            (reply,) = await self._connection.exchange(pack(command))
-        except FAILURES as error:
-            raise self._server.explained(error) from error
-        if isinstance(reply, ReplyError):
-            raise self._server.explained(reply)
-        return reply
-
-    @asynccontextmanager
-    async def beside(self) -> AsyncIterator["Session"]:
-        """Another connection to the same server, by which this one's can be seen and woken."""
-        try:
-            connection = await self._server.connect(COMMAND_TIMEOUT)
-        except FAILURES as error:
-            raise self._server.explained(error) from error
-        other = Session(self._server, connection, self._round_trips)
-        try:
-            yield other
-        finally:
-            await other.close()
-
-    async def close(self) -> None:
-        """Closed even if the caller is cancelled."""
-        self._connection.abort()
-        await self._connection.wait_closed()
 
 
 def pairs(flat: Sequence[bytes]) -> dict[bytes, Any]:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sploot_clusterd.errors import ConsumerNameTakenError, StoreUnavailableError
-from sploot_clusterd.store.gateway import Gateway, Session
+from sploot_clusterd.store.dedicated import DedicatedConnection
+from sploot_clusterd.store.gateway import Gateway
 
 _PROCESS: Final = secrets.token_hex(8)
 """Tells our own connections, also ones that Redis has not yet seen go, from another process's of the same name."""
@@ -26,13 +27,13 @@ class ConsumerName:
         self._consumer = consumer
         self._mark = f"clusterd|{group}|{consumer}|"
 
-    async def take(self, session: Session, client_id: int) -> None:
-        """The session's connection, which Redis knows by `client_id`, bears the name from now on.
+    async def take(self, connection: DedicatedConnection, client_id: int) -> None:
+        """The connection, which Redis knows by `client_id`, bears the name from now on.
 
         Raises ConsumerNameTakenError if another live process consumes under it; StoreUnavailableError.
         """
         deadline = time.monotonic() + _PATIENCE
-        while not await self._is_ours(session, client_id):
+        while not await self._is_ours(connection, client_id):
             if time.monotonic() > deadline:
                 raise ConsumerNameTakenError(
                     f"another process consumes as {self._consumer}: give each process on this host a service.instance "
@@ -40,13 +41,13 @@ class ConsumerName:
                 )
             await asyncio.sleep(_ASK_AGAIN)
 
-    async def _is_ours(self, session: Session, client_id: int) -> bool:
+    async def _is_ours(self, connection: DedicatedConnection, client_id: int) -> bool:
         """Marks our connection with the name, and sees whether an older connection of another process bears it.
 
         Anybody who gets into Redis may call a connection so. Only who does it as our own user is one of us.
         """
-        await session.command("upkeep", "CLIENT", "SETNAME", self._mark + _PROCESS)
-        listed = await session.command("upkeep", "CLIENT", "LIST", "TYPE", "normal")
+        await connection.command("upkeep", "CLIENT", "SETNAME", self._mark + _PROCESS)
+        listed = await connection.command("upkeep", "CLIENT", "LIST", "TYPE", "normal")
         clients = [dict(re.findall(r"([^\s=]+)=(\S*)", line)) for line in listed.decode(errors="replace").splitlines()]
         ours = next((client.get("user") for client in clients if client["id"] == str(client_id)), None)
         others = [
@@ -70,39 +71,39 @@ class HeldName:
         self._gateways = gateways
         self._look = look
         self._name = name
-        self._session: Session | None = None
+        self._connection: DedicatedConnection | None = None
 
     async def hold(self) -> None:
         """Takes the name where it is not held, or its connection is gone. Raises as `ConsumerName.take`, and StartError
         as `look`.
         """
-        if self._session:
+        if self._connection:
             try:
-                await self._session.command("upkeep", "CLIENT", "ID")
+                await self._connection.command("upkeep", "CLIENT", "ID")
             except StoreUnavailableError:
                 await self.close()
             else:
                 return
         await self._look()
-        session = await self._opened()
+        connection = await self._opened()
         try:
-            await self._name.take(session, int(await session.command("upkeep", "CLIENT", "ID")))
+            await self._name.take(connection, int(await connection.command("upkeep", "CLIENT", "ID")))
         except BaseException:
-            await session.close()
+            await connection.close()
             raise
-        self._session = session
+        self._connection = connection
 
     async def close(self) -> None:
-        if self._session:
-            await self._session.close()
-            self._session = None
+        if self._connection:
+            await self._connection.close()
+            self._connection = None
 
-    async def _opened(self) -> Session:
+    async def _opened(self) -> DedicatedConnection:
         away: dict[str, StoreUnavailableError] = {}
         for gateway in self._gateways:
             if (place := gateway.place(gateway.keys)) not in away:
                 try:
-                    return await gateway.session(_IDLE_MS)
+                    return await gateway.dedicated(_IDLE_MS)
                 except StoreUnavailableError as error:
                     away[place] = error
         raise next(iter(away.values()))

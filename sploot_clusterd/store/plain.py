@@ -7,7 +7,7 @@ their order, and what others have taken is taken from them first.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sploot_clusterd.config import Settings
 from sploot_clusterd.entry_ids import EntryId
@@ -16,10 +16,13 @@ from sploot_clusterd.keys import Keys, Layout
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import scripts
 from sploot_clusterd.store.connection import Argument
-from sploot_clusterd.store.gateway import Call, Gateway, Session, pairs
+from sploot_clusterd.store.gateway import Call, Gateway, pairs
 from sploot_clusterd.store.partition import share
 from sploot_clusterd.store.stream import Entry, Stats, Stream
 from sploot_clusterd.wire import first_place
+
+if TYPE_CHECKING:
+    from sploot_clusterd.store.dedicated import DedicatedConnection
 
 _BLOCK_MS: Final = 500
 _ENTRIES_A_READ: Final = 256
@@ -47,7 +50,7 @@ class PlainStream:
         self._group = settings.stream.group
         self._maxlen = share(settings, len(layout.partitions)).stream.maxlen
         self._stream = Stream(self._plain, settings.stream, metrics)
-        self._session: Session | None = None
+        self._connection: DedicatedConnection | None = None
         self._placing = layout.placing
 
     @property
@@ -62,20 +65,20 @@ class PlainStream:
         """Connects, and sees to the group."""
         await self.close()
         self._placing = self._layout.placing
-        self._session = await self._plain.session(_BLOCK_MS)
+        self._connection = await self._plain.dedicated(_BLOCK_MS)
         await self._stream.ensure_group()
 
     async def close(self) -> None:
-        if self._session:
-            await self._session.close()
-            self._session = None
+        if self._connection:
+            await self._connection.close()
+            self._connection = None
 
     async def read(self, consumer: str) -> list[Entry]:
         """New entries; none after half a second without."""
-        if self._session is None:
+        if self._connection is None:
             raise RuntimeError("not open")
         who = ("GROUP", self._group, consumer, "COUNT", _ENTRIES_A_READ, "BLOCK", _BLOCK_MS)
-        reply = await self._session.command("read", "XREADGROUP", *who, "STREAMS", self._stream.key, ">")
+        reply = await self._connection.command("read", "XREADGROUP", *who, "STREAMS", self._stream.key, ">")
         return _entries(reply[0][1] if reply else ())
 
     async def is_others(self, consumer: str) -> bool:

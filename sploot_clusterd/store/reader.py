@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sploot_clusterd.config import StreamSettings
 from sploot_clusterd.errors import GroupMissingError
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.store.gateway import Gateway, Session
+from sploot_clusterd.store.gateway import Gateway
 from sploot_clusterd.store.naming import ConsumerName
 from sploot_clusterd.store.stream import Entry, Stream, delivered
+
+if TYPE_CHECKING:
+    from sploot_clusterd.store.dedicated import DedicatedConnection
 
 _WAKE_AGAIN: Final = 0.01
 _READ_BYTES: Final = 4 * 2**20
@@ -77,7 +80,7 @@ class Reader:
         self._deliveries = metrics.deliveries
         self.consumer = consumer
         self._count = ReadCount(settings.read_count)
-        self._session: Session | None = None
+        self._connection: DedicatedConnection | None = None
         self._client_id = 0
         self._reading = False
         self._reads = 0
@@ -91,10 +94,10 @@ class Reader:
         if self._look:  # the pulse tells what it finds; here nothing begins on a server that will not do
             await self._look()
         await self.close()
-        self._session = await self._gateway.session(self._block_ms)
-        self._client_id = int(await self._session.command("upkeep", "CLIENT", "ID"))
+        self._connection = await self._gateway.dedicated(self._block_ms)
+        self._client_id = int(await self._connection.command("upkeep", "CLIENT", "ID"))
         if self._name:
-            await self._name.take(self._session, self._client_id)
+            await self._name.take(self._connection, self._client_id)
         for stream in self._streams.values():
             await stream.ensure_group()
 
@@ -107,14 +110,14 @@ class Reader:
 
         Raises StoreUnavailableError. Must not be cancelled: what is on the wire by then would be nobody's for long.
         """
-        if self._session is None:
+        if self._connection is None:
             raise RuntimeError("not open")
         share = 1 + beside / len(partitions)
         count = self._count.of_each(len(partitions) + beside, behind=behind)
         self._reading = True
         self._reads += 1
         try:
-            reply = await self._session.command("read", *self._command(partitions, count, waits=waits))
+            reply = await self._connection.command("read", *self._command(partitions, count, waits=waits))
         except GroupMissingError:
             for number in partitions:  # flushed or deleted: what comes in from now on is still ours to do
                 await self._streams[number].ensure_group()
@@ -139,14 +142,14 @@ class Reader:
 
     async def wake(self) -> None:
         """Ends a blocked read: it returns nothing. A read that is not yet blocked is asked again until it is over."""
-        if not (self._reading and self._session):
+        if not (self._reading and self._connection):
             return
         this_one = self._reads
-        async with self._session.beside() as beside:
+        async with self._connection.beside() as beside:
             while self._reading and self._reads == this_one:
                 await beside.command("upkeep", "CLIENT", "UNBLOCK", self._client_id)
                 await asyncio.sleep(_WAKE_AGAIN)
 
     async def close(self) -> None:
-        if self._session:
-            await self._session.close()
+        if self._connection:
+            await self._connection.close()

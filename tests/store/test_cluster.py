@@ -67,8 +67,8 @@ async def test_moved_mends_its_slot_and_closes_nothing(monkeypatch: pytest.Monke
 
     one.answer = moved
     async with opened(one, other) as gateway:
-        session = await gateway.session(60_000)
-        blocked = [asyncio.create_task(session.command("read", "BLOCKED"))]
+        connection = await gateway.dedicated(60_000)
+        blocked = [asyncio.create_task(connection.command("read", "BLOCKED"))]
         low = [keys for keys in LAYOUT.partitions if slot_of(keys.stream) < 8192]
         assert len(low) == 4
         for keys in [*low, LAYOUT.plain]:
@@ -77,7 +77,7 @@ async def test_moved_mends_its_slot_and_closes_nothing(monkeypatch: pytest.Monke
         assert len([each for each in one.commands if each[0] == "XLEN"]) == len(low), "each slot once"
         assert not any(task.done() for task in blocked)
         assert one.looks + other.looks == 1
-        await session.close()
+        await connection.close()
         await asyncio.wait(blocked)
         assert isinstance(blocked[0].exception(), StoreUnavailableError)
 
@@ -168,7 +168,12 @@ async def test_after_close_nothing_is_opened():
         await xlen(gateway)
         await gateway.close()
         opened_by_now = one.opened + other.opened
-        for call in (xlen(gateway), gateway.session(10), gateway.ask_server("", "TIME"), gateway.servers()):
+        for call in (
+            xlen(gateway),
+            gateway.dedicated(10),
+            gateway.ask_server("", "TIME"),
+            gateway.servers(),
+        ):
             with pytest.raises(StoreUnavailableError):
                 await call
         await eventually(lambda: one.connections + other.connections == 0, what="all connections to close")
