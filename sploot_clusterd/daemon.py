@@ -55,10 +55,10 @@ def run(settings: Settings, *, on_ready: Callable[[], None] | None = None, watch
     """Runs the daemon until a signal ends it; the process's exit code. Raises StartError, RootTaskFailedError."""
     logs.setup(settings.service.log_level, settings.service.log_format, settings.service.name)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    garbage.look_seldom()
     for warning in settings.warnings:
         log.warning(warning)
     daemon = Daemon(settings)
+    garbage.look_seldom()  # only now are the parts that settings turn on imported, too
     output.count_dropped(daemon.metrics.log_lines_dropped.inc)
     del settings  # the tokens in it, which the daemon keeps as digests
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
