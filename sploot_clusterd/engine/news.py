@@ -15,7 +15,7 @@ from sploot_clusterd.engine.render import parts_of, unclustered
 class _Clusters(Struct, frozen=True):
     """An album's: those that readers see, by their numbers, and those of which they see nothing but images."""
 
-    seen: Mapping[int | None, Cluster | ProvisionalCluster]
+    seen: Mapping[int, Cluster | ProvisionalCluster]
     loose: Sequence[Cluster]
 
 
@@ -45,28 +45,28 @@ def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) ->
 
 def _clusters(album: Album) -> _Clusters:
     """In one pass, as most of a small job's news is to look through them."""
-    seen: dict[int | None, Cluster | ProvisionalCluster] = {}
+    seen: dict[int, Cluster | ProvisionalCluster] = {}
     loose: list[Cluster] = []
     veiled = album.veiled
     for cluster in album.clusters.values():
         if cluster.hero is None:
             loose.append(cluster)
-        elif cluster.anchor not in veiled:
+        elif cluster.number is not None and cluster.anchor not in veiled:
             seen[cluster.number] = cluster
     for provisional in album.provisional:
-        if provisional.last > provisional.first:
+        if provisional.number is not None and provisional.last > provisional.first:
             seen[provisional.number] = provisional
     return _Clusters(seen, loose)
 
 
-def _differing(before: Album, after: Album, old: _Clusters, new: _Clusters) -> Collection[int | None]:
+def _differing(before: Album, after: Album, old: _Clusters, new: _Clusters) -> Collection[int]:
     """Numbers of clusters that are not the very same in both albums; all where these show by different settings."""
     if not _serve_alike(before, after):
         return old.seen.keys() | new.seen.keys()
     numbers = {number for number, cluster in new.seen.items() if old.seen.get(number) is not cluster}
     numbers |= old.seen.keys() - new.seen.keys()
     if before.chunks != after.chunks:
-        numbers |= {each.number for each in (*before.provisional, *after.provisional)}
+        numbers |= {each.number for each in (*before.provisional, *after.provisional) if each.number is not None}
     return numbers
 
 
@@ -74,9 +74,7 @@ def _serve_alike(album: Album, other: Album) -> bool:
     return album.serving is other.serving or album.serving == other.serving
 
 
-def _fragments(
-    album: Album, clusters: _Clusters, params: Params, numbers: Collection[int | None]
-) -> dict[int, Fragment]:
+def _fragments(album: Album, clusters: _Clusters, params: Params, numbers: Collection[int]) -> dict[int, Fragment]:
     """Of its shown clusters of these numbers; those that are not at hand are rendered."""
     ready = album.fragments if album.serving is not None else {}
     found = {number: ready[number] for number in numbers if number in ready}
