@@ -23,11 +23,11 @@ def news_of(before: Album, after: Album, jobs: Sequence[str], params: Params) ->
     """What is different in the view of `after`, for which these jobs were applied to `before`."""
     old, new = _clusters(before), _clusters(after)
     numbers = _differing(before, after, old, new)
-    was, now = _fragments(before, old, params, numbers), _fragments(after, new, params, numbers)
+    was, now = _faces(_fragments(before, old, params, numbers), _fragments(after, new, params, numbers), numbers)
     found = compare(
         after.pet_id,
-        Shown(_faces(was, now), _images(before, old.loose, after) if old.loose else ()),
-        Shown(_faces(now, was), _images(after, new.loose, before) if new.loose else ()),
+        Shown(was, _images(before, old.loose, after) if old.loose else ()),
+        Shown(now, _images(after, new.loose, before) if new.loose else ()),
         after.successors,
     )
     return Change(
@@ -74,23 +74,30 @@ def _serve_alike(album: Album, other: Album) -> bool:
     return album.serving is other.serving or album.serving == other.serving
 
 
-def _fragments(album: Album, clusters: _Clusters, params: Params, numbers: Collection[int]) -> dict[int, Fragment]:
-    """Of its shown clusters of these numbers; those that are not at hand are rendered."""
+def _fragments(album: Album, clusters: _Clusters, params: Params, numbers: Collection[int]) -> Mapping[int, Fragment]:
+    """Of its shown clusters, those of these numbers among them; what of these is not at hand is rendered."""
     ready = album.fragments if album.serving is not None else {}
-    found = {number: ready[number] for number in numbers if number in ready}
-    if len(found) < len(numbers):
-        left = [number for number in numbers if number in clusters.seen and number not in found]
-        found |= {number: Fragment("", raw) for number, raw in parts_of(album, params, left).items()} if left else {}
-    return found
+    left = [number for number in numbers if number not in ready and number in clusters.seen]
+    if not left:
+        return ready
+    return {**ready, **{number: Fragment("", raw) for number, raw in parts_of(album, params, left).items()}}
 
 
-def _faces(fragments: Mapping[int, Fragment], others: Mapping[int, Fragment]) -> dict[int, Face]:
-    """Of the clusters that are not the same in both, byte for byte."""
-    return {
-        number: each.face or decoded_face(each.raw)
-        for number, each in fragments.items()
-        if number not in others or others[number].raw != each.raw
-    }
+def _faces(
+    old: Mapping[int, Fragment], new: Mapping[int, Fragment], numbers: Collection[int]
+) -> tuple[dict[int, Face], dict[int, Face]]:
+    """Before and after, of those of the clusters that are not the same in both, byte for byte."""
+    was: dict[int, Face] = {}
+    now: dict[int, Face] = {}
+    for number in numbers:
+        one, other = old.get(number), new.get(number)
+        if one is not None and other is not None and one.raw == other.raw:
+            continue
+        if one is not None:
+            was[number] = one.face or decoded_face(one.raw)
+        if other is not None:
+            now[number] = other.face or decoded_face(other.raw)
+    return was, now
 
 
 def _images(album: Album, loose: Sequence[Cluster], other: Album) -> list[str]:
