@@ -11,6 +11,8 @@ from enum import Enum
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Self
 
+from msgspec import Struct
+
 # Version 00 ends with the flags; later ones may go on.
 _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]*)?")
 _TRACESTATE: Final = re.compile(r"[ -~\t]{1,512}")
@@ -147,7 +149,7 @@ class Span:
             self.tracer.record(self)
 
 
-class Run(NamedTuple):
+class Run(Struct, frozen=True, gc=False):
     """The processing of a message: a span of which there are many, that begin together and end together. It has what a
     context and a span have.
     """

@@ -4,18 +4,17 @@ Their ids follow from the job, the entry and the number of the delivery. So whoe
 of the run before, and links to it, also where that ended with its process and was never told.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sploot_clusterd.ingest.batch import Delivery, JobsByPet
+from sploot_clusterd.model import Job
 from sploot_clusterd.spans import Context, Ended, Kind, Run, Sort, Stage, Tracer, Value, context_of
 from sploot_clusterd.store import Entry
-
-if TYPE_CHECKING:
-    from sploot_clusterd.entry_ids import EntryId
 
 _STAGES: Final = {name: Sort(name, Kind.INTERNAL) for name in ("load", "compute", "commit")}
 _HASH: Final = blake2b(digest_size=24)
@@ -24,52 +23,57 @@ _FAILED: Final = frozenset({"retry", "dead_letter"})
 
 
 class Runs:
-    """Those of one batch."""
+    """Those of one batch. Entries are told apart by their keys, whose hash is kept by them."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._runs: dict[EntryId, Run] = {}
-        self._ended: set[EntryId] = set()
+        self._runs: dict[bytes, Run] = {}
+        self._sampled: dict[bytes, Run] = {}
+        self._running: dict[bytes, Run] = {}
+        """Of those that are sampled."""
 
     def begin(self, jobs: JobsByPet, began: float) -> None:
         """These were decoded; they were taken up at `began`, by `time.perf_counter`."""
+        runs = {}
         for pet_id, of_pet in jobs.items():
             pet = self._tracer.pet(pet_id)
-            for delivery in of_pet:
-                self._runs[delivery.entry.id] = self._run(delivery, pet, began)
+            for entry, job in of_pet:
+                runs[entry.key] = self._run(entry, job, pet, began)
+        sampled = {key: run for key, run in runs.items() if run.sampled}
+        self._runs |= runs
+        self._sampled |= sampled
+        self._running |= sampled
 
     def of(self, entry: Entry) -> Run | None:
         """None of an entry that could not be decoded."""
-        return self._runs.get(entry.id)
+        return self._runs.get(entry.key)
 
     def context(self, entries: Iterable[Entry]) -> Context | None:
         """The first of theirs that is sampled."""
-        runs = (self._runs.get(entry.id) for entry in entries)
-        return next((run.context for run in runs if run and run.sampled), None)
+        runs = (self._sampled.get(entry.key) for entry in entries)
+        return next((run.context for run in runs if run), None)
 
     def stage(self, name: str, began: float, jobs: Iterable[Sequence[Delivery]]) -> None:
         """What was done for all these together, and ends now."""
-        runs = [self._runs.get(each.entry.id) for of_pet in jobs for each in of_pet]
-        parents = [run for run in runs if run and run.sampled]
+        keys = [entry.key for of_pet in jobs for entry, _ in of_pet]
+        parents = [*filter(None, map(self._sampled.get, keys))]
         if parents:
-            size = {"clusterd.stage.jobs": len(runs)}
+            size = {"clusterd.stage.jobs": len(keys)}
             self._tracer.record(Stage(_STAGES[name], began, perf_counter(), parents, size))
 
     def end(self, entries: Iterable[Entry], outcome: str, error: str = "") -> None:
         """Those that have not ended yet do now. `error` is a word for what went wrong."""
-        alike: dict[tuple[int, int, float], list[Run]] = {}
+        alike = defaultdict[tuple[int, int, float], list[Run]](list)
         for entry in entries:
-            run = self._runs.get(entry.id)
-            if run and run.sampled and entry.id not in self._ended:
-                self._ended.add(entry.id)
-                alike.setdefault((entry.attempts, entry.delivery, run.began), []).append(run)
+            run = self._running.pop(entry.key, None)
+            if run is not None:
+                alike[entry.attempts, entry.delivery, run.began].append(run)
         error = error if outcome in _FAILED else ""
         for (attempts, delivery, began), runs in alike.items():
             sort = _ended(self._tracer, attempts + 1, delivery, outcome, error)
             self._tracer.record(Ended(sort, began, perf_counter(), runs))
 
-    def _run(self, delivery: Delivery, pet: str, began: float) -> Run:
-        entry, job = delivery
+    def _run(self, entry: Entry, job: Job, pet: str, began: float) -> Run:
         key, number = entry.key, entry.delivery
         parent = context_of(*job.carried) if job.carried else None
         if parent is not None:

@@ -1,13 +1,12 @@
 """Spans as OTLP, for a fraction of what the SDK's own spans and exporter take."""
 
-import random
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 from struct import Struct, unpack
 from typing import Final
 
+import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -15,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Span, Stage, Told
+from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Run, Span, Stage, Told
 from sploot_clusterd.tracing import fields
 from sploot_clusterd.tracing.fields import PARENT_ID, SPAN_ID, TRACE_ID
 from sploot_clusterd.tracing.rows import Rows, filled
@@ -23,6 +22,7 @@ from sploot_clusterd.tracing.rows import Rows, filled
 _SCOPE: Final = "sploot_clusterd"
 _times: Final = Struct("<BQBQ").pack
 _PARENT_BYTES: Final = len(PARENT_ID) + 8
+_random: Final = np.random.PCG64()
 
 
 class Piece:
@@ -65,26 +65,28 @@ class Piece:
         """What is alike comes first. Most are first runs, and without a state: ids are all that is each one's own."""
         alike = self._times(ended.began, ended.ended) + fields.of_sort(ended.sort)
         encoded: list[bytes] = []
-        for trace_id, span_id, sampled, state, parent_id, before, message_id, pet, _ in ended.runs:
-            message, of_pet = _before_message(len(message_id)), _of_pet(pet)
-            more = b""
-            if parent_id:
-                more += PARENT_ID + parent_id
-            if state or before:
-                more += _rare(state, [Context(trace_id, before, sampled, state)] if before else ())
-            size = len(alike) + len(message) + len(message_id) + len(of_pet) + len(more)
-            encoded += _begun(size), trace_id, SPAN_ID, span_id, alike, message, message_id, of_pet, more
+        for run in ended.runs:
+            message_id, of_pet = run.message_id, _of_pet(run.pet)
+            message = _before_message(len(message_id))
+            more = PARENT_ID + run.parent_id if run.parent_id else b""
+            if run.before or run.state:
+                more += _rare(run.state, [_before(run)] if run.before else ())
+            begun = _begun(len(alike) + len(message) + len(message_id) + len(of_pet) + len(more))
+            encoded += begun, run.trace_id, SPAN_ID, run.span_id, alike, message, message_id, of_pet, more
         return b"".join(encoded)
 
     def _stage(self, stage: Stage) -> bytes:
-        """All but the ids is alike, as most parents have no state: it comes first, and all spans are joined at once."""
+        """All but the ids is alike, as most parents have no state: it comes first. Rows are filled by column."""
         told = [fields.attribute(key, value) for key, value in stage.attributes.items()]
         alike = b"".join((self._times(stage.began, stage.ended), fields.of_sort(stage.sort), *told))
-        own = unpack("8s" * len(stage.parents), random.randbytes(8 * len(stage.parents)))  # noqa: S311 - as a span's
-        traces, parents, _, states, *_ = zip(*stage.parents, strict=True)
-        begun = map(_before_ids, repeat(alike), states) if any(states) else repeat(_before_ids(alike))
-        columns = begun, traces, repeat(PARENT_ID), parents, repeat(SPAN_ID), own
-        return b"".join(chain.from_iterable(zip(*columns, strict=False)))
+        runs = stage.parents
+        parts = [_before_ids(alike), b"", PARENT_ID, b"", SPAN_ID, b""] * len(runs)
+        states = [run.state for run in runs]
+        if any(states):
+            parts[::6] = [_before_ids(alike, state) for state in states]
+        parts[1::6], parts[3::6] = [run.trace_id for run in runs], [run.span_id for run in runs]
+        parts[5::6] = unpack("8s" * len(runs), _random.random_raw(len(runs)).tobytes())
+        return b"".join(parts)
 
     def _times(self, began: float, ended: float) -> bytes:
         """Nanoseconds since the epoch, of times by `time.perf_counter`."""
@@ -122,6 +124,11 @@ def _rare(state: str, links: Sequence[Context] = ()) -> bytes:
     ]
     message: bytes = Message(trace_state=state, links=told).SerializeToString()
     return message
+
+
+def _before(run: Run) -> Context:
+    """The run before it."""
+    return Context(run.trace_id, run.before, run.sampled, run.state)
 
 
 @lru_cache(maxsize=4096)

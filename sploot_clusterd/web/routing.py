@@ -4,7 +4,7 @@ A chain of middlewares would do the same and cost a call each.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from types import MethodType
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeVar
@@ -100,17 +100,18 @@ class Endpoint:
         """`ids`: the path's parameters, as they came."""
         began = perf_counter()
         logged, requests = access_log.isEnabledFor(logging.DEBUG), self._traced
+        method, headers = request.method, request.headers  # each looked up anew when it is asked for
         span = None
-        if requests and (logged or request.method != requests.told_later or TRACEPARENT in request.headers):
+        if requests is not None and (logged or method != requests.told_later or TRACEPARENT in headers):
             span = requests.begin(request, began)
         self._in_flight.count += 1
         try:
-            handler = self._admit(request)
+            handler = self._admit(request, method, headers)
             for n, text in enumerate(ids):  # a strict zip takes three times as long
                 wire.check_id(self._parameters[n], text, self._limits)
             response = await handler(request, *ids)
         except Exception as error:  # noqa: BLE001 - the boundary: no error of a handler goes further
-            if requests and span is None:
+            if requests is not None and span is None:
                 span = requests.begin(request, began)
             response = (refusal_of(error) or self._unexpected(error, span)).answer()
         finally:
@@ -121,7 +122,7 @@ class Endpoint:
             response.force_close()  # the rest of a body nobody reads is not worth the wait
         ended = perf_counter()
         bucket = self._count(response, ended - began)
-        if requests:
+        if requests is not None:
             if span is None and ended < self._seconds.wants_example[bucket]:
                 requests.tell(response, ids, began, ended)
             else:
@@ -136,12 +137,12 @@ class Endpoint:
             pet_id = ids[0] if self._parameters[:1] == ["pet_id"] else None
             await self._auditor.note(request, what, pet_id, response)
 
-    def _admit(self, request: web.BaseRequest) -> Handler:
+    def _admit(self, request: web.BaseRequest, method: str, headers: Mapping[str, str]) -> Handler:
         """Decides by the headers alone: a stranger's body is never read."""
         if self._tokens is None:
-            handler, _ = self._methods.get(request.method) or self._refuse()
+            handler, _ = self._methods.get(method) or self._refuse()
             return handler
-        token = request.headers.get(TOKEN_HEADER)
+        token = headers.get(TOKEN_HEADER)
         caller = self._tokens.caller(token)
         if caller is None and token is None:
             caller = self._tokens.known(self._proxies.identities(request))
@@ -157,7 +158,7 @@ class Endpoint:
         if uses is None:
             uses = self._by_slot[caller.slot] = self._token_uses.labels(caller.slot).inc
         uses()
-        handler, scope = self._methods.get(request.method) or self._refuse()
+        handler, scope = self._methods.get(method) or self._refuse()
         if scope not in caller.scopes:
             raise missing(scope)
         return handler

@@ -1,15 +1,21 @@
-"""What tracing costs at full sampling, beside tracing off: jobs a second and their CPU, reads and their p99."""
+"""What tracing costs at full sampling, beside tracing off: jobs a second and their CPU, reads and their p99.
+
+From one start of a daemon to the next both change by more than tracing may cost. So daemons that trace and daemons that
+do not are alive at once, and worked in turns; and for reads there is one more that does not, whose row tells how far
+apart two are that are alike.
+"""
 
 import asyncio
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.bench.figure import Figure, Size
+from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, payloads
-from tests.bench.load import ENV, JOBS, Load, asked, bare_handler, load, metrics, serving
+from tests.bench.load import ENV, Load, asked, bare_handler, load, metrics, pooled, serving
 from tests.bench.process import cpu_seconds
 from tests.bench.throughput import drained
 from tests.faults.fleet import Fleet
@@ -17,18 +23,17 @@ from tests.support.waiting import eventually
 
 _VIEW = "/internal/pets/pet_1/clusters"
 _SPANS = re.compile(r'tracing_spans_total\{outcome="(\w+)"\} (\S+)')
-_OFF: Mapping[str, str] = {}
-_SENT_WITHIN = 3.0
-"""Seconds after the last job, of which spans wait two for others."""
+_ON, _OFF, _ALIKE = "traced", "off", "off as well"
+_GATHERED = 2.0
+"""Seconds that spans wait for others."""
+_SENT_WITHIN = _GATHERED + 1.0
+"""Seconds after the last job."""
 _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
-_TIMES_AS_MANY = 3
-"""Pairs as of other things: from one to the next both figures change by more than tracing may cost."""
 
 
 def tracing(size: Size) -> list[Figure]:
-    """In pairs, the one after the other; a bare handler is the collector, which takes what it is sent."""
-    size = replace(size, repeats=_TIMES_AS_MANY * size.repeats)
+    """A bare handler is the collector, which takes what it is sent."""
     with bare_handler(200, b"") as (_, port):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
         return [
@@ -38,37 +43,60 @@ def tracing(size: Size) -> list[Figure]:
         ]
 
 
+@asynccontextmanager
+async def _alive(sides: Mapping[str, Mapping[str, str]]) -> AsyncIterator[dict[str, Fleet]]:
+    """A daemon for each of these environments, each over a Redis of its own."""
+    async with AsyncExitStack() as stack:
+        fleets = {}
+        for side, env in sides.items():
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            fleet = Fleet(path, daemons=1, env={**ENV, **env})
+            fleets[side] = await stack.enter_async_context(fleet)
+            await fleet.ready()
+        yield fleets
+
+
 def _jobs(name: str, size: Size, dimension: int, on: Mapping[str, str]) -> list[Figure]:
-    pairs = [
-        (asyncio.run(_drained(size, dimension, on)), asyncio.run(_drained(size, dimension, _OFF)))
-        for _ in range(size.repeats)
-    ]
+    starts = [asyncio.run(_drained_by_turns(size, dimension, on)) for _ in range(size.repeats)]
+    ours, off = ([turn for start in starts for turn in start[side]] for side in (_ON, _OFF))
     return [
-        Figure(f"{name}, traced", "jobs/s", [ours[0] for ours, _ in pairs], [off[0] for _, off in pairs]),
-        Figure(f"CPU of a job, {name}, traced", "us", [ours[1] for ours, _ in pairs], [off[1] for _, off in pairs]),
-        Figure(f"spans not sent of a job, {name}", "spans", [ours[2] for ours, _ in pairs]),
+        Figure(f"{name}, traced", "jobs/s", [rate for rate, _, _ in ours], [rate for rate, _, _ in off]),
+        Figure(f"CPU of a job, {name}, traced", "us", [cpu for _, cpu, _ in ours], [cpu for _, cpu, _ in off]),
+        Figure(f"spans not sent of a job, {name}", "spans", [not_sent for _, _, not_sent in ours]),
     ]
 
 
-async def _drained(size: Size, dimension: int, env: Mapping[str, str]) -> tuple[float, float, float]:
+async def _drained_by_turns(
+    size: Size, dimension: int, on: Mapping[str, str]
+) -> dict[str, list[tuple[float, float, float]]]:
+    """Of each side two turns, between which its albums have grown as the other's."""
+    jobs = [*payloads(2 * size.jobs, dimension)]
+    turns = {_ON: [jobs[: size.jobs], jobs[size.jobs :]]}
+    turns[_OFF] = [*turns[_ON]]
+    async with _alive({_ON: on, _OFF: {}}) as fleets:
+        done: dict[str, list[tuple[float, float, float]]] = {_ON: [], _OFF: []}
+        for side in (_ON, _OFF, _OFF, _ON):
+            done[side].append(await _drained(fleets[side], turns[side].pop(0), traced=side is _ON))
+        return done
+
+
+async def _drained(fleet: Fleet, jobs: Sequence[bytes], *, traced: bool) -> tuple[float, float, float]:
     """Jobs a second; of each, microseconds of the daemon's CPU with what is sent after it, and spans that were not.
 
     The daemon is left alone until all is sent, and as long without tracing: what it does meanwhile is in both.
     """
-    jobs = [*payloads(size.jobs, dimension)]
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        async with Fleet(Path(path), daemons=1, env={**ENV, **env}) as fleet:
-            await fleet.ready()
-            spent = cpu_seconds(fleet.daemons[0].pid)
-            done = await drained(fleet, fleet.redis, jobs, [])
-            await asyncio.sleep(_SENT_WITHIN)
-            spent = cpu_seconds(fleet.daemons[0].pid) - spent
-            spans = await _told(fleet, 4 * size.jobs) if env else {}
-            not_sent = spans.get("lost", 0.0) + spans.get("dropped", 0.0)
-            return done.rate, 1e6 * spent / size.jobs, not_sent / size.jobs
+    pid = fleet.daemons[0].pid
+    before = await _told(fleet)
+    spent = cpu_seconds(pid)
+    done = await drained(fleet, fleet.redis, jobs, [])
+    await asyncio.sleep(_SENT_WITHIN)
+    spent = cpu_seconds(pid) - spent
+    spans = await _told(fleet, sum(before.values()) + 4 * len(jobs)) if traced else before
+    not_sent = sum(spans[outcome] - before.get(outcome, 0.0) for outcome in spans.keys() & {"lost", "dropped"})
+    return done.rate, 1e6 * spent / len(jobs), not_sent / len(jobs)
 
 
-async def _told(fleet: Fleet, least: int) -> dict[str, float]:
+async def _told(fleet: Fleet, least: float = 0.0) -> dict[str, float]:
     """Spans by what became of them, when so many have an outcome."""
     spans: dict[str, float] = {}
 
@@ -81,28 +109,36 @@ async def _told(fleet: Fleet, least: int) -> dict[str, float]:
 
 
 def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
-    pairs = [(asyncio.run(_read(size, on)), asyncio.run(_read(size, _OFF))) for _ in range(size.repeats)]
-    paced = [(asyncio.run(_read(size, on, _RATE)), asyncio.run(_read(size, _OFF, _RATE))) for _ in range(size.repeats)]
+    starts = [asyncio.run(_read_by_turns(size, on)) for _ in range(2 * size.repeats - 1)]
+    alike = "of two that do not trace"
+    paced = f"GET a view at {_RATE:,} requests a second"
+
+    def figure(name: str, unit: str, told: str, rate: int, side: str) -> Figure:
+        ours, off = ([getattr(start[each, rate], told) for start in starts] for each in (side, _OFF))
+        return Figure(name, unit, ours, off)
+
     return [
-        Figure("GET a view, traced", "requests/s", [ours.rate for ours, _ in pairs], [off.rate for _, off in pairs]),
-        Figure("GET a view, traced, p99", "ms", [ours.p99_ms for ours, _ in pairs], [off.p99_ms for _, off in pairs]),
-        Figure("CPU of a GET, traced", "us", [ours.cpu_us for ours, _ in pairs], [off.cpu_us for _, off in pairs]),
-        Figure(
-            f"GET a view at {_RATE:,} requests a second, traced, p99",
-            "ms",
-            [ours.p99_ms for ours, _ in paced],
-            [off.p99_ms for _, off in paced],
-        ),
+        figure("GET a view, traced", "requests/s", "rate", 0, _ON),
+        figure("CPU of a GET, traced", "us", "cpu_us", 0, _ON),
+        figure(f"CPU of a GET, {alike}", "us", "cpu_us", 0, _ALIKE),
+        figure("GET a view, traced, p99", "ms", "p99_ms", 0, _ON),
+        figure(f"GET a view, {alike}, p99", "ms", "p99_ms", 0, _ALIKE),
+        figure(f"{paced}, traced, p99", "ms", "p99_ms", _RATE, _ON),
+        figure(f"{paced}, {alike}, p99", "ms", "p99_ms", _RATE, _ALIKE),
     ]
 
 
-async def _read(size: Size, env: Mapping[str, str], rate: int = 0) -> Load:
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        async with Fleet(Path(path), daemons=1, env={**ENV, **env}) as fleet:
-            await fleet.ready()
-            images = [f"img_{number}" for number in range(20)]
-            job = {"pet_id": "pet_1", "payload": {"image_ids": images, "labels": ["a", "b"]}}
-            async with fleet.http.post(fleet.daemons[0].url + JOBS, json=job) as answer:
-                assert answer.status == 202, await answer.text()
-            await fleet.settled()
-            return load(serving(fleet), size, asked("GET", _VIEW), 200, rate=rate)
+async def _read_by_turns(size: Size, on: Mapping[str, str]) -> dict[tuple[str, int], Load]:
+    """By side and rate, 0 for as many as are answered: both turns of each together.
+
+    What the turn before made is sent, and sending what this one makes has begun, before anything counts.
+    """
+    turns: dict[tuple[str, int], list[Load]] = {}
+    async with _alive({_ON: on, _OFF: {}, _ALIKE: {}}) as fleets:
+        for fleet in fleets.values():
+            await seeded(fleet)
+        for rate in (0, _RATE):
+            for side in (_ON, _OFF, _ALIKE, _ALIKE, _OFF, _ON):
+                read = load(serving(fleets[side]), size, asked("GET", _VIEW), 200, rate=rate, lead=_GATHERED)
+                turns.setdefault((side, rate), []).append(read)
+    return {key: pooled(loads) for key, loads in turns.items()}

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
@@ -58,7 +59,7 @@ class Traced:
 
 def run_in(context: Context, **more: object) -> Run:
     run = Run(*context, parent_id=b"", before=b"", message_id=b"1-0", pet="luna", began=0.0)
-    return run._replace(**more)
+    return msgspec.structs.replace(run, **more)
 
 
 def many(size: int) -> Ended:
