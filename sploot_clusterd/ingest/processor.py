@@ -137,6 +137,7 @@ class Processor:
                     await self._take_turn(batch, queue, turn)
                     batch.progress()
             await self._apart.leave(batch, queue)
+            await self._apart.leave_behind(batch, queue)
             if queue.left:
                 await self._waiting.wait(batch, queue, stack.pop_all())
         await self._waiting.has_room(batch)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -36,13 +36,14 @@ class Queue:
     ) -> None:
         self.consumer = consumer
         self.changed = asyncio.Event()
-        """Set when something that may be waited for was settled, or has left this process's hands."""
+        """Set when a job may have its turn, or what it waits for has left this process's hands."""
+        self.pets = frozenset(jobs)
         self.left = {pet_id: list(of_pet) for pet_id, of_pet in jobs.items()}
         """What has not had its turn, in order."""
         self.apart = set[str]()
         """Pets whose jobs are not given out here."""
         self.alone = False
-        """Whether it was split off: it is of one pet."""
+        """Whether it was split off and is of one pet."""
         self.is_left = False
         """Whether its consumer has gone on without it."""
         self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
@@ -72,16 +73,17 @@ class Queue:
             self._given.pop(entry.key, None)
         self.apart.add(pet_id)
 
-    def split(self, pet_id: str, cut: Cut) -> "Queue":
-        """The jobs of a pet that was set apart, to be entered."""
-        self.apart.discard(pet_id)
-        of_pet = self.left.pop(pet_id)
-        for entry, _ in of_pet:
-            del self.pet_of[entry.key]
-        queue = Queue(self._order, self.consumer, {pet_id: of_pet}, self._stopping, cut)
-        queue._ahead[pet_id] = self._ahead.pop(pet_id)
+    def split(self, pets: Collection[str], cut: Cut = lambda free: free) -> "Queue":
+        """The jobs of these pets that wait or were set apart, to be entered."""
+        jobs = {pet_id: self.left.pop(pet_id) for pet_id in pets}
+        self.apart.difference_update(pets)
+        for of_pet in jobs.values():
+            for entry, _ in of_pet:
+                del self.pet_of[entry.key]
+        queue = Queue(self._order, self.consumer, jobs, self._stopping, cut)
+        queue._ahead |= {pet_id: self._ahead.pop(pet_id) for pet_id in pets}
         queue._firsts = self._firsts
-        queue.alone = True
+        queue.alone = len(jobs) == 1
         return queue
 
     def drop(self, pet_id: str, jobs: Sequence[Delivery]) -> None:
@@ -150,34 +152,38 @@ class Queue:
 
     def is_stuck(self) -> bool:
         """Whether nothing that is waited for can be expected to be done soon."""
-        return all(map(self._order.is_stuck, self.youngest()))
+        return all(map(self._order.is_stuck, self.youngest().values()))
 
     def waiting_entries(self) -> list[Entry]:
         """Those whose jobs have had no turn."""
         return [each.entry for of_pet in self.left.values() for each in of_pet]
 
-    def youngest(self) -> Iterator[bytes]:
+    def youngest(self) -> dict[str, bytes]:
         """For each pet, the youngest entry that its next job waits for."""
-        for pet_id, of_pet in self.left.items():
-            ahead = self._ahead[pet_id]
-            older = [key for key, place in ahead.items() if place < of_pet[0].entry.id]
-            if older:
-                yield max(older, key=ahead.__getitem__)
+        found = {pet_id: self.youngest_of(pet_id) for pet_id in self.left}
+        return {pet_id: key for pet_id, key in found.items() if key is not None}
 
-    def beside(self, keys: Collection[bytes]) -> Iterator[bytes]:
-        """What else is waited for by those that wait for one of the keys."""
-        for pet_id in self.left:
-            if not self._ahead[pet_id].keys().isdisjoint(keys):
-                yield from self._ahead[pet_id].keys() - keys
+    def youngest_of(self, pet_id: str) -> bytes | None:
+        """The youngest entry that the pet's next job waits for; None if it waits for none."""
+        ahead, first = self._ahead[pet_id], self.left[pet_id][0].entry.id
+        older = [key for key, place in ahead.items() if place < first]
+        return max(older, key=ahead.__getitem__, default=None)
 
-    def forget(self, keys: Collection[bytes]) -> None:
-        """These need not be waited for any more."""
-        for key in self._given.keys() & keys:
-            del self._given[key]
-        for ahead in filter(None, self._ahead.values()):  # mostly nothing is ahead
-            for key in ahead.keys() & keys:
-                del ahead[key]
-                self.is_left = False
+    def ahead(self, pet_id: str) -> Collection[bytes]:
+        """What is waited for by those of the pet's jobs that wait."""
+        return self._ahead[pet_id] if pet_id in self.left else ()
+
+    def forget(self, pet_id: str, keys: Collection[bytes]) -> None:
+        """These entries of the pet need not be waited for any more."""
+        ahead = self._ahead.get(pet_id, {})
+        before = len(ahead)
+        for key in keys:
+            self._given.pop(key, None)
+            ahead.pop(key, None)
+        if len(ahead) < before:
+            self.is_left = False
+            if pet_id in self.left and self.youngest_of(pet_id) is None:
+                self.changed.set()
 
     def note_failed(self, whose: Whose) -> None:
         """A job of this one's id takes its place."""

@@ -61,7 +61,7 @@ class WaitingJobs:
                 return
 
     def leave(self, batch: Batch, queue: Queue) -> None:
-        """Takes the queue to its outcomes beside all else: it is of one pet, whose jobs take long."""
+        """Takes the queue to its outcomes beside all else: its jobs take long, or are behind such."""
         pets = [*queue.left]
         # In hand at once, and not when the task begins: nobody else in this process may take them up meanwhile.
         self._go_on_without(self._start(batch, queue, queue.__enter__()), queue, pets)
@@ -73,7 +73,7 @@ class WaitingJobs:
             batch.progress()
 
     def works_on(self, pet_id: str) -> bool:
-        """Whether older jobs of the pet are in a task's hands that no consumer waits for."""
+        """Whether jobs of the pet are in a task's hands that no consumer waits for."""
         return pet_id in self._of_pet
 
     async def let_move(self, pet_id: str) -> None:
