@@ -47,13 +47,16 @@ class Apart:
         for pet_id in sorted(queue.apart):
             await self._keep_share(batch, queue, pet_id)
             if pet_id in queue.left:
-                self._waiting.leave(batch, queue.split([pet_id], partial(next_part, seconds=partial(self._of, pet_id))))
+                apart = queue.split([pet_id], partial(next_part, seconds=partial(self._of, pet_id)))
+                apart.takes_long = True
+                self._waiting.leave(batch, apart)
 
     async def leave_behind(self, batch: Batch, queue: Queue) -> None:
         """Leaves to one task what is behind jobs that were left to tasks: whoever waited for it would wait as long."""
-        for pet_id in [*filter(self._waiting.works_on, queue.left)]:
+        behind = [*filter(self._waiting.are_slow, queue.left)]
+        for pet_id in behind:
             await self._keep_share(batch, queue, pet_id)
-        if behind := [*filter(self._waiting.works_on, queue.left)]:
+        if behind := [pet_id for pet_id in behind if pet_id in queue.left]:
             self._waiting.leave(batch, queue.split(behind))
 
     async def _keep_share(self, batch: Batch, queue: Queue, pet_id: str) -> None:

@@ -48,21 +48,24 @@ class Order:
         """Queues by the pets of their jobs: there are many of them while much waits."""
         self._polling: asyncio.Task[None] | None = None
 
-    async def older(self, batch: Batch) -> list[bytes]:
-        """The pending entries that some of the batch may have to wait for. Raises StoreUnavailableError."""
+    async def older(self, batch: Batch) -> Mapping[bytes, str]:
+        """The pending entries that some of the batch may have to wait for, with the consumers that have them.
+
+        Raises StoreUnavailableError.
+        """
         choose = min if batch.contiguous else max
         bound = choose(batch.entries, key=lambda entry: entry.id)
         older = await self._pending.before(bound.key)
         if not older:  # mostly
-            return []
+            return older
         ours = {entry.key for entry in batch.entries}
-        return [key for key in older if key not in ours]
+        return {key: consumer for key, consumer in older.items() if key not in ours}
 
     async def is_behind(self, entry: Entry) -> bool:
         """Whether a suspect would have to wait, as far as that can be told without decoding it."""
         (own,) = await self._pending.look([entry.key])
         older = await self._pending.before(entry.key)
-        known = await self.whose(older) if own.pets else {}
+        known = await self.whose([*older]) if own.pets else {}
         return any(own.pets & whose.pets for whose in known.values() if whose.failed_at is None)
 
     def queue(self, consumer: str, jobs: JobsByPet) -> Queue:

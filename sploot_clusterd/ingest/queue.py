@@ -45,11 +45,14 @@ class Queue:
         self.alone = False
         """Whether it was split off and is of one pet."""
         self.is_left = False
-        """Whether its consumer has gone on without it."""
+        """Whether its consumer has gone on without it, and nothing was done since."""
+        self.takes_long = False
+        """Whether its jobs do."""
         self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
         self._order = order
         self._stopping = stopping
         self._cut = cut
+        self._moved_at = time.monotonic()
         self._given: dict[bytes, Delivery] = {}
         """Those of the last turn that were not settled."""
         self._ahead: dict[str, dict[bytes, EntryId]] = {pet_id: {} for pet_id in jobs}
@@ -103,9 +106,9 @@ class Queue:
         given = [each for each in self._given.values() if each.job.pet_id == pet_id]
         return given + self.left.get(pet_id, [])
 
-    async def begin(self, older: Sequence[bytes]) -> None:
+    async def begin(self, older: Collection[bytes]) -> None:
         """Finds out who has to wait for which of these. Raises StoreUnavailableError."""
-        for key, whose in (await self._order.whose(older) if older else {}).items():
+        for key, whose in (await self._order.whose([*older]) if older else {}).items():
             if whose.failed_at is not None:
                 self.note_failed(whose)
                 continue
@@ -119,13 +122,12 @@ class Queue:
             self._ahead[job.pet_id][key] = entry.id
         self._given = {}
         turn: dict[str, Sequence[Delivery]] = {}
-        for pet_id, of_pet in [each for each in self.left.items() if each[0] not in self.apart]:
+        for pet_id, of_pet in [each for each in self.left.items() if self._is_next(each[0])]:
             ahead = self._ahead[pet_id]
             first = min(ahead.values()) if ahead else None
             free = self._cut(of_pet if first is None else [each for each in of_pet if each.entry.id < first])
-            if free:
-                turn[pet_id] = [self._placed(each) for each in free] if self._firsts else free
-                self.left[pet_id] = of_pet[len(free) :]
+            turn[pet_id] = [self._placed(each) for each in free] if self._firsts else free
+            self.left[pet_id] = of_pet[len(free) :]
             if not self.left[pet_id]:
                 del self.left[pet_id]
         self._given = {each.entry.key: each for of_pet in turn.values() for each in of_pet}
@@ -153,6 +155,15 @@ class Queue:
     def is_stuck(self) -> bool:
         """Whether nothing that is waited for can be expected to be done soon."""
         return all(map(self._order.is_stuck, self.youngest().values()))
+
+    def behind(self, keys: Collection[bytes]) -> int:
+        """How many jobs wait for some of these, those set apart left out."""
+        waiting = [each for each in self.left.items() if each[0] not in self.apart]
+        return sum(len(of_pet) for pet_id, of_pet in waiting if not self._ahead[pet_id].keys().isdisjoint(keys))
+
+    def is_slow(self, patience: float) -> bool:
+        """Whether it takes long, or has waited for so many seconds in which nothing that it waits for was done."""
+        return self.takes_long or time.monotonic() - self._moved_at > patience
 
     def waiting_entries(self) -> list[Entry]:
         """Those whose jobs have had no turn."""
@@ -182,7 +193,8 @@ class Queue:
             ahead.pop(key, None)
         if len(ahead) < before:
             self.is_left = False
-            if pet_id in self.left and self.youngest_of(pet_id) is None:
+            self._moved_at = time.monotonic()
+            if pet_id in self.left and self._is_next(pet_id):
                 self.changed.set()
 
     def note_failed(self, whose: Whose) -> None:
@@ -191,6 +203,11 @@ class Queue:
             for pet_id in whose.pets & self._ahead.keys():
                 first = self._firsts.get((pet_id, whose.job_id), whose.failed_at)
                 self._firsts[pet_id, whose.job_id] = min(first, whose.failed_at)
+
+    def _is_next(self, pet_id: str) -> bool:
+        """Whether the first of the pet's jobs waits for none."""
+        first = self.left[pet_id][0].entry.id
+        return pet_id not in self.apart and not any(place < first for place in self._ahead[pet_id].values())
 
     def _placed(self, delivery: Delivery) -> Delivery:
         """A repeat of what failed is to take its place."""
