@@ -43,21 +43,20 @@ class Batch:
 
     `consumer` is its name in the group, `progress` tells its watchdog that the work goes on, `start` is when it took
     them up, by `time.perf_counter`. `contiguous`: no other pending entry lies between its first and its last one, as
-    they were read and not claimed. `full`: as many as were asked for.
+    they were read and not claimed.
     """
 
     consumer: str
     entries: Sequence[Entry]
     progress: Callable[[], None]
     contiguous: bool = False
-    full: bool = False
     start: float = field(default_factory=time.perf_counter)
     runs: "Runs | None" = None
     """Their spans, where they are traced."""
 
     def part(self, entries: Sequence[Entry]) -> "Batch":
         """Some of the entries, as a batch that is taken up now."""
-        return Batch(self.consumer, entries, self.progress, self.contiguous, self.full, runs=self.runs)
+        return Batch(self.consumer, entries, self.progress, self.contiguous, runs=self.runs)
 
     def seconds(self) -> float:
         """How long it has been in hand."""

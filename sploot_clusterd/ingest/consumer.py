@@ -171,9 +171,7 @@ class Consumer:
     async def _run(self, read: Sequence[Read]) -> None:
         """Raises StoreUnavailableError when all have ended."""
         runs = [
-            self._lanes[each.partition].run(
-                Batch(self._consumer, each.entries, self._progress, contiguous=True, full=each.is_full)
-            )
+            self._lanes[each.partition].run(Batch(self._consumer, each.entries, self._progress, contiguous=True))
             for each in read
         ]
         if len(runs) == 1:

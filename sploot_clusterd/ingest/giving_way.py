@@ -31,13 +31,15 @@ class GivingWay:
         self,
         pending: PendingEntries,
         names: Collection[str],
+        full: int,
         stopping: asyncio.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`names` are those of this process's consumers."""
+        """`names` are those of this process's consumers. A batch of `full` entries tells that there are more."""
         self._pending = pending
         self._names = frozenset(names)
         self._lowest = min(self._names)
+        self._full = full
         self._stopping = stopping
         self._clock = clock
         self._pauses = 0
@@ -57,11 +59,11 @@ class GivingWay:
         return {key for key, consumer in older.items() if consumer < self._lowest and consumer not in self._names}
 
     def was_read(self, entries: int, behind: int) -> None:
-        """Of the entries of a batch that was read full, so many are behind entries of `goes_first`."""
+        """A batch of so many entries was read, of which so many are behind entries of `goes_first`."""
         now = self._clock()
         if now < self._until or now < self._not_before:
             return
-        if 2 * behind <= entries:
+        if entries < self._full or 2 * behind <= entries:
             self._pauses = 0
             return
         seconds = _FIRST_PAUSE * 2**self._pauses

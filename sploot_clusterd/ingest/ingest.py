@@ -116,7 +116,8 @@ class Ingest:
         misplaced = partial(_misplaced, self.store.layout, partition.number) if several else None
         decoder = Decoder(compute, self._settings.limits, misplaced)
         order = Order(partition.pending, decoder, metrics, leaving)
-        giving_way = None if several else GivingWay(partition.pending, consumer_names(self._settings), self._stopping)
+        names = consumer_names(self._settings)
+        giving_way = None if several else GivingWay(partition.pending, names, stream.read_count, self._stopping)
         results = Results(
             partition.stream,
             brake=self.brake,

@@ -137,7 +137,7 @@ class Processor:
                 queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
                 await queue.begin(older)
                 queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
-                if self._giving_way and batch.full:
+                if self._giving_way and batch.contiguous:
                     behind = queue.behind(self._giving_way.goes_first(older)) if older else 0
                     self._giving_way.was_read(len(batch.entries), behind)
                 while turn := queue.now():

@@ -30,7 +30,7 @@ def clock() -> Clock:
 def way(side: Side, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> GivingWay:
     """Of the process of the consumers m-0 and m-1, whose looks take no time but the clock's."""
     monkeypatch.setattr(giving_way, "_LOOK_SECONDS", 0.001)
-    return GivingWay(side.store.partitions[0].pending, ["m-1", "m-0"], side.stopping, clock)
+    return GivingWay(side.store.partitions[0].pending, ["m-1", "m-0"], 64, side.stopping, clock)
 
 
 def test_only_who_has_a_lower_name_goes_first(way: GivingWay):
@@ -39,8 +39,9 @@ def test_only_who_has_a_lower_name_goes_first(way: GivingWay):
 
 
 async def test_the_stream_is_left_where_most_of_a_batch_waits_and_longer_each_time(way: GivingWay, clock: Clock):
-    way.was_read(64, 32)
-    assert not await way.pause()
+    for entries, behind in ((64, 32), (63, 63)):
+        way.was_read(entries, behind)
+        assert not await way.pause()
     for seconds in (0.5, 1.0, 2.0, 2.0):
         way.was_read(64, 33)
         clock.now += seconds - 0.01
