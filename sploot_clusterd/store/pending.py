@@ -24,9 +24,12 @@ class Standing(Enum):
     """Settled, or without a payload."""
 
 
+_STANDINGS: Final = {standing.value.encode(): standing for standing in Standing}
+
+
 class PendingEntry(NamedTuple):
     """`pets`: those that its job names, one of which is its own. Where only decoding tells, and of a failed one, there
-    is the whole `entry` instead. Both are empty where neither was asked for.
+    is the whole `entry` instead. Both are empty where neither was asked for; where they were, `idle_ms` is 0.
     """
 
     key: bytes
@@ -93,4 +96,4 @@ class PendingEntries:
 def _pending(key: bytes, standing: bytes, idle_ms: int, pets: Sequence[bytes], flat: Sequence[bytes]) -> PendingEntry:
     names = frozenset(pet.decode(errors="replace") for pet in pets)
     entry = Entry.of(key, pairs(flat)) if flat else None
-    return PendingEntry(key, Standing(standing.decode()), idle_ms, names, entry)
+    return PendingEntry(key, _STANDINGS[standing], idle_ms, names, entry)
