@@ -2,8 +2,9 @@
 
 A pet's jobs wait for each other, whichever process has them. So two processes that read jobs of the same few pets take
 turns, batch by batch, and each has to load what the other changed: together they do less than one of them alone, from
-memory. Where most of a full batch had to wait for jobs that a process of a lower name has, this one reads no more for a
-while, and more rarely while that goes on so. It does not wait for a process that settles nothing and reads nothing.
+memory. Where most of a full batch has to wait for jobs that a process of a lower name has, and hardly anything else is
+pending, this one reads no more for a while, and more rarely while that goes on so. It does not wait for a process that
+settles nothing and reads nothing.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from sploot_clusterd.waiting import pause
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 2.0
 """Seconds for which the stream is left. Doubles while the batch that is read then is again one that waits."""
+_SHARED: Final = 0.75
 _LOOK_SECONDS: Final = 0.05
 _PATIENCE: Final = 0.25
 """Seconds without a change of what is pending after which the others are thought to be gone, or slow."""
@@ -58,12 +60,15 @@ class GivingWay:
         """
         return {key for key, consumer in older.items() if consumer < self._lowest and consumer not in self._names}
 
-    def was_read(self, entries: int, behind: int) -> None:
-        """A batch of so many entries was read, of which so many are behind entries of `goes_first`."""
+    def was_read(self, entries: int, behind: int, shared: float) -> None:
+        """A batch of so many entries was read, of which so many are behind entries of `goes_first`.
+
+        `shared` is the share of the older pending entries that are of its pets: where it is small, both find work.
+        """
         now = self._clock()
         if now < self._until or now < self._not_before:
             return
-        if entries < self._full or 2 * behind <= entries:
+        if entries < self._full or 2 * behind <= entries or shared < _SHARED:
             self._pauses = 0
             return
         seconds = _FIRST_PAUSE * 2**self._pauses

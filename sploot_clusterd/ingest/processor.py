@@ -139,7 +139,7 @@ class Processor:
                 queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
                 if self._giving_way and batch.contiguous:
                     behind = queue.behind(self._giving_way.goes_first(older)) if older else 0
-                    self._giving_way.was_read(len(batch.entries), behind)
+                    self._giving_way.was_read(len(batch.entries), behind, queue.shared)
                 while turn := queue.now():
                     await self._take_turn(batch, queue, turn)
                     batch.progress()

@@ -46,6 +46,8 @@ class Queue:
         """Whether it was split off and is of one pet."""
         self.is_left = False
         """Whether its consumer has gone on without it, and nothing was done since."""
+        self.shared = 0.0
+        """The share of the older pending entries, as it began, that are of its pets."""
         self.takes_long = False
         """Whether its jobs do."""
         self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
@@ -108,12 +110,16 @@ class Queue:
 
     async def begin(self, older: Collection[bytes]) -> None:
         """Finds out who has to wait for which of these. Raises StoreUnavailableError."""
-        for key, whose in (await self._order.whose([*older]) if older else {}).items():
+        known, shared = await self._order.whose([*older]) if older else {}, 0
+        for key, whose in known.items():
             if whose.failed_at is not None:
                 self.note_failed(whose)
                 continue
-            for pet_id in whose.pets & self._ahead.keys():
+            pets = whose.pets & self._ahead.keys()
+            shared += bool(pets)
+            for pet_id in pets:
                 self._ahead[pet_id][key] = entry_id(key)
+        self.shared = shared / len(known) if known else 0.0
 
     def now(self) -> JobsByPet:
         """The jobs whose turn it is. Those of the turn before have had their outcome, for now."""

@@ -39,17 +39,17 @@ def test_only_who_has_a_lower_name_goes_first(way: GivingWay):
 
 
 async def test_the_stream_is_left_where_most_of_a_batch_waits_and_longer_each_time(way: GivingWay, clock: Clock):
-    for entries, behind in ((64, 32), (63, 63)):
-        way.was_read(entries, behind)
+    for entries, behind, shared in ((64, 32, 1.0), (63, 63, 1.0), (64, 64, 0.7)):
+        way.was_read(entries, behind, shared)
         assert not await way.pause()
     for seconds in (0.5, 1.0, 2.0, 2.0):
-        way.was_read(64, 33)
+        way.was_read(64, 33, 0.75)
         clock.now += seconds - 0.01
         assert await way.pause()
         clock.now += 0.02
         assert not await way.pause()
-    way.was_read(64, 0)
-    way.was_read(64, 64)
+    way.was_read(64, 0, 0.0)
+    way.was_read(64, 64, 1.0)
     clock.now += 0.51
     assert not await way.pause()
 
@@ -58,7 +58,7 @@ async def test_nobody_waits_for_a_process_that_does_not_get_on(
     side: Side, way: GivingWay, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(giving_way, "_PATIENCE", 0.0045)
-    way.was_read(64, 64)
+    way.was_read(64, 64, 1.0)
     for _ in range(20):
         await side.add()
         await side.read("a-0", count=1)
@@ -69,10 +69,10 @@ async def test_nobody_waits_for_a_process_that_does_not_get_on(
         paused += 1
         clock.now += 0.01
     assert paused == 3, "each look stands for two milliseconds at most, however late it is"
-    way.was_read(64, 64)
+    way.was_read(64, 64, 1.0)
     assert not await way.pause(), "not again so soon"
     clock.now += 10.0
-    way.was_read(64, 64)
+    way.was_read(64, 64, 1.0)
     assert await way.pause()
 
 
