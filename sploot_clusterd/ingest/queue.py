@@ -192,10 +192,13 @@ class Queue:
 
     def forget(self, pet_id: str, keys: Collection[bytes]) -> None:
         """These entries of the pet need not be waited for any more."""
-        ahead = self._ahead.get(pet_id, {})
-        before = len(ahead)
         for key in keys:
             self._given.pop(key, None)
+        ahead = self._ahead.get(pet_id)
+        if not ahead:  # mostly
+            return
+        before = len(ahead)
+        for key in keys:
             ahead.pop(key, None)
         if len(ahead) < before:
             self.is_left = False
