@@ -35,8 +35,8 @@ class Apart:
         self._shares = shares
 
     def takes_long(self, pet_id: str, jobs: Sequence[Delivery]) -> bool:
-        """As far as can be told before its album is loaded; and if older ones of the pet do, so do these."""
-        if len(jobs) > _MANY_JOBS or self._waiting.works_on(pet_id):
+        """As far as can be told before its album is loaded."""
+        if len(jobs) > _MANY_JOBS:
             return True
         if len(jobs) == 1 and len(jobs[0].job.images) <= _FEW_IMAGES and not jobs[0].job.force:
             return False
@@ -45,11 +45,24 @@ class Apart:
     async def leave(self, batch: Batch, queue: Queue) -> None:
         """Leaves the pets that the queue has set apart to tasks; what is beyond their shares is put off."""
         for pet_id in sorted(queue.apart):
-            if self._beyond(queue, pet_id) and not self._shares.has_put_off(pet_id):
-                await self._waiting.let_move(pet_id)
-            await self._put_off(batch, queue, pet_id, self._beyond(queue, pet_id))
+            await self._keep_share(batch, queue, pet_id)
             if pet_id in queue.left:
-                self._waiting.leave(batch, queue.split(pet_id, partial(next_part, seconds=partial(self._of, pet_id))))
+                apart = queue.split([pet_id], partial(next_part, seconds=partial(self._of, pet_id)))
+                apart.takes_long = True
+                self._waiting.leave(batch, apart)
+
+    async def leave_behind(self, batch: Batch, queue: Queue) -> None:
+        """Leaves to one task what is behind jobs that were left to tasks: whoever waited for it would wait as long."""
+        behind = [*filter(self._waiting.are_slow, queue.left)]
+        for pet_id in behind:
+            await self._keep_share(batch, queue, pet_id)
+        if behind := [pet_id for pet_id in behind if pet_id in queue.left]:
+            self._waiting.leave(batch, queue.split(behind))
+
+    async def _keep_share(self, batch: Batch, queue: Queue, pet_id: str) -> None:
+        if self._beyond(queue, pet_id) and not self._shares.has_put_off(pet_id):
+            await self._waiting.let_move(pet_id)
+        await self._put_off(batch, queue, pet_id, self._beyond(queue, pet_id))
 
     def _beyond(self, queue: Queue, pet_id: str) -> Sequence[Delivery]:
         ours = queue.left[pet_id]

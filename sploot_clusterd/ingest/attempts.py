@@ -237,7 +237,8 @@ class Attempts:
                 again |= {pet_id: before} if before else {}
             else:
                 again[pet_id] = self._overtaken(plan, reply)
-        self._order.settled([entry for plan in committed for entry in plan.commit.entries])
+        for plan in committed:
+            self._order.settled(plan.commit.pet_id, plan.commit.entries)
         await self._results.committed(batch, committed)
         if behind:
             await self._results.deferred(batch, behind)

@@ -128,6 +128,8 @@ class Consumer:
             for lane in new:
                 await self._take_up(lane)
             return  # what was asked above may be otherwise by now
+        if len(lanes) == 1 and (giving_way := lanes[0].giving_way) and await giving_way.pause():
+            return
         await self._read(reader, lanes)
 
     async def _take_up(self, lane: Lane) -> None:

@@ -16,6 +16,7 @@ from sploot_clusterd.ingest.batch import Decoder
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
 from sploot_clusterd.ingest.consumer import Consumer, consumer_names
+from sploot_clusterd.ingest.giving_way import GivingWay
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.lane_consumer import LaneConsumer, Sharing
 from sploot_clusterd.ingest.lanes import Lane
@@ -115,6 +116,8 @@ class Ingest:
         misplaced = partial(_misplaced, self.store.layout, partition.number) if several else None
         decoder = Decoder(compute, self._settings.limits, misplaced)
         order = Order(partition.pending, decoder, metrics, leaving)
+        names = consumer_names(self._settings)
+        giving_way = None if several else GivingWay(partition.pending, names, stream.read_count, self._stopping)
         results = Results(
             partition.stream,
             brake=self.brake,
@@ -150,8 +153,9 @@ class Ingest:
             compute=compute,
             metrics=metrics,
             tracer=self._tracer,
+            giving_way=giving_way,
         )
-        return Lane(partition.number, partition.stream, processor, due, leaving)
+        return Lane(partition.number, partition.stream, processor, due, leaving, giving_way=giving_way)
 
     def root_tasks(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Each loop with its name, for the supervisor. To be called once."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sploot_clusterd.due import DueEntries
 from sploot_clusterd.ingest.batch import Batch
+from sploot_clusterd.ingest.giving_way import GivingWay
 from sploot_clusterd.ingest.processor import Processor
 from sploot_clusterd.store import Stream
 
@@ -15,13 +16,23 @@ class Lane:
     """While it is open its partition is read and its entries are worked on; closed, nothing of it is begun here."""
 
     def __init__(
-        self, number: int, stream: Stream, processor: Processor, due: DueEntries, leaving: asyncio.Event
+        self,
+        number: int,
+        stream: Stream,
+        processor: Processor,
+        due: DueEntries,
+        leaving: asyncio.Event,
+        *,
+        giving_way: GivingWay | None = None,
     ) -> None:
-        """`leaving`, once set, has what waits in the processor put off: any process may take it up."""
+        """`leaving`, once set, has what waits in the processor put off: any process may take it up. `giving_way`: where
+        other processes read the partition, too.
+        """
         self.number = number
         self.stream = stream
         self.processor = processor
         self.due = due
+        self.giving_way = giving_way
         self._leaving = leaving
         self.workers = 0
         """Consumers that have as much of it as a batch holds, or are about to read it."""

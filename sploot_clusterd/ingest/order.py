@@ -10,7 +10,7 @@ due, or taken over from a process that is gone. Nothing is locked while a job wa
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -44,23 +44,28 @@ class Order:
         self._idle_ms: dict[bytes, int] = {}
         """How long they have been held, as of the last look."""
         self._queues: set[Queue] = set()
+        self._of_pet: dict[str, set[Queue]] = {}
+        """Queues by the pets of their jobs: there are many of them while much waits."""
         self._polling: asyncio.Task[None] | None = None
 
-    async def older(self, batch: Batch) -> list[bytes]:
-        """The pending entries that some of the batch may have to wait for. Raises StoreUnavailableError."""
+    async def older(self, batch: Batch) -> Mapping[bytes, str]:
+        """The pending entries that some of the batch may have to wait for, with the consumers that have them.
+
+        Raises StoreUnavailableError.
+        """
         choose = min if batch.contiguous else max
         bound = choose(batch.entries, key=lambda entry: entry.id)
         older = await self._pending.before(bound.key)
         if not older:  # mostly
-            return []
+            return older
         ours = {entry.key for entry in batch.entries}
-        return [key for key in older if key not in ours]
+        return {key: consumer for key, consumer in older.items() if key not in ours}
 
     async def is_behind(self, entry: Entry) -> bool:
         """Whether a suspect would have to wait, as far as that can be told without decoding it."""
         (own,) = await self._pending.look([entry.key])
         older = await self._pending.before(entry.key)
-        known = await self.whose(older) if own.pets else {}
+        known = await self.whose([*older]) if own.pets else {}
         return any(own.pets & whose.pets for whose in known.values() if whose.failed_at is None)
 
     def queue(self, consumer: str, jobs: JobsByPet) -> Queue:
@@ -71,31 +76,39 @@ class Order:
         """The queue's jobs are in its hands now, whoever had them."""
         self._in_hand.update(dict.fromkeys(queue.pet_of, queue))
         self._queues.add(queue)
+        for pet_id in queue.pets:
+            self._of_pet.setdefault(pet_id, set()).add(queue)
 
     def give_up(self, queue: Queue) -> None:
         self._queues.discard(queue)
+        for pet_id in queue.pets:
+            others = self._of_pet[pet_id]
+            others.discard(queue)
+            if not others:
+                del self._of_pet[pet_id]
         self.let_go(queue.pet_of)
 
     def held(self, pet_id: str) -> list[Delivery]:
         """What this process has of the pet in hand."""
-        return [each for queue in self._queues for each in queue.unsettled(pet_id)]
+        return [each for queue in self._of_pet.get(pet_id, ()) for each in queue.unsettled(pet_id)]
 
     def know(self, pet_id: str, keys: Iterable[bytes]) -> None:
         """These are the pet's, and in nobody's hands now."""
         self._known.update(dict.fromkeys(keys, Whose(frozenset((pet_id,)))))
 
-    def settled(self, keys: Sequence[bytes]) -> None:
-        """These entries are pending no longer."""
-        for queue in self._queues:
-            queue.forget(keys)
-        self.let_go(keys)
+    def settled(self, pet_id: str, keys: Collection[bytes]) -> None:
+        """These entries of the pet are pending no longer."""
+        for key in keys:
+            self._in_hand.pop(key, None)
+        for queue in self._of_pet.get(pet_id, ()):
+            queue.forget(pet_id, keys)
 
     def let_go(self, keys: Iterable[bytes]) -> None:
         """These are not in this process's hands any more, whatever became of them."""
-        pets = {queue.pet_of[key] for key in keys if (queue := self._in_hand.pop(key, None))}
-        for queue in self._queues:
-            if not pets.isdisjoint(queue.left):
-                queue.changed.set()
+        for pet_id in {queue.pet_of[key] for key in keys if (queue := self._in_hand.pop(key, None))}:
+            for queue in self._of_pet.get(pet_id, ()):
+                if pet_id in queue.left:
+                    queue.changed.set()
 
     def holds(self, key: bytes, consumer: str = "") -> bool:
         """Whether the entry is in this process's hands, or in this consumer's."""
@@ -140,7 +153,7 @@ class Order:
 
     def poll(self, queue: Queue) -> None:
         """Looks, from now on, at what is waited for and in other processes' hands, until nothing is. `queue` waits."""
-        if (self._polling is None or self._polling.done()) and not all(map(self.holds, queue.youngest())):
+        if (self._polling is None or self._polling.done()) and not all(map(self.holds, queue.youngest().values())):
             self._polling = asyncio.create_task(self._poll(), name="looks at what others hold")
 
     async def _poll(self) -> None:
@@ -152,17 +165,34 @@ class Order:
             still = time.perf_counter() - moved_at
             await asyncio.sleep(min(max(_FIRST_PAUSE, still * _PAUSE_SHARE), _LONGEST_PAUSE))
 
-    def _waited_for(self) -> set[bytes]:
+    def _waited_for(self) -> dict[str, bytes]:
         """Of each pet, what its next job will probably wait for longest: a pet's entries are settled in order."""
-        return {key for queue in self._queues for key in queue.youngest() if not self.holds(key)}
+        first: dict[str, Queue] = {}
+        for queue in self._queues:
+            for pet_id, of_pet in queue.left.items():
+                if pet_id not in first or of_pet[0].entry.id < first[pet_id].left[pet_id][0].entry.id:
+                    first[pet_id] = queue
+        youngest = {pet_id: queue.youngest_of(pet_id) for pet_id, queue in first.items()}
+        return {pet_id: key for pet_id, key in youngest.items() if key is not None and not self.holds(key)}
 
-    async def _look(self, youngest: set[bytes]) -> bool:
+    async def _look(self, youngest: Mapping[str, bytes]) -> bool:
         """Whether some of these are waited for no longer. Then the others of their pets are looked at, too."""
-        self._idle_ms = {key: idle for key, idle in self._idle_ms.items() if key in youngest}
-        done = await self._dismiss(youngest)
-        others = {key for queue in self._queues for key in queue.beside(done) if not self.holds(key)}
-        self._forget({*done, *await self._dismiss(others)})
-        return bool(done)
+        every = set(youngest.values())
+        self._idle_ms = {key: idle for key, idle in self._idle_ms.items() if key in every}
+        done = await self._dismiss(every)
+        moved = [pet_id for pet_id, key in youngest.items() if key in done]
+        beside = {pet_id: self._ahead_of(pet_id) for pet_id in moved}
+        done |= await self._dismiss({key for keys in beside.values() for key in keys} - done)
+        for pet_id in moved:
+            for queue in self._of_pet.get(pet_id, ()):
+                queue.forget(pet_id, beside[pet_id] & done)
+                queue.changed.set()
+        return bool(moved)
+
+    def _ahead_of(self, pet_id: str) -> set[bytes]:
+        """What is in other hands and waited for by the pet's jobs."""
+        queues = self._of_pet.get(pet_id, ())
+        return {key for queue in queues for key in queue.ahead(pet_id) if not self.holds(key)}
 
     async def _dismiss(self, keys: Collection[bytes]) -> set[bytes]:
         """Those that need not be waited for."""
@@ -173,8 +203,3 @@ class Order:
             for queue in self._queues:
                 queue.note_failed(whose)
         return {each.key for each in found if each.standing in (Standing.GONE, Standing.FAILED)}
-
-    def _forget(self, keys: Collection[bytes]) -> None:
-        for queue in self._queues:
-            queue.forget(keys)
-            queue.changed.set()

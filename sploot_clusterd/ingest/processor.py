@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
@@ -11,6 +12,7 @@ from sploot_clusterd.ingest.apart import Apart
 from sploot_clusterd.ingest.attempts import Attempts
 from sploot_clusterd.ingest.batch import Batch, Decoder, JobsByPet
 from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.giving_way import GivingWay
 from sploot_clusterd.ingest.isolation import LoneRuns, SharedLock
 from sploot_clusterd.ingest.leases import TakeLease
 from sploot_clusterd.ingest.order import Order
@@ -52,8 +54,9 @@ class Processor:
         compute: Compute,
         metrics: Metrics,
         tracer: Tracer = OFF,
+        giving_way: GivingWay | None = None,
     ) -> None:
-        """`lock` is the process's: a suspect has all of it to itself."""
+        """`lock` is the process's: a suspect has all of it to itself. `giving_way` is told what batches wait for."""
         self._decoder = decoder
         self._attempts = attempts
         self._lease = lease
@@ -64,6 +67,7 @@ class Processor:
         self._batch_size = metrics.batch_size
         self._lock = lock
         self._tracer = tracer
+        self._giving_way = giving_way
         self._waiting = WaitingJobs(order=order, lease=lease, results=results, apply=self._take_turn)
         self._apart = Apart(order=order, cache=cache, results=results, waiting=self._waiting, shares=shares)
 
@@ -133,16 +137,20 @@ class Processor:
                 queue = stack.enter_context(self._order.queue(batch.consumer, jobs))
                 await queue.begin(older)
                 queue.apart |= {pet_id for pet_id, of_pet in jobs.items() if self._apart.takes_long(pet_id, of_pet)}
+                if self._giving_way and batch.contiguous:
+                    behind = queue.behind(self._giving_way.goes_first(older)) if older else 0
+                    self._giving_way.was_read(len(batch.entries), behind, queue.shared)
                 while turn := queue.now():
                     await self._take_turn(batch, queue, turn)
                     batch.progress()
             await self._apart.leave(batch, queue)
+            await self._apart.leave_behind(batch, queue)
             if queue.left:
                 await self._waiting.wait(batch, queue, stack.pop_all())
         await self._waiting.has_room(batch)
 
-    async def _decode(self, batch: Batch) -> tuple[list[bytes], JobsByPet]:
-        """Which pending entries are older, and the jobs."""
+    async def _decode(self, batch: Batch) -> tuple[Mapping[bytes, str], JobsByPet]:
+        """Which pending entries are older and who has them, and the jobs."""
         self._batch_size.observe(len(batch.entries))
         older, (jobs, failures) = await asyncio.gather(self._order.older(batch), self._decoder.decode(batch.entries))
         if batch.runs is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -36,19 +36,25 @@ class Queue:
     ) -> None:
         self.consumer = consumer
         self.changed = asyncio.Event()
-        """Set when something that may be waited for was settled, or has left this process's hands."""
+        """Set when a job may have its turn, or what it waits for has left this process's hands."""
+        self.pets = frozenset(jobs)
         self.left = {pet_id: list(of_pet) for pet_id, of_pet in jobs.items()}
         """What has not had its turn, in order."""
         self.apart = set[str]()
         """Pets whose jobs are not given out here."""
         self.alone = False
-        """Whether it was split off: it is of one pet."""
+        """Whether it was split off and is of one pet."""
         self.is_left = False
-        """Whether its consumer has gone on without it."""
+        """Whether its consumer has gone on without it, and nothing was done since."""
+        self.shared = 0.0
+        """The share of the older pending entries, as it began, that are of its pets."""
+        self.takes_long = False
+        """Whether its jobs do."""
         self.pet_of = {each.entry.key: pet_id for pet_id, of_pet in jobs.items() for each in of_pet}
         self._order = order
         self._stopping = stopping
         self._cut = cut
+        self._moved_at = time.monotonic()
         self._given: dict[bytes, Delivery] = {}
         """Those of the last turn that were not settled."""
         self._ahead: dict[str, dict[bytes, EntryId]] = {pet_id: {} for pet_id in jobs}
@@ -72,16 +78,17 @@ class Queue:
             self._given.pop(entry.key, None)
         self.apart.add(pet_id)
 
-    def split(self, pet_id: str, cut: Cut) -> "Queue":
-        """The jobs of a pet that was set apart, to be entered."""
-        self.apart.discard(pet_id)
-        of_pet = self.left.pop(pet_id)
-        for entry, _ in of_pet:
-            del self.pet_of[entry.key]
-        queue = Queue(self._order, self.consumer, {pet_id: of_pet}, self._stopping, cut)
-        queue._ahead[pet_id] = self._ahead.pop(pet_id)
+    def split(self, pets: Collection[str], cut: Cut = lambda free: free) -> "Queue":
+        """The jobs of these pets that wait or were set apart, to be entered."""
+        jobs = {pet_id: self.left.pop(pet_id) for pet_id in pets}
+        self.apart.difference_update(pets)
+        for of_pet in jobs.values():
+            for entry, _ in of_pet:
+                del self.pet_of[entry.key]
+        queue = Queue(self._order, self.consumer, jobs, self._stopping, cut)
+        queue._ahead |= {pet_id: self._ahead.pop(pet_id) for pet_id in pets}
         queue._firsts = self._firsts
-        queue.alone = True
+        queue.alone = len(jobs) == 1
         return queue
 
     def drop(self, pet_id: str, jobs: Sequence[Delivery]) -> None:
@@ -101,14 +108,18 @@ class Queue:
         given = [each for each in self._given.values() if each.job.pet_id == pet_id]
         return given + self.left.get(pet_id, [])
 
-    async def begin(self, older: Sequence[bytes]) -> None:
+    async def begin(self, older: Collection[bytes]) -> None:
         """Finds out who has to wait for which of these. Raises StoreUnavailableError."""
-        for key, whose in (await self._order.whose(older) if older else {}).items():
+        known, shared = await self._order.whose([*older]) if older else {}, 0
+        for key, whose in known.items():
             if whose.failed_at is not None:
                 self.note_failed(whose)
                 continue
-            for pet_id in whose.pets & self._ahead.keys():
+            pets = whose.pets & self._ahead.keys()
+            shared += bool(pets)
+            for pet_id in pets:
                 self._ahead[pet_id][key] = entry_id(key)
+        self.shared = shared / len(known) if known else 0.0
 
     def now(self) -> JobsByPet:
         """The jobs whose turn it is. Those of the turn before have had their outcome, for now."""
@@ -117,13 +128,12 @@ class Queue:
             self._ahead[job.pet_id][key] = entry.id
         self._given = {}
         turn: dict[str, Sequence[Delivery]] = {}
-        for pet_id, of_pet in [each for each in self.left.items() if each[0] not in self.apart]:
+        for pet_id, of_pet in [each for each in self.left.items() if self._is_next(each[0])]:
             ahead = self._ahead[pet_id]
             first = min(ahead.values()) if ahead else None
             free = self._cut(of_pet if first is None else [each for each in of_pet if each.entry.id < first])
-            if free:
-                turn[pet_id] = [self._placed(each) for each in free] if self._firsts else free
-                self.left[pet_id] = of_pet[len(free) :]
+            turn[pet_id] = [self._placed(each) for each in free] if self._firsts else free
+            self.left[pet_id] = of_pet[len(free) :]
             if not self.left[pet_id]:
                 del self.left[pet_id]
         self._given = {each.entry.key: each for of_pet in turn.values() for each in of_pet}
@@ -150,34 +160,51 @@ class Queue:
 
     def is_stuck(self) -> bool:
         """Whether nothing that is waited for can be expected to be done soon."""
-        return all(map(self._order.is_stuck, self.youngest()))
+        return all(map(self._order.is_stuck, self.youngest().values()))
+
+    def behind(self, keys: Collection[bytes]) -> int:
+        """How many jobs wait for some of these, those set apart left out."""
+        waiting = [each for each in self.left.items() if each[0] not in self.apart]
+        return sum(len(of_pet) for pet_id, of_pet in waiting if not self._ahead[pet_id].keys().isdisjoint(keys))
+
+    def is_slow(self, patience: float) -> bool:
+        """Whether it takes long, or has waited for so many seconds in which nothing that it waits for was done."""
+        return self.takes_long or time.monotonic() - self._moved_at > patience
 
     def waiting_entries(self) -> list[Entry]:
         """Those whose jobs have had no turn."""
         return [each.entry for of_pet in self.left.values() for each in of_pet]
 
-    def youngest(self) -> Iterator[bytes]:
+    def youngest(self) -> dict[str, bytes]:
         """For each pet, the youngest entry that its next job waits for."""
-        for pet_id, of_pet in self.left.items():
-            ahead = self._ahead[pet_id]
-            older = [key for key, place in ahead.items() if place < of_pet[0].entry.id]
-            if older:
-                yield max(older, key=ahead.__getitem__)
+        found = {pet_id: self.youngest_of(pet_id) for pet_id in self.left}
+        return {pet_id: key for pet_id, key in found.items() if key is not None}
 
-    def beside(self, keys: Collection[bytes]) -> Iterator[bytes]:
-        """What else is waited for by those that wait for one of the keys."""
-        for pet_id in self.left:
-            if not self._ahead[pet_id].keys().isdisjoint(keys):
-                yield from self._ahead[pet_id].keys() - keys
+    def youngest_of(self, pet_id: str) -> bytes | None:
+        """The youngest entry that the pet's next job waits for; None if it waits for none."""
+        ahead, first = self._ahead[pet_id], self.left[pet_id][0].entry.id
+        older = [key for key, place in ahead.items() if place < first]
+        return max(older, key=ahead.__getitem__, default=None)
 
-    def forget(self, keys: Collection[bytes]) -> None:
-        """These need not be waited for any more."""
-        for key in self._given.keys() & keys:
-            del self._given[key]
-        for ahead in filter(None, self._ahead.values()):  # mostly nothing is ahead
-            for key in ahead.keys() & keys:
-                del ahead[key]
-                self.is_left = False
+    def ahead(self, pet_id: str) -> Collection[bytes]:
+        """What is waited for by those of the pet's jobs that wait."""
+        return self._ahead[pet_id] if pet_id in self.left else ()
+
+    def forget(self, pet_id: str, keys: Collection[bytes]) -> None:
+        """These entries of the pet need not be waited for any more."""
+        for key in keys:
+            self._given.pop(key, None)
+        ahead = self._ahead.get(pet_id)
+        if not ahead:  # mostly
+            return
+        before = len(ahead)
+        for key in keys:
+            ahead.pop(key, None)
+        if len(ahead) < before:
+            self.is_left = False
+            self._moved_at = time.monotonic()
+            if pet_id in self.left and self._is_next(pet_id):
+                self.changed.set()
 
     def note_failed(self, whose: Whose) -> None:
         """A job of this one's id takes its place."""
@@ -185,6 +212,11 @@ class Queue:
             for pet_id in whose.pets & self._ahead.keys():
                 first = self._firsts.get((pet_id, whose.job_id), whose.failed_at)
                 self._firsts[pet_id, whose.job_id] = min(first, whose.failed_at)
+
+    def _is_next(self, pet_id: str) -> bool:
+        """Whether the first of the pet's jobs waits for none."""
+        first = self.left[pet_id][0].entry.id
+        return pet_id not in self.apart and not any(place < first for place in self._ahead[pet_id].values())
 
     def _placed(self, delivery: Delivery) -> Delivery:
         """A repeat of what failed is to take its place."""

@@ -42,8 +42,8 @@ class WaitingJobs:
         self._results = results
         self._apply = apply
         self._tasks = set[asyncio.Task[None]]()
-        self._of_pet: dict[str, set[asyncio.Task[None]]] = {}
-        """Tasks that no consumer waits for."""
+        self._of_pet: dict[str, dict[asyncio.Task[None], Queue]] = {}
+        """Tasks that no consumer waits for, with what they take to its outcome."""
         self._failures: dict[str, Exception] = {}
 
     async def wait(self, batch: Batch, queue: Queue, in_hand: AbstractContextManager[object]) -> None:
@@ -61,7 +61,7 @@ class WaitingJobs:
                 return
 
     def leave(self, batch: Batch, queue: Queue) -> None:
-        """Takes the queue to its outcomes beside all else: it is of one pet, whose jobs take long."""
+        """Takes the queue to its outcomes beside all else: its jobs take long, or are behind such."""
         pets = [*queue.left]
         # In hand at once, and not when the task begins: nobody else in this process may take them up meanwhile.
         self._go_on_without(self._start(batch, queue, queue.__enter__()), queue, pets)
@@ -72,9 +72,9 @@ class WaitingJobs:
             await asyncio.wait(self._tasks, timeout=_LOOK_AFTER, return_when=asyncio.FIRST_COMPLETED)
             batch.progress()
 
-    def works_on(self, pet_id: str) -> bool:
-        """Whether older jobs of the pet are in a task's hands that no consumer waits for."""
-        return pet_id in self._of_pet
+    def are_slow(self, pet_id: str) -> bool:
+        """Whether jobs of the pet are in the hands of a task that takes long, or with which nothing gets on."""
+        return any(queue.is_slow(_PATIENCE) for queue in self._of_pet.get(pet_id, {}).values())
 
     async def let_move(self, pet_id: str) -> None:
         """Waits a moment for some of the pet's work to be done."""
@@ -100,13 +100,12 @@ class WaitingJobs:
     def _go_on_without(self, task: asyncio.Task[None], queue: Queue, pets: Iterable[str]) -> None:
         queue.is_left = True
         for pet_id in pets:
-            tasks = self._of_pet.setdefault(pet_id, set())
-            tasks.add(task)
+            self._of_pet.setdefault(pet_id, {})[task] = queue
             task.add_done_callback(partial(self._done, pet_id))
 
     def _done(self, pet_id: str, task: asyncio.Task[None]) -> None:
         tasks = self._of_pet[pet_id]
-        tasks.discard(task)
+        del tasks[task]
         if not tasks:
             del self._of_pet[pet_id]
 

@@ -19,7 +19,7 @@ from sploot_clusterd.store.move import GroupMoved, Move
 from sploot_clusterd.store.naming import HeldName
 from sploot_clusterd.store.outcomes import FailedRun, Letter, Retry
 from sploot_clusterd.store.partition import Partition
-from sploot_clusterd.store.pending import PendingEntries, PendingEntry, Standing
+from sploot_clusterd.store.pending import Bounds, PendingEntries, PendingEntry, Standing
 from sploot_clusterd.store.pictures import Picture, Pictures
 from sploot_clusterd.store.plain import Moving, PlainStream
 from sploot_clusterd.store.profiles import Offer, Polled, ProfileStore, SampleSize, State, UsedProfile
@@ -37,6 +37,7 @@ from sploot_clusterd.store.wants import Queue, Settled, Settlement, Taken, Taken
 __all__ = [
     "LIST",
     "AlbumStore",
+    "Bounds",
     "Carried",
     "Charge",
     "ClaimKind",

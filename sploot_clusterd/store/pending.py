@@ -24,9 +24,12 @@ class Standing(Enum):
     """Settled, or without a payload."""
 
 
+_STANDINGS: Final = {standing.value.encode(): standing for standing in Standing}
+
+
 class PendingEntry(NamedTuple):
     """`pets`: those that its job names, one of which is its own. Where only decoding tells, and of a failed one, there
-    is the whole `entry` instead. Both are empty where neither was asked for.
+    is the whole `entry` instead. Both are empty where neither was asked for; where they were, `idle_ms` is 0.
     """
 
     key: bytes
@@ -36,6 +39,14 @@ class PendingEntry(NamedTuple):
     entry: Entry | None = None
 
 
+class Bounds(NamedTuple):
+    """How many entries are pending, and the first and the last of them."""
+
+    entries: int
+    first: bytes | None
+    last: bytes | None
+
+
 class PendingEntries:
     """One group's. Every method raises StoreUnavailableError."""
 
@@ -43,20 +54,27 @@ class PendingEntries:
         self._gateway = gateway
         self._group = group
 
-    async def before(self, entry: bytes) -> list[bytes]:
-        """The keys of all that are older, in their order.
+    async def bounds(self) -> Bounds:
+        """How many there are, the first and the last one: a change tells that some were delivered or settled."""
+        count, first, last, _ = await self._gateway.command(
+            "order", "XPENDING", self._gateway.keys.stream, self._group, again=True
+        )
+        return Bounds(count, first, last)
+
+    async def before(self, entry: bytes) -> dict[bytes, str]:
+        """The keys of all that are older, in their order, and in whose hands they are: the consumers' names.
 
         Entries are delivered in order. So whatever is older than a delivered one and not among these is settled.
         """
-        keys: list[bytes] = []
+        found: dict[bytes, str] = {}
         begin = b"-"
         while True:
             arguments = (self._gateway.keys.stream, self._group, begin, b"(" + entry, _PAGE)
             page = await self._gateway.command("order", "XPENDING", *arguments, again=True)
-            keys += [key for key, *_ in page]
+            found |= {key: consumer.decode(errors="replace") for key, consumer, *_ in page}
             if len(page) < _PAGE:
-                return keys
-            begin = b"(" + keys[-1]
+                return found
+            begin = b"(" + page[-1][0]
 
     async def look(self, strange: Collection[bytes], known: Collection[bytes] = ()) -> list[PendingEntry]:
         """How these stand, and of the strange ones whose they are."""
@@ -78,4 +96,4 @@ class PendingEntries:
 def _pending(key: bytes, standing: bytes, idle_ms: int, pets: Sequence[bytes], flat: Sequence[bytes]) -> PendingEntry:
     names = frozenset(pet.decode(errors="replace") for pet in pets)
     entry = Entry.of(key, pairs(flat)) if flat else None
-    return PendingEntry(key, Standing(standing.decode()), idle_ms, names, entry)
+    return PendingEntry(key, _STANDINGS[standing], idle_ms, names, entry)

@@ -48,6 +48,23 @@ async def test_what_waits_long_holds_up_nobody_and_is_applied_in_order(sides: li
     assert await sides[0].pending() == await sides[0].redis.hlen(sides[0].keys.attempts) == 0
 
 
+async def test_what_is_behind_jobs_that_nobody_waits_for_is_done_together(sides: list[Side]):
+    pets = [f"pet-{n}" for n in range(16)]
+    for pet in pets:
+        await sides[1].add(pet, payload=image("x"))
+    held = await sides[1].read("two")
+    for name in ("y", "z", "w"):
+        for pet in pets:
+            await sides[0].add(pet, payload=image(name))
+        await sides[0].run("one")
+
+    await sides[1].process(held, "two")
+    await sides[0].processor.drained()
+    assert [(await sides[0].view(pet))["metrics"]["num_images"] for pet in pets] == [4] * len(pets)
+    round_trips = sides[0].count("redis_round_trips_total", kind="commit")
+    assert round_trips <= len(pets), "three batches of eight or sixteen pets at a time, not each pet by itself"
+
+
 async def test_what_waits_is_handed_over_when_the_daemon_stops(sides: list[Side]):
     await sides[1].add(payload=image("x"))
     held = await sides[1].read("two")

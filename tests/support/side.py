@@ -19,6 +19,7 @@ from sploot_clusterd.ingest import POOL_THREADS, Compute, Ingest
 from sploot_clusterd.ingest.batch import Batch
 from sploot_clusterd.ingest.brake import Brake
 from sploot_clusterd.ingest.cache import AlbumCache
+from sploot_clusterd.ingest.consumer import Consumer, consumer_names
 from sploot_clusterd.ingest.learning import ProfileLearner
 from sploot_clusterd.ingest.leases import Leases
 from sploot_clusterd.ingest.processor import Processor
@@ -53,6 +54,12 @@ class Side:
     health: Health
     metrics: Metrics
     stopping: asyncio.Event
+    names: list[str]
+    """Of its consumers."""
+
+    def consumers(self) -> list[Consumer]:
+        """Their loops."""
+        return [self.ingest.consumer(f"consumer-{slot}", name) for slot, name in enumerate(self.names)]
 
     async def add(self, pet: str = "pet", **job: object) -> bytes:
         payload = job.pop("payload", {"image_ids": ["img"]})
@@ -109,9 +116,11 @@ async def opened_side(
     health: Health | None = None,
     feeds: bool = False,
     tracer: Tracer = OFF,
+    instance: int = 0,
 ) -> AsyncIterator[Side]:
-    """A side over the Redis at the URL."""
+    """A side over the Redis at the URL. `instance` is part of its consumers' names."""
     settings, metrics, stopping = _settings(url, moves_per_second), Metrics(), asyncio.Event()
+    settings = replace(settings, service=replace(settings.service, instance=instance))
     settings = replace(settings, feed=FeedSettings(enabled=feeds))
     health = health or Health(60.0)
     store, redis = Store.open(settings, metrics), Redis.from_url(url, protocol=2)
@@ -131,7 +140,10 @@ async def opened_side(
             tracer=tracer,
             troubles=Troubles(),
         )
-        yield _side(ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping)
+        *names, _ = consumer_names(settings)
+        yield _side(
+            ingest=ingest, store=store, redis=redis, health=health, metrics=metrics, stopping=stopping, names=names
+        )
         stopping.set()
         await ingest.lanes[0].processor.drained()
         await store.close()
@@ -145,7 +157,14 @@ def _settings(url: str, moves_per_second: float) -> Settings:
 
 
 def _side(
-    *, ingest: Ingest, store: Store, redis: Redis, health: Health, metrics: Metrics, stopping: asyncio.Event
+    *,
+    ingest: Ingest,
+    store: Store,
+    redis: Redis,
+    health: Health,
+    metrics: Metrics,
+    stopping: asyncio.Event,
+    names: list[str],
 ) -> Side:
     assert ingest.learner is not None
     return Side(
@@ -165,4 +184,5 @@ def _side(
         health=health,
         metrics=metrics,
         stopping=stopping,
+        names=names,
     )

@@ -2,7 +2,7 @@
 -- KEYS  stream, attempts
 -- ARGV  group; the lists strange: entries of which it is asked whose they are, too; known
 -- Reply {entry, standing, idle ms, pets as [pet...], fields as [field, value, ...]}...; of the first ones, where their
---       payloads are large, and of one at least. A standing is 'gone' (it is settled, or its payload was deleted),
+--       payloads are large, and of one at least. How long a strange one has been idle is not said. A standing is 'gone' (it is settled, or its payload was deleted),
 --       'failed' (a run of it failed, or its third lone run began), 'put_off' or 'held'.
 --       Pets are those that a strange entry's job names, in whatever place: one of them is its own. Fields are given
 --       instead where only decoding tells, and of failed ones.
@@ -11,7 +11,7 @@ local group = unpack(ARGV, 1, 1)
 local strange, known = lists_after(1)
 local most_bytes = 4 * 1024 * 1024
 
-local function standing(entry, record)
+local function standing(record)
   if not record then return 'held' end
   if record.attempts > 0 or record.lone > 2 then return 'failed' end
   return record.due > 0 and 'put_off' or 'held'
@@ -37,15 +37,17 @@ local function pets_of(fields)
 end
 
 local function look(id, is_strange)
-  local entry = pending_entry(stream, group, id)
+  -- A strange one was pending a moment ago: what was settled since is not in the stream.
+  local entry = is_strange and {} or pending_entry(stream, group, id)
   local stored = entry and redis.call('XRANGE', stream, id, id)[1]
   if not stored then return {id, 'gone', 0, {}, {}}, 0 end
-  local fields, size, how = stored[2], 0, standing(entry, get_record(attempts, id))
+  local fields, size, how = stored[2], 0, standing(get_record(attempts, id))
+  local idle = entry[3] or 0
   for i = 2, #fields, 2 do size = size + #fields[i] end
-  if how == 'failed' then return {id, how, entry[3], {}, fields}, size end
-  if not is_strange then return {id, how, entry[3], {}, {}}, size end
+  if how == 'failed' then return {id, how, idle, {}, fields}, size end
+  if not is_strange then return {id, how, idle, {}, {}}, size end
   local pets = pets_of(fields)
-  return {id, how, entry[3], pets or {}, pets and {} or fields}, size
+  return {id, how, idle, pets or {}, pets and {} or fields}, size
 end
 
 local reply, bytes = {}, 0
