@@ -1,23 +1,22 @@
 """What is different between clusters as readers saw them and as they see them now."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from sploot_clusterd.changes import MOST_CLUSTERS, MOST_IMAGES, ClusterChange, ImageChange
 from sploot_clusterd.engine.fragment import Face
 from sploot_clusterd.model import cluster_id
 
 
-class Shown(NamedTuple):
+class Shown(Struct, frozen=True):
     """Clusters of a view by their numbers, and images that it lists outside of all."""
 
     faces: Mapping[int, Face]
     loose: Sequence[str] = ()
 
 
-class Differences(NamedTuple):
+class Differences(Struct, frozen=True):
     """`truncated`: there are too many to tell; no images are then."""
 
     clusters: list[ClusterChange]
@@ -31,7 +30,7 @@ def compare(pet_id: str, before: Shown, after: Shown, successors: Mapping[int, i
     Clusters that are alike may be left out of both, and loose images too: but what moved has to be where it was and
     where it is. `successors` leads from numbers that were given up to those of which they became part.
     """
-    changes = list[ClusterChange]()
+    changes: list[ClusterChange] = []
     for number in sorted(before.faces.keys() | after.faces.keys()):
         old, new = before.faces.get(number), after.faces.get(number)
         if new is None:
@@ -41,7 +40,9 @@ def compare(pet_id: str, before: Shown, after: Shown, successors: Mapping[int, i
         elif (change := _changed(pet_id, number, old, new)) is not None:
             changes.append(change)
     came, went = _moved(before.loose, after.loose)
-    count = len(came) + len(went) + sum([len(each.images_in) + len(each.images_out) for each in changes])
+    count = len(came) + len(went)
+    for each in changes:
+        count += len(each.images_in) + len(each.images_out)
     if count > MOST_IMAGES or len(changes) > MOST_CLUSTERS:
         bare = [structs.replace(change, images_in=[], images_out=[]) for change in changes[:MOST_CLUSTERS]]
         return Differences(bare, None, truncated=True)
@@ -83,7 +84,7 @@ def _origin(new: Face, before: Shown, after: Shown) -> int | None:
 def _changed(pet_id: str, number: int, old: Face, new: Face) -> ClusterChange | None:
     """None where nothing but the order of images is different."""
     images_in, images_out = _moved(old.images, new.images)
-    if old[:4] == new[:4] and not images_in and not images_out:
+    if not (images_in or images_out) and _bare(old) == _bare(new):
         return None
     return ClusterChange(
         cluster_id(pet_id, number),
@@ -95,6 +96,10 @@ def _changed(pet_id: str, number: int, old: Face, new: Face) -> ClusterChange | 
         images_in=images_in,
         images_out=images_out,
     )
+
+
+def _bare(face: Face) -> tuple[object, ...]:
+    return face.label, face.hero, face.size, face.provisional
 
 
 def _moved(before: Sequence[str], after: Sequence[str]) -> tuple[list[str], list[str]]:

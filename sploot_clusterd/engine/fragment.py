@@ -1,7 +1,7 @@
 """A shown cluster as it is in a view: its JSON, and what of that is news where it is another than before."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -9,7 +9,7 @@ from msgspec import Struct
 from sploot_clusterd import view
 
 
-class Face(NamedTuple):
+class Face(Struct, frozen=True, gc=False):
     """A cluster as a view shows it; `images` are those that it lists, best first."""
 
     label: str
