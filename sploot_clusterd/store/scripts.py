@@ -121,9 +121,6 @@ SETTLE_UNTOLD: Final = Script(
 )
 AUDIT: Final = Script("audit", "upkeep", "audit audit_pets", "pet_id entry:bytes most:int")
 ERASE_AUDIT: Final = Script("erase_audit", "erase", "audit audit_pets", "pet_id most:int", repeatable=True)
-READ_FEED: Final = Script(
-    "read_feed", "feed", "feed feed_index", "place most:int most_bytes:int", writes=False, repeatable=True
-)
 PET_EVENTS: Final = Script(
     "pet_events", "erase", "feed", "pet_id from_id:bytes most:int", writes=False, repeatable=True
 )
