@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sploot_clusterd.errors import BadStateError
 from sploot_clusterd.keys import Keys
+from sploot_clusterd.pet_keys import PetKeys
+from sploot_clusterd.store.connection import Argument
 from sploot_clusterd.store.gateway import Gateway, pairs
 from sploot_clusterd.store.pets_of import pets_of
 
@@ -13,6 +15,8 @@ _TOKEN: Final = b"token"
 _TOKEN_OF_OURS: Final = re.compile(rb"[^.]+\.[0-9]{1,15}")
 _INCARNATION: Final = b"incarnation"
 _ROWS_A_PAGE: Final = 500
+_AT_ONCE: Final = 8
+"""Albums in a round trip: the loop takes in what comes in one go, and readers wait for that."""
 
 
 class Picture(NamedTuple):
@@ -20,8 +24,13 @@ class Picture(NamedTuple):
 
     pet_id: str
     fields: Mapping[bytes, bytes]
-    rows: Mapping[str, bytes]
+    raw_rows: Mapping[bytes, bytes]
     view: bytes
+
+    @property
+    def rows(self) -> dict[str, bytes]:
+        """By image ids. They are decoded where they are wanted: of a large album that takes a while."""
+        return {image.decode(errors="replace"): row for image, row in self.raw_rows.items()}
 
     @property
     def token(self) -> str:
@@ -56,31 +65,52 @@ class Pictures:
 
     async def take(self, pets: Sequence[str]) -> tuple[list[Picture], list[str]]:
         """Of those that have an album; and the pets that had commits while theirs was read: again later."""
-        commands = []
-        for pet in pets:
-            keys = self._keys.pet(pet)
-            commands += [(self._keys, ("HGETALL", keys.album)), (self._keys, ("MGET", keys.view))]
-        replies = await self._gateway.read_each("load", commands) if commands else []
-        taken = [
-            Picture(pet, pairs(album), await self._rows(pet), view[0] or b"")
-            for pet, album, view in zip(pets, replies[::2], replies[1::2], strict=True)
-            if album and not isinstance(album, Exception) and not isinstance(view, Exception)
-        ]
-        taken = [each for each in taken if _TOKEN_OF_OURS.fullmatch(each.fields.get(_TOKEN, b""))]
-        now = await self.tokens([each.pet_id for each in taken])
-        whole = [each for each in taken if now.get(each.pet_id) == each.token]
-        return whole, [each.pet_id for each in taken if now.get(each.pet_id, each.token) != each.token]
+        whole, torn = list[Picture](), list[str]()
+        for first in range(0, len(pets), _AT_ONCE):
+            for picture, token in await self._taken(pets[first : first + _AT_ONCE]):
+                if token == picture.fields[_TOKEN]:
+                    whole.append(picture)
+                elif token is not None:
+                    torn.append(picture.pet_id)
+        return whole, torn
 
     async def named(self) -> AsyncIterator[list[str]]:
         """All pets, some at a time, some more than once."""
         async for page in pets_of(self._gateway, self._keys):
             yield sorted(page)
 
-    async def _rows(self, pet_id: str) -> dict[str, bytes]:
-        rows = dict[str, bytes]()
-        try:
-            async for page in self._gateway.scan("load", self._keys.pet(pet_id).images, _ROWS_A_PAGE):
-                rows.update((image.decode(errors="replace"), row) for image, row in page.items())
-        except BadStateError:
-            return {}  # of another type: the pet's jobs say so
-        return rows
+    async def _taken(self, pets: Sequence[str]) -> list[tuple[Picture, bytes | None]]:
+        """Each with the album's token after that; None of one that has gone."""
+        keys = [self._keys.pet(pet) for pet in pets]
+        commands = [(self._keys, command) for each in keys for command in _of_a_pet(each)]
+        replies = iter(await self._gateway.read_each("load", commands) if commands else ())
+        taken = list[tuple[Picture, bytes | None]]()
+        for pet, each, album, view, page, token in zip(pets, keys, *(replies,) * 4, strict=False):
+            fields = {} if isinstance(album, Exception) else pairs(album)
+            if isinstance(view, Exception) or not _TOKEN_OF_OURS.fullmatch(fields.get(_TOKEN, b"")):
+                continue
+            rows, is_all = await self._rows(each, page)
+            now = token if is_all else await self._gateway.read("load", "HGET", each.album, _TOKEN)
+            taken.append((Picture(pet, fields, rows, view[0] or b""), now if isinstance(now, bytes) else None))
+        return taken
+
+    async def _rows(self, keys: PetKeys, first: Any) -> tuple[dict[bytes, bytes], bool]:
+        """From their first page on, which is all of most; whether it was all."""
+        if isinstance(first, BadStateError):
+            return {}, True  # of another type: the pet's jobs say so
+        if isinstance(first, Exception):
+            raise first
+        cursor, page = first
+        rows, is_all = pairs(page), cursor == b"0"
+        while cursor != b"0":
+            cursor, page = await self._gateway.read("load", *_page(keys.images, cursor))
+            rows |= pairs(page)
+        return rows, is_all
+
+
+def _of_a_pet(keys: PetKeys) -> Sequence[tuple[Argument, ...]]:
+    return ("HGETALL", keys.album), ("MGET", keys.view), _page(keys.images, b"0"), ("HGET", keys.album, _TOKEN)
+
+
+def _page(images: str, cursor: bytes) -> tuple[str, str, bytes, str, int]:
+    return "HSCAN", images, cursor, "COUNT", _ROWS_A_PAGE
