@@ -54,7 +54,7 @@ def _load(size: Size, request: bytes, status: int, fleet: Fleet) -> Load:
 
 def _idle(size: Size, _fleet: Fleet) -> Load:
     time.sleep(size.seconds)
-    return Load(0.0, 0.0, 0.0)
+    return Load(0.0, {}, 0.0)
 
 
 def _measured(size: Size, run: Callable[[Fleet], Load]) -> _Taken:

@@ -1,5 +1,6 @@
-"""`python -m tests.bench.client PORT CONNECTIONS SECONDS RATE`: sends the request on stdin over and over, and
-prints counts.
+"""`python -m tests.bench.client PORT CONNECTIONS LEAD SECONDS RATE`: sends the request on stdin over and over, and
+prints counts: of all answers by status, and how many took how long of those to what was sent after the first LEAD
+seconds.
 
 RATE is requests a second of all connections together, 0: as fast as they are answered. What a request that is sent late
 had to wait for the answer before it counts as its own. `{number}` in the request stands for a number of twelve digits,
@@ -9,6 +10,7 @@ never the same twice.
 import asyncio
 import sys
 import time
+from collections import Counter
 
 import msgspec
 import uvloop
@@ -19,18 +21,21 @@ _MARK = b"{number}".ljust(12, b"_")
 class Caller(asyncio.Protocol):
     """One connection: the next request goes out when the answer to the last one is whole."""
 
-    def __init__(self, request: bytes, first: int, *, due: float, until: float, every: float) -> None:
-        """`due`: when the first one is, by `time.perf_counter`. `every`: seconds between two, 0: as fast as it goes."""
+    def __init__(self, request: bytes, first: int, *, due: float, since: float, until: float, every: float) -> None:
+        """`due`: when the first one is, by `time.perf_counter`; it is timed what is sent from `since` on. `every`:
+        seconds between two, 0: as fast as it goes.
+        """
         self._request = request
         self._number = first
         self._due = due
+        self._since = since
         self._until = until
         self._every = every
         self._buffer = b""
         self._sent = 0.0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.seconds: list[float] = []
-        self.statuses: dict[str, int] = {}
+        self.statuses = Counter[str]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -42,9 +47,9 @@ class Caller(asyncio.Protocol):
         if not found or len(body) < _length(head):
             return
         now = time.perf_counter()
-        self.seconds.append(now - self._sent)
-        status = head[9:12].decode()
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if self._sent >= self._since:
+            self.seconds.append(now - self._sent)
+        self.statuses[head[9:12].decode()] += 1
         self._buffer = b""
         self._due += self._every
         if max(now, self._due) < self._until:
@@ -80,27 +85,31 @@ def _length(head: bytes) -> int:
     return int(rest.partition(b"\r\n")[0]) if found else 0
 
 
-async def _run(port: int, connections: int, seconds: float, rate: float, request: bytes) -> dict[str, object]:
+async def _run(
+    port: int, connections: int, rate: float, request: bytes, *, lead: float, seconds: float
+) -> dict[str, object]:
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
+    since = began + lead
     base = time.time_ns() // 1_000_000 % 10**6 * 10**6
     callers, every = [], connections / rate if rate else 0.0
     for number in range(connections):
         due = began + every * (1 + number / connections)
-        make = Caller(request, base + number * 10**4, due=due, until=began + seconds, every=every)
+        first = base + number * 10**4
+        make = Caller(request, first, due=due, since=since, until=since + seconds, every=every)
         await loop.create_connection(lambda make=make: make, "127.0.0.1", port)
         callers.append(make)
     await asyncio.gather(*(caller.ended for caller in callers))
-    took = time.perf_counter() - began
-    times = sorted(second for caller in callers for second in caller.seconds)
-    statuses: dict[str, int] = {}
+    took = time.perf_counter() - since
+    statuses, micros = Counter[str](), Counter[int]()
     for caller in callers:
-        for status, count in caller.statuses.items():
-            statuses[status] = statuses.get(status, 0) + count
-    return {"rate": len(times) / took, "p99_ms": 1000 * times[int(len(times) * 0.99)], "statuses": statuses}
+        statuses.update(caller.statuses)
+        micros.update(round(1e6 * each) for each in caller.seconds)
+    return {"seconds": took, "statuses": statuses, "micros": micros}
 
 
 if __name__ == "__main__":
-    port, connections, seconds, rate = sys.argv[1:]
-    answer = uvloop.run(_run(int(port), int(connections), float(seconds), float(rate), sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    port, connections, lead, seconds, rate = sys.argv[1:]
+    request = sys.stdin.buffer.read()
+    running = _run(int(port), int(connections), float(rate), request, lead=float(lead), seconds=float(seconds))
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(running)))

@@ -1,15 +1,19 @@
 """Loading a server from a process of its own, and the bare handler that servers are compared with."""
 
+import math
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 import aiohttp
 import msgspec
 import psutil
+from msgspec import Struct
 
 from tests.bench.client import marked
 from tests.bench.figure import Size
@@ -23,13 +27,38 @@ _LISTED = '{"image_ids":["img-{number}"],"labels":["Portraits"],"coverage":{"por
 
 
 class Load(NamedTuple):
-    """What a server did under load, and the CPU time of its process that a request took: other work on the machine
-    changes that less than the rate.
+    """What a server did under load: requests a second, how many were answered within so many microseconds, and the CPU
+    time of its process that a request took: other work on the machine changes that less than the rate.
     """
 
     rate: float
-    p99_ms: float
+    micros: Mapping[int, int]
     cpu_us: float
+
+    @property
+    def p99_ms(self) -> float:
+        left = 0.01 * sum(self.micros.values())
+        for micros in sorted(self.micros, reverse=True):
+            left -= self.micros[micros]
+            if left <= 0:
+                return micros / 1000
+        return math.nan
+
+
+class _Answer(Struct):
+    """What the client prints."""
+
+    seconds: float
+    statuses: dict[str, int]
+    micros: dict[int, int]
+
+
+def pooled(loads: Sequence[Load]) -> Load:
+    """Several of one server, of which each lasted as long."""
+    micros = Counter[int]()
+    for each in loads:
+        micros.update(each.micros)
+    return Load(mean(each.rate for each in loads), micros, mean(each.cpu_us for each in loads))
 
 
 def asked(method: str, path: str, headers: str = "", body: str = "") -> bytes:
@@ -50,19 +79,19 @@ def a_submit() -> bytes:
     return asked("POST", JOBS, "Content-Type: application/json\r\n", a_job())
 
 
-def load(server: tuple[int, int], size: Size, request: bytes, status: int, *, rate: int = 0) -> Load:
+def load(server: tuple[int, int], size: Size, request: bytes, status: int, *, rate: int = 0, lead: float = 0.0) -> Load:
     """Loads the server of this process id and port. All answers have to have the status. `rate` is requests a second,
-    0: as many as are answered.
+    0: as many as are answered. What is sent in the first `lead` seconds is in the CPU time alone.
     """
     pid, port = server
     before = _cpu_seconds(pid)
-    told = map(str, (port, size.connections, size.seconds, rate))
+    told = map(str, (port, size.connections, lead, size.seconds, rate))
     command = [sys.executable, "-m", "tests.bench.client", *told]
     ran = subprocess.run(command, input=request, stdout=subprocess.PIPE, cwd=_ROOT, check=True)
     spent = _cpu_seconds(pid) - before
-    answer = msgspec.json.decode(ran.stdout)
-    assert answer["statuses"].keys() == {str(status)}, answer
-    return Load(answer["rate"], answer["p99_ms"], 1e6 * spent / answer["statuses"][str(status)])
+    answer = msgspec.json.decode(ran.stdout, type=_Answer)
+    assert answer.statuses.keys() == {str(status)}, answer.statuses
+    return Load(sum(answer.micros.values()) / answer.seconds, answer.micros, 1e6 * spent / answer.statuses[str(status)])
 
 
 def serving(fleet: Fleet) -> tuple[int, int]:
