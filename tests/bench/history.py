@@ -1,150 +1,173 @@
 """What history costs: jobs a second and CPU of a job with it and without; at half that rate, how far it is behind, and
 what a read takes. Where there are few cores, readers wait for whatever has them: so also beside a process that only
 takes as much CPU as the one that writes, as often.
+
+From one start of a daemon to the next all of this changes by more than history may cost. So those that are compared are
+alive at once, each over a Redis of its own, and worked in turns, there and back.
 """
 
 import asyncio
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import psutil
 
-from sploot_clusterd.config import HistorySettings, SecretUrl
-from sploot_clusterd.history.migrating import migrate
+from sploot_clusterd.history.database import Database
+from sploot_clusterd.history.ledger import Ledger
+from tests.bench.databases import opened, postgres, sqlite
 from tests.bench.figure import Figure, Size
 from tests.bench.http import seeded
-from tests.bench.jobs import DIMENSION, STREAM, payloads
-from tests.bench.load import ENV, asked, load, metrics, serving
-from tests.bench.throughput import drained, seconds
+from tests.bench.jobs import DIMENSION, STREAM, add, payloads
+from tests.bench.load import ENV, Load, asked, load, pooled, serving
+from tests.bench.throughput import seconds
 from tests.faults.fleet import ROOT, Fleet
-from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
 
-_WRITTEN = re.compile(r'history_events_total\{outcome="written"\} (\S+)')
-_LAG = re.compile(r"^media_cluster_history_lag_seconds (\S+)", re.MULTILINE)
-_VIEW = "/internal/pets/pet_1/clusters"
-_READS = 500
+_VIEW: Final = "/internal/pets/pet_1/clusters"
+_READS: Final = 500
 """A second, over several connections."""
-_TIMES_AS_LONG = 5
-"""As other loads: the 99th percentile is to be that of some thousand reads."""
+_LEAD: Final = 2.5
+"""Seconds of jobs before what a read takes is counted: albums are kept from the second on."""
 _JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
 """Seconds."""
+_OFF, _BURNT, _SQLITE, _POSTGRES = "off", "burnt", "SQLite", "PostgreSQL"
+
+
+class _Drained(NamedTuple):
+    """Jobs a second; and microseconds of CPU for each job, of the daemon and of the process that writes, until the last
+    event was written.
+    """
+
+    rate: float
+    cpu_us: float
 
 
 class _Beside(NamedTuple):
-    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds; what a read
-    took, p99, in ms; and which part of a core the process that writes had.
+    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds; what reads took;
+    and which part of a core the process that writes had.
     """
 
     lag: float
-    read_ms: float
+    read: Load
     share: float
 
 
+@dataclass
+class _Side:
+    """A daemon, and what was measured of it."""
+
+    fleet: Fleet
+    database: Database | None
+    """Where history is written, to look into: what is asked of the daemon itself would be measured."""
+    jobs: Iterator[bytes] = field(default_factory=lambda: payloads(sys.maxsize, DIMENSION))
+    drained: list[_Drained] = field(default_factory=list)
+    beside: list[_Beside] = field(default_factory=list)
+
+    def children(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.fleet.daemons[0].pid).children()]
+
+    def cpu_seconds(self) -> float:
+        return seconds([self.fleet.daemons[0].pid, *self.children()])
+
+
+_Sides = dict[str, _Side]
+
+
 def history(size: Size) -> list[Figure]:
-    """Without it and with it in turns, as a machine's speed changes while this runs."""
-    off, reads, burnt = [], [], []
-    kinds = [_Kept("SQLite", _sqlite), _Kept("PostgreSQL", _postgres)]
-    for _ in range(size.repeats):
-        off.append(asyncio.run(_drained(size, {})))
-        for kept in kinds:
-            with kept.database() as url:
-                kept.on.append(asyncio.run(_drained(size, {"DATABASE_URL": url})))
-    half = min(rate for rate, _ in off) / 2
-    for _ in range(size.repeats):
-        reads.append(asyncio.run(_beside(size, {}, half)).read_ms)
-        for kept in kinds:
-            with kept.database() as url:
-                kept.beside.append(asyncio.run(_beside(size, {"DATABASE_URL": url}, half)))
-        with _burning(kinds[0].beside[-1].share):
-            burnt.append(asyncio.run(_beside(size, {}, half)).read_ms)
-    rates, cpus = [rate for rate, _ in off], [cpu for _, cpu in off]
-    return [
-        *(figure for kept in kinds for figure in kept.figures(rates, cpus, reads)),
-        Figure("GET at that rate, as much CPU as SQLite's writer takes burnt beside it, p99", "ms", burnt, reads),
-    ]
+    starts = [asyncio.run(_measured(size)) for _ in range(size.repeats)]
 
+    def drained(side: str) -> list[_Drained]:
+        return [turn for start in starts for turn in start[side].drained]
 
-class _Kept:
-    """What was measured with one kind of database."""
+    def reads(side: str) -> list[float]:
+        return [pooled([each.read for each in start[side].beside]).p99_ms for start in starts]
 
-    def __init__(self, name: str, database: Callable[[], AbstractContextManager[str]]) -> None:
-        """`database` gives the URL of an empty one."""
-        self.database = database
-        self.on: list[tuple[float, float]] = []
-        self.beside: list[_Beside] = []
-        self._name = name
-
-    def figures(self, rates: list[float], cpus: list[float], reads: list[float]) -> list[Figure]:
-        """Beside what was measured without history."""
-        name = self._name
+    def of(name: str) -> list[Figure]:
+        ours, off = drained(name), drained(_OFF)
+        lags = [max(each.lag for each in start[name].beside) for start in starts]
         return [
-            Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", [rate for rate, _ in self.on], rates),
-            Figure(f"CPU of a job, history in {name}", "us", [cpu for _, cpu in self.on], cpus),
-            Figure(f"history in {name} behind at half that rate, at most", "s", [each.lag for each in self.beside]),
-            Figure(f"GET at that rate, history in {name}, p99", "ms", [each.read_ms for each in self.beside], reads),
+            Figure(f"jobs with a 512-d vector, history in {name}", "jobs/s", _rates(ours), _rates(off)),
+            Figure(f"CPU of a job, history in {name}", "us", [e.cpu_us for e in ours], [e.cpu_us for e in off]),
+            Figure(f"history in {name} behind at half that rate, at most", "s", lags),
+            Figure(f"GET at that rate, history in {name}, p99", "ms", reads(name), reads(_OFF)),
         ]
 
-
-async def _drained(size: Size, env: Mapping[str, str]) -> tuple[float, float]:
-    """Jobs a second; and microseconds of CPU for each job, of the daemon and of the process that writes, with all that
-    history does after it. Both had started.
-    """
-    jobs = [*payloads(size.jobs, DIMENSION)]
-    async with _started(env) as fleet:
-        spent = _cpu_seconds(fleet)
-        done = await drained(fleet, fleet.redis, jobs, [])
-        if env:
-            await _caught_up(fleet)
-        return done.rate, 1e6 * (_cpu_seconds(fleet) - spent) / size.jobs
+    burnt = "GET at that rate, as much CPU as SQLite's writer takes burnt beside it, p99"
+    return [*of(_SQLITE), *of(_POSTGRES), Figure(burnt, "ms", reads(_BURNT), reads(_OFF))]
 
 
-def _cpu_seconds(fleet: Fleet) -> float:
-    return seconds([fleet.daemons[0].pid, *_children(fleet)])
+def _rates(drained: Sequence[_Drained]) -> list[float]:
+    return [each.rate for each in drained]
 
 
-def _children(fleet: Fleet) -> list[int]:
-    return [child.pid for child in psutil.Process(fleet.daemons[0].pid).children()]
+async def _measured(size: Size) -> _Sides:
+    async with _alive() as sides:
+        for name in _there_and_back(_OFF, _SQLITE, _POSTGRES, _BURNT):
+            sides[name].drained.append(await _drained(sides[name], size.jobs // 2))
+        half = min(_rates(sides[_OFF].drained)) / 2
+        for name in _there_and_back(_OFF, _SQLITE, _POSTGRES, _BURNT):
+            burning = _burning(sides[_SQLITE].beside[0].share) if name == _BURNT else nullcontext()
+            with burning:
+                sides[name].beside.append(await _beside(sides[name], size, half))
+        return sides
+
+
+def _there_and_back(*names: str) -> Sequence[str]:
+    return *names, *reversed(names)
 
 
 @asynccontextmanager
-async def _started(env: Mapping[str, str]) -> AsyncIterator[Fleet]:
-    """A daemon; and where there is history the process that writes it, which has looked for pets and found none."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        async with Fleet(Path(path), daemons=1, env={**ENV, **env}) as fleet:
+async def _alive() -> AsyncIterator[_Sides]:
+    """What writes has looked for pets, and found none."""
+    async with AsyncExitStack() as stack:
+        urls = {_OFF: "", _BURNT: "", _SQLITE: stack.enter_context(sqlite())}
+        urls[_POSTGRES] = stack.enter_context(postgres())
+        sides = {}
+        for name, url in urls.items():
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            env = {**ENV, "DATABASE_URL": url} if url else ENV
+            fleet = await stack.enter_async_context(Fleet(path, daemons=1, env=env))
+            await fleet.ready()
+            sides[name] = _Side(fleet, stack.enter_context(opened(url)) if url else None)
+            await seeded(fleet)
+            await _caught_up(sides[name])
+        yield sides
 
-            def looked() -> bool:
-                return any(line["message"] == "history has caught up" for line in fleet.daemons[0].log())
 
-            if env:
-                await eventually(looked, what="history to begin", timeout=120)
-            yield fleet
+async def _drained(side: _Side, count: int) -> _Drained:
+    jobs, spent = [*islice(side.jobs, count)], side.cpu_seconds()
+    began = time.perf_counter()
+    await add(side.fleet.redis, jobs)
+    await side.fleet.settled()
+    rate = count / (time.perf_counter() - began)
+    await _written(side)
+    spent = side.cpu_seconds() - spent
+    await _caught_up(side)
+    return _Drained(rate, 1e6 * spent / count)
 
 
-async def _beside(size: Size, env: Mapping[str, str], rate: float) -> _Beside:
+async def _beside(side: _Side, size: Size, rate: float) -> _Beside:
     """While so many jobs came a second. Who reads, and waits for the answers, is a process that does nothing else."""
-    lasting = replace(size, seconds=_TIMES_AS_LONG * size.seconds)
-    jobs = [*payloads(int(rate * lasting.seconds) + 1, DIMENSION)]
-    async with _started(env) as fleet:
-        await seeded(fleet)
-        spent, began = seconds(_children(fleet)), time.perf_counter()
-        looking = asyncio.create_task(_worst_lag(fleet))
-        coming = asyncio.create_task(_come(fleet, jobs, rate))
-        read = await asyncio.to_thread(load, serving(fleet), lasting, asked("GET", _VIEW), 200, rate=_READS)
-        await coming
-        if env:
-            await _caught_up(fleet)
-        looking.cancel()
-        share = (seconds(_children(fleet)) - spent) / (time.perf_counter() - began)
-        return _Beside(await looking, read.p99_ms, share)
+    jobs = [*islice(side.jobs, int(rate * (_LEAD + size.seconds)) + 1)]
+    spent, began = seconds(side.children()), time.perf_counter()
+    looking = asyncio.create_task(_worst_lag(side))
+    coming = asyncio.create_task(_come(side.fleet, jobs, rate))
+    asking = asked("GET", _VIEW)
+    read = await asyncio.to_thread(load, serving(side.fleet), size, asking, 200, rate=_READS, lead=_LEAD)
+    await coming
+    share = (seconds(side.children()) - spent) / (time.perf_counter() - began)
+    looking.cancel()
+    await side.fleet.settled()
+    await _caught_up(side)
+    return _Beside(await looking, read, share)
 
 
 @contextmanager
@@ -170,40 +193,45 @@ async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
         await asyncio.sleep(_JOBS_EVERY)
 
 
-async def _worst_lag(fleet: Fleet) -> float:
-    """In seconds, until it is cancelled. It is asked for seldom: what all metrics take the daemon, readers wait for."""
-    worst = 0.0
+async def _worst_lag(side: _Side) -> float:
+    """How old the oldest event was at most that was not written, in seconds, until it is cancelled."""
+    worst, redis, feed = 0.0, side.fleet.redis, side.fleet.layout.plain.feed
     with suppress(asyncio.CancelledError):
         while True:
-            found = _LAG.search(await metrics(fleet))
-            worst = max(worst, float(found[1]) if found else 0.0)
             await asyncio.sleep(_LAG_EVERY)
+            if side.database is not None:
+                place = await asyncio.to_thread(Ledger(0).place, side.database)
+                for key, _ in await redis.xrange(feed, f"({place.event_id}", count=1):
+                    worst = max(worst, time.time() - int(key.partition(b"-")[2]) / 1000)
     return worst
 
 
-async def _caught_up(fleet: Fleet) -> None:
-    """Until as many events are written as the feed has."""
+async def _written(side: _Side) -> None:
+    """Until history has each event."""
+    redis, index = side.fleet.redis, side.fleet.layout.plain.feed_index
 
-    async def all_are_written() -> bool:
-        await asyncio.sleep(_LAG_EVERY)  # what all metrics take of the daemon's CPU is counted, too
-        found = _WRITTEN.search(await metrics(fleet))
-        return found is not None and float(found[1]) >= await fleet.redis.xlen(fleet.layout.plain.feed)
+    async def has_all() -> bool:
+        await asyncio.sleep(_LAG_EVERY)
+        place = await asyncio.to_thread(Ledger(0).place, side.database)
+        newest = await redis.hget(index, "*")
+        return newest is not None and newest.decode().startswith(f"{place.event_id} ")
 
-    await eventually(all_are_written, what="history to catch up", timeout=120)
-
-
-@contextmanager
-def _sqlite() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        yield _migrated(f"sqlite:///{path}/history.sqlite3")
+    if side.database is not None:
+        await eventually(has_all, what="history to be written", timeout=120)
 
 
-@contextmanager
-def _postgres() -> Iterator[str]:
-    with Postgres(chosen()) as server:
-        yield _migrated(server.url())
+async def _caught_up(side: _Side) -> None:
+    """Until history has each pet's newest version and album: so what comes next is not beside what it does of this."""
+    redis, keys = side.fleet.redis, side.fleet.layout.plain
 
+    async def has_all() -> bool:
+        await asyncio.sleep(_LAG_EVERY)
+        pets = [pet.decode() for pet in await redis.hkeys(keys.feed_index) if pet != b"*"]
+        pipe = redis.pipeline(transaction=False)
+        for pet in pets:
+            pipe.hget(keys.pet(pet).album, "token")
+        tokens = {pet: token.decode() for pet, token in zip(pets, await pipe.execute(), strict=True)}
+        return not await asyncio.to_thread(Ledger(0).differing, side.database, tokens)
 
-def _migrated(url: str) -> str:
-    migrate(HistorySettings(url=SecretUrl(url)))
-    return url
+    if side.database is not None:
+        await eventually(has_all, what="history to catch up", timeout=120)
