@@ -20,17 +20,15 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from sploot_clusterd.config import HistorySettings, SecretUrl
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.ledger import Ledger
-from sploot_clusterd.history.migrating import migrate
+from tests.bench.databases import opened, postgres, sqlite
 from tests.bench.figure import Figure, Size
 from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, STREAM, add, payloads
 from tests.bench.load import ENV, Load, asked, load, pooled, serving
 from tests.bench.throughput import seconds
 from tests.faults.fleet import ROOT, Fleet
-from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
 
 _VIEW: Final = "/internal/pets/pet_1/clusters"
@@ -130,15 +128,15 @@ def _there_and_back(*names: str) -> Sequence[str]:
 async def _alive() -> AsyncIterator[_Sides]:
     """What writes has looked for pets, and found none."""
     async with AsyncExitStack() as stack:
-        urls = {_OFF: "", _BURNT: "", _SQLITE: stack.enter_context(_sqlite())}
-        urls[_POSTGRES] = stack.enter_context(_postgres())
+        urls = {_OFF: "", _BURNT: "", _SQLITE: stack.enter_context(sqlite())}
+        urls[_POSTGRES] = stack.enter_context(postgres())
         sides = {}
         for name, url in urls.items():
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             env = {**ENV, "DATABASE_URL": url} if url else ENV
             fleet = await stack.enter_async_context(Fleet(path, daemons=1, env=env))
             await fleet.ready()
-            sides[name] = _Side(fleet, stack.enter_context(_opened(url)) if url else None)
+            sides[name] = _Side(fleet, stack.enter_context(opened(url)) if url else None)
             await seeded(fleet)
             await _caught_up(sides[name])
         yield sides
@@ -237,29 +235,3 @@ async def _caught_up(side: _Side) -> None:
 
     if side.database is not None:
         await eventually(has_all, what="history to catch up", timeout=120)
-
-
-@contextmanager
-def _sqlite() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        yield _migrated(f"sqlite:///{path}/history.sqlite3")
-
-
-@contextmanager
-def _postgres() -> Iterator[str]:
-    with Postgres(chosen()) as server:
-        yield _migrated(server.url())
-
-
-def _migrated(url: str) -> str:
-    migrate(HistorySettings(url=SecretUrl(url)))
-    return url
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[Database]:
-    database = Database.open(HistorySettings(url=SecretUrl(url)))
-    try:
-        yield database
-    finally:
-        database.close()
