@@ -215,8 +215,11 @@ class Queue:
 
     def _is_next(self, pet_id: str) -> bool:
         """Whether the first of the pet's jobs waits for none."""
+        ahead = self._ahead[pet_id]
+        if pet_id in self.apart or not ahead:  # mostly nothing is ahead
+            return pet_id not in self.apart
         first = self.left[pet_id][0].entry.id
-        return pet_id not in self.apart and not any(place < first for place in self._ahead[pet_id].values())
+        return not any(place < first for place in ahead.values())
 
     def _placed(self, delivery: Delivery) -> Delivery:
         """A repeat of what failed is to take its place."""
