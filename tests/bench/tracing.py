@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.figure import Figure, Size
@@ -30,6 +31,8 @@ _SENT_WITHIN = _GATHERED + 1.0
 """Seconds after the last job."""
 _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
+_SHARE = 2 / 3
+"""A turn's, of the time that other loads take."""
 
 
 def tracing(size: Size) -> list[Figure]:
@@ -109,7 +112,7 @@ async def _told(fleet: Fleet, least: float = 0.0) -> dict[str, float]:
 
 
 def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
-    starts = [asyncio.run(_read_by_turns(size, on)) for _ in range(2 * size.repeats - 1)]
+    starts = [asyncio.run(_read_by_turns(size, on, number)) for number in range(size.repeats + size.repeats // 3)]
     alike = "of two that do not trace"
     paced = f"GET a view at {_RATE:,} requests a second"
 
@@ -128,17 +131,22 @@ def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
     ]
 
 
-async def _read_by_turns(size: Size, on: Mapping[str, str]) -> dict[tuple[str, int], Load]:
-    """By side and rate, 0 for as many as are answered: both turns of each together.
+async def _read_by_turns(size: Size, on: Mapping[str, str], number: int) -> dict[tuple[str, int], Load]:
+    """By side and rate, 0 for as many as are answered: both turns of each together. Who is first changes from one
+    `number` to the next.
 
     What the turn before made is sent, and sending what this one makes has begun, before anything counts.
     """
+    size = replace(size, seconds=size.seconds * _SHARE)
+    first = number % 3
     turns: dict[tuple[str, int], list[Load]] = {}
     async with _alive({_ON: on, _OFF: {}, _ALIKE: {}}) as fleets:
+        sides = [*fleets]
+        sides = sides[first:] + sides[:first]
         for fleet in fleets.values():
             await seeded(fleet)
         for rate in (0, _RATE):
-            for side in (_ON, _OFF, _ALIKE, _ALIKE, _OFF, _ON):
+            for side in (*sides, *reversed(sides)):
                 read = load(serving(fleets[side]), size, asked("GET", _VIEW), 200, rate=rate, lead=_GATHERED)
                 turns.setdefault((side, rate), []).append(read)
     return {key: pooled(loads) for key, loads in turns.items()}
