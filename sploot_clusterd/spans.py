@@ -206,11 +206,14 @@ class Ended(NamedTuple):
 
 MANY_VISITS: Final = 128
 
+Visit = tuple[float, float, str]
+"""A span that is a trace by itself, and of which nobody has to know the ids: when it began and ended, and its pet's id,
+"" without one.
+"""
 
-class Visits(list[tuple[float, float, str]]):
-    """Spans of one sort that are traces by themselves, and of which nobody has to know the ids: when each began and
-    ended, and its pet's id, "" without one. Who adds one tells of all as soon as there are `MANY_VISITS`.
-    """
+
+class Visits(list[Visit]):
+    """Those of one sort. Who adds one tells of all as soon as there are `MANY_VISITS`."""
 
     def __init__(self, sort: Sort) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Tracing that is on: what has ended is encoded, kept in a bounded queue, and sent by a task of its own.
 
-It is encoded at once, or some together: those who ask meanwhile would wait for many.
+It is encoded at once, or some together: those who ask meanwhile would wait for many. Visits are encoded a moment after
+the last of them: who made it seldom comes alone, and the others wait for their answers.
 
 Nobody waits for it. What finds no room in the queue, or is not taken, is counted and forgotten.
 """
@@ -9,9 +10,11 @@ import asyncio
 import logging
 import socket
 import time
+from collections import deque
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
@@ -19,15 +22,12 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from sploot_clusterd import __version__
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import Sort, Told, Tracer, Visits
+from sploot_clusterd.spans import Sort, Told, Tracer, Visit, Visits
 from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Piece, request
 from sploot_clusterd.tracing.queue import Queue
 from sploot_clusterd.tracing.rows import Rows
 from sploot_clusterd.waiting import backoff
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ _LAST_SECONDS: Final = 1.0
 """For what is left when the daemon stops."""
 _LOG_EVERY: Final = 300.0
 _HASH_BYTES: Final = 8
+_MOMENT: Final = 0.001
+"""Seconds; more than most requests take."""
 
 
 class Recorder(Tracer):
@@ -67,6 +69,8 @@ class Recorder(Tracer):
         self._collector = Collector(tracing.endpoint)
         self._queue = Queue()
         self._visits: list[Visits] = []
+        self._told = deque[tuple[Sort, Sequence[Visit]]]()
+        """Visits to be encoded in a moment."""
         self._in_hand: Sequence[Piece] = ()
         """Of a request that is not yet taken."""
         self._sent, self._lost, self._dropped = (
@@ -99,10 +103,9 @@ class Recorder(Tracer):
 
     def tell(self, visits: Visits) -> None:
         if visits:
-            began, ended, pet_ids = zip(*visits, strict=True)
+            self._told.append((visits.of, [*visits]))
             visits.clear()
-            hidden = pet_ids[0] and not self._pet_ids  # all are about pets, or none
-            self.record(Rows(visits.of, began, ended, [*map(_hash if hidden else str.encode, pet_ids)]))
+            asyncio.get_running_loop().call_later(_MOMENT, self._encode_some)
 
     async def run(self) -> None:
         """Until the daemon stops, whatever becomes of the collector."""
@@ -117,8 +120,9 @@ class Recorder(Tracer):
 
     async def close(self) -> None:
         """Offers what is left, once, and for no longer than a moment."""
-        for visits in self._visits:
-            self.tell(visits)
+        self._tell_all()
+        while self._told:
+            self._encode_some()
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 while self._take_some():
@@ -132,13 +136,26 @@ class Recorder(Tracer):
         while True:
             await self._queue.gathered()
             try:
-                for visits in [*self._visits]:
-                    self.tell(visits)
+                self._tell_all()
+                for _ in range(len(self._told)):
+                    self._encode_some()
                     await asyncio.sleep(0)
                 if self._take_some():
                     await self._offer_again()
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing but these spans suffers
                 self._lose(error)
+
+    def _tell_all(self) -> None:
+        for visits in self._visits:
+            self.tell(visits)
+
+    def _encode_some(self) -> None:
+        """Of the visits that were told, those of one sort, unless it was done."""
+        if self._told:
+            sort, visits = self._told.popleft()
+            began, ended, pet_ids = zip(*visits, strict=True)
+            hidden = pet_ids[0] and not self._pet_ids  # all are about pets, or none
+            self.record(Rows(sort, began, ended, [*map(_hash if hidden else str.encode, pet_ids)]))
 
     def _take_some(self) -> bool:
         """Whether there is a request in hand: one that was left, or the next."""

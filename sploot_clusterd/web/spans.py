@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
+from multidict import istr
 
 from sploot_clusterd.histogram import Series
 from sploot_clusterd.spans import (
@@ -27,7 +28,7 @@ from sploot_clusterd.web.answers import Response
 if TYPE_CHECKING:
     from sploot_clusterd.web.connection import Connection
 
-TRACEPARENT: Final = "traceparent"
+TRACEPARENT: Final = istr("traceparent")
 _TRACESTATE: Final = "tracestate"
 _SERVER_ERROR: Final = 500
 _PET_ID: Final = "pet_id"

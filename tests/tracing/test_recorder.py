@@ -14,9 +14,10 @@ import pytest
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.spans import MANY_VISITS, Context, Ended, Kind, Run, Sort, Span, Stage, context_of
-from sploot_clusterd.tracing import queue
+from sploot_clusterd.tracing import encoding, queue
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing.recorder import Recorder
+from sploot_clusterd.tracing.rows import Rows
 from tests.support.collector import Collector, collecting
 from tests.support.tracers import SAMPLED
 from tests.support.waiting import eventually
@@ -117,13 +118,35 @@ async def test_visits_are_traces_by_themselves(collector: Collector):
     none = traced.recorder.visits_of(gone)
     none.append((1.0, 1.5, ""))
     await traced.stop()
-    one, other = collector.spans
+    # What is on its way as it stops may be sent again.
+    one, other = {each.span_id: each for each in collector.spans}.values()
     assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
     assert one.ended - one.began == 500_000_000
     assert one.attributes == {"http.response.status_code": 500, "error.type": "500", "clusterd.pet": "a"}
     assert "clusterd.pet" not in other.attributes
     assert len({one.trace_id, other.trace_id, "0" * 32}) == 3
     assert {len(one.trace_id), len(one.span_id)} == {32, 16}
+
+
+async def test_who_makes_the_last_of_many_visits_does_not_wait_for_their_encoding(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    """Nor do those that are answered beside it."""
+    traced = Traced(collector.url)
+    encoded = 0
+
+    def counted(rows: Rows, _: int) -> bytes:
+        nonlocal encoded
+        encoded += rows.size
+        return b""
+
+    monkeypatch.setattr(encoding, "filled", counted)
+    visits = traced.recorder.visits_of(Sort("GET /x", Kind.SERVER))
+    visits += [(1.0, 2.0, "a")] * MANY_VISITS
+    traced.recorder.tell(visits)
+    assert (len(visits), encoded) == (0, 0)
+    await eventually(lambda: encoded == MANY_VISITS, what="them to be encoded a moment later")
+    await traced.stop()
 
 
 async def test_pets_ids_are_hashed_alike_in_all_processes(collector: Collector):
@@ -206,6 +229,7 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
     """Also of spans that are small."""
     most = MOST // 8
     monkeypatch.setattr(queue, "_MOST_WAITING", most)
+    monkeypatch.setattr(recorder_module, "_MOMENT", 0.0)
     traced = Traced("http://127.0.0.1:9")
     visits = traced.recorder.visits_of(Sort("GET /x", Kind.SERVER))
     tracemalloc.start()
@@ -213,6 +237,7 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
         while not traced.counted():
             visits += [(1.0, 2.0, "a")] * MANY_VISITS
             traced.recorder.tell(visits)
+            await asyncio.sleep(0)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
