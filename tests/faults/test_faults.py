@@ -93,8 +93,8 @@ _NO_VERSION = (
 )
 _WAITS_FOR_NOBODY = (
     "ingest/order.py",
-    "return [key for key in older if key not in ours]",
-    "return []",
+    "return {key: consumer for key, consumer in older.items() if key not in ours}",
+    "return {}",
 )
 
 
