@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
-from multidict import istr
 
 from sploot_clusterd.histogram import Series
 from sploot_clusterd.spans import (
@@ -28,7 +27,7 @@ from sploot_clusterd.web.answers import Response
 if TYPE_CHECKING:
     from sploot_clusterd.web.connection import Connection
 
-TRACEPARENT: Final = istr("traceparent")
+TRACEPARENT: Final = "traceparent"
 _TRACESTATE: Final = "tracestate"
 _SERVER_ERROR: Final = 500
 _PET_ID: Final = "pet_id"
