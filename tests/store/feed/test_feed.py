@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -12,7 +11,6 @@ from sploot_clusterd.errors import BadStateError, StoreUnavailableError
 from sploot_clusterd.keys import Keys
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.store import Commit, CommitOutcome, Committed, Feed, Store
-from sploot_clusterd.store.gateway import Gateway
 from tests.support.feeds import MOST_BYTES, PET, Writer, check_index, sequences
 from tests.support.producer import Producer
 from tests.support.stores import settings
@@ -247,23 +245,3 @@ async def test_each_partition_has_its_own(redis: Redis, redis_url: str, metrics:
     assert sorted(told) == sorted([(pet, "changed") for pet in pets[1:]] + [(pets[0], "erased")])
     assert sum(figures.events for figures in await store.feed.figures()) == len(pets)
     await store.close()
-
-
-async def test_what_goes_between_two_pages_is_not_skipped(
-    feed: Feed, write: Writer, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
-):
-    for _ in range(200):
-        await write()
-    assert await sequences(feed) == [*range(1, 201)]
-    read_each = Gateway.read_each
-
-    async def then_trimmed(gateway: Gateway, *asked: Any) -> list[Any]:
-        replies = await read_each(gateway, *asked)
-        await redis.xtrim(keys.feed, maxlen=10, approximate=False)
-        return replies
-
-    monkeypatch.setattr(Gateway, "read_each", then_trimmed)
-    found = await feed.read(0, "", 1000)
-    assert [each.sequence for each in found.events] == [*range(1, len(found.events) + 1)]
-    assert found.newest.startswith("200-")
-    assert not (await feed.read(0, found.events[-1].id, 1000)).is_whole
