@@ -38,8 +38,6 @@ _LEAD: Final = 2.5
 _JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
 """Seconds."""
 _OFF, _ALIKE, _SQLITE, _POSTGRES = "off", "off as well", "SQLite", "PostgreSQL"
-_TURNS_OF_READS: Final = 2
-"""There and back: what is asked for is a tail."""
 
 
 class _Drained(NamedTuple):
@@ -122,7 +120,7 @@ async def _measured(size: Size, number: int) -> _Sides:
         for name in there_and_back:
             sides[name].drained.append(await _drained(sides[name], size.jobs // 2))
         half = min(_rates(sides[_OFF].drained)) / 2
-        for name in there_and_back * _TURNS_OF_READS:
+        for name in there_and_back * (size.repeats // 2 + 1):  # what is asked for is a tail
             sides[name].beside.append(await _beside(sides[name], size, half))
         return sides
 
