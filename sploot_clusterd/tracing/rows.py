@@ -1,6 +1,6 @@
 """Spans that differ by ids, times and pets alone, as rows of one length: what is each one's own is filled in by column.
 
-That takes 13 us for one, and .2 us each for 128.
+That takes 6 us for one, and .1 us each for 256; four times as long where others had the processor's caches before.
 """
 
 import struct
