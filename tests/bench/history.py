@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,6 +35,8 @@ _READS: Final = 500
 """A second, over several connections."""
 _LEAD: Final = 2.5
 """Seconds of jobs before what a read takes is counted: albums are kept from the second on."""
+_SHARE: Final = 2 / 3
+"""A turn of reads', of the time that other loads take."""
 _JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
 """Seconds."""
 _OFF, _ALIKE, _SQLITE, _POSTGRES = "off", "off as well", "SQLite", "PostgreSQL"
@@ -80,7 +82,7 @@ _Sides = dict[str, _Side]
 
 
 def history(size: Size) -> list[Figure]:
-    starts = [asyncio.run(_measured(size, number)) for number in range(size.repeats + size.repeats // 3)]
+    starts = [asyncio.run(_measured(size, number)) for number in range(size.repeats)]
 
     def drained(side: str) -> list[_Drained]:
         return [turn for start in starts for turn in start[side].drained]
@@ -114,6 +116,7 @@ def _rates(drained: Sequence[_Drained]) -> list[float]:
 async def _measured(size: Size, number: int) -> _Sides:
     """Who is first, and who last, when albums are largest, changes from one `number` to the next."""
     async with _alive() as sides:
+        beside = replace(size, seconds=size.seconds * _SHARE)
         names = [*sides]
         names = names[number % len(names) :] + names[: number % len(names)]
         there_and_back = [*names, *reversed(names)]
@@ -121,7 +124,7 @@ async def _measured(size: Size, number: int) -> _Sides:
             sides[name].drained.append(await _drained(sides[name], size.jobs // 2))
         half = min(_rates(sides[_OFF].drained)) / 2
         for name in there_and_back * (size.repeats // 2 + 1):  # what is asked for is a tail
-            sides[name].beside.append(await _beside(sides[name], size, half))
+            sides[name].beside.append(await _beside(sides[name], beside, half))
         return sides
 
 
@@ -158,15 +161,15 @@ async def _drained(side: _Side, count: int) -> _Drained:
 async def _beside(side: _Side, size: Size, rate: float) -> _Beside:
     """While so many jobs came a second. Who reads, and waits for the answers, is a process that does nothing else."""
     jobs = [*islice(side.jobs, int(rate * (_LEAD + size.seconds)) + 1)]
-    looking = asyncio.create_task(_worst_lag(side))
     coming = asyncio.create_task(_come(side.fleet, jobs, rate))
+    looking = asyncio.create_task(_worst_lag(side, coming))
     asking = asked("GET", _VIEW)
     read = await asyncio.to_thread(load, serving(side.fleet), size, asking, 200, rate=_READS, lead=_LEAD)
     await coming
-    looking.cancel()
+    lag = await looking
     await side.fleet.settled()
     await _caught_up(side)
-    return _Beside(await looking, read)
+    return _Beside(lag, read)
 
 
 async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
@@ -182,16 +185,15 @@ async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
         await asyncio.sleep(_JOBS_EVERY)
 
 
-async def _worst_lag(side: _Side) -> float:
-    """How old the oldest event was at most that was not written, in seconds, until it is cancelled."""
+async def _worst_lag(side: _Side, coming: asyncio.Task[None]) -> float:
+    """How old the oldest event was at most that was not written, in seconds, while jobs came."""
     worst, redis, feed = 0.0, side.fleet.redis, side.fleet.layout.plain.feed
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(_LAG_EVERY)
-            if side.database is not None:
-                place = await asyncio.to_thread(Ledger(0).place, side.database)
-                for key, _ in await redis.xrange(feed, f"({place.event_id}", count=1):
-                    worst = max(worst, time.time() - int(key.partition(b"-")[2]) / 1000)
+    while not coming.done():
+        await asyncio.sleep(_LAG_EVERY)
+        if side.database is not None:
+            place = await asyncio.to_thread(Ledger(0).place, side.database)
+            for key, _ in await redis.xrange(feed, f"({place.event_id}", count=1):
+                worst = max(worst, time.time() - int(key.partition(b"-")[2]) / 1000)
     return worst
 
 
