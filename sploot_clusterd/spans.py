@@ -204,7 +204,8 @@ class Ended(NamedTuple):
         return len(self.runs)
 
 
-MANY_VISITS: Final = 128
+MANY_VISITS: Final = 256
+"""Half of what encoding them takes is the same for any number; and whoever asks meanwhile waits for it."""
 
 Visit = tuple[float, float, str]
 """A span that is a trace by itself, and of which nobody has to know the ids: when it began and ended, and its pet's id,

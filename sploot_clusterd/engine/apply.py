@@ -88,7 +88,9 @@ def apply(
     if draft.counters.tombstones > params.most_tombstones:
         draft.need_all_rows()
     expired = _expired(draft) if complete else set()
+    checkpoint()
     updated = _freeze(draft, album, now_ms, with_faces=with_faces)
+    checkpoint()
     if album.version and not draft.revision:
         updated = _as_it_was(album, updated, params)
     vectors = {row.vectors.cell: row.vectors.data for row in draft.rows.values() if row.vectors is not None}

@@ -61,6 +61,7 @@ def apply_jobs(draft: Draft, jobs: Sequence[Job], snapshots: Snapshots) -> tuple
         elif draft.taken_back == REBUILT:
             for block in draft.blocks.values():
                 rebuild(draft, block)
+        draft.checkpoint()
         if moves or applied:
             _bring_up_to_date(draft, shown)
         if not draft.restored and (moves or (applied and job.corrections)):

@@ -249,5 +249,5 @@ def _as_many(pictures: Sequence[Picture]) -> int:
     """Albums to be read together, by how large the last ones were."""
     if not pictures:
         return _MOST_PICTURES // 4
-    size = sum([sum(map(len, each.raw_rows.values())) for each in pictures]) / len(pictures)
+    size = sum([each.nbytes for each in pictures]) / len(pictures)
     return max(1, min(_MOST_PICTURES, int(_PICTURES_BYTES / (size + 1))))

@@ -163,18 +163,18 @@ class Attempts:
         failures: list[Failure] = []
         hits, misses = [], 0
         stored = await self._albums.load(wanted)
-        time_slice = self._compute.time_slice()
-        for (pet_id, of_pet), (token, album), loaded in zip(jobs.items(), cached, stored, strict=True):
-            await time_slice.checkpoint()
-            if isinstance(loaded, Exception):
-                failures += [Failure(*each, loaded) for each in of_pet]
-                continue
-            current = album if loaded.token == token else None
-            if current is not None:
-                hits.append(pet_id)
-            elif loaded.token:
-                misses += 1
-            pets.append(PetJobs(pet_id, of_pet, loaded, current))
+        async with self._compute.time_slice() as time_slice:
+            for (pet_id, of_pet), (token, album), loaded in zip(jobs.items(), cached, stored, strict=True):
+                await time_slice.checkpoint()
+                if isinstance(loaded, Exception):
+                    failures += [Failure(*each, loaded) for each in of_pet]
+                    continue
+                current = album if loaded.token == token else None
+                if current is not None:
+                    hits.append(pet_id)
+                elif loaded.token:
+                    misses += 1
+                pets.append(PetJobs(pet_id, of_pet, loaded, current))
         self._cache.count_uses(hits, misses)
         return pets, failures
 
@@ -219,24 +219,24 @@ class Attempts:
         behind: list[Delivery] = []
         commits = [_with_trace(plan, batch) for plan in plans] if batch.runs else [plan.commit for plan in plans]
         replies = await self._albums.commit(batch.consumer, commits) if plans else []
-        time_slice = self._compute.time_slice()
-        for plan, reply in zip(plans, replies, strict=True):
-            await time_slice.checkpoint()
-            pet_id = plan.commit.pet_id
-            if isinstance(reply, Exception):
-                self._cache.drop(pet_id)
-                refused += [Failure(*each.delivery, reply) for each in plan.jobs]
-            elif reply.outcome is CommitOutcome.COMMITTED:
-                if plan.album is not None:
-                    self._cache.put(pet_id, reply.token, plan.album)
-                self._profiles.committed(plan.commit)
-                committed.append(plan)
-            elif reply.outcome is CommitOutcome.LOST:
-                before, after = self._around_lost(batch, plan, reply)
-                behind += after
-                again |= {pet_id: before} if before else {}
-            else:
-                again[pet_id] = self._overtaken(plan, reply)
+        async with self._compute.time_slice() as time_slice:
+            for plan, reply in zip(plans, replies, strict=True):
+                await time_slice.checkpoint()
+                pet_id = plan.commit.pet_id
+                if isinstance(reply, Exception):
+                    self._cache.drop(pet_id)
+                    refused += [Failure(*each.delivery, reply) for each in plan.jobs]
+                elif reply.outcome is CommitOutcome.COMMITTED:
+                    if plan.album is not None:
+                        self._cache.put(pet_id, reply.token, plan.album)
+                    self._profiles.committed(plan.commit)
+                    committed.append(plan)
+                elif reply.outcome is CommitOutcome.LOST:
+                    before, after = self._around_lost(batch, plan, reply)
+                    behind += after
+                    again |= {pet_id: before} if before else {}
+                else:
+                    again[pet_id] = self._overtaken(plan, reply)
         for plan in committed:
             self._order.settled(plan.commit.pet_id, plan.commit.entries)
         await self._results.committed(batch, committed)

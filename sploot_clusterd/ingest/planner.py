@@ -103,6 +103,7 @@ class Planner:
         # With every row at hand a move costs nothing more.
         snapshot = self._profiles.snapshot(album, at_once=pet.all_rows is not None)
         applied = self._apply(pet, album, current, snapshot.profiles)
+        self._checkpoint()
         results, failures = _results(pet, current, applied)
         return Ready(
             self._commit(pet, album, results, applied, snapshot),

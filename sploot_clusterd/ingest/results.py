@@ -68,7 +68,7 @@ class Results:
 
     async def committed(self, batch: Batch, plans: Sequence[Ready]) -> None:
         """These were written, and their entries acknowledged."""
-        seconds, time_slice = batch.seconds(), self._compute.time_slice()
+        seconds = batch.seconds()
         jobs = [job for plan in plans for job in plan.jobs]
         self._brake.good_each([(plan.commit.pet_id, len(plan.jobs)) for plan in plans])
         self._count_changes(plans)
@@ -86,9 +86,10 @@ class Results:
             batch.runs.end([each.delivery.entry for each in jobs if each.changed], "success")
             batch.runs.end([each.delivery.entry for each in jobs if not each.changed], "skipped")
         latency_ms = round(seconds * 1000, 3)
-        for first in range(0, len(jobs), _LINES_A_WRITE):
-            await time_slice.checkpoint()
-            self._tell(batch, jobs[first : first + _LINES_A_WRITE], latency_ms)
+        async with self._compute.time_slice() as time_slice:
+            for first in range(0, len(jobs), _LINES_A_WRITE):
+                self._tell(batch, jobs[first : first + _LINES_A_WRITE], latency_ms)
+                await time_slice.checkpoint()
 
     def _tell(self, batch: Batch, jobs: Sequence[JobResult], latency_ms: float) -> None:
         lines = []

@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, nullcontext
-from typing import Final, TypeVar
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self, TypeVar
 
 from sploot_clusterd.inflight import InFlight
 from sploot_clusterd.ingest.turns import Turn, Turns
@@ -16,25 +17,23 @@ Y = TypeVar("Y")
 
 _SLICE_SECONDS: Final = 0.0005
 """How long the loop, or the interpreter's lock, may be kept before others get a turn."""
-_THREAD_PAUSE_SECONDS: Final = 0.001
-"""How long the computing thread lets the loop alone while requests are being answered. One is answered over several
-turns of the loop, with Redis in between, so that a single turn would not do.
-"""
-_LOOP_PAUSE_SECONDS: Final = 0.002
-"""The same for work on the loop itself, whose timers count whole milliseconds. With 1 ms a process that consumed what
-it was sent took a third fewer requests; requests without end leave jobs about half of their rate.
+_PAUSE_SECONDS: Final = 0.001
+"""How long what computes lets the loop alone while requests are being answered. One is answered over several turns of
+the loop, with Redis in between, so that a single turn would not do. Requests without end leave jobs about half of their
+rate.
 """
 _INLINE_PIECE: Final = 0.001
 _INLINE_TOTAL: Final = 0.004
 _INLINE_TINY: Final = 0.00025
 _INLINE_BESIDE: Final = 0.0003
 """Seconds of estimated work: of one pet, of a batch, of one pet in a batch of any size, and of a batch while the pool
-computes another.
+computes what is large.
 """
 _INLINE_BYTES: Final = 64 * 1024
 _INLINE_BYTES_BESIDE: Final = 4 * 1024
 """Payload above this is decoded in the thread pool: about 0.3 ms of packed vectors, or a few ms of JSON numbers."""
-_HOP_SECONDS: Final = 1.0
+_HOP_SECONDS: Final = 0.05
+"""Of estimated work in a row: so long other consumers may wait."""
 LARGE: Final = 0.03
 """Seconds of estimated work of one pet above which nobody waits for it: it is done apart."""
 POOL_THREADS: Final = 4
@@ -52,9 +51,11 @@ class Compute:
     def __init__(self, pool: Executor, in_flight: InFlight) -> None:
         self._pool = pool
         self._in_flight = in_flight
-        self._running = 0
-        self._turns = Turns()
+        self._short = asyncio.Lock()
+        """Of who computes what is short: two at once, on the loop or in a thread, would only hold up each other."""
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._large_running = 0
+        self._turns = Turns()
         self._short_work = 0
         """Batches of short work under way."""
         self._mine = threading.local()
@@ -64,27 +65,33 @@ class Compute:
 
     @property
     def busy(self) -> bool:
-        """Whether the pool computes something."""
-        return self._running > 0
+        """Whether a thread computes what is large: what is short is done beside it."""
+        return self._large_running > 0
 
     async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool, large: bool = False) -> list[Y]:
         """What `do` makes of each item, in one hop to the pool or in slices on the loop.
 
         What is `large` leaves a thread for what is not, and takes turns with it at each `checkpoint`.
         """
-        if not in_thread:
-            time_slice, results = self.time_slice(), []
+        if large:
+            async with self._large:
+                self._large_running += 1
+                try:
+                    return await self._in_pool(do, items, large=True)
+                finally:
+                    self._large_running -= 1
+        if in_thread:
+            async with self._short:
+                return await self._in_pool(do, items)
+        results = []
+        async with self.time_slice() as time_slice:
             for item in items:
                 results.append(do(item))
                 await time_slice.checkpoint()
-            return results
-        async with self._large if large else nullcontext():
-            self._running += 1
-            try:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, self._in_thread, do, items, large)
-            finally:
-                self._running -= 1
+        return results
+
+    def _in_pool(self, do: Callable[[X], Y], items: Sequence[X], *, large: bool = False) -> Awaitable[list[Y]]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._in_thread, do, items, large)
 
     @contextmanager
     def short_work(self) -> Iterator[None]:
@@ -99,7 +106,7 @@ class Compute:
 
     def time_slice(self) -> "TimeSlice":
         """For a stretch of other work on the loop."""
-        return TimeSlice(self._in_flight)
+        return TimeSlice(self._in_flight, self._short)
 
     def checkpoint(self) -> None:
         """Between the steps of long work: a thread of the pool gives way here to requests, and to what is shorter.
@@ -112,7 +119,7 @@ class Compute:
         self._turns.checkpoint(turn)
         others = self._in_flight.count or (self._mine.large and self._short_work)
         if others and time.perf_counter() - self._mine.paused >= _SLICE_SECONDS:
-            self._never.wait(_THREAD_PAUSE_SECONDS)
+            self._never.wait(_PAUSE_SECONDS)
             self._mine.paused = time.perf_counter()
 
     def _in_thread(self, do: Callable[[X], Y], items: Sequence[X], large: bool) -> list[Y]:
@@ -129,16 +136,28 @@ class Compute:
 
 
 class TimeSlice:
-    """Cuts a stretch of work on the loop: a `checkpoint` between its steps."""
+    """Cuts a stretch of work on the loop: a `checkpoint` between its steps. To be entered; there is one at a time."""
 
-    def __init__(self, in_flight: InFlight) -> None:
+    def __init__(self, in_flight: InFlight, turn: asyncio.Lock) -> None:
         self._in_flight = in_flight
+        self._turn = turn
+        self._start = 0.0
+
+    async def __aenter__(self) -> Self:
+        await self._turn.acquire()
         self._start = time.perf_counter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._turn.release()
 
     async def checkpoint(self) -> None:
         """Gives the loop's other work a turn if this one has lasted long enough."""
         if time.perf_counter() - self._start >= _SLICE_SECONDS:
-            await asyncio.sleep(_LOOP_PAUSE_SECONDS if self._in_flight.count else 0)
+            await asyncio.sleep(0)  # by then, a request that came meanwhile is counted
+            await asyncio.sleep(_PAUSE_SECONDS if self._in_flight.count else 0)
             self._start = time.perf_counter()
 
 
@@ -162,7 +181,7 @@ def plan_in_thread(estimates: Sequence[float], *, busy: bool) -> bool:
 
 
 def hops(estimates: Sequence[float]) -> Iterator[slice]:
-    """Cuts a batch into parts of about a second of estimated work each: after each part the consumer shows progress."""
+    """Cuts a batch into parts: after each its consumer shows progress, and others have their turn."""
     begin, total = 0, 0.0
     for n, estimate in enumerate(estimates):
         if n > begin and total + estimate > _HOP_SECONDS:

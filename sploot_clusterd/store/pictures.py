@@ -16,7 +16,9 @@ _TOKEN_OF_OURS: Final = re.compile(rb"[^.]+\.[0-9]{1,15}")
 _INCARNATION: Final = b"incarnation"
 _ROWS_A_PAGE: Final = 500
 _AT_ONCE: Final = 8
-"""Albums in a round trip: the loop takes in what comes in one go, and readers wait for that."""
+"""Albums in a round trip, where they are small ..."""
+_BYTES_AT_ONCE: Final = 256 * 1024
+"""... for Redis answers one in a go, the loop takes the answer in likewise, and readers wait for both."""
 
 
 class Picture(NamedTuple):
@@ -31,6 +33,10 @@ class Picture(NamedTuple):
     def rows(self) -> dict[str, bytes]:
         """By image ids. They are decoded where they are wanted: of a large album that takes a while."""
         return {image.decode(errors="replace"): row for image, row in self.raw_rows.items()}
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.view) + sum(map(len, self.fields.values())) + sum(map(len, self.raw_rows.values()))
 
     @property
     def token(self) -> str:
@@ -48,6 +54,7 @@ class Pictures:
     def __init__(self, gateway: Gateway) -> None:
         """`gateway` has the partition's keys."""
         self._gateway = gateway
+        self._at_once = 1
 
     @property
     def _keys(self) -> Keys:
@@ -66,12 +73,17 @@ class Pictures:
     async def take(self, pets: Sequence[str]) -> tuple[list[Picture], list[str]]:
         """Of those that have an album; and the pets that had commits while theirs was read: again later."""
         whole, torn = list[Picture](), list[str]()
-        for first in range(0, len(pets), _AT_ONCE):
-            for picture, token in await self._taken(pets[first : first + _AT_ONCE]):
+        left = pets
+        while left:
+            some, left = left[: self._at_once], left[self._at_once :]
+            taken = await self._taken(some)
+            for picture, token in taken:
                 if token == picture.fields[_TOKEN]:
                     whole.append(picture)
                 elif token is not None:
                     torn.append(picture.pet_id)
+            size = sum(picture.nbytes for picture, _ in taken)
+            self._at_once = max(1, min(_AT_ONCE, _BYTES_AT_ONCE * len(some) // (size + 1)))
         return whole, torn
 
     async def named(self) -> AsyncIterator[list[str]]:

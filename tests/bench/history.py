@@ -1,19 +1,18 @@
 """What history costs: jobs a second and CPU of a job with it and without; at half that rate, how far it is behind, and
-what a read takes. Where there are few cores, readers wait for whatever has them: so also beside a process that only
-takes as much CPU as the one that writes, as often.
+what a read takes.
 
 From one start of a daemon to the next all of this changes by more than history may cost. So those that are compared are
-alive at once, each over a Redis of its own, and worked in turns, there and back.
+alive at once, each over a Redis of its own, and worked in turns, there and back; and there is one more without history,
+whose rows tell how far apart two are that are alike.
 """
 
 import asyncio
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,7 +27,7 @@ from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, STREAM, add, payloads
 from tests.bench.load import ENV, Load, asked, load, pooled, serving
 from tests.bench.throughput import seconds
-from tests.faults.fleet import ROOT, Fleet
+from tests.faults.fleet import Fleet
 from tests.support.waiting import eventually
 
 _VIEW: Final = "/internal/pets/pet_1/clusters"
@@ -36,9 +35,11 @@ _READS: Final = 500
 """A second, over several connections."""
 _LEAD: Final = 2.5
 """Seconds of jobs before what a read takes is counted: albums are kept from the second on."""
+_SHARE: Final = 2 / 3
+"""A turn of reads', of the time that other loads take."""
 _JOBS_EVERY, _LAG_EVERY = 0.01, 0.25
 """Seconds."""
-_OFF, _BURNT, _SQLITE, _POSTGRES = "off", "burnt", "SQLite", "PostgreSQL"
+_OFF, _ALIKE, _SQLITE, _POSTGRES = "off", "off as well", "SQLite", "PostgreSQL"
 
 
 class _Drained(NamedTuple):
@@ -51,13 +52,12 @@ class _Drained(NamedTuple):
 
 
 class _Beside(NamedTuple):
-    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds; what reads took;
-    and which part of a core the process that writes had.
+    """At half the rate of which the daemon is capable: how far behind history was at most, in seconds, and what reads
+    took.
     """
 
     lag: float
     read: Load
-    share: float
 
 
 @dataclass
@@ -82,7 +82,7 @@ _Sides = dict[str, _Side]
 
 
 def history(size: Size) -> list[Figure]:
-    starts = [asyncio.run(_measured(size)) for _ in range(size.repeats)]
+    starts = [asyncio.run(_measured(size, number)) for number in range(size.repeats)]
 
     def drained(side: str) -> list[_Drained]:
         return [turn for start in starts for turn in start[side].drained]
@@ -100,35 +100,39 @@ def history(size: Size) -> list[Figure]:
             Figure(f"GET at that rate, history in {name}, p99", "ms", reads(name), reads(_OFF)),
         ]
 
-    burnt = "GET at that rate, as much CPU as SQLite's writer takes burnt beside it, p99"
-    return [*of(_SQLITE), *of(_POSTGRES), Figure(burnt, "ms", reads(_BURNT), reads(_OFF))]
+    alike = "of two without history"
+    return [
+        *of(_SQLITE),
+        *of(_POSTGRES),
+        Figure(f"jobs with a 512-d vector, {alike}", "jobs/s", _rates(drained(_ALIKE)), _rates(drained(_OFF))),
+        Figure(f"GET at that rate, {alike}, p99", "ms", reads(_ALIKE), reads(_OFF)),
+    ]
 
 
 def _rates(drained: Sequence[_Drained]) -> list[float]:
     return [each.rate for each in drained]
 
 
-async def _measured(size: Size) -> _Sides:
+async def _measured(size: Size, number: int) -> _Sides:
+    """Who is first, and who last, when albums are largest, changes from one `number` to the next."""
     async with _alive() as sides:
-        for name in _there_and_back(_OFF, _SQLITE, _POSTGRES, _BURNT):
+        beside = replace(size, seconds=size.seconds * _SHARE)
+        names = [*sides]
+        names = names[number % len(names) :] + names[: number % len(names)]
+        there_and_back = [*names, *reversed(names)]
+        for name in there_and_back:
             sides[name].drained.append(await _drained(sides[name], size.jobs // 2))
         half = min(_rates(sides[_OFF].drained)) / 2
-        for name in _there_and_back(_OFF, _SQLITE, _POSTGRES, _BURNT):
-            burning = _burning(sides[_SQLITE].beside[0].share) if name == _BURNT else nullcontext()
-            with burning:
-                sides[name].beside.append(await _beside(sides[name], size, half))
+        for name in there_and_back * (size.repeats // 2 + 1):  # what is asked for is a tail
+            sides[name].beside.append(await _beside(sides[name], beside, half))
         return sides
-
-
-def _there_and_back(*names: str) -> Sequence[str]:
-    return *names, *reversed(names)
 
 
 @asynccontextmanager
 async def _alive() -> AsyncIterator[_Sides]:
     """What writes has looked for pets, and found none."""
     async with AsyncExitStack() as stack:
-        urls = {_OFF: "", _BURNT: "", _SQLITE: stack.enter_context(sqlite())}
+        urls = {_OFF: "", _ALIKE: "", _SQLITE: stack.enter_context(sqlite())}
         urls[_POSTGRES] = stack.enter_context(postgres())
         sides = {}
         for name, url in urls.items():
@@ -157,27 +161,15 @@ async def _drained(side: _Side, count: int) -> _Drained:
 async def _beside(side: _Side, size: Size, rate: float) -> _Beside:
     """While so many jobs came a second. Who reads, and waits for the answers, is a process that does nothing else."""
     jobs = [*islice(side.jobs, int(rate * (_LEAD + size.seconds)) + 1)]
-    spent, began = seconds(side.children()), time.perf_counter()
-    looking = asyncio.create_task(_worst_lag(side))
     coming = asyncio.create_task(_come(side.fleet, jobs, rate))
+    looking = asyncio.create_task(_worst_lag(side, coming))
     asking = asked("GET", _VIEW)
     read = await asyncio.to_thread(load, serving(side.fleet), size, asking, 200, rate=_READS, lead=_LEAD)
     await coming
-    share = (seconds(side.children()) - spent) / (time.perf_counter() - began)
-    looking.cancel()
+    lag = await looking
     await side.fleet.settled()
     await _caught_up(side)
-    return _Beside(await looking, read, share)
-
-
-@contextmanager
-def _burning(share: float) -> Iterator[None]:
-    """Beside a process that takes this part of a core."""
-    with subprocess.Popen([sys.executable, "-m", "tests.bench.burner", str(share)], cwd=ROOT) as process:
-        try:
-            yield
-        finally:
-            process.kill()
+    return _Beside(lag, read)
 
 
 async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
@@ -193,16 +185,15 @@ async def _come(fleet: Fleet, jobs: Sequence[bytes], rate: float) -> None:
         await asyncio.sleep(_JOBS_EVERY)
 
 
-async def _worst_lag(side: _Side) -> float:
-    """How old the oldest event was at most that was not written, in seconds, until it is cancelled."""
+async def _worst_lag(side: _Side, coming: asyncio.Task[None]) -> float:
+    """How old the oldest event was at most that was not written, in seconds, while jobs came."""
     worst, redis, feed = 0.0, side.fleet.redis, side.fleet.layout.plain.feed
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(_LAG_EVERY)
-            if side.database is not None:
-                place = await asyncio.to_thread(Ledger(0).place, side.database)
-                for key, _ in await redis.xrange(feed, f"({place.event_id}", count=1):
-                    worst = max(worst, time.time() - int(key.partition(b"-")[2]) / 1000)
+    while not coming.done():
+        await asyncio.sleep(_LAG_EVERY)
+        if side.database is not None:
+            place = await asyncio.to_thread(Ledger(0).place, side.database)
+            for key, _ in await redis.xrange(feed, f"({place.event_id}", count=1):
+                worst = max(worst, time.time() - int(key.partition(b"-")[2]) / 1000)
     return worst
 
 

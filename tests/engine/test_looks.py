@@ -115,6 +115,7 @@ class Owner:
         what, which, quality = step
         pet, look = self.pet, which % self.looks
         some = sorted(self.inside)[which : which + 2]
+        has_room = len(pet.album.anchors) < pet.params.max_cells // 2  # for one more corrected cluster
         pet.profiles = at_hand(*GENERATIONS, adopt=self.generation)
         if what == "photo":
             pet.apply(job(number, insight(f"g{look}-n{number}", direction(look, 0.3, number), quality)))
@@ -130,7 +131,7 @@ class Owner:
             pet.apply(job(number, labels=[f"Label {number}"]))
         elif what == "again" and some:
             pet.apply(job(number, insight(some[0], direction(int(some[0][1]), 0.3, number), quality)))
-        elif what == "split" and len(self.inside) > len(some) > 0:
+        elif what == "split" and has_room and len(self.inside) > len(some) > 0:
             corrected(pet, number, Split(self.home, some))
             self.inside -= set(some)
             self.shared |= {name[:2] for name in some}

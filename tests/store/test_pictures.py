@@ -70,3 +70,28 @@ async def test_one_that_changes_meanwhile_is_for_later(
     found, torn = await pictures.take(["large", "small"])
     assert [each.pet_id for each in found] == ["small"]
     assert torn == ["large"]
+
+
+@pytest.mark.parametrize("case", [(20, 8), (80_000, 3), (800_000, 1)], ids=["small", "some", "large"])
+async def test_large_ones_are_read_by_few_at_a_time(
+    redis: Redis, keys: Keys, pictures: Pictures, monkeypatch: pytest.MonkeyPatch, case: tuple[int, int]
+):
+    nbytes, most = case
+    pets = [f"pet-{number}" for number in range(20)]
+    for pet in pets:
+        await put(redis, keys, pet)
+        await redis.hset(keys.pet(pet).images, f"{pet}-0", b"x" * nbytes)
+    asked = []
+    read_each = Gateway.read_each
+
+    async def counted(gateway: Gateway, what: str, commands: Any) -> Any:
+        asked.append(sum(command[0] == "HGETALL" for _, command in commands))
+        return await read_each(gateway, what, commands)
+
+    monkeypatch.setattr(Gateway, "read_each", counted)
+    found, _ = await pictures.take(pets)
+    assert [each.pet_id for each in found] == pets
+    assert all(each.nbytes > nbytes for each in found)
+    assert asked[0] == 1, "nothing is known of their size"
+    assert max(asked) == most
+    assert sum(asked) == len(pets)

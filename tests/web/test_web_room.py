@@ -191,9 +191,10 @@ async def test_a_request_is_in_flight_only_while_it_does_not_wait_for_its_client
 
     monkeypatch.setattr(scheduling.asyncio, "sleep", watched)
     monkeypatch.setattr(scheduling, "_SLICE_SECONDS", 0.0)
-    await scheduling.TimeSlice(service.in_flight).checkpoint()
+    async with scheduling.TimeSlice(service.in_flight, asyncio.Lock()) as time_slice:
+        await time_slice.checkpoint()
     monkeypatch.undo()
-    assert pauses == [0]
+    assert pauses == [0, 0]
 
     writer.write(JOB[10:])
     if expects:
