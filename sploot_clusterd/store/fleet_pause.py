@@ -52,7 +52,7 @@ class FleetPause:
         for reply in (stored, left_ms):
             if isinstance(reply, Exception):
                 raise reply
-        if stored[0] is None or left_ms <= 0:
+        if stored[0] is None or left_ms < 0:  # of its last millisecond 0 is left
             return None
         try:
             told = _decode(stored[0])

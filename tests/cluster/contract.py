@@ -28,11 +28,13 @@ async def opened(url: str, **redis: object) -> AsyncIterator[Store]:
     given = settings(url, **redis)
     stream = replace(given.stream, partitions=COUNT, maxlen=ROOM * COUNT)
     store = Store.open(replace(given, stream=stream), Metrics())
-    await store.follow()
-    for partition in store.partitions:
-        await partition.stream.ensure_group()
-    yield store
-    await store.close()
+    try:
+        await store.follow()
+        for partition in store.partitions:
+            await partition.stream.ensure_group()
+        yield store
+    finally:
+        await store.close()
 
 
 def pet_of(store: Store, partition: int) -> str:
