@@ -18,9 +18,8 @@ Y = TypeVar("Y")
 _SLICE_SECONDS: Final = 0.0005
 """How long the loop, or the interpreter's lock, may be kept before others get a turn."""
 _PAUSE_SECONDS: Final = 0.001
-"""How long what computes lets the loop alone while requests are being answered. One is answered over several turns of
-the loop, with Redis in between, so that a single turn would not do. Requests without end leave jobs about half of their
-rate.
+"""How long a computing thread lets the loop alone while requests are being answered. One is answered over several turns
+of the loop, with Redis in between, so that a single turn would not do.
 """
 _INLINE_PIECE: Final = 0.001
 _INLINE_TOTAL: Final = 0.004
@@ -106,7 +105,7 @@ class Compute:
 
     def time_slice(self) -> "TimeSlice":
         """For a stretch of other work on the loop."""
-        return TimeSlice(self._in_flight, self._short)
+        return TimeSlice(self._short)
 
     def checkpoint(self) -> None:
         """Between the steps of long work: a thread of the pool gives way here to requests, and to what is shorter.
@@ -138,8 +137,7 @@ class Compute:
 class TimeSlice:
     """Cuts a stretch of work on the loop: a `checkpoint` between its steps. To be entered; there is one at a time."""
 
-    def __init__(self, in_flight: InFlight, turn: asyncio.Lock) -> None:
-        self._in_flight = in_flight
+    def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
         self._start = 0.0
 
@@ -154,10 +152,12 @@ class TimeSlice:
         self._turn.release()
 
     async def checkpoint(self) -> None:
-        """Gives the loop's other work a turn if this one has lasted long enough."""
+        """Gives the loop's other work two turns if this one has lasted long enough: in the first a request comes in, in
+        the second it is handled.
+        """
         if time.perf_counter() - self._start >= _SLICE_SECONDS:
-            await asyncio.sleep(0)  # by then, a request that came meanwhile is counted
-            await asyncio.sleep(_PAUSE_SECONDS if self._in_flight.count else 0)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             self._start = time.perf_counter()
 
 

@@ -53,9 +53,11 @@ def pauses(monkeypatch) -> list[float]:
 
 @pytest.mark.parametrize(
     ("in_thread", "requests", "expected"),
-    [(False, 0, [0] * 8), (False, 1, [0, 0.001] * 4), (True, 0, []), (True, 2, [0.001] * 4)],
+    [(False, 0, [0] * 8), (False, 1, [0] * 8), (True, 0, []), (True, 2, [0.001] * 4)],
 )
-async def test_a_slice_is_followed_by_a_pause_that_is_longer_for_requests(pool, pauses, in_thread, requests, expected):
+async def test_a_slice_is_followed_by_turns_of_the_loop_or_a_pause_for_requests(
+    pool, pauses, in_thread, requests, expected
+):
     in_flight = InFlight()
     in_flight.count = requests
 

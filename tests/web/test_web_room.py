@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sploot_clusterd import probe
-from sploot_clusterd.ingest import scheduling
 from sploot_clusterd.web import HttpServer, Listening, Tokens, build_ops_app, connection, connections
 from tests.support.waiting import eventually
 from tests.web.fake_store import FakeStore
@@ -168,7 +167,7 @@ async def test_the_limit_of_the_first_request_is_short_by_default():
 
 
 @pytest.mark.parametrize("expects", ["", "100-continue"])
-async def test_a_request_is_in_flight_only_while_it_does_not_wait_for_its_client(serve: Serve, monkeypatch, expects):
+async def test_a_request_is_in_flight_only_while_it_does_not_wait_for_its_client(serve: Serve, expects):
     counts = []
 
     class Watching(FakeStore):
@@ -181,20 +180,6 @@ async def test_a_request_is_in_flight_only_while_it_does_not_wait_for_its_client
     writer.write(raw("POST", JOBS, JOB[:10], Content_Length=str(len(JOB)), Expect=expects))
     await eventually(lambda: service.counted("http_token_uses_total", slot="0") == 1, what="it was let in")
     assert service.in_flight.count == 0
-
-    pauses = []
-    sleep = asyncio.sleep
-
-    async def watched(seconds: float) -> None:
-        pauses.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr(scheduling.asyncio, "sleep", watched)
-    monkeypatch.setattr(scheduling, "_SLICE_SECONDS", 0.0)
-    async with scheduling.TimeSlice(service.in_flight, asyncio.Lock()) as time_slice:
-        await time_slice.checkpoint()
-    monkeypatch.undo()
-    assert pauses == [0, 0]
 
     writer.write(JOB[10:])
     if expects:
