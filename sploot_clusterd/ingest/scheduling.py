@@ -70,7 +70,8 @@ class Compute:
     async def each(self, do: Callable[[X], Y], items: Sequence[X], *, in_thread: bool, large: bool = False) -> list[Y]:
         """What `do` makes of each item, in one hop to the pool or in slices on the loop.
 
-        What is `large` leaves a thread for what is not, and takes turns with it at each `checkpoint`.
+        What is `large` is always done in the pool: it leaves a thread for what is not, and takes turns with it at each
+        `checkpoint`.
         """
         if large:
             async with self._large:
