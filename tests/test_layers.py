@@ -46,6 +46,7 @@ LAYERS = (
         "inflight",
         "waiting",
         "garbage",
+        "child",
         "due",
         "stdio",
         "output",

@@ -7,24 +7,21 @@ begun = await process.ask(Ledger(0).begin)
 
 import asyncio
 import logging
-import os
 import pickle
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from subprocess import TimeoutExpired
 from typing import Any, Final, NamedTuple, cast
 
+from sploot_clusterd import child
+from sploot_clusterd.child import Child
 from sploot_clusterd.config import HistorySettings
 from sploot_clusterd.errors import HistoryUnavailableError
 
 log = logging.getLogger(__name__)
 
 _MODULE: Final = "sploot_clusterd.history.writing_child"
-_NOT_FOR_IT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""A terminal and systemd send these to all processes of a service. The child ends when the daemon has."""
 _PATIENCE: Final = 5.0
 """Seconds that a child has to end, which it does when its input does."""
 
@@ -46,8 +43,8 @@ class WritingProcess:
 
     def __init__(self, settings: HistorySettings) -> None:
         self._settings = settings
-        self._thread = ThreadPoolExecutor(1, "history", signal.pthread_sigmask, (signal.SIG_BLOCK, _NOT_FOR_IT))
-        self._child: subprocess.Popen[bytes] | None = None
+        self._thread = ThreadPoolExecutor(1, "history")
+        self._child: Child | None = None
 
     async def ask(self, work: Callable[..., Any], *arguments: object) -> Any:
         """What `work(database, *arguments)` gives or raises there; all of that is pickled. It is never cut off: who is
@@ -84,38 +81,33 @@ class WritingProcess:
 
     def _end(self) -> int | None:
         """Its exit code; None where there is no process."""
-        child, self._child = self._child, None
-        if child is None:
+        process, self._child = self._child, None
+        if process is None:
             return None
-        for pipe in (child.stdin, child.stdout):
+        for pipe in (process.stdin, process.stdout):
             with suppress(OSError):  # of what was not taken any more
                 cast("Any", pipe).close()
         try:
-            return child.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            return child.wait()
+            return process.wait(_PATIENCE)
+        except TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
-def _started(settings: HistorySettings) -> "subprocess.Popen[bytes]":
-    """It finds the modules where this process does. Called where the signals are blocked, which the child inherits: so
-    none ends it, not even before its first line.
-    """
-    command = [sys.executable, "-P", "-s", "-m", _MODULE]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def _started(settings: HistorySettings) -> Child:
     try:
-        child = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
+        process = child.started(_MODULE)
     except OSError as error:
         raise HistoryUnavailableError(f"the process that writes cannot be started: {error.strerror}") from error
-    log.info("history's process has started", extra={"data": {"pid": child.pid}})
+    log.info("history's process has started", extra={"data": {"pid": process.pid}})
     with suppress(OSError):  # it has ended: whoever asks it sees that
-        pickle.dump(settings, cast("Any", child.stdin))
-    return child
+        pickle.dump(settings, cast("Any", process.stdin))
+    return process
 
 
-def _exchange(child: "subprocess.Popen[bytes]", asked: object) -> Answer:
+def _exchange(process: Child, asked: object) -> Answer:
     """Albums go piece by piece: between two of them the loop has its turn."""
-    requests, answers = cast("Any", child.stdin), cast("Any", child.stdout)
+    requests, answers = cast("Any", process.stdin), cast("Any", process.stdout)
     pickle.dump(asked, requests)
     requests.flush()
     answer: Answer = pickle.load(answers)  # noqa: S301 - from our own child, by a pipe that nobody else has

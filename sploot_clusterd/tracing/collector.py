@@ -1,7 +1,6 @@
 """The collector, by OTLP over HTTP: what it takes, what it refuses, and when it cannot be asked."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from io import BytesIO
 from typing import Final
 
 import aiohttp
@@ -38,13 +37,12 @@ class Collector:
         self._url = base if base.endswith(_PATH) else base + _PATH
         self._session: aiohttp.ClientSession | None = None
 
-    async def take(self, request: Sequence[bytes | bytearray]) -> int:
-        """Sends an ExportTraceServiceRequest, which is given in parts: between any two others have their turn in the
-        loop. How many of its spans were refused. Raises CollectorAwayError, CollectorRefusesError.
+    async def take(self, request: bytes) -> int:
+        """Sends an ExportTraceServiceRequest. How many of its spans were refused. Raises CollectorAwayError,
+        CollectorRefusesError.
         """
         session = self._session or self._open()
-        length = {hdrs.CONTENT_LENGTH: str(sum(map(len, request)))}
-        sending = session.post(self._url, data=_by_turns(request), headers=length, allow_redirects=False)
+        sending = session.post(self._url, data=BytesIO(request), allow_redirects=False)
         try:
             async with sending as answer:
                 body = await answer.content.read(_LONGEST_ANSWER)
@@ -71,14 +69,6 @@ class Collector:
             trust_env=False,
         )
         return self._session
-
-
-async def _by_turns(parts: Sequence[bytes | bytearray]) -> AsyncIterator[bytes | bytearray]:
-    first, *others = parts
-    yield first
-    for part in others:
-        await asyncio.sleep(0)
-        yield part
 
 
 def _refused(body: bytes) -> int:

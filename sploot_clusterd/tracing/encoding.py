@@ -14,9 +14,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Run, Span, Stage, Told
+from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Run, Stage
 from sploot_clusterd.tracing import fields
 from sploot_clusterd.tracing.fields import PARENT_ID, SPAN_ID, TRACE_ID
+from sploot_clusterd.tracing.messages import EndedSpan
 from sploot_clusterd.tracing.rows import Rows, filled
 
 _SCOPE: Final = "sploot_clusterd"
@@ -25,17 +26,18 @@ _PARENT_BYTES: Final = len(PARENT_ID) + 8
 _random: Final = np.random.PCG64()
 
 
-class Piece:
-    """Some spans as fields of a ScopeSpans, one behind the other, as they are added."""
+class Batch:
+    """Spans of one request, as fields of a ScopeSpans, one behind the other, as they are added."""
 
     def __init__(self) -> None:
         self.size = 0
         """How many spans there are."""
         self.encoded = bytearray()
-        # Spans are measured by a clock that is never set; when it began is asked again for each piece.
+        # Spans are measured by a clock that is never set, the same in all processes; when it began is asked again for
+        # each batch.
         self._epoch_ns = time.time_ns() - time.perf_counter_ns()
 
-    def add(self, ended: Told | Rows) -> int:
+    def add(self, ended: EndedSpan | Stage | Ended | Rows) -> int:
         """How many bytes it was. What fails leaves nothing behind."""
         encoded: bytes | bytearray
         if isinstance(ended, Rows):
@@ -50,7 +52,7 @@ class Piece:
         self.size += ended.size
         return len(encoded)
 
-    def _span(self, span: Span) -> bytes:
+    def _span(self, span: EndedSpan) -> bytes:
         context = span.context
         rest = [PARENT_ID, span.parent_id] if span.parent_id else []
         rest += self._times(span.began, span.ended), fields.of_sort(span.sort)
@@ -93,15 +95,15 @@ class Piece:
         return _times(fields.BEGAN, self._epoch_ns + int(began * 1e9), fields.ENDED, self._epoch_ns + int(ended * 1e9))
 
 
-def request(resource: Mapping[str, object], pieces: Sequence[Piece]) -> list[bytes | bytearray]:
-    """An ExportTraceServiceRequest, in parts. `resource` is what all spans of this process have in common."""
+def request(resource: Mapping[str, object], batch: Batch) -> bytes:
+    """An ExportTraceServiceRequest. `resource` is what all spans of this process have in common."""
     scope = ScopeSpans(scope=InstrumentationScope(name=_SCOPE, version=__version__)).SerializeToString()
     attributes = [fields.key_value(key, value) for key, value in resource.items()]
     of_resource = ResourceSpans(resource=Resource(attributes=attributes)).SerializeToString()
-    size = len(scope) + sum(len(piece.encoded) for piece in pieces)
+    size = len(scope) + len(batch.encoded)
     of_resource += fields.head(ResourceSpans.SCOPE_SPANS_FIELD_NUMBER, size)
     head = fields.head(ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER, len(of_resource) + size)
-    return [head + of_resource + scope, *(piece.encoded for piece in pieces)]
+    return b"".join((head, of_resource, scope, batch.encoded))
 
 
 def _before_ids(alike: bytes, state: str = "") -> bytes:

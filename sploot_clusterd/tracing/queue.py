@@ -1,38 +1,30 @@
-"""Spans that were not sent yet: encoded, and within bounds.
-
-A request to a collector is felt by all that is in flight meanwhile, in the loop and, on a small machine, beside it. So
-there are few, large ones, and each is in pieces, between which others have their turn.
-"""
+"""Spans that were not sent yet: encoded, and within bounds."""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from sploot_clusterd.spans import Told
-from sploot_clusterd.tracing.encoding import Piece
+from sploot_clusterd.spans import Ended, Stage
+from sploot_clusterd.tracing.encoding import Batch
+from sploot_clusterd.tracing.messages import EndedSpan
 from sploot_clusterd.tracing.rows import Rows
 
 _MOST_WAITING: Final = 16 * 2**20
 """Bytes; and what ended last."""
-_MOST_SENT: Final = 2 * 2**20
-"""Bytes of a request: half of what the strictest receivers take."""
-_PIECE: Final = 64 * 2**10
-"""Bytes; and what ended last. To write as many takes some 30 us."""
-_GATHER: Final = 2.0
+_FULL: Final = 512 * 2**10
+"""Bytes of a batch; and what ended last. The strictest receivers take 4 MiB."""
+_GATHER: Final = 1.0
 """Seconds for which spans wait for others to go with."""
 
 
 class Queue:
-    """Those that came first go first. To be used by the loop's thread."""
+    """Those that came first go first. To be used in one event loop."""
 
     def __init__(self) -> None:
-        self._pieces = deque[Piece]()
-        self._last: Piece | None = None
-        """The one that is added to."""
+        self._batches = deque[Batch]()
         self._bytes = 0
-        self._many = asyncio.Event()
+        self._first_is_full = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
@@ -41,37 +33,38 @@ class Queue:
     @property
     def size(self) -> int:
         """How many spans wait."""
-        return sum(piece.size for piece in self._pieces)
+        return sum(batch.size for batch in self._batches)
 
-    def add(self, ended: Told | Rows) -> None:
+    def add(self, ended: EndedSpan | Stage | Ended | Rows) -> None:
         """Raises what encoding it raises; then nothing is added."""
-        piece = self._last
-        if piece is None or len(piece.encoded) >= _PIECE:
-            piece = self._begin_piece()
-        self._bytes += piece.add(ended)
-
-    def _begin_piece(self) -> Piece:
-        piece = self._last = Piece()
-        self._pieces.append(piece)
-        if self._bytes >= _MOST_SENT:
-            self._many.set()
-        return piece
+        has_room = bool(self._batches) and not _is_full(self._batches[-1])
+        batch = self._batches[-1] if has_room else Batch()
+        self._bytes += batch.add(ended)
+        if not has_room:
+            self._batches.append(batch)
+        self._look_at_first()
 
     async def gathered(self) -> None:
-        """Returns when there is a whole request, or whatever there is has waited."""
+        """Returns when there is a full batch, or whatever there is has waited."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_GATHER):
-                await self._many.wait()
+                await self._first_is_full.wait()
 
-    def take(self) -> Sequence[Piece]:
-        """Those of the next request; none if none waits."""
-        taken, size = list[Piece](), 0
-        while self._pieces and (not size or size + len(self._pieces[0].encoded) <= _MOST_SENT):
-            taken.append(self._pieces.popleft())
-            size += len(taken[-1].encoded)
-        self._bytes -= size
-        if self._bytes < _MOST_SENT:
-            self._many.clear()
-        if not self._pieces:
-            self._last = None
-        return taken if size else ()
+    def take(self) -> Batch | None:
+        """The next one to be sent; None if none waits."""
+        if not self._batches:
+            return None
+        batch = self._batches.popleft()
+        self._bytes -= len(batch.encoded)
+        self._look_at_first()
+        return batch
+
+    def _look_at_first(self) -> None:
+        if self._batches and _is_full(self._batches[0]):
+            self._first_is_full.set()
+        else:
+            self._first_is_full.clear()
+
+
+def _is_full(batch: Batch) -> bool:
+    return len(batch.encoded) >= _FULL

@@ -19,9 +19,9 @@ from tests.faults.harm import PETS, Harm, Outcome, Size, harmed, wait_for_harm
 from tests.faults.load import Load
 from tests.faults.pg_wire import AtCommit, PgWire
 from tests.faults.recorded import albums, history_breaches, latest, superseded
+from tests.support.children import WRITING, kill_children
 from tests.support.postgres import Postgres, chosen
 from tests.support.waiting import eventually
-from tests.support.writing import kill_writing
 
 _PATIENCE = 300.0
 
@@ -42,7 +42,7 @@ async def in_sqlite(directory: Path, seed: int, size: Size) -> Outcome:
             await _grows(file.with_name(f"{file.name}-wal"))
         if n % 5 == 3:
             for daemon in fleet.daemons:
-                kill_writing(daemon.pid)
+                kill_children(daemon.pid, WRITING)
             return
         victim = fleet.daemons[n % 2]
         victim.kill()
@@ -72,7 +72,7 @@ async def in_postgres(directory: Path, seed: int, size: Size) -> Outcome:
                     case 2:
                         await _at_commit(fleet, wires, AtCommit.LOSE_REPLY)
                     case 3:
-                        await _at_commit(fleet, wires, AtCommit.LOSE, lambda daemon: kill_writing(daemon.pid))
+                        await _at_commit(fleet, wires, AtCommit.LOSE, lambda daemon: kill_children(daemon.pid, WRITING))
                     case 4:
                         server.stop(signal.SIGQUIT)
                         server.start()

@@ -29,9 +29,9 @@ from tests.history.held import held, is_waited_for
 from tests.history.process import Process, commit, configured, written
 from tests.history.written import latest, rows
 from tests.support import waiting
+from tests.support.children import WRITING, children
 from tests.support.databases import settings_of
 from tests.support.processes import has_ended
-from tests.support.writing import writing_processes
 
 eventually = partial(waiting.eventually, timeout=60.0)
 
@@ -106,11 +106,11 @@ async def test_tables_that_are_missing_are_told_as_ever(tmp_path: Path):
 async def test_the_process_that_writes_has_the_file_until_it_ends(sqlite_history: HistorySettings):
     file = Database.open(sqlite_history).file
     assert file
-    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: children(os.getpid(), WRITING) == [], what="other tests' to end")
     process = WritingProcess(sqlite_history)
-    assert writing_processes(os.getpid()) == [], "nothing was to be done"
+    assert children(os.getpid(), WRITING) == [], "nothing was to be done"
     await process.ask(Ledger(0).end_survey)
-    (child,) = writing_processes(os.getpid())
+    (child,) = children(os.getpid(), WRITING)
     with pytest.raises(HistoryInUseError):
         sqlite.Lock(file)
     process.close()
@@ -119,9 +119,9 @@ async def test_the_process_that_writes_has_the_file_until_it_ends(sqlite_history
 
 
 async def test_one_that_was_killed_is_told_of_and_the_next_takes_over(process: WritingProcess):
-    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: children(os.getpid(), WRITING) == [], what="other tests' to end")
     await process.ask(Ledger(0).end_survey)
-    (child,) = writing_processes(os.getpid())
+    (child,) = children(os.getpid(), WRITING)
     child.kill()
     with pytest.raises(HistoryUnavailableError, match=r"the process that writes has ended \(-9\)"):
         await process.ask(Ledger(0).begin)
@@ -137,11 +137,11 @@ async def test_one_that_cannot_be_started_is_told_of(process: WritingProcess, mo
 
 
 async def test_one_that_does_not_end_is_killed(sqlite_history: HistorySettings, monkeypatch: pytest.MonkeyPatch):
-    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: children(os.getpid(), WRITING) == [], what="other tests' to end")
     monkeypatch.setattr(writing_process, "_PATIENCE", 0.05)
     process = WritingProcess(sqlite_history)
     await process.ask(Ledger(0).begin)
-    (child,) = writing_processes(os.getpid())
+    (child,) = children(os.getpid(), WRITING)
     child.suspend()
     process.close()
     await eventually(lambda: has_ended(child), what="the process to be killed")
@@ -169,11 +169,11 @@ def test_it_finds_the_package_wherever_it_is_started(tmp_path: Path, sqlite_hist
 async def test_kill_of_the_process_in_a_transaction_loses_and_repeats_nothing(
     redis: Redis, redis_url: str, pg_history: HistorySettings, pg_database: Database
 ):
-    await eventually(lambda: writing_processes(os.getpid()) == [], what="other tests' to end")
+    await eventually(lambda: children(os.getpid(), WRITING) == [], what="other tests' to end")
     async with Process(configured(redis_url, pg_history)).running() as process:
         tokens = {"before": await commit(process.store, redis, "before")}
         await eventually(lambda: written(pg_database) == tokens, what="the writer")
-        (child,) = writing_processes(os.getpid())
+        (child,) = children(os.getpid(), WRITING)
         with held(pg_database):
             tokens["pet"] = await commit(process.store, redis, "pet")
             await eventually(lambda: is_waited_for(pg_database), what="the transaction")
@@ -213,7 +213,7 @@ async def test_kill_of_the_daemon_ends_the_process(fleet: Fleet, sqlite_history:
     daemon = await started(fleet, sqlite_history.url.reveal())
     await upload(fleet, daemon, "one")
     await eventually(lambda: latest(database, "pet"), what="the writer")
-    (child,) = writing_processes(daemon.pid)
+    (child,) = children(daemon.pid, WRITING)
     daemon.kill()
     await eventually(lambda: has_ended(child), what="the process to end")
     sqlite.Lock(database.file).release()
@@ -228,7 +228,7 @@ async def test_signals_to_all_processes_leave_the_last_transaction_whole(
     daemon = await started(fleet, pg_history.url.reveal())
     await upload(fleet, daemon, "one")
     await eventually(lambda: latest(pg_database, "pet"), what="the writer")
-    (child,) = writing_processes(daemon.pid)
+    (child,) = children(daemon.pid, WRITING)
     with held(pg_database):
         await upload(fleet, daemon, "two")
         await eventually(lambda: is_waited_for(pg_database), what="the transaction")
@@ -247,6 +247,6 @@ async def test_signals_to_all_processes_leave_the_last_transaction_whole(
 async def test_a_daemon_without_consumers_has_none(fleet: Fleet, sqlite_history: HistorySettings):
     assert sqlite_history.url
     daemon = await started(fleet, sqlite_history.url.reveal(), CLUSTER_CONSUMERS="0")
-    assert writing_processes(daemon.pid) == []
+    assert children(daemon.pid, WRITING) == []
     assert daemon.stop() == 0
     assert "history's process" not in daemon.output()

@@ -46,6 +46,8 @@ class Collector:
     largest: int = 0
     """Bytes of a request."""
     spans: list[Got] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Names of those that it did not take."""
     connections: set[object] = field(default_factory=set)
     """By where they come from."""
 
@@ -68,6 +70,8 @@ class Collector:
             await asyncio.sleep(self.delay)
         if self.status == 200:
             self.spans += _spans(message)
+        else:
+            self.refused |= {span.name for span in _spans(message)}
         answer = ExportTraceServiceResponse()
         answer.partial_success.rejected_spans = self.rejects
         return web.Response(status=self.status, body=answer.SerializeToString(), content_type=PROTOBUF)

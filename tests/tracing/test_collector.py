@@ -1,4 +1,4 @@
-"""How a request goes to the collector: piece by piece, on a connection that is kept."""
+"""How a request goes to the collector: on a connection that is kept."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,33 +9,18 @@ from sploot_clusterd.config import SecretUrl
 from sploot_clusterd.spans import Kind, Sort
 from sploot_clusterd.tracing import collector as collector_module
 from sploot_clusterd.tracing.collector import Collector, CollectorRefusesError
-from sploot_clusterd.tracing.encoding import Piece, request
+from sploot_clusterd.tracing.encoding import Batch, request
 from sploot_clusterd.tracing.rows import Rows
 from tests.support.collector import collecting
 
 VISIT = Rows(Sort("GET /x", Kind.SERVER), [1.0], [2.0], [b"a"])
 
 
-def some(pieces: int) -> list[bytes | bytearray]:
-    """A request of so many pieces."""
-    made = [Piece() for _ in range(pieces)]
-    for piece in made:
-        piece.add(VISIT)
-    return request({}, made)
-
-
-async def test_others_have_their_turn_between_pieces():
-    async with collecting() as there:
-        collector = Collector(SecretUrl(there.url))
-        sending = asyncio.create_task(collector.take(some(500)))
-        turns = 0
-        while not sending.done():
-            turns += 1
-            await asyncio.sleep(0)
-        assert await sending == 0
-        assert turns > 500
-        assert len(there.spans) == 500
-        await collector.close()
+def one() -> bytes:
+    """A request with one span."""
+    batch = Batch()
+    batch.add(VISIT)
+    return request({}, batch)
 
 
 async def test_the_connection_is_kept():
@@ -44,11 +29,11 @@ async def test_the_connection_is_kept():
         for status in (200, 400, 200):
             there.status = status
             if status == 200:
-                await collector.take(some(3))
+                await collector.take(one())
             else:
                 with pytest.raises(CollectorRefusesError, match="400"):
-                    await collector.take(some(3))
-        assert len(there.connections) == 1
+                    await collector.take(one())
+        assert (len(there.connections), len(there.spans)) == (1, 2)
         await collector.close()
 
 
@@ -72,7 +57,7 @@ async def unread() -> AsyncIterator[str]:
 async def test_a_refusal_comes_before_the_rest_of_a_request(unread: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(collector_module, "_PATIENCE", 60.0)
     collector = Collector(SecretUrl(unread))
-    endless = [b"x" * 2**20] * 64
+    endless = b"x" * 2**26
     for _ in range(2):
         async with asyncio.timeout(30.0):
             with pytest.raises(CollectorRefusesError, match="413"):

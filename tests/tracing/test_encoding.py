@@ -6,8 +6,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage, Told
-from sploot_clusterd.tracing.encoding import Piece, request
+from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage
+from sploot_clusterd.tracing.encoding import Batch, request
+from sploot_clusterd.tracing.messages import EndedSpan
 from sploot_clusterd.tracing.rows import Rows
 
 texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
@@ -32,16 +33,14 @@ runs = st.builds(
 sorts = st.builds(Sort, texts, st.sampled_from(Kind), attributes, texts)
 
 
-def decoded(*ended: Told | Rows) -> list[Message]:
-    """What comes out of a request with a piece for each of them."""
-    pieces = [Piece() for _ in ended]
-    added = [piece.add(each) for piece, each in zip(pieces, ended, strict=True)]
-    assert added == [len(piece.encoded) for piece in pieces]
-    parts = request({"service.name": "clusters"}, pieces)
-    (of_resource,) = ExportTraceServiceRequest.FromString(b"".join(parts)).resource_spans
+def decoded(*ended: EndedSpan | Stage | Ended | Rows) -> list[Message]:
+    """What comes out of a request with all of them."""
+    batch = Batch()
+    assert sum(map(batch.add, ended)) == len(batch.encoded)
+    (of_resource,) = ExportTraceServiceRequest.FromString(request({"service.name": "clusters"}, batch)).resource_spans
     assert told(of_resource.resource) == [("service.name", "clusters")]
     (of_scope,) = of_resource.scope_spans
-    assert len(of_scope.spans) == sum(piece.size for piece in pieces) == sum(each.size for each in ended)
+    assert len(of_scope.spans) == batch.size == sum(each.size for each in ended)
     return [*of_scope.spans]
 
 
@@ -53,7 +52,7 @@ def told(message: Message | Resource) -> list[tuple[str, object]]:
 def test_a_span(context: Context, sort: Sort, more: dict, error: str, links: list[Context]):
     span = Span(OFF, sort, context=context, parent_id=b"", began=1.0)
     span.attributes, span.error, span.links, span.ended = more, error, links, 1.5
-    (read,) = decoded(span)
+    (read,) = decoded(EndedSpan.of(span))
     assert (read.trace_id, read.span_id, read.parent_span_id) == (context.trace_id, context.span_id, b"")
     assert (read.name, read.trace_state, read.flags) == (sort.name, context.state, 1)
     assert read.end_time_unix_nano - read.start_time_unix_nano == 500_000_000

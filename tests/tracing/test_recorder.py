@@ -1,32 +1,37 @@
-"""What becomes of spans: sent, lost or dropped; and that nobody waits for it."""
+"""What becomes of spans that the daemon tells: sent, lost or dropped; and that nobody waits for it."""
 
 import asyncio
 import logging
-import socket
+import os
+import signal
+import subprocess
+import sys
 import time
-import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import MANY_VISITS, Context, Ended, Kind, Run, Sort, Span, Stage, context_of
-from sploot_clusterd.tracing import encoding, queue
+from sploot_clusterd.spans import MANY_VISITS, Context, Kind, Run, Sort, Span, Stage, context_of
 from sploot_clusterd.tracing import recorder as recorder_module
+from sploot_clusterd.tracing import sending_process
 from sploot_clusterd.tracing.recorder import Recorder
-from sploot_clusterd.tracing.rows import Rows
+from tests.faults.fleet import Fleet
+from tests.support.children import SENDING, children
 from tests.support.collector import Collector, collecting
+from tests.support.processes import has_ended
 from tests.support.tracers import SAMPLED
 from tests.support.waiting import eventually
 
-MOST = 16 * 2**20
-"""Bytes that wait."""
-MOST_SENT = 2 * 2**20
 WORK = Sort("work", Kind.INTERNAL)
 LOAD = Sort("load", Kind.INTERNAL)
+MOST = 4 * 2**20
+"""Bytes that wait for the process."""
 
 
 class Traced:
@@ -36,6 +41,7 @@ class Traced:
         self.metrics, self.stopping = Metrics(), asyncio.Event()
         settings = TracingSettings(endpoint=SecretUrl(url), **tracing)
         self.recorder = Recorder(replace(Settings(), tracing=settings), self.metrics, self.stopping)
+        self.before = children(os.getpid(), SENDING)
         self.task = asyncio.create_task(self.recorder.run())
 
     def counted(self) -> dict[str, float]:
@@ -48,6 +54,17 @@ class Traced:
         span = self.recorder.start(WORK, parent)
         span.end()
         return span
+
+    async def process(self) -> psutil.Process:
+        """The one that sends."""
+        found: list[psutil.Process] = []
+
+        def is_there() -> bool:
+            found[:] = [each for each in children(os.getpid(), SENDING) if each not in self.before]
+            return bool(found)
+
+        await eventually(is_there, what="the process that sends")
+        return found[0]
 
     async def stop(self) -> float:
         """How long that took."""
@@ -63,23 +80,15 @@ def run_in(context: Context, **more: object) -> Run:
     return msgspec.structs.replace(run, **more)
 
 
-def many(size: int) -> Ended:
-    """Runs that take so many bytes at least, all together."""
-    run = run_in(context_of(SAMPLED), pet="x" * 1000)
-    return Ended(WORK, 0.0, 0.0, [run] * (size // 1000))
+def warnings(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    mine = (each for each in caplog.records if each.name == recorder_module.__name__)
+    return [each.data for each in mine if each.levelno >= logging.WARNING]
 
 
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
     async with collecting() as collector:
         yield collector
-
-
-@pytest.fixture(autouse=True)
-def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "_GATHER", 0.01)
-    monkeypatch.setattr(recorder_module, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(recorder_module, "_LONGEST_PAUSE", 0.02)
 
 
 async def test_spans_arrive_as_they_were(collector: Collector):
@@ -93,6 +102,7 @@ async def test_spans_arrive_as_they_were(collector: Collector):
     span.end()
     run = run_in(span.context)
     tracer.record(Stage(LOAD, span.began, span.ended, [run, run], {"jobs": 2}))
+    await traced.process()
     await traced.stop()
     work, one, other = sorted(collector.spans, key=lambda each: each.name, reverse=True)
     assert (work.name, work.kind, work.state, work.failed) == ("work", 3, "a=b", True)
@@ -117,44 +127,31 @@ async def test_visits_are_traces_by_themselves(collector: Collector):
     await eventually(lambda: traced.counted() == {"sent": 1}, what="one to be sent for which there are no others")
     none = traced.recorder.visits_of(gone)
     none.append((1.0, 1.5, ""))
+    many = traced.recorder.visits_of(Sort("GET /y", Kind.SERVER))
+    many += [(1.0, 2.0, "a")] * MANY_VISITS
+    traced.recorder.tell(many)
+    assert many == []
     await traced.stop()
-    # What is on its way as it stops may be sent again.
-    one, other = {each.span_id: each for each in collector.spans}.values()
+    one, other = collector.named("GET /x")
     assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
     assert one.ended - one.began == 500_000_000
     assert one.attributes == {"http.response.status_code": 500, "error.type": "500", "clusterd.pet": "a"}
     assert "clusterd.pet" not in other.attributes
     assert len({one.trace_id, other.trace_id, "0" * 32}) == 3
     assert {len(one.trace_id), len(one.span_id)} == {32, 16}
-
-
-async def test_who_makes_the_last_of_many_visits_does_not_wait_for_their_encoding(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-):
-    """Nor do those that are answered beside it."""
-    traced = Traced(collector.url)
-    encoded = 0
-
-    def counted(rows: Rows, _: int) -> bytes:
-        nonlocal encoded
-        encoded += rows.size
-        return b""
-
-    monkeypatch.setattr(encoding, "filled", counted)
-    visits = traced.recorder.visits_of(Sort("GET /x", Kind.SERVER))
-    visits += [(1.0, 2.0, "a")] * MANY_VISITS
-    traced.recorder.tell(visits)
-    assert (len(visits), encoded) == (0, 0)
-    await eventually(lambda: encoded == MANY_VISITS, what="them to be encoded a moment later")
-    await traced.stop()
+    assert traced.counted() == {"sent": 2 + MANY_VISITS}
 
 
 async def test_pets_ids_are_hashed_alike_in_all_processes(collector: Collector):
-    one, other = Traced(collector.url), Traced(collector.url)
-    assert one.recorder.pet("luna") == other.recorder.pet("luna") != one.recorder.pet("rex")
-    assert "luna" not in one.recorder.pet("luna")
-    for each in (one, other):
-        await each.stop()
+    traced = Traced(collector.url)
+    traced.recorder.visits_of(WORK).append((1.0, 2.0, "luna"))
+    hashed = traced.recorder.pet("luna")
+    assert hashed != traced.recorder.pet("rex")
+    assert "luna" not in hashed
+    await traced.process()
+    await traced.stop()
+    (visit,) = collector.spans
+    assert visit.attributes["clusterd.pet"] == hashed
 
 
 async def test_a_rate_decides_by_the_trace_and_of_nothing_that_others_began(collector: Collector):
@@ -165,102 +162,19 @@ async def test_a_rate_decides_by_the_trace_and_of_nothing_that_others_began(coll
     assert 350 < sum(each.sampled for each in traces) < 650
     other = Traced(collector.url, sample_rate=0.5)
     assert [other.recorder.samples(each.trace_id) for each in traces] == [each.sampled for each in traces]
+    await eventually(lambda: none.counted() == {"sent": 1}, what="the span of a trace that is sampled")
     for each in (none, half, other):
         await each.stop()
-    assert none.counted() == {"sent": 1}
 
 
-async def test_a_collector_that_refuses_costs_a_counter_and_a_line(collector: Collector, caplog):
+async def test_what_was_lost_costs_a_counter_and_a_line(collector: Collector, caplog: pytest.LogCaptureFixture):
     collector.status = 400
     traced = Traced(collector.url)
-    for number in range(1, 4):
+    for number in range(1, 3):
         traced.span()
         await eventually(lambda n=number: traced.counted() == {"lost": n}, what="the refused span to be counted")
-    collector.status, collector.rejects = 200, 1
-    traced.span()
-    traced.span()
     await traced.stop()
-    assert traced.counted() == {"lost": 4, "sent": 1}
-    (line,) = [
-        each for each in caplog.records if each.levelno >= logging.WARNING and each.name == recorder_module.__name__
-    ]
-    assert line.data == {"spans": 1, "error": "it answers 400"}
-
-
-async def test_what_a_collector_may_take_later_is_offered_again(collector: Collector):
-    collector.status = 503
-    traced = Traced(collector.url)
-    traced.span()
-    await eventually(lambda: collector.requests >= 2, what="a second attempt")
-    collector.status = 200
-    await eventually(lambda: traced.counted() == {"sent": 1}, what="the span to be taken")
-    await traced.stop()
-
-
-async def test_a_dead_collector_costs_a_counter_and_stops_nobody(monkeypatch):
-    monkeypatch.setattr(recorder_module, "_PATIENCE", 0.05)
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        traced = Traced(f"http://127.0.0.1:{unheard.getsockname()[1]}")
-        traced.span()
-        await eventually(lambda: traced.counted() == {"lost": 1}, what="the span to be given up")
-        traced.span()
-        await traced.stop()
-        assert traced.counted() == {"lost": 2}
-
-
-async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_stop(collector: Collector):
-    collector.delay = 60.0
-    traced = Traced(collector.url)
-    traced.span()
-    await eventually(lambda: collector.requests == 1, what="a request that is not answered")
-    traced.span()
-    whole = many(MOST)
-    traced.recorder.record(whole)
-    assert traced.counted() == {}
-    traced.span()
-    traced.recorder.record(whole)
-    assert traced.counted() == {"dropped": 1 + whole.size}
-    assert await traced.stop() < collector.delay / 2
-    assert traced.counted() == {"dropped": 1 + whole.size, "lost": 2 + whole.size}
-
-
-async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: pytest.MonkeyPatch):
-    """Also of spans that are small."""
-    most = MOST // 8
-    monkeypatch.setattr(queue, "_MOST_WAITING", most)
-    monkeypatch.setattr(recorder_module, "_MOMENT", 0.0)
-    traced = Traced("http://127.0.0.1:9")
-    visits = traced.recorder.visits_of(Sort("GET /x", Kind.SERVER))
-    tracemalloc.start()
-    try:
-        while not traced.counted():
-            visits += [(1.0, 2.0, "a")] * MANY_VISITS
-            traced.recorder.tell(visits)
-            await asyncio.sleep(0)
-        taken, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert most < taken < 1.2 * most
-    await traced.stop()
-
-
-async def test_few_requests_are_sent_and_none_is_larger_than_collectors_take(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(queue, "_GATHER", 60.0)
-    traced = Traced(collector.url)
-    some = many(MOST_SENT // 40)
-    for _ in range(100):
-        traced.recorder.record(some)
-    await eventually(
-        lambda: traced.counted().get("sent", 0) > 60 * some.size, what="two full requests to be sent at once"
-    )
-    assert await traced.stop() < 60.0
-    assert collector.requests == 3
-    assert traced.counted() == {"sent": 100 * some.size}
-    assert len(collector.spans) == 100 * some.size
-    assert collector.largest < 4 * 2**20
+    assert warnings(caplog) == [{"spans": 1, "error": "it answers 400"}]
 
 
 async def test_a_span_that_cannot_be_told_takes_no_others_with_it(collector: Collector):
@@ -272,3 +186,133 @@ async def test_a_span_that_cannot_be_told_takes_no_others_with_it(collector: Col
     await eventually(lambda: traced.counted() == {"lost": 1, "sent": 1}, what="the next span to be sent")
     await traced.stop()
     assert [each.name for each in collector.spans] == ["work"]
+
+
+async def test_a_process_that_was_killed_is_followed_by_another(
+    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending_process, "_PAUSE", 0.05)
+    traced = Traced(collector.url)
+    first = await traced.process()
+    first.suspend()
+    traced.span()
+    first.kill()
+    await eventually(lambda: traced.counted() == {"lost": 1}, what="what it knew of to be counted")
+    traced.span()
+    await eventually(lambda: traced.counted() == {"lost": 1, "sent": 1}, what="the next to be sent by another one")
+    assert (await traced.process()).pid != first.pid
+    await traced.stop()
+    assert warnings(caplog) == [{"spans": 1, "error": "the process that sends spans has ended (-9)"}]
+
+
+async def test_one_that_cannot_be_started_is_told_of(
+    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending_process, "_PAUSE", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        traced = Traced(collector.url)
+        traced.span()
+        await eventually(lambda: traced.counted() == {"lost": 1}, what="the span to be given up")
+    traced.span()
+    await eventually(lambda: "sent" in traced.counted(), what="the next to be sent")
+    await traced.stop()
+    (line,) = warnings(caplog)
+    assert line == {"spans": 1, "error": "the process that sends spans cannot be started: No such file or directory"}
+
+
+async def test_one_that_does_not_read_costs_bounded_memory_and_delays_no_stop(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending_process, "_LAST_SECONDS", 0.05)
+    traced = Traced(collector.url)
+    process = await traced.process()
+    traced.span()
+    await eventually(lambda: traced.counted() == {"sent": 1}, what="the first span to be sent")
+    process.suspend()
+    visits = traced.recorder.visits_of(WORK)
+    told = 0
+    while "dropped" not in traced.counted():
+        visits += [(1.0, 2.0, "x" * 1000)] * MANY_VISITS
+        told += MANY_VISITS
+        traced.recorder.tell(visits)
+        await asyncio.sleep(0)
+    assert MOST < 1000 * told < 1.2 * MOST
+    assert await traced.stop() < 5.0
+    assert traced.counted() == {"sent": 1, "dropped": MANY_VISITS, "lost": told - MANY_VISITS}
+    assert has_ended(process)
+
+
+async def test_what_ends_last_has_a_moment_to_be_sent(collector: Collector):
+    """Also that which ended when the process had only just been started."""
+    traced = Traced(collector.url)
+    traced.span()
+    await traced.process()
+    traced.stopping.set()
+    await traced.task
+    traced.span()
+    await traced.stop()
+    assert traced.counted() == {"sent": 2}
+    assert len(collector.spans) == 2
+
+
+async def test_a_recorder_that_never_ran_has_no_process(collector: Collector):
+    stopping = asyncio.Event()
+    settings = replace(Settings(), tracing=TracingSettings(endpoint=SecretUrl(collector.url)))
+    before = children(os.getpid(), SENDING)
+    recorder = Recorder(settings, Metrics(), stopping)
+    recorder.start(WORK).end()
+    await recorder.close()
+    assert children(os.getpid(), SENDING) == before
+
+
+def test_the_daemon_itself_encodes_nothing():
+    """That, and what it takes of memory, is the other process's."""
+    names = "'google.protobuf', 'sploot_clusterd.tracing.sender', 'sploot_clusterd.tracing.encoding'"
+    program = (
+        f"import sys, sploot_clusterd.tracing.recorder; print([name for name in ({names}) if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[]"
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, collector: Collector) -> AsyncIterator[Fleet]:
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    async with Fleet(tmp_path, daemons=1, env=env) as fleet:
+        await fleet.ready()
+        yield fleet
+
+
+async def asked(fleet: Fleet) -> None:
+    (daemon,) = fleet.daemons
+    job = {"pet_id": "luna", "payload": {"image_ids": ["a"]}}
+    async with fleet.http.post(f"{daemon.url}/internal/cluster-jobs", json=job) as answer:
+        assert answer.status == 202
+    await fleet.settled()
+
+
+async def test_kill_of_the_daemon_loses_nothing_that_waits_for_the_collector(fleet: Fleet, collector: Collector):
+    (daemon,) = fleet.daemons
+    (process,) = children(daemon.pid, SENDING)
+    collector.status = 503
+    await asked(fleet)
+    names = {"POST /internal/cluster-jobs", "load", "compute", "commit"}
+    await eventually(lambda: names <= collector.refused, what="all to be offered")
+    daemon.kill()
+    collector.status = 200
+    await collector.has(*names)
+    await eventually(lambda: has_ended(process), what="the process to end")
+
+
+async def test_signals_to_all_processes_leave_the_last_spans_whole(fleet: Fleet, collector: Collector):
+    """As a terminal sends them, and systemd."""
+    (daemon,) = fleet.daemons
+    (process,) = children(daemon.pid, SENDING)
+    await asked(fleet)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
+    assert await asyncio.to_thread(daemon.stop) == 0
+    assert has_ended(process)
+    assert {"POST /internal/cluster-jobs", "load", "compute", "commit"} <= {each.name for each in collector.spans}
+    assert not any(line["level"] in {"WARNING", "ERROR"} for line in daemon.log())
