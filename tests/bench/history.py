@@ -17,8 +17,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import psutil
-
 from sploot_clusterd.history.database import Database
 from sploot_clusterd.history.ledger import Ledger
 from tests.bench.databases import opened, postgres, sqlite
@@ -26,7 +24,7 @@ from tests.bench.figure import Figure, Size
 from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, STREAM, add, payloads
 from tests.bench.load import ENV, Load, asked, load, pooled, serving
-from tests.bench.throughput import seconds
+from tests.bench.process import cpu_seconds
 from tests.faults.fleet import Fleet
 from tests.support.waiting import eventually
 
@@ -71,11 +69,8 @@ class _Side:
     drained: list[_Drained] = field(default_factory=list)
     beside: list[_Beside] = field(default_factory=list)
 
-    def children(self) -> list[int]:
-        return [child.pid for child in psutil.Process(self.fleet.daemons[0].pid).children()]
-
     def cpu_seconds(self) -> float:
-        return seconds([self.fleet.daemons[0].pid, *self.children()])
+        return cpu_seconds(self.fleet.daemons[0].pid)
 
 
 _Sides = dict[str, _Side]

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import aiohttp
 import msgspec
-import psutil
 from msgspec import Struct
 
 from tests.bench.client import marked
 from tests.bench.figure import Size
+from tests.bench.process import cpu_seconds
 from tests.faults.fleet import TOKEN, Fleet
 
 ENV = {"CLUSTER_STREAM_MAXLEN": "1000000"}
@@ -28,7 +28,8 @@ _LISTED = '{"image_ids":["img-{number}"],"labels":["Portraits"],"coverage":{"por
 
 class Load(NamedTuple):
     """What a server did under load: requests a second, how many were answered within so many microseconds, and the CPU
-    time of its process that a request took: other work on the machine changes that less than the rate.
+    time that a request took of its process and those beneath it: other work on the machine changes that less than the
+    rate.
     """
 
     rate: float
@@ -84,11 +85,11 @@ def load(server: tuple[int, int], size: Size, request: bytes, status: int, *, ra
     0: as many as are answered. What is sent in the first `lead` seconds is in the CPU time alone.
     """
     pid, port = server
-    before = _cpu_seconds(pid)
+    before = cpu_seconds(pid)
     told = map(str, (port, size.connections, lead, size.seconds, rate))
     command = [sys.executable, "-m", "tests.bench.client", *told]
     ran = subprocess.run(command, input=request, stdout=subprocess.PIPE, cwd=_ROOT, check=True)
-    spent = _cpu_seconds(pid) - before
+    spent = cpu_seconds(pid) - before
     answer = msgspec.json.decode(ran.stdout, type=_Answer)
     assert answer.statuses.keys() == {str(status)}, answer.statuses
     return Load(sum(answer.micros.values()) / answer.seconds, answer.micros, 1e6 * spent / answer.statuses[str(status)])
@@ -115,8 +116,3 @@ def bare_handler(status: int, body: bytes) -> Iterator[tuple[int, int]]:
 async def metrics(fleet: Fleet) -> str:
     async with aiohttp.ClientSession() as session, session.get(fleet.daemons[0].ops_url + "/metrics") as answer:
         return await answer.text()
-
-
-def _cpu_seconds(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system

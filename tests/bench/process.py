@@ -56,8 +56,11 @@ async def _process(size: Size) -> list[Figure]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """As the scheduler counts it, in nanoseconds: the clock's ticks are too coarse for a process that hardly runs."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    """What a process has taken, and those beneath it. As the scheduler counts it, in nanoseconds: the clock's ticks are
+    too coarse for a process that hardly runs.
+    """
+    pids = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    threads = (thread for each in pids for thread in Path(f"/proc/{each}/task").glob("*/schedstat"))
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
