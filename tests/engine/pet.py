@@ -1,7 +1,7 @@
 """One pet for the tests: its hash in a dict, jobs numbered as they come, and vectors with known groups."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,10 +74,11 @@ class Pet:
     profiles: Profiles = NO_PROFILES
     with_faces: bool = False
     snapshots: dict[str, Snapshot | None] = field(default_factory=dict)
+    checkpoint: Callable[[], None] = lambda: None
 
     def apply(self, *jobs: Job, now_ms: int = START_MS, with_wants: bool = False) -> Applied:
         how = {"profiles": self.profiles, "with_wants": with_wants, "with_faces": self.with_faces}
-        how |= {"snapshots": self.snapshots}
+        how |= {"snapshots": self.snapshots, "checkpoint": self.checkpoint}
         rows = self.rows(images_named(jobs))
         try:
             applied = apply(self.album, jobs, rows, self.params, now_ms, **how)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sploot_clusterd.ingest import apart, attempts, shares
+from sploot_clusterd.ingest import apart, attempts, shares, waiting_jobs
 from sploot_clusterd.ingest.plan import PetJobs
 from sploot_clusterd.ingest.planner import Planner
+from sploot_clusterd.ingest.waiting_jobs import WaitingJobs
 from tests.ingest.any_jobs import PET, jobs
 from tests.support.side import Side, image
 from tests.support.waiting import eventually
@@ -121,6 +122,25 @@ async def test_of_a_flood_a_share_is_held_and_the_rest_keeps_its_order_and_its_a
     assert await side.letters() == []
     assert side.count("jobs_processed_total", result="success") == 51
     assert (await side.view(LARGE))["clusters"][0]["label"] == "label 49"
+
+
+async def test_what_is_beyond_a_share_is_held_after_all_if_the_pet_gets_on(side: Side, held, monkeypatch):
+    monkeypatch.setattr(shares, "_MOST_ENTRIES", 1)
+    monkeypatch.setattr(waiting_jobs, "_MOMENT", 60.0)
+    let_move = WaitingJobs.let_move
+
+    async def lets_move(self: WaitingJobs, pet_id: str) -> None:
+        held.set()
+        await let_move(self, pet_id)
+
+    monkeypatch.setattr(WaitingJobs, "let_move", lets_move)
+    for name in ("x", "y"):
+        await side.add(LARGE, payload=image(name))
+        await asyncio.wait_for(side.run(), 30)
+    assert held.is_set()
+    assert side.count("put_off_total") == 0
+    await side.processor.drained()
+    assert (await side.view(LARGE))["metrics"]["num_images"] == 2
 
 
 async def test_what_has_not_begun_when_the_daemon_stops_is_left_to_others(side: Side, new_side, held):

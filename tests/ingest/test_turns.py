@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from sploot_clusterd.ingest import turns as module
 from sploot_clusterd.ingest.turns import Turn, Turns
+from tests.support.waiting import wait_until
 
 
 class Machine:
@@ -120,3 +122,55 @@ def test_what_is_short_is_done_beside_a_step_that_cannot_be_cut():
         assert not thread.is_alive()
     with turns.turn():
         assert turns.waiting == 0
+
+
+class Waits(threading.Condition):
+    """Counts how often threads began to wait."""
+
+    begun = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun += 1
+        return super().wait(timeout)
+
+
+def test_who_is_woken_for_another_waits_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_LONGEST_WAIT", 30.0)  # the steps can be cut
+    turns, computing, seen = Turns(), list[str](), list[str]()
+    turns._changed = waits = Waits()
+
+    def short(name: str) -> None:
+        with turns.turn():
+            computing.append(name)
+            if len(computing) == 1:
+                wait_until(lambda: waits.begun > 2 or len(computing) > 1, what="the other one to have woken up")
+                seen.extend(computing)
+
+    threads = [threading.Thread(target=short, args=[name]) for name in ("one", "other")]
+    with turns.turn():
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: turns.waiting == 2, what="both to wait")
+    for thread in threads:
+        thread.join(40)
+    assert len(seen) == 1
+    assert len(computing) == 2
+
+
+def test_a_long_one_is_not_done_beside_a_step_that_cannot_be_cut(machine: Machine):
+    machine.turns._changed = waits = Waits()
+    seen: list[str] = []
+
+    def another(step: int) -> None:
+        if step == 9:
+            machine.start("short", 1, until_the_long_one_woke_up)
+            machine.waits(1)
+
+    def until_the_long_one_woke_up(_: int) -> None:
+        begun = waits.begun
+        wait_until(lambda: waits.begun > begun or machine.steps[-1] == "long", what="the long one to have woken up")
+        seen.extend(machine.steps)
+
+    machine.start("long", 20, another)
+    machine.join()
+    assert seen[-1] == "short"
