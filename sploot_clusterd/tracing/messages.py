@@ -4,6 +4,7 @@ Each message is MessagePack behind its length; an answer is a line of JSON. What
 `spans` say, but for its sort: that is told once, and has a number from then on.
 """
 
+from array import array
 from asyncio import IncompleteReadError, StreamReader
 from collections.abc import Mapping, Sequence
 from struct import Struct as Layout
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct, msgpack
 
-from sploot_clusterd.spans import Context, Ended, Kind, Sort, Span, Stage, Value, Visit
+from sploot_clusterd.spans import Context, Ended, Kind, Sort, Span, Stage, Value, Visits
 
 _LENGTH: Final = Layout("<I")
 """What comes before a message."""
@@ -72,15 +73,21 @@ class EndedSpan(Struct, frozen=True, array_like=True, tag=True):
 
 
 class EndedVisits(Struct, frozen=True, array_like=True, tag=True):
-    """Visits of one sort."""
+    """Visits of one sort, by column."""
 
     sort: Sort
-    visits: Sequence[Visit]
+    times: bytes
+    """64-bit floats, as this machine has them."""
+    pets: Sequence[str]
+
+    @classmethod
+    def of(cls, visits: Visits) -> "EndedVisits":
+        return cls(visits.of, array("d", visits.times).tobytes(), visits.pets)
 
     @property
     def size(self) -> int:
         """How many spans it is."""
-        return len(self.visits)
+        return len(self.pets)
 
 
 Told = EndedSpan | EndedVisits | Stage | Ended

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 _GATHER: Final = 0.25
 """Seconds for which what has ended waits for other to go with."""
-_MANY: Final = 32 * 2**10
-"""Bytes that go at once: as a pipe takes."""
+_MANY: Final = 4 * 2**10
+"""Bytes that go at once: a piece of work that is short."""
 _MOST_WAITING: Final = 4 * 2**20
 """Bytes that wait for the process, which reads all the time."""
 _LOG_EVERY: Final = 300.0
@@ -68,7 +68,7 @@ class Recorder(Tracer):
 
     def pet(self, pet_id: str) -> str:
         """A hash, the same in all processes, where ids are not to leave this one."""
-        return pet_id if self._pet_ids else hashed(pet_id)
+        return pet_id if self._pet_ids else hashed(pet_id).decode()
 
     def record(self, ended: Span | Stage | Ended) -> None:
         self._give(EndedSpan.of(ended) if isinstance(ended, Span) else ended)
@@ -79,8 +79,8 @@ class Recorder(Tracer):
         return visits
 
     def tell(self, visits: Visits) -> None:
-        if visits:
-            self._give(EndedVisits(visits.of, visits))
+        if visits.pets:
+            self._give(EndedVisits.of(visits))
             visits.clear()
 
     async def run(self) -> None:

@@ -3,12 +3,12 @@
 That takes 6 us for one, and .1 us each for 256; four times as long where others had the processor's caches before.
 """
 
-import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sploot_clusterd.spans import PET, Sort
 from sploot_clusterd.tracing import fields
@@ -25,9 +25,8 @@ class Rows(NamedTuple):
     """Spans of one sort that are traces by themselves, by column."""
 
     sort: Sort
-    began: Sequence[float]
-    """Seconds by `time.perf_counter`, as when they ended."""
-    ended: Sequence[float]
+    times: NDArray[np.float64]
+    """When each began and ended, (2 n): seconds by `time.perf_counter`, as when they ended."""
     pets: Sequence[bytes]
     """What spans call them, b"" where there are none."""
 
@@ -42,21 +41,23 @@ def filled(rows: Rows, epoch_ns: int) -> bytes | bytearray:
     sizes = {*map(len, rows.pets)}
     if len(sizes) == 1:
         return _of_one_length(rows, epoch_ns)
-    each = [*zip(rows.began, rows.ended, rows.pets, strict=True)]
-    alike = ((row for row in each if len(row[-1]) == size) for size in sizes)
-    return b"".join(_of_one_length(Rows(rows.sort, *zip(*some, strict=True)), epoch_ns) for some in alike)
+    encoded = bytearray()
+    for size in sizes:
+        places = [place for place, pet in enumerate(rows.pets) if len(pet) == size]
+        times = rows.times.reshape(-1, 2)[places].ravel()
+        encoded += _of_one_length(Rows(rows.sort, times, [rows.pets[place] for place in places]), epoch_ns)
+    return encoded
 
 
 def _of_one_length(rows: Rows, epoch_ns: int) -> bytearray:
-    sort, began, ended, pets = rows
+    sort, seconds, pets = rows
     text, columns = _row(sort, len(pets[0]))
     texts = text * len(pets)
     table = np.frombuffer(texts, columns)
     ids = np.frombuffer(_random.random_raw(_IDS_WORDS * len(pets)), _IDS)
     table[_TRACE_ID], table[_SPAN_ID] = ids[_TRACE_ID], ids[_SPAN_ID]
-    seconds = np.frombuffer(struct.pack(f"{2 * len(pets)}d", *began, *ended))  # in a third of what NumPy takes for that
     times = (seconds * 1e9).astype(_TIME) + epoch_ns
-    table[_BEGAN], table[_ENDED] = times[: len(pets)], times[len(pets) :]
+    table[_BEGAN], table[_ENDED] = times[::2], times[1::2]
     if pets[0]:
         table[_PET] = np.frombuffer(b"".join(pets), columns[_PET])
     return texts

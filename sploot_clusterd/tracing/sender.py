@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 from opentelemetry.sdk.resources import Resource
 
 from sploot_clusterd import __version__
@@ -81,9 +82,8 @@ class Sender:
         await self._collector.close()
 
     def _rows(self, told: EndedVisits) -> Rows:
-        began, ended, pet_ids = zip(*told.visits, strict=True)
-        is_hidden = pet_ids[0] and not self._pet_ids  # all are about pets, or none
-        return Rows(told.sort, began, ended, [*map(str.encode, map(hashed, pet_ids) if is_hidden else pet_ids)])
+        is_hidden = told.pets[0] and not self._pet_ids  # all are about pets, or none
+        return Rows(told.sort, np.frombuffer(told.times), [*map(hashed if is_hidden else str.encode, told.pets)])
 
     def _take_some(self) -> bool:
         """Whether there is a batch in hand: one that was left, or the next."""

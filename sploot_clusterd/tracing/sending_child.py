@@ -15,6 +15,7 @@ from msgspec import json, msgpack
 
 from sploot_clusterd import garbage
 from sploot_clusterd.tracing.messages import Begin, Incoming, Outcome, next_in
+from sploot_clusterd.tracing.pace import Pace
 from sploot_clusterd.tracing.sender import Sender
 
 
@@ -28,11 +29,12 @@ async def serve(tell: Callable[[Outcome], None]) -> None:
         return
     sender = Sender(msgpack.decode(begun, type=Begin), tell)
     sending = asyncio.create_task(sender.run())
-    incoming = Incoming()
+    incoming, pace = Incoming(), Pace()
     while (message := await next_in(messages)) is not None:
         told = incoming.told(message)
         if told is not None:
             sender.add(told)
+        await pace.step()
     sending.cancel()
     await asyncio.wait({sending})
     await sender.close()

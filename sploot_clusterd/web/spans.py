@@ -79,8 +79,9 @@ class Requests:
         if visits is None:
             sort = self._sort(self.told_later, response.status)
             visits = self._visits[response.status] = self._tracer.visits_of(sort)
-        visits.append((began, ended, ids[self._pet] if self._pet is not None else ""))
-        if len(visits) >= MANY_VISITS:
+        visits.times += began, ended
+        visits.pets.append(ids[self._pet] if self._pet is not None else "")
+        if len(visits.pets) >= MANY_VISITS:
             self._tracer.tell(visits)
 
     def _sort(self, method: str, status: int) -> Sort:

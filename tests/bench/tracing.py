@@ -1,109 +1,133 @@
 """What tracing costs at full sampling, beside tracing off: jobs a second and their CPU, reads and their p99.
 
-From one start of a daemon to the next both change by more than tracing may cost. So daemons that trace and daemons that
-do not are alive at once, and worked in turns; and for reads there is one more that does not, whose row tells how far
-apart two are that are alike.
+Two daemons that are alike differ by more than tracing may cost, and so does one from one minute to the next. So one
+daemon traces and does not, by turns; for reads there is a third kind of turn, without tracing too, whose row tells how
+far apart two are that are alike. What is a start's is pooled, and in each start who is first changes.
 """
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
+from typing import Final, NamedTuple
 
-import psutil
-
+from tests.bench import toggled
 from tests.bench.figure import Figure, Size
 from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, payloads
-from tests.bench.load import ENV, Load, asked, bare_handler, load, metrics, pooled, serving
+from tests.bench.load import ENV, Load, asked, load, metrics, pooled, serving
 from tests.bench.process import cpu_seconds
-from tests.bench.throughput import drained
+from tests.bench.throughput import worked_off
 from tests.faults.fleet import Fleet
 from tests.support.waiting import eventually
 
+_ROOT = Path(__file__).parents[2]
 _VIEW = "/internal/pets/pet_1/clusters"
 _SPANS = re.compile(r'tracing_spans_total\{outcome="(\w+)"\} (\S+)')
 _ON, _OFF, _ALIKE = "traced", "off", "off as well"
-_GATHERED = 2.0
-"""Seconds that spans wait for others."""
-_SENT_WITHIN = _GATHERED + 1.0
+_SENT_WITHIN = 2.0
 """Seconds after the last job."""
+_LEAD = 0.3
+"""Seconds of a turn of which only the CPU counts: by then what the turn before it made is sent, but for its last."""
 _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
-_LEAST = 19
-"""The niceness of what runs last."""
-_SHARE = 2 / 3
+_SHARE: Final = 0.4
 """A turn's, of the time that other loads take."""
+_ROUNDS: Final = 4
+"""Turns of each kind in a start, for each repeat."""
+
+
+class _Drained(NamedTuple):
+    """Jobs a second; of each, microseconds of CPU with what is sent after it, and spans that were not."""
+
+    rate: float
+    cpu_us: float
+    not_sent: float
 
 
 def tracing(size: Size) -> list[Figure]:
-    """A bare handler is the collector, which takes what it is sent. It has what others leave of the cores, for it would
-    be on a machine of its own.
-    """
-    with bare_handler(200, b"") as (pid, port):
-        psutil.Process(pid).nice(_LEAST)
-        on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+    """The collector has what others leave of the cores: it would be on a machine of its own."""
+    with _collector() as endpoint:
         return [
-            *_jobs("jobs with a 512-d vector", size, DIMENSION, on),
-            *_jobs("jobs without vectors", size, 0, on),
-            *_reads(size, on),
+            *_jobs("jobs with a 512-d vector", size, DIMENSION, endpoint),
+            *_jobs("jobs without vectors", size, 0, endpoint),
+            *_reads(size, endpoint),
         ]
 
 
+@contextmanager
+def _collector() -> Iterator[str]:
+    """Its URL."""
+    command = [sys.executable, "-m", "tests.bench.sink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT, text=True) as process:
+        try:
+            os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
 @asynccontextmanager
-async def _alive(sides: Mapping[str, Mapping[str, str]]) -> AsyncIterator[dict[str, Fleet]]:
-    """A daemon for each of these environments, each over a Redis of its own."""
-    async with AsyncExitStack() as stack:
-        fleets = {}
-        for side, env in sides.items():
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-            fleet = Fleet(path, daemons=1, env={**ENV, **env})
-            fleets[side] = await stack.enter_async_context(fleet)
+async def _alive(endpoint: str) -> AsyncIterator[Fleet]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        async with Fleet(Path(path), daemons=0, env=ENV) as fleet:
+            daemon = fleet.add_daemon({**ENV, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, toggled.__name__)
+            await daemon.start()
             await fleet.ready()
-        yield fleets
+            yield fleet
 
 
-def _jobs(name: str, size: Size, dimension: int, on: Mapping[str, str]) -> list[Figure]:
-    starts = [asyncio.run(_drained_by_turns(size, dimension, on)) for _ in range(size.repeats)]
+def _turn_to(side: str, fleet: Fleet) -> None:
+    fleet.daemons[0].signal(toggled.ON if side is _ON else toggled.OFF)
+
+
+def _jobs(name: str, size: Size, dimension: int, endpoint: str) -> list[Figure]:
+    starts = [asyncio.run(_drained_by_turns(size, dimension, endpoint)) for _ in range(size.repeats)]
     ours, off = ([turn for start in starts for turn in start[side]] for side in (_ON, _OFF))
     return [
-        Figure(f"{name}, traced", "jobs/s", [rate for rate, _, _ in ours], [rate for rate, _, _ in off]),
-        Figure(f"CPU of a job, {name}, traced", "us", [cpu for _, cpu, _ in ours], [cpu for _, cpu, _ in off]),
-        Figure(f"spans not sent of a job, {name}", "spans", [not_sent for _, _, not_sent in ours]),
+        Figure(f"{name}, traced", "jobs/s", [turn.rate for turn in ours], [turn.rate for turn in off]),
+        Figure(f"CPU of a job, {name}, traced", "us", [turn.cpu_us for turn in ours], [turn.cpu_us for turn in off]),
+        Figure(f"spans not sent of a job, {name}", "spans", [turn.not_sent for turn in ours]),
     ]
 
 
-async def _drained_by_turns(
-    size: Size, dimension: int, on: Mapping[str, str]
-) -> dict[str, list[tuple[float, float, float]]]:
-    """Of each side two turns, between which its albums have grown as the other's."""
-    jobs = [*payloads(2 * size.jobs, dimension)]
-    turns = {_ON: [jobs[: size.jobs], jobs[size.jobs :]]}
-    turns[_OFF] = [*turns[_ON]]
-    async with _alive({_ON: on, _OFF: {}}) as fleets:
-        done: dict[str, list[tuple[float, float, float]]] = {_ON: [], _OFF: []}
-        for side in (_ON, _OFF, _OFF, _ON):
-            done[side].append(await _drained(fleets[side], turns[side].pop(0), traced=side is _ON))
-        return done
+async def _drained_by_turns(size: Size, dimension: int, endpoint: str) -> dict[str, list[_Drained]]:
+    """Albums grow all the while, so who is first changes. What came first of all is in neither."""
+    order = (_ON, _OFF, _OFF, _ON) * 2
+    share = size.jobs // 2
+    jobs = iter(payloads((1 + len(order)) * share, dimension))
+    turns: dict[str, list[_Drained]] = {_ON: [], _OFF: []}
+    async with _alive(endpoint) as fleet:
+        await _drained(fleet, [next(jobs) for _ in range(share)], traced=True)
+        for side in order:
+            _turn_to(side, fleet)
+            turns[side].append(await _drained(fleet, [next(jobs) for _ in range(share)], traced=side is _ON))
+    return {side: [_both(*pair) for pair in zip(done[::2], done[1::2], strict=True)] for side, done in turns.items()}
 
 
-async def _drained(fleet: Fleet, jobs: Sequence[bytes], *, traced: bool) -> tuple[float, float, float]:
-    """Jobs a second; of each, microseconds of the daemon's CPU with what is sent after it, and spans that were not.
+def _both(one: _Drained, other: _Drained) -> _Drained:
+    """Two turns as one: those of ON, OFF, OFF, ON lie around the same moment."""
+    return _Drained(*map(mean, zip(one, other, strict=True)))
 
-    The daemon is left alone until all is sent, and as long without tracing: what it does meanwhile is in both.
-    """
+
+async def _drained(fleet: Fleet, jobs: Sequence[bytes], *, traced: bool) -> _Drained:
+    """The daemon is left alone until all is sent, and as long without tracing: what it does meanwhile is in both."""
     pid = fleet.daemons[0].pid
     before = await _told(fleet)
     spent = cpu_seconds(pid)
-    done = await drained(fleet, fleet.redis, jobs, [])
+    done = await worked_off(fleet, jobs)
     await asyncio.sleep(_SENT_WITHIN)
     spent = cpu_seconds(pid) - spent
     spans = await _told(fleet, sum(before.values()) + 4 * len(jobs)) if traced else before
     not_sent = sum(spans[outcome] - before.get(outcome, 0.0) for outcome in spans.keys() & {"lost", "dropped"})
-    return done.rate, 1e6 * spent / len(jobs), not_sent / len(jobs)
+    return _Drained(done.rate, 1e6 * spent / len(jobs), not_sent / len(jobs))
 
 
 async def _told(fleet: Fleet, least: float = 0.0) -> dict[str, float]:
@@ -118,8 +142,8 @@ async def _told(fleet: Fleet, least: float = 0.0) -> dict[str, float]:
     return spans
 
 
-def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
-    starts = [asyncio.run(_read_by_turns(size, on, number)) for number in range(size.repeats + size.repeats // 3)]
+def _reads(size: Size, endpoint: str) -> list[Figure]:
+    starts = [asyncio.run(_read_by_turns(size, endpoint)) for _ in range(size.repeats + size.repeats // 3)]
     alike = "of two that do not trace"
     paced = f"GET a view at {_RATE:,} requests a second"
 
@@ -129,6 +153,7 @@ def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
 
     return [
         figure("GET a view, traced", "requests/s", "rate", 0, _ON),
+        figure(f"GET a view, {alike}", "requests/s", "rate", 0, _ALIKE),
         figure("CPU of a GET, traced", "us", "cpu_us", 0, _ON),
         figure(f"CPU of a GET, {alike}", "us", "cpu_us", 0, _ALIKE),
         figure("GET a view, traced, p99", "ms", "p99_ms", 0, _ON),
@@ -138,22 +163,24 @@ def _reads(size: Size, on: Mapping[str, str]) -> list[Figure]:
     ]
 
 
-async def _read_by_turns(size: Size, on: Mapping[str, str], number: int) -> dict[tuple[str, int], Load]:
-    """By side and rate, 0 for as many as are answered: both turns of each together. Who is first changes from one
-    `number` to the next.
-
-    What the turn before made is sent, and sending what this one makes has begun, before anything counts.
-    """
+async def _read_by_turns(size: Size, endpoint: str) -> dict[tuple[str, int], Load]:
+    """By side and rate, 0 for as many as are answered: all turns of each together."""
     size = replace(size, seconds=size.seconds * _SHARE)
-    first = number % 3
     turns: dict[tuple[str, int], list[Load]] = {}
-    async with _alive({_ON: on, _OFF: {}, _ALIKE: {}}) as fleets:
-        sides = [*fleets]
-        sides = sides[first:] + sides[:first]
-        for fleet in fleets.values():
-            await seeded(fleet)
+    async with _alive(endpoint) as fleet:
+        await seeded(fleet)
         for rate in (0, _RATE):
-            for side in (*sides, *reversed(sides)):
-                read = load(serving(fleets[side]), size, asked("GET", _VIEW), 200, rate=rate, lead=_GATHERED)
+            for side in _in_turn(_ROUNDS * size.repeats):
+                _turn_to(side, fleet)
+                read = load(serving(fleet), size, asked("GET", _VIEW), 200, rate=rate, lead=_LEAD)
                 turns.setdefault((side, rate), []).append(read)
     return {key: pooled(loads) for key, loads in turns.items()}
+
+
+def _in_turn(rounds: int) -> Iterator[str]:
+    """Each side once a round: who is first changes, and so does the direction."""
+    sides = (_ON, _OFF, _ALIKE)
+    for number in range(rounds):
+        first = number % len(sides)
+        order = (*sides[first:], *sides[:first])
+        yield from reversed(order) if number // len(sides) % 2 else order

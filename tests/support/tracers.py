@@ -18,6 +18,14 @@ class Visit(NamedTuple):
     pet: str
 
 
+def visits_of(sort: Sort, *pets: str, began: float = 1.0, ended: float = 2.0) -> Visits:
+    """One by each pet."""
+    visits = Visits(sort)
+    visits.times = [began, ended] * len(pets)
+    visits.pets = [*pets]
+    return visits
+
+
 class Kept(Tracer):
     """Samples whatever begins here, if `rate` is 1; else nothing."""
 
@@ -51,7 +59,8 @@ class Kept(Tracer):
         visits.clear()
 
     def _named(self, visits: Visits) -> list[Visit]:
-        return [Visit(visits.of, began, ended, self.pet(pet_id) if pet_id else "") for began, ended, pet_id in visits]
+        each = zip(visits.times[::2], visits.times[1::2], visits.pets, strict=True)
+        return [Visit(visits.of, began, ended, self.pet(pet_id) if pet_id else "") for began, ended, pet_id in each]
 
     def _span(self, ended: Ended, run: Run) -> Span:
         span = Span(self, ended.sort, context=run.context, parent_id=run.parent_id, began=ended.began)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from sploot_clusterd.config import SecretUrl
@@ -10,10 +11,14 @@ from sploot_clusterd.spans import Kind, Sort
 from sploot_clusterd.tracing import collector as collector_module
 from sploot_clusterd.tracing.collector import Collector, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Batch, request
+from sploot_clusterd.tracing.pace import PAUSE
 from sploot_clusterd.tracing.rows import Rows
 from tests.support.collector import collecting
 
-VISIT = Rows(Sort("GET /x", Kind.SERVER), [1.0], [2.0], [b"a"])
+VISIT = Rows(Sort("GET /x", Kind.SERVER), np.array([1.0, 2.0]), [b"a"])
+
+
+SLICE = 32 * 1024
 
 
 def one() -> bytes:
@@ -23,17 +28,44 @@ def one() -> bytes:
     return request({}, batch)
 
 
+def large() -> tuple[bytes, int]:
+    """One of many slices, and how many these are."""
+    batch = Batch()
+    while len(batch.encoded) < 20 * SLICE:
+        batch.add(VISIT)
+    made = request({}, batch)
+    return made, -(-len(made) // SLICE)
+
+
 async def test_the_connection_is_kept():
+    whole, _ = large()
     async with collecting() as there:
         collector = Collector(SecretUrl(there.url))
-        for status in (200, 400, 200):
-            there.status = status
-            if status == 200:
-                await collector.take(one())
-            else:
-                with pytest.raises(CollectorRefusesError, match="400"):
-                    await collector.take(one())
-        assert (len(there.connections), len(there.spans)) == (1, 2)
+        for made in (one(), whole, one()):
+            await collector.take(made)
+            there.status = 400
+            with pytest.raises(CollectorRefusesError, match="400"):
+                await collector.take(made)
+            there.status = 200
+        assert (len(there.connections), there.largest) == (1, len(whole))
+        await collector.close()
+
+
+async def test_between_two_slices_of_a_request_others_have_the_core(monkeypatch: pytest.MonkeyPatch):
+    whole, slices = large()
+    pauses = 0
+    sleep = asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal pauses
+        pauses += seconds == PAUSE
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    async with collecting() as there:
+        collector = Collector(SecretUrl(there.url))
+        await collector.take(whole)
+        assert pauses == slices - 1
         await collector.close()
 
 

@@ -1,5 +1,6 @@
 """What is put together by hand is what the protocol's own classes read: ids, texts of any length, runs, stages."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -94,8 +95,9 @@ def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, mo
 @given(sorts, st.lists(texts, min_size=1, max_size=40))
 def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
     """Also where pets' ids are of many lengths, by which they are put together."""
-    began = [*range(1, len(pets) + 1)]
-    spans = decoded(Rows(sort, began, [each + each / 4 for each in began], [*map(str.encode, pets)]))
+    began = np.arange(1.0, len(pets) + 1)
+    times = np.column_stack((began, began + began / 4)).ravel()
+    spans = decoded(Rows(sort, times, [*map(str.encode, pets)]))
     first = min(each.start_time_unix_nano for each in spans)
     of_error = [("error.type", sort.error)] if sort.error else []
     seen = {}
@@ -113,7 +115,7 @@ def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
 
 @given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, min_size=1, max_size=4))
 def test_what_is_sent_together_comes_out_in_its_order(ended: list[Run], sort: Sort, pets: list[str]):
-    visits = Rows(sort, [1.0] * len(pets), [2.0] * len(pets), [*map(str.encode, pets)])
+    visits = Rows(sort, np.tile([1.0, 2.0], len(pets)), [*map(str.encode, pets)])
     spans = decoded(Ended(sort, 1.0, 2.0, ended), visits, Stage(sort, 1.0, 2.0, ended, {}))
     assert [each.span_id for each in spans][: len(ended)] == [run.span_id for run in ended]
     assert [each.parent_span_id for each in spans][len(ended) :] == [b""] * len(pets) + [run.span_id for run in ended]

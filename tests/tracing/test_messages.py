@@ -7,23 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
 
-from sploot_clusterd.spans import Ended, Kind, Run, Sort, Stage, Visits
+from sploot_clusterd.spans import Ended, Kind, Run, Sort, Stage
 from sploot_clusterd.tracing.messages import Begin, EndedSpan, EndedVisits, Incoming, Outgoing, Told, framed, next_in
+from tests.support.tracers import visits_of
 from tests.tracing.test_encoding import attributes, contexts, runs, sorts, span_ids, texts
 
 WORK = Sort("work", Kind.INTERNAL)
 times = st.floats(0, 1e9)
 
 
-def visits(sort: Sort, of: list[tuple[float, float, str]]) -> EndedVisits:
-    made = Visits(sort)
-    made += of
-    return EndedVisits(sort, made)
+def visits(sort: Sort, *pets: str) -> EndedVisits:
+    return EndedVisits.of(visits_of(sort, *pets))
 
 
 told = st.one_of(
     st.builds(EndedSpan, sorts, contexts, span_ids, times, times, attributes, st.lists(contexts, max_size=3), texts),
-    st.builds(visits, sorts, st.lists(st.tuples(times, times, texts), max_size=5)),
+    st.builds(lambda sort, pets: visits(sort, *pets), sorts, st.lists(texts, max_size=5)),
     st.builds(Stage, sorts, times, times, st.lists(runs, max_size=5), attributes),
     st.builds(Ended, sorts, times, times, st.lists(runs, max_size=5)),
 )
@@ -70,7 +69,7 @@ def test_a_sort_is_told_once():
     outgoing, incoming = Outgoing(), Incoming()
     sizes = []
     for _ in range(3):
-        outgoing.add(visits(WORK, [(1.0, 2.0, "a")]))
+        outgoing.add(visits(WORK, "a"))
         written = outgoing.take()
         sizes.append(len(written))
         (each,) = arrived(incoming, written)
@@ -83,7 +82,7 @@ def test_numbers_of_sorts_are_given_anew_when_there_are_many():
     outgoing, incoming = Outgoing(), Incoming()
     many = [Sort(f"sort {number}", Kind.INTERNAL) for number in range(2500)]
     for sort in (*many, *reversed(many), *many):
-        outgoing.add(visits(sort, [(1.0, 2.0, "a")]))
+        outgoing.add(visits(sort, "a"))
     written = outgoing.take()
     assert [each.sort.name for each in arrived(incoming, written)] == [
         sort.name for sort in (*many, *reversed(many), *many)
@@ -92,11 +91,11 @@ def test_numbers_of_sorts_are_given_anew_when_there_are_many():
 
 def test_what_cannot_be_told_leaves_nothing_behind():
     outgoing, incoming = Outgoing(), Incoming()
-    good = visits(WORK, [(1.0, 2.0, "a")])
+    good = visits(WORK, "a")
     outgoing.add(good)
     for wrong in (
-        visits(Sort("\ud800", Kind.INTERNAL), [(1.0, 2.0, "a")]),
-        visits(WORK, [(1.0, 2.0, "\ud800")]),
+        visits(Sort("\ud800", Kind.INTERNAL), "a"),
+        visits(WORK, "\ud800"),
         Stage(WORK, 1.0, 2.0, [], {"what": object()}),
     ):
         before = bytes(outgoing.waiting)

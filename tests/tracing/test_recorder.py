@@ -17,7 +17,7 @@ import pytest
 
 from sploot_clusterd.config import SecretUrl, Settings, TracingSettings
 from sploot_clusterd.metrics import Metrics
-from sploot_clusterd.spans import MANY_VISITS, Context, Kind, Run, Sort, Span, Stage, context_of
+from sploot_clusterd.spans import MANY_VISITS, Context, Kind, Run, Sort, Span, Stage, Visits, context_of
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing import sending_process
 from sploot_clusterd.tracing.recorder import Recorder
@@ -80,6 +80,11 @@ def run_in(context: Context, **more: object) -> Run:
     return msgspec.structs.replace(run, **more)
 
 
+def add(visits: Visits, *pets: str, ended: float = 2.0) -> None:
+    visits.times += [1.0, ended] * len(pets)
+    visits.pets += pets
+
+
 def warnings(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     mine = (each for each in caplog.records if each.name == recorder_module.__name__)
     return [each.data for each in mine if each.levelno >= logging.WARNING]
@@ -122,15 +127,13 @@ async def test_spans_arrive_as_they_were(collector: Collector):
 async def test_visits_are_traces_by_themselves(collector: Collector):
     traced = Traced(collector.url, pet_ids=True)
     gone = Sort("GET /x", Kind.SERVER, {"http.response.status_code": 500}, "500")
-    visits = traced.recorder.visits_of(gone)
-    visits.append((1.0, 1.5, "a"))
+    add(traced.recorder.visits_of(gone), "a", ended=1.5)
     await eventually(lambda: traced.counted() == {"sent": 1}, what="one to be sent for which there are no others")
-    none = traced.recorder.visits_of(gone)
-    none.append((1.0, 1.5, ""))
+    add(traced.recorder.visits_of(gone), "")
     many = traced.recorder.visits_of(Sort("GET /y", Kind.SERVER))
-    many += [(1.0, 2.0, "a")] * MANY_VISITS
+    add(many, *["a"] * MANY_VISITS)
     traced.recorder.tell(many)
-    assert many == []
+    assert many.pets == many.times == []
     await traced.stop()
     one, other = collector.named("GET /x")
     assert (one.name, one.kind, one.parent_id, one.failed) == ("GET /x", 2, "", True)
@@ -144,7 +147,7 @@ async def test_visits_are_traces_by_themselves(collector: Collector):
 
 async def test_pets_ids_are_hashed_alike_in_all_processes(collector: Collector):
     traced = Traced(collector.url)
-    traced.recorder.visits_of(WORK).append((1.0, 2.0, "luna"))
+    add(traced.recorder.visits_of(WORK), "luna")
     hashed = traced.recorder.pet("luna")
     assert hashed != traced.recorder.pet("rex")
     assert "luna" not in hashed
@@ -233,7 +236,7 @@ async def test_one_that_does_not_read_costs_bounded_memory_and_delays_no_stop(
     visits = traced.recorder.visits_of(WORK)
     told = 0
     while "dropped" not in traced.counted():
-        visits += [(1.0, 2.0, "x" * 1000)] * MANY_VISITS
+        add(visits, *["x" * 1000] * MANY_VISITS)
         told += MANY_VISITS
         traced.recorder.tell(visits)
         await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from sploot_clusterd.tracing import sender as sender_module
 from sploot_clusterd.tracing.messages import Begin, EndedVisits, Outcome
 from sploot_clusterd.tracing.sender import Sender
 from tests.support.collector import Collector, collecting
+from tests.support.tracers import visits_of
 from tests.support.waiting import eventually
 
 MOST = 16 * 2**20
@@ -21,7 +22,7 @@ MOST = 16 * 2**20
 FULL = 512 * 2**10
 """Bytes of a request."""
 WORK = Sort("work", Kind.INTERNAL)
-ONE = EndedVisits(WORK, [(1.0, 2.0, "luna")])
+ONE = EndedVisits.of(visits_of(WORK, "luna"))
 
 
 class Sending:
@@ -83,7 +84,7 @@ async def test_a_refusal_is_final_and_told(collector: Collector):
         await eventually(lambda n=number: sending.counted() == {"lost": n}, what="the refused span to be told of")
     assert {each.error for each in sending.outcomes} == {"it answers 400"}
     collector.status, collector.rejects = 200, 1
-    sending.sender.add(EndedVisits(WORK, ONE.visits * 2))
+    sending.sender.add(EndedVisits.of(visits_of(WORK, "luna", "luna")))
     await sending.stop()
     assert sending.counted() == {"lost": 4, "sent": 1}
 
@@ -131,10 +132,11 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
     most = MOST // 8
     monkeypatch.setattr(queue, "_MOST_WAITING", most)
     sending = Sending("http://127.0.0.1:9")
+    some = EndedVisits.of(visits_of(WORK, *["a"] * MANY_VISITS))
     tracemalloc.start()
     try:
         while not sending.counted():
-            sending.sender.add(EndedVisits(WORK, ONE.visits * MANY_VISITS))
+            sending.sender.add(some)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -159,9 +161,9 @@ async def test_few_requests_are_sent_and_none_is_larger_than_collectors_take(
 
 
 async def test_what_cannot_be_encoded_takes_no_others_with_it(collector: Collector):
-    """A pet's id is text, as messages say; this one's end is cut off."""
+    """Here are times of three, and pets of two."""
     sending = Sending(collector.url)
-    sending.sender.add(EndedVisits(WORK, [(1.0, 2.0, "a"), (1.0,)]))
+    sending.sender.add(EndedVisits(WORK, 3 * ONE.times, ["a", "b"]))
     sending.sender.add(ONE)
     await sending.stop()
     assert sending.counted() == {"lost": 2, "sent": 1}
