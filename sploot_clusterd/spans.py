@@ -149,7 +149,7 @@ class Span:
             self.tracer.record(self)
 
 
-class Run(Struct, frozen=True, gc=False, array_like=True):
+class Run(Struct, frozen=True, gc=False):
     """The processing of a message: a span of which there are many, that begin together and end together. It has what a
     context and a span have.
     """
@@ -175,7 +175,7 @@ class Run(Struct, frozen=True, gc=False, array_like=True):
         return {"trace_id": self.trace_id.hex(), "span_id": self.span_id.hex()}
 
 
-class Stage(Struct, frozen=True, gc=False, array_like=True, tag=True):
+class Stage(NamedTuple):
     """The same work for several runs at once: as a child of each of the `parents`."""
 
     sort: Sort
@@ -190,7 +190,7 @@ class Stage(Struct, frozen=True, gc=False, array_like=True, tag=True):
         return len(self.parents)
 
 
-class Ended(Struct, frozen=True, gc=False, array_like=True, tag=True):
+class Ended(NamedTuple):
     """Runs that began together and ended alike."""
 
     sort: Sort

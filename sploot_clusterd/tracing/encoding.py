@@ -3,10 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from struct import Struct, unpack
+from struct import Struct
 from typing import Final
 
-import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -14,16 +13,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd import __version__
-from sploot_clusterd.spans import MESSAGE_ID, PET, Context, Ended, Run, Stage
+from sploot_clusterd.spans import Context
 from sploot_clusterd.tracing import fields
+from sploot_clusterd.tracing.ended import EndedSpan
 from sploot_clusterd.tracing.fields import PARENT_ID, SPAN_ID, TRACE_ID
-from sploot_clusterd.tracing.messages import EndedSpan
 from sploot_clusterd.tracing.rows import Rows, filled
 
 _SCOPE: Final = "sploot_clusterd"
 _times: Final = Struct("<BQBQ").pack
-_PARENT_BYTES: Final = len(PARENT_ID) + 8
-_random: Final = np.random.PCG64()
 
 
 class Batch:
@@ -37,17 +34,9 @@ class Batch:
         # each batch.
         self._epoch_ns = time.time_ns() - time.perf_counter_ns()
 
-    def add(self, ended: EndedSpan | Stage | Ended | Rows) -> int:
+    def add(self, ended: EndedSpan | Rows) -> int:
         """How many bytes it was. What fails leaves nothing behind."""
-        encoded: bytes | bytearray
-        if isinstance(ended, Rows):
-            encoded = filled(ended, self._epoch_ns)
-        elif isinstance(ended, Stage):
-            encoded = self._stage(ended)
-        elif isinstance(ended, Ended):
-            encoded = self._runs(ended)
-        else:
-            encoded = self._span(ended)
+        encoded = filled(ended, self._epoch_ns) if isinstance(ended, Rows) else self._span(ended)
         self.encoded += encoded
         self.size += ended.size
         return len(encoded)
@@ -62,33 +51,6 @@ class Batch:
         if span.error and not span.sort.error:
             rest.append(fields.failed(span.error))
         return b"".join((_begun(sum(map(len, rest))), context.trace_id, SPAN_ID, context.span_id, *rest))
-
-    def _runs(self, ended: Ended) -> bytes:
-        """What is alike comes first. Most are first runs, and without a state: ids are all that is each one's own."""
-        alike = self._times(ended.began, ended.ended) + fields.of_sort(ended.sort)
-        encoded: list[bytes] = []
-        for run in ended.runs:
-            message_id, of_pet = run.message_id, _of_pet(run.pet)
-            message = _before_message(len(message_id))
-            more = PARENT_ID + run.parent_id if run.parent_id else b""
-            if run.before or run.state:
-                more += _rare(run.state, [_before(run)] if run.before else ())
-            begun = _begun(len(alike) + len(message) + len(message_id) + len(of_pet) + len(more))
-            encoded += begun, run.trace_id, SPAN_ID, run.span_id, alike, message, message_id, of_pet, more
-        return b"".join(encoded)
-
-    def _stage(self, stage: Stage) -> bytes:
-        """All but the ids is alike, as most parents have no state: it comes first. Rows are filled by column."""
-        told = [fields.attribute(key, value) for key, value in stage.attributes.items()]
-        alike = b"".join((self._times(stage.began, stage.ended), fields.of_sort(stage.sort), *told))
-        runs = stage.parents
-        parts = [_before_ids(alike), b"", PARENT_ID, b"", SPAN_ID, b""] * len(runs)
-        states = [run.state for run in runs]
-        if any(states):
-            parts[::6] = [_before_ids(alike, state) for state in states]
-        parts[1::6], parts[3::6] = [run.trace_id for run in runs], [run.span_id for run in runs]
-        parts[5::6] = unpack("8s" * len(runs), _random.random_raw(len(runs)).tobytes())
-        return b"".join(parts)
 
     def _times(self, began: float, ended: float) -> bytes:
         """Nanoseconds since the epoch, of times by `time.perf_counter`."""
@@ -106,39 +68,16 @@ def request(resource: Mapping[str, object], batch: Batch) -> bytes:
     return b"".join((head, of_resource, scope, batch.encoded))
 
 
-def _before_ids(alike: bytes, state: str = "") -> bytes:
-    """All of a stage's span up to its trace's id."""
-    more = _rare(state) if state else b""
-    begun = fields.begun_span(fields.IDS_BYTES + _PARENT_BYTES + len(alike) + len(more))
-    return b"".join((begun, alike, more, TRACE_ID))
-
-
 @lru_cache(maxsize=1024)
 def _begun(size: int) -> bytes:
     """What comes before the trace's id, of a span that has `size` bytes behind its ids."""
     return fields.begun_span(fields.IDS_BYTES + size) + TRACE_ID
 
 
-def _rare(state: str, links: Sequence[Context] = ()) -> bytes:
+def _rare(state: str, links: Sequence[Context]) -> bytes:
     told = [
         Message.Link(trace_id=each.trace_id, span_id=each.span_id, trace_state=each.state, flags=int(each.sampled))
         for each in links
     ]
     message: bytes = Message(trace_state=state, links=told).SerializeToString()
     return message
-
-
-def _before(run: Run) -> Context:
-    """The run before it."""
-    return Context(run.trace_id, run.before, run.sampled, run.state)
-
-
-@lru_cache(maxsize=4096)
-def _of_pet(pet: str) -> bytes:
-    return fields.attribute(PET, pet)
-
-
-@lru_cache(maxsize=64)
-def _before_message(size: int) -> bytes:
-    """As most are of one length, this is found faster."""
-    return fields.before_text(MESSAGE_ID, size)

@@ -87,6 +87,11 @@ def before_text(key: str, size: int) -> bytes:
     return head(Message.ATTRIBUTES_FIELD_NUMBER, len(begun) + size) + begun
 
 
+def before_state(size: int) -> bytes:
+    """What begins a span's trace state."""
+    return head(Message.TRACE_STATE_FIELD_NUMBER, size)
+
+
 @lru_cache(maxsize=2048, typed=True)
 def _measured(key: str, value: object) -> bytes:
     message: bytes = Message(attributes=[key_value(key, value)]).SerializeToString()

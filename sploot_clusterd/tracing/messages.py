@@ -1,18 +1,18 @@
 """What the daemon tells the process that sends its spans, and what that answers.
 
-Each message is MessagePack behind its length; an answer is a line of JSON. What has ended goes as the classes of
-`spans` say, but for its sort: that is told once, and has a number from then on.
+Each message is MessagePack behind its length; an answer is a line of JSON. A sort is told once, and has a number
+from then on.
 """
 
-from array import array
 from asyncio import IncompleteReadError, StreamReader
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from struct import Struct as Layout
 from typing import Any, Final
 
 from msgspec import Struct, msgpack
 
-from sploot_clusterd.spans import Context, Ended, Kind, Sort, Span, Stage, Value, Visits
+from sploot_clusterd.spans import Kind, Sort, Value
+from sploot_clusterd.tracing.ended import Told
 
 _LENGTH: Final = Layout("<I")
 """What comes before a message."""
@@ -39,59 +39,6 @@ class NewSort(Struct, array_like=True, tag=True):
     kind: Kind
     attributes: Mapping[str, Value]
     error: str
-
-
-class EndedSpan(Struct, frozen=True, array_like=True, tag=True):
-    """A span, by the fields that it has in `spans`."""
-
-    sort: Sort
-    context: Context
-    parent_id: bytes
-    began: float
-    ended: float
-    attributes: Mapping[str, Value]
-    links: Sequence[Context]
-    error: str
-
-    @classmethod
-    def of(cls, span: Span) -> "EndedSpan":
-        return cls(
-            span.sort,
-            span.context,
-            span.parent_id,
-            span.began,
-            span.ended,
-            span.attributes,
-            span.links,
-            span.error,
-        )
-
-    @property
-    def size(self) -> int:
-        """How many spans it is."""
-        return 1
-
-
-class EndedVisits(Struct, frozen=True, array_like=True, tag=True):
-    """Visits of one sort, by column."""
-
-    sort: Sort
-    times: bytes
-    """64-bit floats, as this machine has them."""
-    pets: Sequence[str]
-
-    @classmethod
-    def of(cls, visits: Visits) -> "EndedVisits":
-        return cls(visits.of, array("d", visits.times).tobytes(), visits.pets)
-
-    @property
-    def size(self) -> int:
-        """How many spans it is."""
-        return len(self.pets)
-
-
-Told = EndedSpan | EndedVisits | Stage | Ended
-"""What has ended."""
 
 
 class Outcome(Struct, omit_defaults=True):

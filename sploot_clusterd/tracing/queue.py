@@ -5,9 +5,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from sploot_clusterd.spans import Ended, Stage
 from sploot_clusterd.tracing.encoding import Batch
-from sploot_clusterd.tracing.messages import EndedSpan
+from sploot_clusterd.tracing.ended import EndedSpan
 from sploot_clusterd.tracing.rows import Rows
 
 _MOST_WAITING: Final = 16 * 2**20
@@ -35,7 +34,7 @@ class Queue:
         """How many spans wait."""
         return sum(batch.size for batch in self._batches)
 
-    def add(self, ended: EndedSpan | Stage | Ended | Rows) -> None:
+    def add(self, ended: EndedSpan | Rows) -> None:
         """Raises what encoding it raises; then nothing is added."""
         has_room = bool(self._batches) and not _is_full(self._batches[-1])
         batch = self._batches[-1] if has_room else Batch()

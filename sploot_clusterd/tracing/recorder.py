@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from sploot_clusterd.config import Settings
 from sploot_clusterd.metrics import Metrics
 from sploot_clusterd.spans import Ended, Sort, Span, Stage, Tracer, Visits
-from sploot_clusterd.tracing.messages import Begin, EndedSpan, EndedVisits, Outcome, Outgoing, Told, framed
+from sploot_clusterd.tracing.ended import Told, of_runs, of_span, of_stage, of_visits
+from sploot_clusterd.tracing.messages import Begin, Outcome, Outgoing, framed
 from sploot_clusterd.tracing.pets import hashed
 from sploot_clusterd.tracing.sending_process import SendingProcess
 from sploot_clusterd.waiting import pause
@@ -71,7 +72,13 @@ class Recorder(Tracer):
         return pet_id if self._pet_ids else hashed(pet_id).decode()
 
     def record(self, ended: Span | Stage | Ended) -> None:
-        self._give(EndedSpan.of(ended) if isinstance(ended, Span) else ended)
+        if isinstance(ended, Span):
+            self._give(of_span(ended))
+        elif isinstance(ended, Stage):
+            self._give(of_stage(ended))
+        else:
+            for told in of_runs(ended):
+                self._give(told)
 
     def visits_of(self, sort: Sort) -> Visits:
         visits = Visits(sort)
@@ -80,7 +87,7 @@ class Recorder(Tracer):
 
     def tell(self, visits: Visits) -> None:
         if visits.pets:
-            self._give(EndedVisits.of(visits))
+            self._give(of_visits(visits))
             visits.clear()
 
     async def run(self) -> None:

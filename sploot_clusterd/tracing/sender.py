@@ -9,17 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
 from opentelemetry.sdk.resources import Resource
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import SecretUrl
 from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
 from sploot_clusterd.tracing.encoding import Batch, request
-from sploot_clusterd.tracing.messages import Begin, EndedVisits, Outcome, Told
-from sploot_clusterd.tracing.pets import hashed
+from sploot_clusterd.tracing.ended import EndedRows, Told
+from sploot_clusterd.tracing.messages import Begin, Outcome
 from sploot_clusterd.tracing.queue import Queue
-from sploot_clusterd.tracing.rows import Rows
+from sploot_clusterd.tracing.rows import rows_of
 from sploot_clusterd.waiting import backoff
 
 _PATIENCE: Final = 10.0
@@ -55,7 +54,7 @@ class Sender:
             self._tell(Outcome(dropped=told.size))
             return
         try:
-            self._queue.add(self._rows(told) if isinstance(told, EndedVisits) else told)
+            self._queue.add(rows_of(told, tells_ids=self._pet_ids) if isinstance(told, EndedRows) else told)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             self._tell(Outcome(lost=told.size, error=str(error)))
 
@@ -80,10 +79,6 @@ class Sender:
             if left := self._queue.size:
                 self._tell(Outcome(lost=left))
         await self._collector.close()
-
-    def _rows(self, told: EndedVisits) -> Rows:
-        is_hidden = told.pets[0] and not self._pet_ids  # all are about pets, or none
-        return Rows(told.sort, np.frombuffer(told.times), [*map(hashed if is_hidden else str.encode, told.pets)])
 
     def _take_some(self) -> bool:
         """Whether there is a batch in hand: one that was left, or the next."""

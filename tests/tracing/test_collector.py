@@ -15,7 +15,7 @@ from sploot_clusterd.tracing.pace import PAUSE
 from sploot_clusterd.tracing.rows import Rows
 from tests.support.collector import collecting
 
-VISIT = Rows(Sort("GET /x", Kind.SERVER), np.array([1.0, 2.0]), [b"a"])
+VISIT = Rows(Sort("GET /x", Kind.SERVER), 1, np.array([1.0, 2.0]))
 
 
 SLICE = 32 * 1024

@@ -1,6 +1,5 @@
 """What is put together by hand is what the protocol's own classes read: ids, texts of any length, runs, stages."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -9,12 +8,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage
 from sploot_clusterd.tracing.encoding import Batch, request
-from sploot_clusterd.tracing.messages import EndedSpan
-from sploot_clusterd.tracing.rows import Rows
+from sploot_clusterd.tracing.ended import EndedRows, Told, of_runs, of_span, of_stage, of_visits
+from sploot_clusterd.tracing.rows import rows_of
+from tests.support.tracers import visits_of
 
 texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
 values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
 attributes = st.dictionaries(texts, values, max_size=4)
+names = texts.filter(bool)
 states = st.just("") | st.text("abc=,", min_size=1, max_size=400)
 trace_ids, span_ids = st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8)
 no_spans = st.just(b"")
@@ -27,17 +28,18 @@ runs = st.builds(
     states,
     no_spans | span_ids,
     no_spans | span_ids,
-    texts.map(str.encode),
-    texts,
+    names.map(str.encode),
+    names,
     st.just(2.0),
 )
 sorts = st.builds(Sort, texts, st.sampled_from(Kind), attributes, texts)
 
 
-def decoded(*ended: EndedSpan | Stage | Ended | Rows) -> list[Message]:
+def decoded(*ended: Told) -> list[Message]:
     """What comes out of a request with all of them."""
     batch = Batch()
-    assert sum(map(batch.add, ended)) == len(batch.encoded)
+    rows = (rows_of(each, tells_ids=True) if isinstance(each, EndedRows) else each for each in ended)
+    assert sum(map(batch.add, rows)) == len(batch.encoded)
     (of_resource,) = ExportTraceServiceRequest.FromString(request({"service.name": "clusters"}, batch)).resource_spans
     assert told(of_resource.resource) == [("service.name", "clusters")]
     (of_scope,) = of_resource.scope_spans
@@ -53,7 +55,7 @@ def told(message: Message | Resource) -> list[tuple[str, object]]:
 def test_a_span(context: Context, sort: Sort, more: dict, error: str, links: list[Context]):
     span = Span(OFF, sort, context=context, parent_id=b"", began=1.0)
     span.attributes, span.error, span.links, span.ended = more, error, links, 1.5
-    (read,) = decoded(EndedSpan.of(span))
+    (read,) = decoded(of_span(span))
     assert (read.trace_id, read.span_id, read.parent_span_id) == (context.trace_id, context.span_id, b"")
     assert (read.name, read.trace_state, read.flags) == (sort.name, context.state, 1)
     assert read.end_time_unix_nano - read.start_time_unix_nano == 500_000_000
@@ -65,9 +67,11 @@ def test_a_span(context: Context, sort: Sort, more: dict, error: str, links: lis
     assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *more.items(), *of_error]))
 
 
-@given(st.lists(runs, min_size=1, max_size=70), sorts)
+@given(st.lists(runs, min_size=1, max_size=70, unique_by=lambda run: (run.trace_id, run.span_id)), sorts)
 def test_runs_that_ended_together(ended: list[Run], sort: Sort):
-    spans = decoded(Ended(sort, 2.0, 3.5, ended))
+    spans = decoded(*of_runs(Ended(sort, 2.0, 3.5, ended)))
+    spans.sort(key=lambda each: (each.trace_id, each.span_id))
+    ended.sort(key=lambda each: (each.trace_id, each.span_id))
     for read, run in zip(spans, ended, strict=True):
         assert (read.trace_id, read.span_id, read.parent_span_id) == (run.trace_id, run.span_id, run.parent_id)
         assert (read.name, read.trace_state, read.flags) == (sort.name, run.state, 1)
@@ -79,9 +83,11 @@ def test_runs_that_ended_together(ended: list[Run], sort: Sort):
         assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
 
 
-@given(st.lists(runs, min_size=1, max_size=70), sorts, attributes)
+@given(st.lists(runs, min_size=1, max_size=70, unique_by=lambda run: (run.trace_id, run.span_id)), sorts, attributes)
 def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, more: dict):
-    spans = decoded(Stage(sort, 2.0, 3.0, parents, more))
+    spans = decoded(of_stage(Stage(sort, 2.0, 3.0, parents, more)))
+    spans.sort(key=lambda each: (each.trace_id, each.parent_span_id))
+    parents.sort(key=lambda each: (each.trace_id, each.span_id))
     assert [(each.trace_id, each.parent_span_id, each.trace_state) for each in spans] == [
         (each.trace_id, each.span_id, each.state) for each in parents
     ]
@@ -95,9 +101,9 @@ def test_a_stage_is_below_each_of_its_parents(parents: list[Run], sort: Sort, mo
 @given(sorts, st.lists(texts, min_size=1, max_size=40))
 def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
     """Also where pets' ids are of many lengths, by which they are put together."""
-    began = np.arange(1.0, len(pets) + 1)
-    times = np.column_stack((began, began + began / 4)).ravel()
-    spans = decoded(Rows(sort, times, [*map(str.encode, pets)]))
+    visits = visits_of(sort, *pets)
+    visits.times = [time for each in range(1, len(pets) + 1) for time in (each, each + each / 4)]
+    spans = decoded(of_visits(visits))
     first = min(each.start_time_unix_nano for each in spans)
     of_error = [("error.type", sort.error)] if sort.error else []
     seen = {}
@@ -105,7 +111,7 @@ def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
         assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
         assert (read.name, read.flags) == (sort.name, 1)
         place, rest = divmod(read.start_time_unix_nano - first, 10**9)
-        assert (rest, read.end_time_unix_nano - read.start_time_unix_nano) == (0, 250_000_000 * began[place])
+        assert (rest, read.end_time_unix_nano - read.start_time_unix_nano) == (0, 250_000_000 * (place + 1))
         own = [("clusterd.pet", pets[place])] if pets[place] else []
         assert sorted(map(repr, told(read))) == sorted(map(repr, [*sort.attributes.items(), *own, *of_error]))
         seen[place] = read
@@ -114,8 +120,10 @@ def test_visits_are_traces_by_themselves(sort: Sort, pets: list[str]):
 
 
 @given(st.lists(runs, min_size=1, max_size=3), sorts, st.lists(texts, min_size=1, max_size=4))
-def test_what_is_sent_together_comes_out_in_its_order(ended: list[Run], sort: Sort, pets: list[str]):
-    visits = Rows(sort, np.tile([1.0, 2.0], len(pets)), [*map(str.encode, pets)])
-    spans = decoded(Ended(sort, 1.0, 2.0, ended), visits, Stage(sort, 1.0, 2.0, ended, {}))
-    assert [each.span_id for each in spans][: len(ended)] == [run.span_id for run in ended]
-    assert [each.parent_span_id for each in spans][len(ended) :] == [b""] * len(pets) + [run.span_id for run in ended]
+def test_what_is_sent_together_comes_out_in_its_order(some: list[Run], sort: Sort, pets: list[str]):
+    stage = of_stage(Stage(sort, 1.0, 2.0, some, {}))
+    spans = decoded(*of_runs(Ended(sort, 1.0, 2.0, some)), of_visits(visits_of(sort, *pets)), stage)
+    ids = sorted(run.span_id for run in some)
+    assert sorted(each.span_id for each in spans[: len(some)]) == ids
+    assert [each.parent_span_id for each in spans[len(some) : -len(some)]] == [b""] * len(pets)
+    assert sorted(each.parent_span_id for each in spans[-len(some) :]) == ids

@@ -11,7 +11,8 @@ import pytest
 from sploot_clusterd.spans import MANY_VISITS, Ended, Kind, Run, Sort
 from sploot_clusterd.tracing import queue
 from sploot_clusterd.tracing import sender as sender_module
-from sploot_clusterd.tracing.messages import Begin, EndedVisits, Outcome
+from sploot_clusterd.tracing.ended import EndedRows, Told, of_runs, of_visits
+from sploot_clusterd.tracing.messages import Begin, Outcome
 from sploot_clusterd.tracing.sender import Sender
 from tests.support.collector import Collector, collecting
 from tests.support.tracers import visits_of
@@ -22,7 +23,7 @@ MOST = 16 * 2**20
 FULL = 512 * 2**10
 """Bytes of a request."""
 WORK = Sort("work", Kind.INTERNAL)
-ONE = EndedVisits.of(visits_of(WORK, "luna"))
+ONE = of_visits(visits_of(WORK, "luna"))
 
 
 class Sending:
@@ -46,10 +47,11 @@ class Sending:
         return time.monotonic() - began
 
 
-def many(size: int) -> Ended:
+def many(size: int) -> Told:
     """Runs that take so many bytes at least, all together."""
     run = Run(b"t" * 16, b"s" * 8, True, "", b"", b"", message_id=b"1-0", pet="x" * 1000, began=0.0)
-    return Ended(WORK, 0.0, 0.0, [run] * (size // 1000))
+    (told,) = of_runs(Ended(WORK, 0.0, 0.0, [run] * (size // 1000)))
+    return told
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ async def test_a_refusal_is_final_and_told(collector: Collector):
         await eventually(lambda n=number: sending.counted() == {"lost": n}, what="the refused span to be told of")
     assert {each.error for each in sending.outcomes} == {"it answers 400"}
     collector.status, collector.rejects = 200, 1
-    sending.sender.add(EndedVisits.of(visits_of(WORK, "luna", "luna")))
+    sending.sender.add(of_visits(visits_of(WORK, "luna", "luna")))
     await sending.stop()
     assert sending.counted() == {"lost": 4, "sent": 1}
 
@@ -132,7 +134,7 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
     most = MOST // 8
     monkeypatch.setattr(queue, "_MOST_WAITING", most)
     sending = Sending("http://127.0.0.1:9")
-    some = EndedVisits.of(visits_of(WORK, *["a"] * MANY_VISITS))
+    some = of_visits(visits_of(WORK, *["a"] * MANY_VISITS))
     tracemalloc.start()
     try:
         while not sending.counted():
@@ -163,7 +165,7 @@ async def test_few_requests_are_sent_and_none_is_larger_than_collectors_take(
 async def test_what_cannot_be_encoded_takes_no_others_with_it(collector: Collector):
     """Here are times of three, and pets of two."""
     sending = Sending(collector.url)
-    sending.sender.add(EndedVisits(WORK, 3 * ONE.times, ["a", "b"]))
+    sending.sender.add(EndedRows(sort=WORK, size=2, times=3 * ONE.times, pet_ids=["a", "b"]))
     sending.sender.add(ONE)
     await sending.stop()
     assert sending.counted() == {"lost": 2, "sent": 1}
