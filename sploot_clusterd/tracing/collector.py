@@ -1,7 +1,7 @@
 """The collector, by OTLP over HTTP: what it takes, what it refuses, and when it cannot be asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import aiohttp
@@ -43,12 +43,12 @@ class Collector:
         self._url = base if base.endswith(_PATH) else base + _PATH
         self._session: aiohttp.ClientSession | None = None
 
-    async def take(self, request: bytes) -> int:
-        """Sends an ExportTraceServiceRequest. How many of its spans were refused. Raises CollectorAwayError,
-        CollectorRefusesError.
+    async def take(self, *request: bytes | bytearray) -> int:
+        """Sends an ExportTraceServiceRequest, which may be in parts. How many of its spans were refused. Raises
+        CollectorAwayError, CollectorRefusesError.
         """
         session = self._session or self._open()
-        length = {hdrs.CONTENT_LENGTH: str(len(request))}
+        length = {hdrs.CONTENT_LENGTH: str(sum(map(len, request)))}
         sending = session.post(self._url, data=_slices(request), headers=length, allow_redirects=False)
         try:
             async with sending as answer:
@@ -78,13 +78,13 @@ class Collector:
         return self._session
 
 
-async def _slices(request: bytes) -> AsyncIterator[memoryview]:
-    """With a pause between two: after the last one it would be sent no sooner, and the connection would not be kept."""
-    view = memoryview(request)
-    yield view[:_SLICE]
-    for begin in range(_SLICE, len(view), _SLICE):
+async def _slices(parts: Sequence[bytes | bytearray]) -> AsyncIterator[bytes | bytearray]:
+    """With a pause between two; with one after the last, the connection would not be kept."""
+    first, *others = (part[begin : begin + _SLICE] for part in parts for begin in range(0, len(part), _SLICE))
+    yield first
+    for each in others:
         await asyncio.sleep(PAUSE)
-        yield view[begin : begin + _SLICE]
+        yield each
 
 
 def _refused(body: bytes) -> int:

@@ -57,15 +57,15 @@ class Batch:
         return _times(fields.BEGAN, self._epoch_ns + int(began * 1e9), fields.ENDED, self._epoch_ns + int(ended * 1e9))
 
 
-def request(resource: Mapping[str, object], batch: Batch) -> bytes:
-    """An ExportTraceServiceRequest. `resource` is what all spans of this process have in common."""
+def request(resource: Mapping[str, object], batch: Batch) -> tuple[bytes, bytearray]:
+    """An ExportTraceServiceRequest, in two parts. `resource` is what all spans of this process have in common."""
     scope = ScopeSpans(scope=InstrumentationScope(name=_SCOPE, version=__version__)).SerializeToString()
     attributes = [fields.key_value(key, value) for key, value in resource.items()]
     of_resource = ResourceSpans(resource=Resource(attributes=attributes)).SerializeToString()
     size = len(scope) + len(batch.encoded)
     of_resource += fields.head(ResourceSpans.SCOPE_SPANS_FIELD_NUMBER, size)
     head = fields.head(ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER, len(of_resource) + size)
-    return b"".join((head, of_resource, scope, batch.encoded))
+    return head + of_resource + scope, batch.encoded
 
 
 @lru_cache(maxsize=1024)

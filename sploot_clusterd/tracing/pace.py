@@ -11,7 +11,7 @@ from typing import Final
 
 PAUSE: Final = 0.001
 """Seconds; as long as some requests take."""
-_STEP: Final = 0.0005
+_STEP: Final = 0.0003
 """Seconds of CPU."""
 
 

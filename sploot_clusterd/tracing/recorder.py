@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 _GATHER: Final = 0.25
 """Seconds for which what has ended waits for other to go with."""
-_MANY: Final = 4 * 2**10
-"""Bytes that go at once: a piece of work that is short."""
+_MANY: Final = 32 * 2**10
+"""Bytes that go at once: each time, the process has to be woken."""
 _MOST_WAITING: Final = 4 * 2**20
 """Bytes that wait for the process, which reads all the time."""
 _LOG_EVERY: Final = 300.0

@@ -104,7 +104,7 @@ class Sender:
         batch = self._in_hand
         assert batch is not None  # noqa: S101 - whoever offers has taken some
         try:
-            refused = await self._collector.take(request(self._resource.attributes, batch))
+            refused = await self._collector.take(*request(self._resource.attributes, batch))
         except CollectorRefusesError as error:
             self._lose(error)
             return

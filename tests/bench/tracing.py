@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
+from statistics import harmonic_mean, mean
 from typing import Final, NamedTuple
 
 from tests.bench import toggled
@@ -32,7 +32,7 @@ _ROOT = Path(__file__).parents[2]
 _VIEW = "/internal/pets/pet_1/clusters"
 _SPANS = re.compile(r'tracing_spans_total\{outcome="(\w+)"\} (\S+)')
 _ON, _OFF, _ALIKE = "traced", "off", "off as well"
-_SENT_WITHIN = 2.0
+_SENT_WITHIN = 1.5
 """Seconds after the last job."""
 _LEAD = 0.3
 """Seconds of a turn of which only the CPU counts: by then what the turn before it made is sent, but for its last."""
@@ -42,6 +42,8 @@ _SHARE: Final = 0.4
 """A turn's, of the time that other loads take."""
 _ROUNDS: Final = 4
 """Turns of each kind in a start, for each repeat."""
+_TURNS_OF_JOBS: Final = 5
+"""Such turns do what others do at once."""
 
 
 class _Drained(NamedTuple):
@@ -90,7 +92,7 @@ def _turn_to(side: str, fleet: Fleet) -> None:
 
 def _jobs(name: str, size: Size, dimension: int, endpoint: str) -> list[Figure]:
     starts = [asyncio.run(_drained_by_turns(size, dimension, endpoint)) for _ in range(size.repeats)]
-    ours, off = ([turn for start in starts for turn in start[side]] for side in (_ON, _OFF))
+    ours, off = ([start[side] for start in starts] for side in (_ON, _OFF))
     return [
         Figure(f"{name}, traced", "jobs/s", [turn.rate for turn in ours], [turn.rate for turn in off]),
         Figure(f"CPU of a job, {name}, traced", "us", [turn.cpu_us for turn in ours], [turn.cpu_us for turn in off]),
@@ -98,10 +100,12 @@ def _jobs(name: str, size: Size, dimension: int, endpoint: str) -> list[Figure]:
     ]
 
 
-async def _drained_by_turns(size: Size, dimension: int, endpoint: str) -> dict[str, list[_Drained]]:
-    """Albums grow all the while, so who is first changes. What came first of all is in neither."""
-    order = (_ON, _OFF, _OFF, _ON) * 2
-    share = size.jobs // 2
+async def _drained_by_turns(size: Size, dimension: int, endpoint: str) -> dict[str, _Drained]:
+    """All turns of each side together. Albums grow all the while, so who is first changes; what comes first of all is
+    in neither.
+    """
+    order = (_ON, _OFF, _OFF, _ON) * (1 + size.repeats)
+    share = size.jobs // _TURNS_OF_JOBS
     jobs = iter(payloads((1 + len(order)) * share, dimension))
     turns: dict[str, list[_Drained]] = {_ON: [], _OFF: []}
     async with _alive(endpoint) as fleet:
@@ -109,12 +113,13 @@ async def _drained_by_turns(size: Size, dimension: int, endpoint: str) -> dict[s
         for side in order:
             _turn_to(side, fleet)
             turns[side].append(await _drained(fleet, [next(jobs) for _ in range(share)], traced=side is _ON))
-    return {side: [_both(*pair) for pair in zip(done[::2], done[1::2], strict=True)] for side, done in turns.items()}
+    return {side: _pooled(done) for side, done in turns.items()}
 
 
-def _both(one: _Drained, other: _Drained) -> _Drained:
-    """Two turns as one: those of ON, OFF, OFF, ON lie around the same moment."""
-    return _Drained(*map(mean, zip(one, other, strict=True)))
+def _pooled(turns: Sequence[_Drained]) -> _Drained:
+    """Of as many jobs each."""
+    rates, cpu, not_sent = zip(*turns, strict=True)
+    return _Drained(harmonic_mean(rates), mean(cpu), mean(not_sent))
 
 
 async def _drained(fleet: Fleet, jobs: Sequence[bytes], *, traced: bool) -> _Drained:

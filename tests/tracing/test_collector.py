@@ -25,7 +25,7 @@ def one() -> bytes:
     """A request with one span."""
     batch = Batch()
     batch.add(VISIT)
-    return request({}, batch)
+    return b"".join(request({}, batch))
 
 
 def large() -> tuple[bytes, int]:
@@ -33,7 +33,7 @@ def large() -> tuple[bytes, int]:
     batch = Batch()
     while len(batch.encoded) < 20 * SLICE:
         batch.add(VISIT)
-    made = request({}, batch)
+    made = b"".join(request({}, batch))
     return made, -(-len(made) // SLICE)
 
 

@@ -6,33 +6,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from sploot_clusterd.spans import OFF, Context, Ended, Kind, Run, Sort, Span, Stage
+from sploot_clusterd.spans import OFF, Context, Ended, Run, Sort, Span, Stage
 from sploot_clusterd.tracing.encoding import Batch, request
 from sploot_clusterd.tracing.ended import EndedRows, Told, of_runs, of_span, of_stage, of_visits
 from sploot_clusterd.tracing.rows import rows_of
 from tests.support.tracers import visits_of
-
-texts = st.text(max_size=40) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
-values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
-attributes = st.dictionaries(texts, values, max_size=4)
-names = texts.filter(bool)
-states = st.just("") | st.text("abc=,", min_size=1, max_size=400)
-trace_ids, span_ids = st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8)
-no_spans = st.just(b"")
-contexts = st.builds(Context, trace_ids, span_ids, st.just(True), states)
-runs = st.builds(
-    Run,
-    trace_ids,
-    span_ids,
-    st.just(True),
-    states,
-    no_spans | span_ids,
-    no_spans | span_ids,
-    names.map(str.encode),
-    names,
-    st.just(2.0),
-)
-sorts = st.builds(Sort, texts, st.sampled_from(Kind), attributes, texts)
+from tests.tracing.any_spans import attributes, contexts, runs, sorts, texts
 
 
 def decoded(*ended: Told) -> list[Message]:
@@ -40,7 +19,8 @@ def decoded(*ended: Told) -> list[Message]:
     batch = Batch()
     rows = (rows_of(each, tells_ids=True) if isinstance(each, EndedRows) else each for each in ended)
     assert sum(map(batch.add, rows)) == len(batch.encoded)
-    (of_resource,) = ExportTraceServiceRequest.FromString(request({"service.name": "clusters"}, batch)).resource_spans
+    message = ExportTraceServiceRequest.FromString(b"".join(request({"service.name": "clusters"}, batch)))
+    (of_resource,) = message.resource_spans
     assert told(of_resource.resource) == [("service.name", "clusters")]
     (of_scope,) = of_resource.scope_spans
     assert len(of_scope.spans) == batch.size == sum(each.size for each in ended)

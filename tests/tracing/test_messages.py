@@ -11,7 +11,7 @@ from sploot_clusterd.spans import Ended, Kind, Run, Sort, Stage
 from sploot_clusterd.tracing.ended import EndedRows, EndedSpan, Told, of_runs, of_stage, of_visits
 from sploot_clusterd.tracing.messages import Begin, Incoming, Outgoing, framed, next_in
 from tests.support.tracers import visits_of
-from tests.tracing.test_encoding import attributes, contexts, runs, sorts, span_ids, texts
+from tests.tracing.any_spans import attributes, contexts, runs, sorts, span_ids, texts
 
 WORK = Sort("work", Kind.INTERNAL)
 RUN = Run(b"t" * 16, b"s" * 8, True, "", b"", b"", b"1-0", "luna", 1.0)

@@ -20,8 +20,8 @@ async def test_it_pauses_after_each_step_of_work_and_only_then(monkeypatch: pyte
     monkeypatch.setattr(asyncio, "sleep", counted)
     pace = Pace()
     for _ in range(6):
-        worked += 0.0003
+        worked += 0.0002
         await pace.step()
-    assert paused == [(0.0006, PAUSE), (0.0012, PAUSE), (0.0018, PAUSE)]
+    assert paused == [(0.0004, PAUSE), (0.0008, PAUSE), (0.0012, PAUSE)]
     await asyncio.gather(*(pace.step() for _ in range(9)))
     assert len(paused) == 3
