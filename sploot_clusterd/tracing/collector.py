@@ -80,9 +80,9 @@ class Collector:
 
 async def _slices(parts: Sequence[bytes | bytearray]) -> AsyncIterator[bytes | bytearray]:
     """With a pause between two; with one after the last, the connection would not be kept."""
-    first, *others = (part[begin : begin + _SLICE] for part in parts for begin in range(0, len(part), _SLICE))
-    yield first
-    for each in others:
+    slices = (part[begin : begin + _SLICE] for part in parts for begin in range(0, len(part), _SLICE))
+    yield next(slices)
+    for each in slices:
         await asyncio.sleep(PAUSE)
         yield each
 

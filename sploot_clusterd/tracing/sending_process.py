@@ -79,6 +79,8 @@ class SendingProcess:
                 self._process = await asyncio.to_thread(child.started, _MODULE, **_KEEPS_MEMORY)
             except OSError as error:
                 self._end(f"the process that sends spans cannot be started: {error.strerror}")
+            except RuntimeError as error:  # no thread from which to start it
+                self._end(f"the process that sends spans cannot be started: {error}")
             else:
                 log.info("tracing's process has started", extra={"data": {"pid": self._process.pid}})
                 code = await self._serve(self._process)
