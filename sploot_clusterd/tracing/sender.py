@@ -25,8 +25,8 @@ _PATIENCE: Final = 10.0
 """Seconds for which the same spans are offered again."""
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
-_LAST_SECONDS: Final = 1.0
-"""For what is left when the daemon has ended."""
+_LAST_SECONDS: Final = 5.0
+"""For what is left when the daemon was killed. One that stops waits for less."""
 
 
 class Sender:

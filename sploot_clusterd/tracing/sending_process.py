@@ -4,9 +4,7 @@ nor jobs wait.
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from msgspec import json
@@ -26,7 +24,7 @@ process's CPU.
 _PAUSE: Final = 1.0
 """Seconds from the end of one process to the start of the next."""
 _LAST_SECONDS: Final = 2.0
-"""That a process has to send what is left."""
+"""That a process has to send what is left, when the daemon stops."""
 
 
 class SendingProcess:
@@ -89,7 +87,6 @@ class SendingProcess:
 
     async def _serve(self, process: Child) -> int:
         """Until it has ended; then its exit code."""
-        _let_others_go_first(process.pid)
         loop, answers = asyncio.get_running_loop(), asyncio.StreamReader()
         output, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(answers), process.stdout)
         self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
@@ -105,9 +102,3 @@ class SendingProcess:
             self._input = None
             output.close()
         return await asyncio.to_thread(process.wait)
-
-
-def _let_others_go_first(pid: int) -> None:
-    """It gets what is left of the cores: a lower priority alone would still have it interrupt who answers."""
-    with suppress(OSError):  # it has ended, or this may not be asked here
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))

@@ -65,6 +65,7 @@ def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "_GATHER", 0.01)
     monkeypatch.setattr(sender_module, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(sender_module, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(sender_module, "_LAST_SECONDS", 1.0)
 
 
 async def test_pets_ids_are_hashed_unless_they_may_be_told(collector: Collector):
