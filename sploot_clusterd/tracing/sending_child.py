@@ -35,6 +35,7 @@ async def serve(tell: Callable[[Outcome], None]) -> None:
         if told is not None:
             sender.add(told)
         await pace.step()
+    _run_as(os.SCHED_OTHER)  # nobody is answered any more, and there is little time
     sending.cancel()
     await asyncio.wait({sending})
     await sender.close()
@@ -49,14 +50,14 @@ def main() -> None:
             os.write(answers, json.encode(outcome) + b"\n")
 
     garbage.look_seldom()
-    _let_others_go_first()
+    _run_as(os.SCHED_IDLE)  # what others leave of the cores: with a lower priority alone this would interrupt them
     asyncio.run(serve(tell))
 
 
-def _let_others_go_first() -> None:
-    """What is left of the cores is enough. With a lower priority alone this would still interrupt who answers."""
-    with suppress(OSError):  # it may not be asked for here
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+def _run_as(policy: int) -> None:
+    """By this policy of the scheduler, if it may be asked for here."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 if __name__ == "__main__":
