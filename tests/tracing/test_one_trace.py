@@ -3,7 +3,6 @@
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,12 @@ from tests.engine.synthetic import Fleet as Albums
 from tests.faults.fleet import Fleet
 from tests.faults.marked import DIES_ONCE
 from tests.insights.storage_service import TOKEN, StorageService
-from tests.support.collector import Collector, Got, collecting, connected
+from tests.support.collector import Collector, Got, connected
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 JOBS = "/internal/cluster-jobs"
-
-
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
-    async with collecting() as collector:
-        yield collector
 
 
 async def test_one_trace_goes_from_post_to_commit(collector: Collector):

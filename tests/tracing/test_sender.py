@@ -4,7 +4,6 @@ import asyncio
 import socket
 import time
 import tracemalloc
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,7 +13,7 @@ from sploot_clusterd.tracing import sender as sender_module
 from sploot_clusterd.tracing.ended import EndedRows, Told, of_runs, of_visits
 from sploot_clusterd.tracing.messages import Begin, Outcome
 from sploot_clusterd.tracing.sender import Sender
-from tests.support.collector import Collector, collecting
+from tests.support.collector import Collector
 from tests.support.tracers import visits_of
 from tests.support.waiting import eventually
 
@@ -52,12 +51,6 @@ def many(size: int) -> Told:
     run = Run(b"t" * 16, b"s" * 8, True, "", b"", b"", message_id=b"1-0", pet="x" * 1000, began=0.0)
     (told,) = of_runs(Ended(WORK, 0.0, 0.0, [run] * (size // 1000)))
     return told
-
-
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
-    async with collecting() as collector:
-        yield collector
 
 
 @pytest.fixture(autouse=True)
