@@ -4,10 +4,9 @@ Each message is MessagePack behind its length; an answer is a line of JSON. A so
 from then on.
 """
 
-from asyncio import IncompleteReadError, StreamReader
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from struct import Struct as Layout
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from msgspec import Struct, msgpack
 
@@ -120,10 +119,9 @@ class Incoming:
         return self._sorts[number]
 
 
-async def next_in(messages: StreamReader) -> bytes | None:
-    """A message; None at the end, also where the last one was cut off by it."""
-    try:
-        (length,) = _LENGTH.unpack(await messages.readexactly(_LENGTH.size))
-        return await messages.readexactly(length)
-    except IncompleteReadError:
-        return None
+def messages_in(written: BinaryIO) -> Iterator[bytes]:
+    """Each as it arrives; one that was cut off by the end is none."""
+    while len(begun := written.read(_LENGTH.size)) == _LENGTH.size:
+        (length,) = _LENGTH.unpack(begun)
+        if len(message := written.read(length)) == length:
+            yield message

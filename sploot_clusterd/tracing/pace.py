@@ -5,7 +5,6 @@ thirds longer. Of many short steps each answer feels a little; of one long step 
 they are the slowest hundredth.
 """
 
-import asyncio
 import time
 from typing import Final
 
@@ -16,13 +15,13 @@ _STEP: Final = 0.0003
 
 
 class Pace:
-    """That of one task."""
+    """That of one thread."""
 
     def __init__(self) -> None:
         self._began = time.thread_time()
 
-    async def step(self) -> None:
+    def step(self) -> None:
         """Pauses, if it worked for long enough since the last pause."""
         if time.thread_time() - self._began > _STEP:
-            await asyncio.sleep(PAUSE)
+            time.sleep(PAUSE)
             self._began = time.thread_time()

@@ -3,17 +3,17 @@
 What finds no room in the queue, or is not taken, is told of and forgotten.
 """
 
-import asyncio
 import socket
 import time
 from collections.abc import Callable
+from threading import Event, Thread
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 
 from sploot_clusterd import __version__
 from sploot_clusterd.config import SecretUrl
-from sploot_clusterd.tracing.collector import Collector, CollectorAwayError, CollectorRefusesError
+from sploot_clusterd.tracing.collector import Collector, CollectorAwayError
 from sploot_clusterd.tracing.encoding import Batch, request
 from sploot_clusterd.tracing.ended import EndedRows, Told
 from sploot_clusterd.tracing.messages import Begin, Outcome
@@ -30,10 +30,10 @@ _LAST_SECONDS: Final = 5.0
 
 
 class Sender:
-    """`run` is a task, `close` the end."""
+    """`add` by one thread, which ends with `close`; what was added is sent by a thread of its own."""
 
     def __init__(self, begin: Begin, tell: Callable[[Outcome], None]) -> None:
-        """What becomes of spans goes to `tell`."""
+        """What becomes of spans goes to `tell`, from both threads."""
         self._pet_ids = begin.pet_ids
         self._resource = Resource.create(
             {
@@ -45,9 +45,10 @@ class Sender:
         )
         self._collector = Collector(SecretUrl(begin.endpoint))
         self._queue = Queue()
-        self._in_hand: Batch | None = None
-        """Of a request that is not yet taken."""
+        self._closing = Event()
         self._tell = tell
+        self._thread = Thread(target=self._run, name="sends spans", daemon=True)
+        self._thread.start()
 
     def add(self, told: Told) -> None:
         if self._queue.is_full:
@@ -58,61 +59,33 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             self._tell(Outcome(lost=told.size, error=str(error)))
 
-    async def run(self) -> None:
-        """Until it is cancelled, whatever becomes of the collector."""
-        while True:
-            await self._queue.gathered()
+    def close(self) -> None:
+        """What is left is offered, once, and for no longer than a moment. What that was too short for is told of by
+        nobody.
+        """
+        self._closing.set()
+        self._queue.close()
+        self._thread.join(_LAST_SECONDS)
+
+    def _run(self) -> None:
+        while (batch := self._queue.next()) is not None:
             try:
-                if self._take_some():
-                    await self._offer_again()
+                self._deliver(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing but these spans suffers
-                self._lose(error)
+                self._tell(Outcome(lost=batch.size, error=str(error)))
+        self._collector.close()
 
-    async def close(self) -> None:
-        """Offers what is left, once, and for no longer than a moment."""
-        try:
-            async with asyncio.timeout(_LAST_SECONDS):
-                while self._take_some():
-                    await self._offer()
-        except (TimeoutError, CollectorAwayError):
-            self._lose(CollectorAwayError("the daemon ends, and the collector does not answer"))
-            if left := self._queue.size:
-                self._tell(Outcome(lost=left))
-        await self._collector.close()
-
-    def _take_some(self) -> bool:
-        """Whether there is a batch in hand: one that was left, or the next."""
-        self._in_hand = self._in_hand or self._queue.take()
-        return self._in_hand is not None
-
-    async def _offer_again(self) -> None:
-        """Until it is taken, refused, or not worth it any more."""
+    def _deliver(self, batch: Batch) -> None:
+        """Until it is taken, refused, or not worth it any more. Raises CollectorAwayError, CollectorRefusesError."""
         began, failures = time.monotonic(), 0
         while True:
             try:
-                await self._offer()
-            except CollectorAwayError as error:
+                refused = self._collector.take(*request(self._resource.attributes, batch))
+            except CollectorAwayError:
                 failures += 1
-                if time.monotonic() - began < _PATIENCE:
-                    await asyncio.sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
-                    continue
-                self._lose(error)
-            return
-
-    async def _offer(self) -> None:
-        """What is in hand. Raises CollectorAwayError; then it still is."""
-        batch = self._in_hand
-        assert batch is not None  # noqa: S101 - whoever offers has taken some
-        try:
-            refused = await self._collector.take(*request(self._resource.attributes, batch))
-        except CollectorRefusesError as error:
-            self._lose(error)
-            return
-        self._in_hand = None
-        self._tell(Outcome(sent=batch.size - refused, lost=refused))
-
-    def _lose(self, error: Exception) -> None:
-        """What is in hand."""
-        batch, self._in_hand = self._in_hand, None
-        if batch is not None:
-            self._tell(Outcome(lost=batch.size, error=str(error)))
+                if self._closing.is_set() or time.monotonic() - began >= _PATIENCE:
+                    raise
+                self._closing.wait(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
+            else:
+                self._tell(Outcome(sent=batch.size - refused, lost=refused))
+                return

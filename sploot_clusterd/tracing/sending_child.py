@@ -2,46 +2,24 @@
 became of it.
 
 To be started by `sending_process`. It ends a moment after its input does, when it has offered what was left: also where
-the daemon was killed.
+the daemon was killed. One thread reads and encodes, another one sends.
 """
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable
+import threading
 from contextlib import suppress
 
 from msgspec import json, msgpack
 
 from sploot_clusterd import garbage
-from sploot_clusterd.tracing.messages import Begin, Incoming, Outcome, next_in
+from sploot_clusterd.tracing.messages import Begin, Incoming, Outcome, messages_in
 from sploot_clusterd.tracing.pace import Pace
 from sploot_clusterd.tracing.sender import Sender
 
 
-async def serve(tell: Callable[[Outcome], None]) -> None:
-    """Returns when the daemon has closed its end of the pipe, or is no more."""
-    messages = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(messages), sys.stdin)
-    begun = await next_in(messages)
-    if begun is None:
-        return
-    sender = Sender(msgpack.decode(begun, type=Begin), tell)
-    sending = asyncio.create_task(sender.run())
-    incoming, pace = Incoming(), Pace()
-    while (message := await next_in(messages)) is not None:
-        told = incoming.told(message)
-        if told is not None:
-            sender.add(told)
-        await pace.step()
-    _run_as(os.SCHED_OTHER)  # nobody is answered any more, and there is little time
-    sending.cancel()
-    await asyncio.wait({sending})
-    await sender.close()
-
-
 def main() -> None:
+    """Returns when the daemon has closed its end of the pipe, or is no more."""
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anybody prints is no answer
 
@@ -51,13 +29,26 @@ def main() -> None:
 
     garbage.look_seldom()
     _run_as(os.SCHED_IDLE)  # what others leave of the cores: with a lower priority alone this would interrupt them
-    asyncio.run(serve(tell))
+    messages = messages_in(sys.stdin.buffer)
+    begun = next(messages, None)
+    if begun is None:
+        return
+    sender = Sender(msgpack.decode(begun, type=Begin), tell)
+    incoming, pace = Incoming(), Pace()
+    for message in messages:
+        told = incoming.told(message)
+        if told is not None:
+            sender.add(told)
+        pace.step()
+    _run_as(os.SCHED_OTHER)  # nobody is answered any more, and there is little time
+    sender.close()
 
 
 def _run_as(policy: int) -> None:
-    """By this policy of the scheduler, if it may be asked for here."""
-    with suppress(OSError):
-        os.sched_setscheduler(0, policy, os.sched_param(0))
+    """By this policy of the scheduler, if it may be asked for here: all threads, and those that they start."""
+    for thread in threading.enumerate():
+        with suppress(OSError):
+            os.sched_setscheduler(thread.native_id or 0, policy, os.sched_param(0))
 
 
 if __name__ == "__main__":

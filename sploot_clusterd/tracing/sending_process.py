@@ -23,6 +23,8 @@ process's CPU.
 """
 _PAUSE: Final = 1.0
 """Seconds from the end of one process to the start of the next."""
+_GLANCE: Final = 0.01
+"""Seconds between two looks at one that has closed its output."""
 _LAST_SECONDS: Final = 2.0
 """That a process has to send what is left, when the daemon stops."""
 
@@ -101,4 +103,6 @@ class SendingProcess:
                 self._input.abort()
             self._input = None
             output.close()
-        return await asyncio.to_thread(process.wait)
+        while (code := process.poll()) is None:  # noqa: ASYNC110 - it is about to; there may be no thread to wait in
+            await asyncio.sleep(_GLANCE)
+        return code

@@ -1,6 +1,7 @@
 """An OpenTelemetry collector: a real HTTP server that decodes what it is sent, and can be told to misbehave."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class Collector:
     """Names of those that it did not take."""
     connections: set[object] = field(default_factory=set)
     """By where they come from."""
+    authorization: str = ""
+    """Of the last request."""
 
     def named(self, name: str) -> list[Got]:
         """Those whose name begins so, by their begin."""
@@ -62,6 +65,7 @@ class Collector:
     async def handle(self, request: web.Request) -> web.Response:
         self.requests += 1
         self.connections.add(request.transport.get_extra_info("peername"))
+        self.authorization = request.headers.get("Authorization", "")
         assert request.headers["Content-Type"] == PROTOBUF
         body = await request.read()
         self.largest = max(self.largest, len(body))
@@ -78,7 +82,7 @@ class Collector:
 
 
 @asynccontextmanager
-async def collecting() -> AsyncIterator[Collector]:
+async def collecting(tls: ssl.SSLContext | None = None) -> AsyncIterator[Collector]:
     """One that listens."""
     collector = Collector()
     app = web.Application(client_max_size=2**26)
@@ -86,9 +90,9 @@ async def collecting() -> AsyncIterator[Collector]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        collector.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        collector.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
         yield collector
     finally:
         await runner.cleanup()

@@ -1,6 +1,6 @@
 """What has ended arrives in the process that sends as it was told, whatever it is."""
 
-import asyncio
+from io import BytesIO
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from msgspec import msgpack
 
 from sploot_clusterd.spans import Ended, Kind, Run, Sort, Stage
 from sploot_clusterd.tracing.ended import EndedRows, EndedSpan, Told, of_runs, of_stage, of_visits
-from sploot_clusterd.tracing.messages import Begin, Incoming, Outgoing, framed, next_in
+from sploot_clusterd.tracing.messages import Begin, Incoming, Outgoing, framed, messages_in
 from tests.support.tracers import visits_of
 from tests.tracing.any_spans import attributes, contexts, runs, sorts, span_ids, texts
 
@@ -34,19 +34,7 @@ told = st.one_of(
 
 def read(written: bytes) -> list[bytes]:
     """The messages in it."""
-
-    async def all_of_them() -> list[bytes]:
-        reader = asyncio.StreamReader()
-        reader.feed_data(written)
-        reader.feed_eof()
-        return [each async for each in _each(reader)]
-
-    return asyncio.run(all_of_them())
-
-
-async def _each(reader: asyncio.StreamReader):
-    while (message := await next_in(reader)) is not None:
-        yield message
+    return [*messages_in(BytesIO(written))]
 
 
 def arrived(incoming: Incoming, written: bytes) -> list[Told]:

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 MOST = 16 * 2**20
 """Bytes that wait."""
-FULL = 512 * 2**10
+FULL = 768 * 2**10
 """Bytes of a request."""
 WORK = Sort("work", Kind.INTERNAL)
 ONE = of_visits(visits_of(WORK, "luna"))
@@ -31,7 +31,6 @@ class Sending:
     def __init__(self, url: str, *, pet_ids: bool = False) -> None:
         self.outcomes: list[Outcome] = []
         self.sender = Sender(Begin(url, "clusters", 1, "local", pet_ids), self.outcomes.append)
-        self.task = asyncio.create_task(self.sender.run())
 
     def counted(self) -> dict[str, int]:
         counts = {name: sum(getattr(each, name) for each in self.outcomes) for name in ("sent", "lost", "dropped")}
@@ -40,9 +39,7 @@ class Sending:
     async def stop(self) -> float:
         """How long that took."""
         began = time.monotonic()
-        self.task.cancel()
-        await asyncio.wait({self.task})
-        await self.sender.close()
+        await asyncio.to_thread(self.sender.close)
         return time.monotonic() - began
 
 
@@ -120,11 +117,11 @@ async def test_a_slow_collector_fills_a_bounded_queue_and_delays_no_end(collecto
     sending.sender.add(whole)
     assert sending.counted() == {"dropped": 1 + whole.size}
     assert await sending.stop() < collector.delay / 2
-    assert sending.counted() == {"dropped": 1 + whole.size, "lost": 2 + whole.size}
+    assert sending.counted() == {"dropped": 1 + whole.size}  # whoever waits for the others counts them as lost
 
 
 async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: pytest.MonkeyPatch):
-    """Also of spans that are small."""
+    """Also of spans that are small; beside it there is what is being sent."""
     most = MOST // 8
     monkeypatch.setattr(queue, "_MOST_WAITING", most)
     sending = Sending("http://127.0.0.1:9")
@@ -136,7 +133,7 @@ async def test_what_waits_takes_little_more_memory_than_its_bytes(monkeypatch: p
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < taken < 1.2 * most
+    assert most < taken < 1.2 * (most + FULL)
     await sending.stop()
 
 

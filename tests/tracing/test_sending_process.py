@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support.children import SENDING, children
 from tests.support.collector import Collector
 from tests.support.processes import has_ended
 from tests.support.waiting import eventually
-from tests.tracing.traced import WORK, Traced, add, once_each, warnings
+from tests.tracing.traced import WORK, Traced, add, warnings
 
 MOST = 4 * 2**20
 """Bytes that wait for the process."""
@@ -115,7 +116,18 @@ async def test_what_ends_last_has_a_moment_to_be_sent(collector: Collector):
     traced.span()
     await traced.stop()
     assert traced.counted() == {"sent": 2}
-    assert len(once_each(collector.spans)) == 2
+    assert len(collector.spans) == 2
+
+
+async def test_what_is_on_its_way_as_the_daemon_stops_is_sent_once(collector: Collector):
+    collector.delay = 0.5
+    traced = Traced(collector.url)
+    traced.span()
+    await eventually(lambda: collector.requests == 1, what="a request that is not answered", timeout=60.0)
+    traced.span()
+    await traced.stop()
+    assert traced.counted() == {"sent": 2}
+    assert (len(collector.spans), collector.requests) == (2, 2)
 
 
 @pytest.fixture
@@ -145,6 +157,20 @@ async def test_kill_of_the_daemon_loses_nothing_that_waits_for_the_collector(fle
     collector.status = 200
     await collector.has(*names)
     await eventually(lambda: has_ended(process), what="the process to end")
+
+
+async def test_a_collector_that_does_not_answer_delays_a_stop_by_a_moment(fleet: Fleet, collector: Collector):
+    (daemon,) = fleet.daemons
+    (process,) = children(daemon.pid, SENDING)
+    collector.delay = 60.0
+    await asked(fleet)
+    await eventually(lambda: collector.requests > 0, what="a request that is not answered")
+    began = time.monotonic()
+    assert await asyncio.to_thread(daemon.stop) == 0
+    assert 2.0 <= time.monotonic() - began < 10.0
+    assert has_ended(process)
+    (line,) = [line for line in daemon.log() if line["level"] == "WARNING"]
+    assert line["message"] == "spans were lost; nothing else suffers"
 
 
 async def test_signals_to_all_processes_leave_the_last_spans_whole(fleet: Fleet, collector: Collector):

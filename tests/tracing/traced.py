@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import psutil
@@ -16,7 +15,6 @@ from sploot_clusterd.spans import Context, Kind, Sort, Span, Visits
 from sploot_clusterd.tracing import recorder as recorder_module
 from sploot_clusterd.tracing.recorder import Recorder
 from tests.support.children import SENDING, children
-from tests.support.collector import Got
 from tests.support.waiting import eventually
 
 WORK = Sort("work", Kind.INTERNAL)
@@ -66,11 +64,6 @@ class Traced:
 def add(visits: Visits, *pets: str, ended: float = 2.0) -> None:
     visits.times += [1.0, ended] * len(pets)
     visits.pets += pets
-
-
-def once_each(spans: Sequence[Got]) -> list[Got]:
-    """What is on its way as the daemon stops may be sent again."""
-    return list({span.span_id: span for span in spans}.values())
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
