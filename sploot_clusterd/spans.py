@@ -204,8 +204,8 @@ class Ended(NamedTuple):
         return len(self.runs)
 
 
-MANY_VISITS: Final = 256
-"""Whoever asks while they are told waits for some 10 us."""
+MANY_VISITS: Final = 512
+"""Whoever asks while they are told waits for some 30 us."""
 
 
 class Visits:

@@ -63,9 +63,10 @@ def rows_of(told: EndedRows, *, tells_ids: bool) -> Rows:
 
 def filled(rows: Rows, epoch_ns: int) -> bytes | bytearray:
     """As fields of a ScopeSpans. `epoch_ns` is when the clock of their times was 0, in nanoseconds since the epoch."""
-    lengths = [*zip(*(map(len, texts) for texts in rows.texts.values()), strict=True)] or [()]
-    if len({*lengths}) == 1:
-        return _of_one_length(rows, lengths[0], epoch_ns)
+    of_columns = [{*map(len, texts)} for texts in rows.texts.values()]
+    if all(len(lengths) == 1 for lengths in of_columns):
+        return _of_one_length(rows, [length for (length,) in of_columns], epoch_ns)
+    lengths = [*zip(*(map(len, texts) for texts in rows.texts.values()), strict=True)]
     encoded = bytearray()
     for length in dict.fromkeys(lengths):
         places = [place for place, each in enumerate(lengths) if each == length]

@@ -2,8 +2,8 @@
 
 Two daemons that are alike differ by more than tracing may cost, and so does one from one minute to the next. So one
 daemon traces and does not, by turns; for reads there are two kinds of turns without tracing, both of which are what
-tracing is compared to, and a row of the one beside the other tells how far apart two are that are alike. What is a
-start's is pooled, and in each start who is first changes.
+tracing is compared to, and a row of the one beside the other tells how far apart two are that are alike. A start's
+figure is the median of its turns', which a moment of other work on the machine does not change; who is first changes.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import harmonic_mean, mean
+from statistics import harmonic_mean, mean, median
 from typing import Final, NamedTuple
 
 from tests.bench import toggled
 from tests.bench.figure import Figure, Size
 from tests.bench.http import seeded
 from tests.bench.jobs import DIMENSION, payloads
-from tests.bench.load import ENV, Load, asked, load, metrics, pooled, serving
+from tests.bench.load import ENV, Load, asked, load, metrics, serving
 from tests.bench.process import cpu_seconds
 from tests.bench.throughput import worked_off
 from tests.faults.fleet import Fleet
@@ -155,9 +155,7 @@ def _reads(size: Size, endpoint: str) -> list[Figure]:
 
     def figure(name: str, unit: str, told: str, rate: int, *sides: Sequence[str]) -> Figure:
         """Those of the first together beside those of the second."""
-        ours, bare = (
-            [getattr(pooled([start[side, rate] for side in each]), told) for start in starts] for each in sides
-        )
+        ours, bare = ([_median(start, each, rate, told) for start in starts] for each in sides)
         return Figure(name, unit, ours, bare)
 
     traced, twins = ([_ON], [_OFF, _ALIKE]), ([_ALIKE], [_OFF])
@@ -173,10 +171,17 @@ def _reads(size: Size, endpoint: str) -> list[Figure]:
     ]
 
 
-async def _read_by_turns(size: Size, endpoint: str) -> dict[tuple[str, int], Load]:
-    """By side and rate, 0 for as many as are answered: all turns of each together."""
+_Turns = dict[tuple[str, int], list[Load]]
+"""By side and rate, 0 for as many as are answered."""
+
+
+def _median(start: _Turns, sides: Sequence[str], rate: int, told: str) -> float:
+    return median(getattr(turn, told) for side in sides for turn in start[side, rate])
+
+
+async def _read_by_turns(size: Size, endpoint: str) -> _Turns:
     size = replace(size, seconds=size.seconds * _SHARE)
-    turns: dict[tuple[str, int], list[Load]] = {}
+    turns: _Turns = {}
     async with _alive(endpoint) as fleet:
         await seeded(fleet)
         for rate in (0, _RATE):
@@ -184,7 +189,7 @@ async def _read_by_turns(size: Size, endpoint: str) -> dict[tuple[str, int], Loa
                 _turn_to(side, fleet)
                 read = load(serving(fleet), size, asked("GET", _VIEW), 200, rate=rate, lead=_LEAD)
                 turns.setdefault((side, rate), []).append(read)
-    return {key: pooled(loads) for key, loads in turns.items()}
+    return turns
 
 
 def _in_turn(rounds: int) -> Iterator[str]:

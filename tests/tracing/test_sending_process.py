@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sploot_clusterd.spans import MANY_VISITS
 from sploot_clusterd.tracing import sending_process
 from tests.faults.fleet import Fleet
 from tests.support.children import SENDING, children
@@ -94,15 +93,15 @@ async def test_one_that_does_not_read_costs_bounded_memory_and_delays_no_stop(
     await eventually(lambda: traced.counted() == {"sent": 1}, what="the first span to be sent")
     process.suspend()
     visits = traced.recorder.visits_of(WORK)
-    told = 0
+    some, told = 100, 0
     while "dropped" not in traced.counted():
-        add(visits, *["x" * 1000] * MANY_VISITS)
-        told += MANY_VISITS
+        add(visits, *["x" * 1000] * some)
+        told += some
         traced.recorder.tell(visits)
         await asyncio.sleep(0)
     assert MOST < 1000 * told < 1.2 * MOST
     assert await traced.stop() < 5.0
-    assert traced.counted() == {"sent": 1, "dropped": MANY_VISITS, "lost": told - MANY_VISITS}
+    assert traced.counted() == {"sent": 1, "dropped": some, "lost": told - some}
     assert has_ended(process)
 
 
@@ -171,6 +170,18 @@ async def test_a_collector_that_does_not_answer_delays_a_stop_by_a_moment(fleet:
     assert has_ended(process)
     (line,) = [line for line in daemon.log() if line["level"] == "WARNING"]
     assert line["message"] == "spans were lost; nothing else suffers"
+
+
+async def test_a_daemon_that_was_killed_leaves_no_process_that_waits_for_the_collector(
+    fleet: Fleet, collector: Collector
+):
+    (daemon,) = fleet.daemons
+    (process,) = children(daemon.pid, SENDING)
+    collector.delay = 60.0
+    await asked(fleet)
+    await eventually(lambda: collector.requests > 0, what="a request that is not answered")
+    daemon.kill()
+    await eventually(lambda: has_ended(process), what="the process to end")
 
 
 async def test_signals_to_all_processes_leave_the_last_spans_whole(fleet: Fleet, collector: Collector):
