@@ -51,7 +51,8 @@ class Collector:
         self._path = url.path if url.path.endswith(_PATH) else url.path + _PATH
         self._headers = {"Content-Type": _PROTOBUF, "User-Agent": "sploot-clusterd", **_authorization(url)}
         kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-        self._connection = kind(url.hostname or "", url.port, timeout=_PATIENCE)
+        port = url.port or kind.default_port  # which is looked for in the name otherwise, also in one of IPv6
+        self._connection = kind(url.hostname or "", port, timeout=_PATIENCE)
 
     def take(self, *request: bytes | bytearray) -> int:
         """Sends an ExportTraceServiceRequest, which may be in parts. How many of its spans were refused. Raises

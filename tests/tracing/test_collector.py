@@ -1,6 +1,7 @@
 """How a request goes to the collector: on a connection that is kept."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -81,6 +82,23 @@ async def test_a_user_in_the_url_is_told_as_the_standard_asks(user: str, told: s
         await taken(collector, one())
         assert there.authorization == told
         collector.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [("http://[::1]", ("::1", 80)), ("https://[::1]/x", ("::1", 443)), ("http://[::1]:4318", ("::1", 4318))],
+)
+def test_an_address_of_ipv6_needs_no_port(url: str, asked: tuple[str, int], monkeypatch: pytest.MonkeyPatch):
+    addresses: list[object] = []
+
+    def refused(address: object, *_: object, **__: object) -> socket.socket:
+        addresses.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refused)
+    with pytest.raises(CollectorAwayError):
+        Collector(SecretUrl(url)).take(one())
+    assert addresses == [asked]
 
 
 async def test_over_tls_the_certificate_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
