@@ -41,7 +41,7 @@ _RATE = 2000
 """Requests a second that leave the daemon room: what a reader waits for is not how busy it is."""
 _SHARE: Final = 0.4
 """A turn's, of the time that other loads take."""
-_ROUNDS: Final = 10
+_ROUNDS: Final = 8
 """Turns of each kind in a start, for each repeat."""
 _TURNS_OF_JOBS: Final = 5
 """Such turns do what others do at once."""
