@@ -28,7 +28,7 @@ _OK: Final = 200
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _LONGEST_ANSWER: Final = 64 * 1024
 _SLICE: Final = 64 * 1024
-"""Bytes that are given to the kernel at once, which takes some 60 us. Whoever wakes on the same core waits for that:
+"""Bytes that are given to the kernel at once, which takes some 40 us. Whoever wakes on the same core waits for that:
 not every kernel lets itself be interrupted.
 """
 _PROTOBUF: Final = "application/x-protobuf"

@@ -56,7 +56,7 @@ class Recorder(Tracer):
             environment=service.environment,
             pet_ids=tracing.pet_ids,
         )
-        self._process = SendingProcess(framed(begin), self._count, self._lose_unanswered)
+        self._process = SendingProcess(framed(begin), self._write, self._count, self._lose_unanswered)
         self._sent, self._lost, self._dropped = (
             metrics.tracing_spans.labels(outcome) for outcome in ("sent", "lost", "dropped")
         )

@@ -32,11 +32,13 @@ _LAST_SECONDS: Final = 2.0
 class SendingProcess:
     """Is kept running from `start` to `close`, and started again where it has ended. To be used in one event loop."""
 
-    def __init__(self, begin: bytes, tell: Callable[[Outcome], None], end: Callable[[str], None]) -> None:
-        """`begin` is what each process is to read first. What a process answers goes to `tell`; when one has ended,
-        `end` is told how.
+    def __init__(
+        self, begin: bytes, ready: Callable[[], None], tell: Callable[[Outcome], None], end: Callable[[str], None]
+    ) -> None:
+        """`begin` is what each process is to read first; then `ready` may write to it, also while it is closed. What a
+        process answers goes to `tell`; when one has ended, `end` is told how.
         """
-        self._begin, self._tell, self._end = begin, tell, end
+        self._begin, self._ready, self._tell, self._end = begin, ready, tell, end
         self._process: Child | None = None
         self._input: asyncio.WriteTransport | None = None
         self._kept: asyncio.Task[None] | None = None
@@ -94,6 +96,7 @@ class SendingProcess:
         self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         try:
             self._input.write(self._begin)
+            self._ready()
             if self._closing.is_set():
                 self._input.close()
             while line := await answers.readline():

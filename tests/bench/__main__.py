@@ -35,7 +35,7 @@ from tests.bench.tracing import tracing
 _EXAMPLES = """example:
   python -m tests.bench --only reads --json reads.json                 the read path
   python -m tests.bench --json bench.json --table docs/performance.md --draw docs/pictures
-                                                    everything, into the page; tracing takes half an hour of it
+                                                    everything, into the page; tracing takes twenty minutes of it
   python -m tests.bench --from bench.json --draw docs/pictures         the same pictures again
 """
 _FULL_FLEET = 100_000

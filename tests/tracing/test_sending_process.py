@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -39,20 +40,35 @@ async def test_a_process_that_was_killed_is_followed_by_another(
     assert warnings(caplog) == [{"spans": 1, "error": "the process that sends spans has ended (-9)"}]
 
 
-async def test_one_that_cannot_be_started_is_told_of(
-    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def no_thread(*_: object, **__: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ((sys, "executable", "/nowhere/python"), "No such file or directory"),
+        ((asyncio, "to_thread", no_thread), "can't start new thread"),
+    ],
+    ids=["no program", "no thread"],
+)
+async def test_one_that_cannot_be_started_is_told_of_and_tried_again(
+    collector: Collector,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: tuple[ModuleType, str, object],
+    why: str,
 ):
     monkeypatch.setattr(sending_process, "_PAUSE", 0.05)
     with monkeypatch.context() as patched:
-        patched.setattr(sys, "executable", "/nowhere/python")
+        patched.setattr(*broken)
         traced = Traced(collector.url)
         traced.span()
         await eventually(lambda: traced.counted() == {"lost": 1}, what="the span to be given up")
     traced.span()
     await eventually(lambda: "sent" in traced.counted(), what="the next to be sent")
     await traced.stop()
-    (line,) = warnings(caplog)
-    assert line == {"spans": 1, "error": "the process that sends spans cannot be started: No such file or directory"}
+    assert warnings(caplog) == [{"spans": 1, "error": f"the process that sends spans cannot be started: {why}"}]
 
 
 async def test_it_takes_what_others_leave_of_the_cores(collector: Collector):
@@ -61,26 +77,6 @@ async def test_it_takes_what_others_leave_of_the_cores(collector: Collector):
     await eventually(lambda: os.sched_getscheduler(process.pid) == os.SCHED_IDLE, what="it to be of the class for that")
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
     await traced.stop()
-
-
-async def test_where_no_thread_can_be_started_there_is_no_process_for_a_while(
-    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sending_process, "_PAUSE", 0.05)
-
-    def refused(*_: object, **__: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(asyncio, "to_thread", refused)
-        traced = Traced(collector.url)
-        traced.span()
-        await eventually(lambda: traced.counted() == {"lost": 1}, what="the span to be given up")
-    traced.span()
-    await eventually(lambda: "sent" in traced.counted(), what="the next to be sent")
-    await traced.stop()
-    (line,) = warnings(caplog)
-    assert line == {"spans": 1, "error": "the process that sends spans cannot be started: can't start new thread"}
 
 
 async def test_one_that_does_not_read_costs_bounded_memory_and_delays_no_stop(
