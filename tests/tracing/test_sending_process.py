@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from sploot_clusterd import child
 from sploot_clusterd.tracing import sending_process
 from tests.faults.fleet import Fleet
 from tests.support.children import SENDING, children
@@ -112,6 +114,27 @@ async def test_what_ends_last_has_a_moment_to_be_sent(collector: Collector):
     await traced.stop()
     assert traced.counted() == {"sent": 2}
     assert len(collector.spans) == 2
+
+
+async def test_what_ended_before_the_process_was_there_is_sent_also_if_the_daemon_stops(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    may_start, started = threading.Event(), child.started
+
+    def held_up(module: str, **variables: str) -> child.Child:
+        may_start.wait(60.0)
+        return started(module, **variables)
+
+    monkeypatch.setattr(child, "started", held_up)
+    traced = Traced(collector.url)
+    traced.span()
+    traced.stopping.set()
+    await traced.task
+    closing = asyncio.create_task(traced.recorder.close())
+    await asyncio.sleep(0)  # it has begun
+    may_start.set()
+    await closing
+    assert traced.counted() == {"sent": 1}
 
 
 async def test_what_is_on_its_way_as_the_daemon_stops_is_sent_once(collector: Collector):
