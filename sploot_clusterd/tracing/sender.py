@@ -79,11 +79,12 @@ class Sender:
         """Until it is taken, refused, or not worth it any more. Raises CollectorAwayError, CollectorRefusesError."""
         began, failures = time.monotonic(), 0
         while True:
+            is_last = self._closing.is_set()
             try:
                 refused = self._collector.take(*request(self._resource.attributes, batch))
             except CollectorAwayError:
                 failures += 1
-                if self._closing.is_set() or time.monotonic() - began >= _PATIENCE:
+                if is_last or time.monotonic() - began >= _PATIENCE:
                     raise
                 self._closing.wait(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
             else:

@@ -171,8 +171,10 @@ async def test_kill_of_the_daemon_loses_nothing_that_waits_for_the_collector(fle
     await asked(fleet)
     names = {"POST /internal/cluster-jobs", "load", "compute", "commit"}
     await eventually(lambda: names <= collector.refused, what="all to be offered")
+    process.suspend()  # until the collector is back: it offers the spans once more, and no longer
     daemon.kill()
     collector.status = 200
+    process.resume()
     await collector.has(*names)
     await eventually(lambda: has_ended(process), what="the process to end")
 
